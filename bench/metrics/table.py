@@ -1,0 +1,133 @@
+"""THE table of metric conventions, and what a metric is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bench.image import Picture
+from bench.plugins import extended, load_object
+from bench.records import choose
+
+
+class Metric(Protocol):
+    """A metric at work. Made once per run, called once per reference and once per restored image.
+
+    Both methods may raise `bench.records.Unscorable` with the reason why there is no number.
+    """
+
+    def features(self, reference: Picture) -> Any:
+        """Return the reference's part of the computation, done once for all models."""
+        ...
+
+    def compare(self, restored: Picture, features: Any) -> float:
+        """Return the score of one restored image of the reference's size; may be infinite."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCard:
+    """One row of the table: a name and the one convention that it stands for."""
+
+    name: str
+    factory: str
+    """``module:callable`` that takes ``device`` ("cpu", "cuda") and returns a `Metric`."""
+    higher_is_better: bool
+    low: float
+    high: float
+    unit: str
+    convention: str
+    citation: str
+    needs_reference: bool = True
+
+    def make(self, device: str = "cpu") -> Metric:
+        """Build the metric."""
+        metric: Metric = load_object(self.factory)(device=device)
+        return metric
+
+
+_WANG = "Wang et al. 2004, doi:10.1109/TIP.2003.819861"
+_LPIPS = "Zhang et al. 2018, doi:10.1109/CVPR.2018.00068"
+_INF = float("inf")
+
+
+def _lpips(name: str, net: str) -> MetricCard:
+    return MetricCard(
+        name, f"bench.metrics.lpips:{net}", False, 0, _INF, "",
+        f"{net} backbone, version 0.1 linear weights, RGB in [-1,1], mean over the image", _LPIPS,
+    )  # fmt: skip
+
+
+METRICS: dict[str, MetricCard] = {
+    card.name: card
+    for card in (
+        MetricCard(
+            "psnr", "bench.metrics.pixel:Psnr", True, 0, _INF, "dB",
+            "one mean squared error over R, G, B; peak 255", "10 log10(255^2 / MSE)",
+        ),
+        MetricCard(
+            "psnr-y", "bench.metrics.pixel:PsnrLuma", True, 0, _INF, "dB",
+            "BT.601 luma 16..235 unrounded (MATLAB rgb2ycbcr); peak 255", "10 log10(255^2 / MSE)",
+        ),
+        MetricCard(
+            "ssim", "bench.metrics.ssim:Ssim", True, -1, 1, "",
+            "Gaussian 11 sigma 1.5, valid region, mean of R, G, B; K 0.01 0.03", _WANG,
+        ),
+        MetricCard(
+            "ssim-y", "bench.metrics.ssim:SsimLuma", True, -1, 1, "",
+            "Gaussian 11 sigma 1.5, valid region, BT.601 luma 16..235; K 0.01 0.03", _WANG,
+        ),
+        MetricCard(
+            "ssim-volume", "bench.metrics.ssim:SsimVolume", True, -1, 1, "",
+            "Gaussian 11x11x11 over H, W and channels, replicate padding (MATLAB ssim on HxWx3)",
+            _WANG,
+        ),
+        MetricCard(
+            "ms-ssim", "bench.metrics.ssim:MultiScaleSsim", True, -1, 1, "",
+            "5 scales, 2x2 mean between them, Gaussian 11 sigma 1.5, valid, mean of R, G, B",
+            "Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216",
+        ),
+        MetricCard(
+            "vif", "bench.metrics.vif:Vif", True, 0, _INF, "",
+            "pixel domain, 4 scales, BT.601 luma 0..255, noise variance 2",
+            "Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378",
+        ),
+        _lpips("lpips-alex", "alex"),
+        _lpips("lpips-vgg", "vgg"),
+        _lpips("lpips-squeeze", "squeeze"),
+        MetricCard(
+            "mse", "bench.metrics.pixel:MeanSquaredError", False, 0, 1, "",
+            "mean over R, G, B of values in 0..1", "mean squared error",
+        ),
+        MetricCard(
+            "mae", "bench.metrics.pixel:MeanAbsoluteError", False, 0, 1, "",
+            "mean over R, G, B of values in 0..1", "mean absolute error",
+        ),
+        MetricCard(
+            "blur-effect", "bench.metrics.pixel:BlurEffect", False, 0, 1, "",
+            "no reference; luma, h_size 11 (scikit-image); 0 sharp, 1 blurred",
+            "Crete et al. 2007, doi:10.1117/12.702790", needs_reference=False,
+        ),
+    )
+}  # fmt: skip
+
+ALIASES = {"lpips": "lpips-alex"}
+"""Short names, written out before anything is recorded."""
+
+DEFAULT = ("psnr", "ssim", "vif", "lpips-alex")
+"""What `bench run` and `bench score` measure unless told otherwise."""
+
+
+def metric_cards() -> dict[str, MetricCard]:
+    """Return the table with the metrics of installed third-party packages."""
+    return extended(METRICS, "restoration_bench.metrics", MetricCard)
+
+
+def resolve(names: Iterable[str]) -> tuple[str, ...]:
+    """Write out aliases and ``all``, keep the order, drop repeats; raise on an unknown name."""
+    known = metric_cards()
+    found: list[str] = []
+    for name in names:
+        found += known if name == "all" else [choose("metric", ALIASES.get(name, name), known)]
+    return tuple(dict.fromkeys(found))

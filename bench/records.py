@@ -1,0 +1,161 @@
+"""The values that flow through everything. Frozen, and standard library only.
+
+``RunSpec`` -> ``Pair`` -> restored pixels -> ``Score`` -> rows of the run folder (`bench.store`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+"""Version of everything written to disk; raised when a reader of the old form would misread."""
+
+
+class BenchError(Exception):
+    """Something the user can put right. The message says what was got, expected, and what to do."""
+
+
+class Unscorable(Exception):
+    """A metric has no value for this image; the text is the reason that becomes ``Score.reason``."""
+
+
+class NotApplicable(Exception):
+    """A model cannot restore this image (no PSF, no output in the folder); the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number, or the reason why there is none. Never both, never neither, never NaN.
+
+    ``value`` may be infinite: the PSNR of identical images is.
+    """
+
+    value: float | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (not self.reason):
+            raise ValueError(f"a score is a value or a reason, got {self.value!r}, {self.reason!r}")
+        if self.value is not None and math.isnan(self.value):
+            raise ValueError("a score is never NaN: give the reason why there is no number")
+
+    @classmethod
+    def missing(cls, reason: str) -> Score:
+        """Return a score without a value."""
+        return cls(None, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A degraded photograph and, where it exists, what it should have been.
+
+    ``id`` is unique in its suite and safe as a file name. ``cluster`` names the sequence or scene:
+    images of one cluster are not independent, so intervals resample clusters. ``psf`` is a ``.npy``
+    file of an (h, w) float array that sums to 1, where the blur is known.
+    """
+
+    id: str
+    degraded: Path
+    reference: Path | None
+    cluster: str
+    strata: Mapping[str, str] = field(default_factory=dict)
+    psf: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Everything that decides a run's numbers. Equal specs mean the same run.
+
+    ``suite`` is the canonical suite spec with every option written out (``gopro:blur=blur``).
+    ``budget`` is as typed: ``90s``, ``10m``, ``1h`` or ``300steps``, for each model trained.
+    """
+
+    suite: str
+    data: str
+    models: tuple[str, ...]
+    metrics: tuple[str, ...]
+    limit: int | None = None
+    device: str = "cpu"
+    train: str = "missing"
+    budget: str = "90s"
+    seed: int = 0
+    tile: int | None = None
+
+    def digest(self) -> str:
+        """Return eight hexadecimal digits that name this spec."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One cost figure with its provenance: figures of different provenance are never compared.
+
+    ``low`` and ``high`` bound the 95 % interval where the quantity is a sample.
+    """
+
+    model: str
+    device: str
+    dtype: str
+    height: int
+    width: int
+    batch: int
+    threads: int
+    quantity: str
+    unit: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that went wrong with one model, and with one image unless ``image`` is None."""
+
+    model: str
+    image: str | None
+    message: str
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Split ``name[:key=value,..]`` into its name and its options.
+
+    >>> parse_spec("gopro:blur=blur_gamma")
+    ('gopro', {'blur': 'blur_gamma'})
+    """
+    name, _, rest = spec.partition(":")
+    options: dict[str, str] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        if not equals or not key or not value:
+            raise BenchError(f"'{spec}': expected name:key=value,.. but got '{item}'")
+        options[key.strip()] = value.strip()
+    return name.strip(), options
+
+
+def choose(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is known, else raise an error that suggests the nearest."""
+    names = sorted(known)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    raise BenchError(f"no {kind} '{name}'; {hint} ('bench {kind}s' lists them all)")
+
+
+def number_to_json(value: float | None) -> float | str | None:
+    """Return what JSON can hold: infinities become text, which ``float`` reads back."""
+    return str(value) if value is not None and math.isinf(value) else value
+
+
+def number_from_json(value: Any) -> float | None:
+    """Undo `number_to_json`."""
+    return None if value is None else float(value)

@@ -1,0 +1,300 @@
+"""The only reader and writer of a run folder. See results/README.md for what lies where.
+
+The append-only cells are the record; ``scores.csv`` follows from them and can always be made
+again. Every other file is replaced whole or not at all, so a crash at any moment leaves a folder
+that the same command completes.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from bench.image import write_atomic
+from bench.records import (
+    SCHEMA,
+    BenchError,
+    Pair,
+    Profile,
+    RunSpec,
+    Score,
+    number_from_json,
+    number_to_json,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULTS = Path("results")
+
+
+def file_name(text: str) -> str:
+    """Return ``text`` with everything that a file name should not hold replaced by ``_``."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_.") or "_"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one image: a score for every metric of the run."""
+
+    image: str
+    scores: Mapping[str, Score]
+
+    def to_line(self) -> bytes:
+        """Return the cell as one line of JSON."""
+        values = {
+            metric: {"missing": score.reason}
+            if score.value is None
+            else number_to_json(score.value)
+            for metric, score in self.scores.items()
+        }
+        return json.dumps({"image": self.image, "scores": values}).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Cell:
+        """Undo `to_line`. Raises ValueError for a torn line."""
+        row = json.loads(line)
+        scores = {
+            metric: Score.missing(value["missing"])
+            if isinstance(value, dict)
+            else Score(number_from_json(value))
+            for metric, value in row["scores"].items()
+        }
+        return cls(row["image"], scores)
+
+
+class CellWriter:
+    """Appends the cells of one model. A torn last line, left by a crash, is cut off first."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.done: set[str] = set()
+        whole = 0
+        if path.exists():
+            for line in path.read_bytes().splitlines(keepends=True):
+                try:
+                    cell = Cell.from_line(line)
+                except ValueError:
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                self.done.add(cell.image)
+                whole += len(line)
+        self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        self._file.truncate(whole)
+        self._file.seek(whole)
+
+    def append(self, cell: Cell) -> None:
+        """Write one cell in one system call and flush it to the disk."""
+        self._file.write(cell.to_line())
+        os.fsync(self._file.fileno())
+        self.done.add(cell.image)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> CellWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    # --- making and finding ---------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path, spec: RunSpec) -> RunFolder:
+        """Make the folder, or take up the run that it already holds.
+
+        Raises `BenchError` if the folder holds a run of another spec: its cells would mix.
+        """
+        folder = cls(path)
+        if folder.exists:
+            old = folder.record()["spec"]
+            new = json.loads(json.dumps(asdict(spec)))
+            changed = [f"{key} was {old.get(key)!r}, now {new[key]!r}"
+                       for key in new if old.get(key) != new[key]]  # fmt: skip
+            if changed:
+                raise BenchError(
+                    f"'{path}' holds a run with other options ({'; '.join(changed)}); "
+                    "give another --out, or delete that folder"
+                )
+        path.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @classmethod
+    def find(cls, name: str, results: Path = RESULTS) -> RunFolder:
+        """Return the run at folder ``name``, or the latest run of the suite called ``name``."""
+        folder = cls(Path(name))
+        if folder.exists:
+            return folder
+        runs = sorted(
+            (results / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns
+        )
+        if not runs:
+            raise BenchError(
+                f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
+                f"'{results}/'; 'bench run --suite {name}' makes one"
+            )
+        return cls(runs[-1].parent)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has been recorded here."""
+        return (self.path / "run.json").is_file()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one writing process. The lock ends with the process, however."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise BenchError(
+                    f"another bench process is writing to '{self.path}'; wait for it or stop it"
+                ) from None
+            yield
+
+    # --- run.json -------------------------------------------------------------------------------
+
+    def record(self) -> dict[str, Any]:
+        """Return run.json. Raises `BenchError` if it is missing, damaged or of a later schema."""
+        path = self.path / "run.json"
+        try:
+            record: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise BenchError(f"no run at '{self.path}': run.json is missing") from None
+        except ValueError as error:
+            raise BenchError(f"'{path}' is damaged ({error}); restore it or run again") from None
+        if record.get("schema") != SCHEMA:
+            raise BenchError(
+                f"'{path}' has schema {record.get('schema')}; this version reads {SCHEMA}"
+            )
+        return record
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Replace run.json."""
+        text = json.dumps({"schema": SCHEMA, **record}, indent=1)
+        write_atomic(self.path / "run.json", text.encode() + b"\n")
+
+    # --- images ---------------------------------------------------------------------------------
+
+    def image_path(self, model: str, image: str) -> Path:
+        """Return where a model's restored image lies."""
+        return self.path / "images" / file_name(model) / f"{image}.png"
+
+    def write_images(self, pairs: Iterable[Pair]) -> None:
+        """Write images.csv: which images the run has, in order, and the files behind them."""
+        rows = (
+            (p.id, p.cluster, str(p.degraded.absolute()),
+             str(p.reference.absolute()) if p.reference else "", json.dumps(dict(p.strata)))
+            for p in pairs
+        )  # fmt: skip
+        header = ("image", "cluster", "degraded", "reference", "strata")
+        _write_csv(self.path / "images.csv", header, rows)
+
+    def images(self) -> pd.DataFrame:
+        """Return image, cluster, degraded, reference (paths or "") and strata (dict), in order."""
+        table = self._table("images.csv")
+        table["strata"] = table["strata"].map(json.loads)
+        return table
+
+    # --- cells and scores -----------------------------------------------------------------------
+
+    def cell_writer(self, model: str) -> CellWriter:
+        """Open a model's cells for appending."""
+        return CellWriter(self.path / "cells" / f"{file_name(model)}.jsonl")
+
+    def cells(self, model: str) -> Iterator[Cell]:
+        """Yield a model's finished cells in the order written."""
+        path = self.path / "cells" / f"{file_name(model)}.jsonl"
+        if not path.exists():
+            return
+        with path.open("rb") as lines:
+            for line in lines:
+                try:
+                    yield Cell.from_line(line)
+                except ValueError:
+                    return  # a torn last line: that cell is not finished
+
+    def write_scores(self, models: Sequence[str], images: Sequence[str]) -> None:
+        """Make scores.csv anew from the cells: models, then images, in the order given."""
+        position = {image: index for index, image in enumerate(images)}
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            for model in models:
+                cells = [cell for cell in self.cells(model) if cell.image in position]
+                for cell in sorted(cells, key=lambda cell: position[cell.image]):
+                    for metric, score in cell.scores.items():
+                        value = "" if score.value is None else repr(score.value)
+                        yield model, cell.image, metric, value, score.reason or ""
+
+        header = ("model", "image", "metric", "value", "missing")
+        _write_csv(self.path / "scores.csv", header, rows())
+
+    def scores(self) -> pd.DataFrame:
+        """Return scores.csv: model, image, metric, value (float, NaN where missing), missing."""
+        table = self._table("scores.csv")
+        table["value"] = table["value"].replace("", "nan").astype(float)
+        return table
+
+    # --- profiles -------------------------------------------------------------------------------
+
+    def write_profiles(self, profiles: Iterable[Profile]) -> None:
+        """Replace profiles.csv."""
+        names = [field.name for field in fields(Profile)]
+        order = [*(n for n in names if n not in _LAST), *_LAST]
+        rows = (
+            ["" if (v := getattr(p, name)) is None else v for name in order] for p in profiles
+        )
+        _write_csv(self.path / "profiles.csv", order, rows)
+
+    def profiles(self) -> pd.DataFrame:
+        """Return profiles.csv; value, low and high are floats, NaN where missing."""
+        if not (self.path / "profiles.csv").exists():
+            self.write_profiles(())
+        table = self._table("profiles.csv")
+        for column in ("value", "low", "high"):
+            table[column] = table[column].replace("", "nan").astype(float)
+        for column in ("height", "width", "batch", "threads"):
+            table[column] = table[column].astype(int)
+        return table
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        path = self.path / name
+        if not path.exists():
+            raise BenchError(f"'{path}' is missing; run the same 'bench run' command to make it")
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+_LAST = ("quantity", "value", "low", "high", "unit", "missing")
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_atomic(path, text.getvalue().encode())

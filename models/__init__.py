@@ -1,0 +1,1 @@
+"""Restorers: what there is (`catalogue`), how it is called (`restorer`), how it is loaded."""
