@@ -1,4 +1,4 @@
-"""Third parties join the tables through entry points, and objects are named ``module:attribute``."""
+"""Third parties join the tables through entry points; objects are named ``module:attribute``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def load_object(path: str) -> Any:
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise BenchError(f"'{path}': no module '{error.name}'; is its package installed?") from error
+        raise BenchError(
+            f"'{path}': no module '{error.name}'; is its package installed?"
+        ) from error
     try:
         return getattr(found, attribute)
     except AttributeError:

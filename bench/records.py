@@ -23,7 +23,7 @@ class BenchError(Exception):
 
 
 class Unscorable(Exception):
-    """A metric has no value for this image; the text is the reason that becomes ``Score.reason``."""
+    """A metric has no value for this image; the text, the reason, becomes ``Score.reason``."""
 
 
 class NotApplicable(Exception):

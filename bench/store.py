@@ -108,7 +108,10 @@ class CellWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -147,9 +150,7 @@ class RunFolder:
         folder = cls(Path(name))
         if folder.exists:
             return folder
-        runs = sorted(
-            (results / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns
-        )
+        runs = sorted((results / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
         if not runs:
             raise BenchError(
                 f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
@@ -264,9 +265,7 @@ class RunFolder:
         """Replace profiles.csv."""
         names = [field.name for field in fields(Profile)]
         order = [*(n for n in names if n not in _LAST), *_LAST]
-        rows = (
-            ["" if (v := getattr(p, name)) is None else v for name in order] for p in profiles
-        )
+        rows = (["" if (v := getattr(p, name)) is None else v for name in order] for p in profiles)
         _write_csv(self.path / "profiles.csv", order, rows)
 
     def profiles(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""THE table of models: name -> card. Imports no torch: builders are named and loaded when needed."""
+"""THE table of models: name -> card. Imports no torch: builders are named, loaded when needed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ MODELS: dict[str, Card] = {
         ),
         Card(
             "unet", "U-Net", "cnn", ("deblur", "denoise"), "models.architectures.unet:UNet",
-            "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28", recipe=Recipe(), multiple=8,
+            "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28", recipe=Recipe(),
+            multiple=8,
         ),
         Card(
             "rescnn", "Residual CNN", "cnn", ("deblur", "denoise"),
