@@ -240,24 +240,38 @@ class RunFolder:
 
     def write_scores(self, models: Sequence[str], images: Sequence[str]) -> None:
         """Make scores.csv anew from the cells: models, then images, in the order given."""
-        position = {image: index for index, image in enumerate(images)}
-
-        def rows() -> Iterator[tuple[object, ...]]:
-            for model in models:
-                cells = [cell for cell in self.cells(model) if cell.image in position]
-                for cell in sorted(cells, key=lambda cell: position[cell.image]):
-                    for metric, score in cell.scores.items():
-                        value = "" if score.value is None else repr(score.value)
-                        yield model, cell.image, metric, value, score.reason or ""
-
+        rows = (
+            (model, image, metric, "" if score.value is None else repr(score.value),
+             score.reason or "")
+            for model, image, metric, score in self._scores(models, images)
+        )  # fmt: skip
         header = ("model", "image", "metric", "value", "missing")
-        _write_csv(self.path / "scores.csv", header, rows())
+        _write_csv(self.path / "scores.csv", header, rows)
+
+    def _scores(
+        self, models: Sequence[str], images: Sequence[str]
+    ) -> Iterator[tuple[str, str, str, Score]]:
+        position = {image: index for index, image in enumerate(images)}
+        for model in models:
+            cells = [cell for cell in self.cells(model) if cell.image in position]
+            for cell in sorted(cells, key=lambda cell: position[cell.image]):
+                for metric, score in cell.scores.items():
+                    yield model, cell.image, metric, score
 
     def scores(self) -> pd.DataFrame:
-        """Return scores.csv: model, image, metric, value (float, NaN where missing), missing."""
-        table = self._table("scores.csv")
-        table["value"] = table["value"].replace("", "nan").astype(float)
-        return table
+        """Return model, image, metric, value (float, NaN where missing) and missing (reason or "").
+
+        Read from the cells, so true of an unfinished run too; in the order of scores.csv.
+        """
+        import pandas as pd
+
+        models, images = list(self.record()["models"]), list(self.images()["image"])
+        rows = [
+            (model, image, metric, float("nan") if score.value is None else score.value,
+             score.reason or "")
+            for model, image, metric, score in self._scores(models, images)
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["model", "image", "metric", "value", "missing"])
 
     # --- profiles -------------------------------------------------------------------------------
 
@@ -286,6 +300,16 @@ class RunFolder:
         if not path.exists():
             raise BenchError(f"'{path}' is missing; run the same 'bench run' command to make it")
         return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def write_cells(path: Path, cells: Iterable[Cell]) -> None:
+    """Write ``image,metric,value,missing`` of images that belong to no run."""
+    rows = (
+        (cell.image, metric, "" if score.value is None else repr(score.value), score.reason or "")
+        for cell in cells
+        for metric, score in cell.scores.items()
+    )
+    _write_csv(path, ("image", "metric", "value", "missing"), rows)
 
 
 _LAST = ("quantity", "value", "low", "high", "unit", "missing")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.image import Picture
 from bench.plugins import extended, load_object
 from bench.records import choose
+
+if TYPE_CHECKING:
+    from bench.image import Picture
 
 
 class Metric(Protocol):

@@ -1,0 +1,63 @@
+"""The command line: a table of verbs, one file each. Heavy imports stay inside the verbs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bench import __version__
+from bench.cli import compare, doctor, fetch, listing, profile, report, restore, run, score
+from bench.cli.console import complain
+from bench.records import BenchError
+
+app = typer.Typer(
+    name="bench",
+    help="Which image-restoration model to use: how good it is, and what it costs, "
+    "each number with its uncertainty and its exact convention.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+VERBS = {
+    "run": (run.run, "bench run --suite gopro --data data/gopro --limit 50"),
+    "score": (score.score, "bench score my_outputs --reference data/gopro/test --metrics all"),
+    "profile": (profile.profile, "bench profile unet --size 720x1280 --threads 1"),
+    "report": (report.report, "bench report demo"),
+    "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
+    "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
+    "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
+    "suites": (listing.suites, "bench suites --json"),
+    "models": (listing.models, "bench models"),
+    "metrics": (listing.metrics, "bench metrics"),
+    "doctor": (doctor.doctor, "bench doctor"),
+}
+
+for _name, (_function, _example) in VERBS.items():
+    app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"restoration-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that come before the verb."""
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 finished with failures, 2 cannot, 130 Ctrl-C."""
+    try:
+        app()
+    except BenchError as error:
+        complain(str(error))
+        sys.exit(2)

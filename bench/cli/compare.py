@@ -1,0 +1,32 @@
+"""``bench compare``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import print_json, say
+from bench.cli.options import Json
+
+
+def compare(
+    run: Annotated[str, typer.Argument(help="Run folder, or a suite's name for its latest run.")],
+    a: Annotated[str, typer.Argument(help="A model of the run.")],
+    b: Annotated[str, typer.Argument(help="The model to compare it with.")],
+    metric: Annotated[str, typer.Option(help="Metric of the run.")] = "psnr",
+    as_json: Json = False,
+) -> None:
+    """Give the paired difference of two models with its interval and significance.
+
+    Whole sequences are resampled, not frames: frames of one sequence are not independent.
+    """
+    from bench.framework.significance import compare as compare_models
+    from bench.store import RunFolder
+
+    found = compare_models(RunFolder.find(run), a, b, metric)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        say(str(found))

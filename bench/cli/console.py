@@ -1,0 +1,126 @@
+"""What the verbs share: tables, progress, errors, and reading of common options."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bench.records import BenchError
+
+LINE_EVERY = 5.0
+"""Seconds between progress lines where there is no terminal to redraw."""
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console: as wide as the terminal, and never folded at 80 in a file or a pipe."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made = Console(stderr=stderr, highlight=False, width=180)
+    return made
+
+
+def complain(text: str) -> None:
+    """Print an error the way every verb does."""
+    console(stderr=True).print(f"[red]error:[/red] {_plain(text)}", soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a line of text as it is."""
+    console().print(text, markup=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for a program to read."""
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+
+
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under a header; columns that hold numbers are right-aligned."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
+    for index, name in enumerate(header):
+        numeric = all(row[index][:1] in "0123456789-+—" for row in rows) and bool(rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    console().print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Split a comma-separated option."""
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read ``HEIGHTxWIDTH``.
+
+    >>> parse_size("720x1280")
+    (720, 1280)
+    """
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise BenchError(f"size '{text}': expected HEIGHTxWIDTH in pixels, such as 720x1280")
+    return int(height), int(width)
+
+
+class ShownProgress:
+    """Bars on a terminal; a line every few seconds elsewhere. Goes to standard error."""
+
+    def __init__(self) -> None:
+        self._console = console(stderr=True)
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._last = ("", 0.0)
+
+    def __enter__(self) -> ShownProgress:
+        if self._console.is_terminal:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[text]}", markup=False),
+                console=self._console,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def note(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
+        """Show how far a stage is."""
+        if self._bars:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(stage, total=total or 1, text=text)
+            self._bars.update(self._tasks[stage], completed=done, total=total or 1, text=text)
+            return
+        before, when = self._last
+        now = time.monotonic()
+        if stage != before or now - when > LINE_EVERY or done >= total:
+            self._last = (stage, now)
+            self.note(f"{stage}: {done:g}/{total:g} {text}".rstrip())

@@ -1,0 +1,55 @@
+"""``bench fetch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import ShownProgress, say
+from bench.plugins import load_object
+from bench.records import BenchError, choose
+from bench.suites.table import suite_cards
+
+LPIPS_HOME = Path("results") / "weights" / "backbones"
+
+
+def fetch(
+    what: Annotated[str, typer.Argument(help="A suite's name, or 'weights' for LPIPS backbones.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder.", show_default="data/SUITE or results/weights")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Take the file from here instead.", show_default="official")
+    ] = None,
+) -> None:
+    """Download, verify and unpack. A broken download goes on where it stopped."""
+    from dataclasses import replace
+
+    from bench.suites.fetch import Download
+    from bench.suites.fetch import fetch as download_to
+
+    downloads: list[Download]
+    if what == "weights":
+        from bench.metrics.backbones import BACKBONES
+
+        downloads = [backbone.download() for backbone in BACKBONES.values()]
+        target = out or LPIPS_HOME
+    else:
+        card = suite_cards()[choose("suite", what, [*suite_cards(), "weights"])]
+        if card.download is None:
+            raise BenchError(f"suite '{what}' has nothing to download: {card.size}")
+        downloads = [load_object(card.download)]
+        target = out or Path("data") / what
+    with ShownProgress() as progress:
+        for download in downloads:
+            if url:
+                download = replace(download, url=url)
+            progress.note(f"{download.file}: {download.url}\n  licence: {download.licence}")
+            done = download_to(
+                download,
+                target,
+                progress=lambda d, t, text: progress.update("fetch", d, t, text),
+            )
+            say(f"ready: {done}")

@@ -1,0 +1,73 @@
+"""``bench profile``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import ShownProgress, parse_size, print_json, print_table
+from bench.cli.options import MODEL_FORMS, Device, Json
+from bench.records import number_to_json
+
+
+def profile(
+    model: Annotated[str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.")],
+    size: Annotated[str, typer.Option(help="Input HEIGHTxWIDTH in pixels.")] = "256x256",
+    batch: Annotated[int, typer.Option(help="Images in one pass.", min=1)] = 1,
+    device: Device = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads.", min=1, show_default="all cores")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Fresh processes to measure in.", min=1)] = 3,
+    passes: Annotated[int, typer.Option(help="Timed passes in each.", min=2)] = 30,
+    seconds: Annotated[float, typer.Option(help="Longest timing of each process.")] = 10.0,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights.", show_default="random: costs do not depend")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
+
+    Every figure comes from fresh processes, and carries its device, size, batch and threads.
+    """
+    from bench.compute.environment import pick_device
+    from bench.compute.profile import profile as measure
+
+    height, width = parse_size(size)
+    with ShownProgress() as progress:
+        rows = measure(
+            model,
+            weights=weights,
+            height=height,
+            width=width,
+            batch=batch,
+            device=pick_device(device),
+            threads=threads,
+            processes=processes,
+            passes=passes,
+            seconds=seconds,
+            progress=lambda done, total, text: progress.update("profile", done, total, text),
+        )
+    if as_json:
+        print_json([{k: number_to_json(v) if isinstance(v, float) else v
+                     for k, v in asdict(row).items()} for row in rows])  # fmt: skip
+        return
+    first = rows[0]
+    print_table(
+        f"{first.model} on {first.device}, {first.dtype}, {first.batch}x3x{first.height}x"
+        f"{first.width}, {first.threads} threads",
+        ("quantity", "value", "95 % interval", "unit", "missing"),
+        (
+            (
+                row.quantity,
+                "—" if row.value is None else f"{row.value:,.6g}",
+                "" if row.low is None or row.high is None else f"{row.low:,.5g} to {row.high:,.5g}",
+                row.unit,
+                row.missing or "",
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,132 @@
+"""``bench run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import click
+import typer
+
+from bench.cli.console import ShownProgress, complain, parse_size, print_table, say, split
+from bench.cli.options import Device
+from bench.metrics.table import DEFAULT, resolve
+from bench.records import BenchError, RunSpec, choose, parse_spec
+from bench.suites.table import suite_cards
+from models.catalogue import model_cards
+
+
+def _read_config(context: typer.Context, file: Path | None) -> Path | None:
+    """Take the options of a TOML file as defaults: the command line wins."""
+    if file is None:
+        return None
+    import tomllib
+
+    try:
+        options = tomllib.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise BenchError(f"cannot read options from '{file}': {error}") from error
+    known = {p.name: p for p in context.command.params if isinstance(p, click.Option)}
+    for key in options:
+        choose("option", key.replace("-", "_"), known)
+    context.default_map = {
+        key.replace("-", "_"): ",".join(map(str, value)) if isinstance(value, list) else value
+        for key, value in options.items()
+    }
+    return file
+
+
+def run(
+    suite: Annotated[
+        str, typer.Option(help=f"Suite spec name[:key=value,..]: {', '.join(suite_cards())}.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="The suite's folder.", show_default="data/SUITE")
+    ] = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Model specs, separated by commas: a name of 'bench models', FILE.safetensors, "
+            "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER.",
+            show_default="every model for the suite's task",
+        ),
+    ] = "",
+    metrics: Metrics = ",".join(DEFAULT),
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Take so many images, spread over the sequences.", show_default="all"),
+    ] = None,
+    device: Device = "auto",
+    train: Annotated[
+        Literal["missing", "never", "always"],
+        typer.Option(help="Train networks that have no weights, none, or all of them anew."),
+    ] = "missing",
+    budget: Annotated[
+        str, typer.Option(help="Training of each network: 90s, 10m, 1h or 300steps.")
+    ] = "90s",
+    profile: Annotated[
+        str, typer.Option(help="Measure costs at this HEIGHTxWIDTH, or 'none'.")
+    ] = "256x256",
+    tile: Tile = None,
+    seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder.", show_default="results/SUITE/DIGEST")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of these options.", callback=_read_config, is_eager=True),
+    ] = None,
+) -> None:
+    """Train or load models, restore a suite, score, measure costs, and write a report.
+
+    The same command again does only what is missing.
+    """
+    options: dict[str, Any] = {k: str(v) for k, v in locals().items() if v is not None}
+    name, _ = parse_spec(suite)
+    card = suite_cards()[choose("suite", name, suite_cards())]
+    chosen = split(models) or tuple(n for n, c in model_cards().items() if card.task in c.tasks)
+    size = None if profile == "none" else parse_size(profile)
+    wanted = resolve(split(metrics))
+
+    from bench.compute.environment import pick_device
+    from bench.report import summary_table, write_report
+    from bench.runner import run as run_suite
+    from bench.store import RESULTS, file_name
+    from bench.suites.table import open_suite
+
+    with ShownProgress() as progress:
+        opened = open_suite(suite, data, progress=progress.update)
+        spec = RunSpec(
+            suite=opened.spec,
+            data=str(opened.root.absolute()),
+            models=chosen,
+            metrics=wanted,
+            limit=limit,
+            device=pick_device(device),
+            train=train,
+            budget=budget,
+            seed=seed,
+            tile=tile,
+        )
+        place = out or RESULTS / file_name(card.name) / spec.digest()
+        progress.note(
+            f"{opened.card.title}: {len(wanted)} metrics, {len(chosen)} models -> {place}"
+        )
+        try:
+            folder = run_suite(spec, opened, place, progress, size, options)
+        except KeyboardInterrupt:
+            complain("stopped; the same command goes on from here")
+            raise typer.Exit(130) from None
+    page = write_report([folder])
+    print_table("", *summary_table(folder))
+    record = folder.record()
+    broken = {n: m["reason"] for n, m in record["models"].items() if m["state"] == "failed"}
+    for model, reason in broken.items():
+        complain(f"{model}: {reason}")
+    for failure in record["failures"][:10]:
+        complain(f"{failure['model']} on {failure['image']}: {failure['message']}")
+    if len(record["failures"]) > 10:
+        complain(f"and {len(record['failures']) - 10} more, listed in {folder.path / 'run.json'}")
+    say(f"report: {page}")
+    if broken or record["failures"]:
+        raise typer.Exit(1)

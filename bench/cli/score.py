@@ -1,0 +1,88 @@
+"""``bench score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.console import ShownProgress, complain, print_json, print_table, split
+from bench.cli.options import Device, Json
+from bench.metrics.table import DEFAULT, resolve
+
+
+def score(
+    restored: Annotated[Path, typer.Argument(help="Folder of restored images.")],
+    reference: Annotated[Path, typer.Option(help="Folder of references, paired by name.")],
+    degraded: Annotated[
+        Path | None, typer.Option(help="Folder of the degraded images, scored beside.")
+    ] = None,
+    metrics: Metrics = ",".join(DEFAULT),
+    border: Annotated[int, typer.Option(help="Pixels cut from each side first.", min=0)] = 0,
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="Write image,metric,value,missing here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
+    from bench.compute.environment import pick_device
+    from bench.scoring import score_folder
+    from bench.store import write_cells
+
+    names = resolve(split(metrics))
+    folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
+    found = {}
+    with ShownProgress() as progress:
+        for kind, folder in folders.items():
+
+            def tell(done: float, total: float, text: str, kind: str = kind) -> None:
+                progress.update(f"score {kind}", done, total, text)
+
+            found[kind] = score_folder(
+                folder, reference, names, border, pick_device(device), progress=tell
+            )
+    if out:
+        write_cells(out, found["restored"].cells)
+    means = [_mean(kind, name, scores.cells) for kind, scores in found.items() for name in names]
+    if as_json:
+        print_json(means)
+    else:
+        print_table("", ("images", "metric", "mean", "95 % interval", "n", "note"), (
+            (m["images"], m["metric"], _digits(m["mean"]), _interval(m), m["n"], m["note"])
+            for m in means
+        ))  # fmt: skip
+    failures = [failure for scores in found.values() for failure in scores.failures]
+    for failure in failures:
+        complain(f"{failure.model}/{failure.image}: {failure.message}")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _mean(kind: str, metric: str, cells: list[Any]) -> dict[str, Any]:
+    """Return the mean over images that have a finite value, and what became of the others."""
+    import numpy as np
+
+    from bench.suites.folder import cluster_of
+    from raters.statistics.bootstrap import cluster_mean
+
+    scores = [cell.scores[metric] for cell in cells]
+    kept = [(c.image, c.scores[metric].value) for c in cells]
+    finite = [(image, value) for image, value in kept if value is not None and np.isfinite(value)]
+    infinite = sum(value is not None and not np.isfinite(value) for _, value in kept)
+    reasons = sorted({score.reason for score in scores if score.reason})
+    notes = [f"{infinite} infinite, not in the mean"] if infinite else []
+    row: dict[str, Any] = {"images": kind, "metric": metric, "mean": None, "low": None,
+                           "high": None, "n": len(finite), "note": "; ".join(notes + reasons)}  # fmt: skip
+    if finite:
+        clusters = cluster_of([image for image, _ in finite])
+        estimate = cluster_mean(np.array([value for _, value in finite]), np.array(clusters))
+        row |= {"mean": estimate.value, "low": estimate.low, "high": estimate.high}
+    return row
+
+
+def _digits(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4f}"
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return "" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"

@@ -1,0 +1,50 @@
+"""`nox -s demo`, `nox -s lint tests`, `nox -s performance`: each installs all that it needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    what = f".[{','.join(extras)}]" if extras else "."
+    session.install("-e", what, "-c", "constraints.txt")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Train, restore, score, measure and report on the embedded demo suite."""
+    install(session)
+    session.run("bench", "run", "--suite", "demo", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, and the floors of the house."""
+    install(session, "dev")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, warnings as errors, and show the coverage."""
+    install(session, "dev")
+    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+
+
+@nox.session
+def performance(session: nox.Session) -> None:
+    """Measure speed claims as ratios, one after the other."""
+    install(session, "dev")
+    for script in sorted(Path("tests/performance").glob("*.py")):
+        session.run("python", os.fspath(script), *session.posargs)
