@@ -21,7 +21,7 @@ from bench.compute.profile import profile_many
 from bench.executors import Progress, restore_and_score, said
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
-from bench.records import BenchError, Failure, Pair, Profile, RunSpec
+from bench.records import BenchError, Failure, Pair, RunSpec
 from bench.store import RESULTS, RunFolder, file_name
 from bench.suites import Suite, spread
 from models.catalogue import Card
@@ -195,7 +195,7 @@ class Run:
 
     def profile(self, size: tuple[int, int]) -> None:
         """Measure what every model costs, in fresh processes, unless it was measured before."""
-        old = _profiles(self.folder)
+        old = self.folder.read_profiles()
         known = {profile.model for profile in old}
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
@@ -321,13 +321,3 @@ def _model(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason,
         "weights": weights,
     }
-
-
-def _profiles(folder: RunFolder) -> list[Profile]:
-    rows = folder.profiles().to_dict("records")
-    clean = [{k: _none(v) for k, v in row.items()} for row in rows]
-    return [Profile(**{str(k): v for k, v in row.items()}) for row in clean]
-
-
-def _none(value: Any) -> Any:
-    return None if value == "" or (isinstance(value, float) and np.isnan(value)) else value

@@ -282,16 +282,25 @@ class RunFolder:
         rows = (["" if (v := getattr(p, name)) is None else v for name in order] for p in profiles)
         _write_csv(self.path / "profiles.csv", order, rows)
 
+    def read_profiles(self) -> list[Profile]:
+        """Return the rows of profiles.csv as they were written; none where there is no file."""
+        path = self.path / "profiles.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="") as file:
+            return [_profile(row) for row in csv.DictReader(file)]
+
     def profiles(self) -> pd.DataFrame:
         """Return profiles.csv; value, low and high are floats, NaN where missing."""
-        if not (self.path / "profiles.csv").exists():
-            self.write_profiles(())
-        table = self._table("profiles.csv")
-        for column in ("value", "low", "high"):
-            table[column] = table[column].replace("", "nan").astype(float)
-        for column in ("height", "width", "batch", "threads"):
-            table[column] = table[column].astype(int)
-        return table
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {key: "" if v is None and key == "missing" else v for key, v in asdict(p).items()}
+                for p in self.read_profiles()
+            ],
+            columns=[field.name for field in fields(Profile)],
+        ).astype({"value": float, "low": float, "high": float})
 
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd
@@ -313,6 +322,13 @@ def write_cells(path: Path, cells: Iterable[Cell]) -> None:
 
 
 _LAST = ("quantity", "value", "low", "high", "unit", "missing")
+
+
+def _profile(row: Mapping[str, str]) -> Profile:
+    values: dict[str, Any] = dict(row) | {"missing": row["missing"] or None}
+    values |= {key: float(row[key]) if row[key] else None for key in ("value", "low", "high")}
+    values |= {key: int(row[key]) for key in ("height", "width", "batch", "threads")}
+    return Profile(**values)
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

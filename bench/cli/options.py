@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.metrics.table import metric_cards
+from bench.metrics.table import DEFAULT, metric_cards
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -23,6 +23,8 @@ Metrics = Annotated[
     str,
     typer.Option(help=f"Metrics, separated by commas: all, {', '.join(metric_cards())}."),
 ]
+
+DEFAULT_METRICS = ",".join(DEFAULT)
 
 MODEL_FORMS = (
     "a name of 'bench models', FILE.safetensors, FILE.pth, FILE.onnx, package.module:factory, "

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import click
 import typer
 
 from bench.cli.console import ShownProgress, complain, parse_size, print_table, say, split
-from bench.cli.options import Device
-from bench.metrics.table import DEFAULT, resolve
+from bench.cli.options import DEFAULT_METRICS, Device, Metrics, Tile
+from bench.metrics.table import resolve
 from bench.records import BenchError, RunSpec, choose, parse_spec
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
@@ -26,7 +25,7 @@ def _read_config(context: typer.Context, file: Path | None) -> Path | None:
         options = tomllib.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise BenchError(f"cannot read options from '{file}': {error}") from error
-    known = {p.name: p for p in context.command.params if isinstance(p, click.Option)}
+    known = [str(parameter.name) for parameter in context.command.params]
     for key in options:
         choose("option", key.replace("-", "_"), known)
     context.default_map = {
@@ -51,7 +50,7 @@ def run(
             show_default="every model for the suite's task",
         ),
     ] = "",
-    metrics: Metrics = ",".join(DEFAULT),
+    metrics: Metrics = DEFAULT_METRICS,
     limit: Annotated[
         int | None,
         typer.Option(help="Take so many images, spread over the sequences.", show_default="all"),
@@ -109,9 +108,7 @@ def run(
             tile=tile,
         )
         place = out or RESULTS / file_name(card.name) / spec.digest()
-        progress.note(
-            f"{opened.card.title}: {len(wanted)} metrics, {len(chosen)} models -> {place}"
-        )
+        progress.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
         try:
             folder = run_suite(spec, opened, place, progress, size, options)
         except KeyboardInterrupt:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
-from bench.cli.options import Device, Json
-from bench.metrics.table import DEFAULT, resolve
+from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
+from bench.metrics.table import resolve
 
 
 def score(
@@ -18,7 +18,7 @@ def score(
     degraded: Annotated[
         Path | None, typer.Option(help="Folder of the degraded images, scored beside.")
     ] = None,
-    metrics: Metrics = ",".join(DEFAULT),
+    metrics: Metrics = DEFAULT_METRICS,
     border: Annotated[int, typer.Option(help="Pixels cut from each side first.", min=0)] = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="Write image,metric,value,missing here.")] = None,
@@ -70,9 +70,15 @@ def _mean(kind: str, metric: str, cells: list[Any]) -> dict[str, Any]:
     finite = [(image, value) for image, value in kept if value is not None and np.isfinite(value)]
     infinite = sum(value is not None and not np.isfinite(value) for _, value in kept)
     reasons = sorted({score.reason for score in scores if score.reason})
-    notes = [f"{infinite} infinite, not in the mean"] if infinite else []
-    row: dict[str, Any] = {"images": kind, "metric": metric, "mean": None, "low": None,
-                           "high": None, "n": len(finite), "note": "; ".join(notes + reasons)}  # fmt: skip
+    notes = [*([f"{infinite} infinite, not in the mean"] if infinite else []), *reasons]
+    row: dict[str, Any] = {
+        "images": kind,
+        "metric": metric,
+        "mean": None,
+        "low": None,
+        "high": None,
+    }
+    row |= {"n": len(finite), "note": "; ".join(notes)}
     if finite:
         clusters = cluster_of([image for image, _ in finite])
         estimate = cluster_mean(np.array([value for _, value in finite]), np.array(clusters))

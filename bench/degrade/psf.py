@@ -1,0 +1,105 @@
+"""Point spread functions of blurs that are the same over the whole image.
+
+Each is an (h, w) float64 array with odd sides that sums to 1 and has its centroid exactly at the
+centre, so that blurring moves nothing: full-reference scores would read a shift as blur.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.degrade.light import Light
+
+Psf = NDArray[np.float64]
+Points = NDArray[np.float64]
+"""(n, 2) positions as (row, column) in pixels."""
+
+STEPS, COURSE = 2000, 60.0
+"""Steps and pixels of a camera trajectory's course, as Boracchi and Foi take them."""
+
+
+def rasterise(points: Points) -> Psf:
+    """Spread n equal parts of light over the pixel grid, centred on the points' mean.
+
+    Each point is shared among its four pixels with bilinear weights, which keeps the sum and the
+    centroid exactly. (h, w) is the smallest odd size that holds them all.
+    """
+    centred = points - points.mean(axis=0)
+    # 1e-9: a point that rounding has put just off a pixel's centre needs no further pixel
+    reach = np.ceil(np.abs(centred).max(axis=0) - 1e-9).astype(int)
+    psf = np.zeros(2 * reach + 1)
+    position = np.clip(centred + reach, 0, 2 * reach)
+    corner = np.minimum(position.astype(int), np.maximum(2 * reach - 1, 0))
+    part = position - corner
+    for down in (0, 1):
+        for right in (0, 1):
+            weight = np.abs(1 - down - part[:, 0]) * np.abs(1 - right - part[:, 1])
+            inside = weight > 0
+            index = (corner[inside, 0] + down, corner[inside, 1] + right)
+            np.add.at(psf, index, weight[inside] / len(points))
+    return psf
+
+
+def motion_psf(length: float, angle: float) -> Psf:
+    """Uniform motion over ``length`` pixels, ``angle`` in degrees anticlockwise from the right."""
+    radians = math.radians(angle)
+    direction = np.array([-math.sin(radians), math.cos(radians)])
+    count = 1 + 2 * math.ceil(8 * length)  # sixteen points a pixel: finer shows nowhere
+    return rasterise(np.linspace(-length / 2, length / 2, count)[:, None] * direction)
+
+
+def defocus_psf(radius: float) -> Psf:
+    """The disc of a defocused thin lens, ``radius`` in pixels, its rim antialiased."""
+    if radius <= 0:
+        return np.ones((1, 1))
+    reach = math.ceil(radius - 0.5)
+    fine = 33  # samples along each side of a pixel; odd, so that one is at the pixel's centre
+    offsets = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - (reach + 0.5)
+    disc = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= radius**2
+    size = 2 * reach + 1
+    psf: Psf = disc.reshape(size, fine, size, fine).sum(axis=(1, 3)) / disc.sum()
+    return psf
+
+
+def trajectory(rng: np.random.Generator, length: float, exposure: float = 1.0) -> Points:
+    """The path of a hand-held camera, ``length`` pixels along its whole course.
+
+    Returns the part of the `STEPS` positions that is travelled during ``exposure`` (a fraction).
+    Momentum is disturbed by Gaussian tremor, a pull back to the start and rare jerks about face;
+    the speed is constant. How strong each is is drawn too. Boracchi and Foi 2012,
+    doi:10.1109/TIP.2012.2192126. The pull depends on the distance, so a course of another length
+    than theirs is theirs scaled.
+    """
+    nervousness = 0.1 * rng.random()
+    tremor, pull, jerks = 10 * rng.random(), 0.7 * rng.random(), 0.2 * rng.random()
+    step = COURSE / (STEPS - 1)
+    shocks = rng.standard_normal((STEPS, 2))
+    chances = rng.random((STEPS, 2))
+    velocity = cmath.rect(step, 2 * math.pi * rng.random())
+    position = 0j
+    path = np.zeros((STEPS, 2))
+    for index in range(1, STEPS):
+        change = nervousness * (tremor * complex(*shocks[index]) - pull * position) * step
+        if chances[index, 0] < jerks * nervousness:
+            change += 2 * velocity * cmath.rect(1, math.pi + chances[index, 1] - 0.5)
+        velocity += change
+        velocity *= step / abs(velocity)
+        position += velocity
+        path[index] = position.imag, position.real
+    return path[: max(1, round(exposure * STEPS))] * (length / COURSE)
+
+
+def blur(light: Light, psf: Psf) -> Light:
+    """Convolve (H, W, 3) linear light with a PSF; the image is mirrored at its edges.
+
+    Direct, not by Fourier transform: a flat image stays flat and a delta changes no bit.
+    """
+    from scipy.ndimage import convolve
+
+    if psf.shape == (1, 1):
+        return light * psf[0, 0]
+    return np.stack([convolve(light[..., c], psf, mode="mirror") for c in range(3)], axis=-1)
