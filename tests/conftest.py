@@ -1,7 +1,58 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests: real photographs, small suites made of them, the command line."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+from bench.image import Pixels, read, write_png
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Pixels:
+    """A photograph from scikit-image's wheel, 512x512."""
+    import skimage
+
+    return read(Path(skimage.data_dir) / "astronaut.png")
+
+
+@pytest.fixture
+def folder_suite(tmp_path: Path, photograph: Pixels) -> Path:
+    """Six 96x96 crops of a photograph and their blurred versions, as input/ and target/."""
+    root = tmp_path / "data"
+    for index in range(6):
+        y, x = 60 * index, 45 * index
+        sharp = np.ascontiguousarray(photograph[y : y + 96, x : x + 96])
+        write_png(root / "target" / f"scene{index}.png", sharp)
+        blurred = cv2.GaussianBlur(sharp, (0, 0), 1.5 + 0.2 * index)
+        write_png(root / "input" / f"scene{index}.png", np.asarray(blurred, np.uint8))
+    return root
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Run the real command in a process of its own, in an empty working folder."""
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return call

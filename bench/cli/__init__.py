@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-VERBS = {
+VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "run": (run.run, "bench run --suite gopro --data data/gopro --limit 50"),
     "score": (score.score, "bench score my_outputs --reference data/gopro/test --metrics all"),
     "profile": (profile.profile, "bench profile unet --size 720x1280 --threads 1"),

@@ -44,12 +44,12 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under a header; columns that hold numbers are right-aligned."""
-    rows = [[str(cell) for cell in row] for row in rows]
+    cells = [[str(cell) for cell in row] for row in rows]
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
     for index, name in enumerate(header):
-        numeric = all(row[index][:1] in "0123456789-+—" for row in rows) and bool(rows)
+        numeric = bool(cells) and all(row[index][:1] in "0123456789-+—" for row in cells)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(_plain(cell) for cell in row))
     console().print(table)
 

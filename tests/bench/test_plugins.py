@@ -1,0 +1,49 @@
+"""A package from outside installs, is listed, and runs like our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bench
+
+PACKAGE = Path(__file__).parents[1] / "outside"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> str:
+    """Install the outside package into a folder of its own; return that folder."""
+    source, target = tmp_path / "source", tmp_path / "site"
+    shutil.copytree(PACKAGE, source)
+    install = [sys.executable, "-m", "uv", "pip", "install", "--offline", "--no-deps"]
+    subprocess.run(
+        [*install, "--no-build-isolation", "--quiet", "--target", str(target), str(source)],
+        check=True,
+        env={**os.environ, "VIRTUAL_ENV": sys.prefix},
+    )
+    return str(target)
+
+
+def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_path: Path) -> None:
+    listed = bench("models", "--json", PYTHONPATH=outside)
+    assert "outside-invert" in [row["name"] for row in json.loads(listed.stdout)]
+    ran = bench(
+        "run", "--suite", "outside-greys", "--models", "input,outside-invert", "--profile", "none",
+        "--metrics", "outside-max,mae", "--out", "out", PYTHONPATH=outside,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    scores = (tmp_path / "out" / "scores.csv").read_text().splitlines()
+    assert "input,low,outside-max,50.0," in scores  # |100 - 150|
+    assert "outside-invert,low,outside-max,5.0," in scores  # |255 - 100 - 150|
+
+
+def test_without_the_package_its_names_are_unknown(bench: Bench) -> None:
+    ran = bench("run", "--suite", "outside-greys")
+    assert ran.returncode == 2
+    assert "no suite 'outside-greys'" in ran.stderr

@@ -1,0 +1,60 @@
+"""A package of somebody else: one model, one metric and one suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.image import Picture, write_png
+from bench.metrics import MetricCard
+from bench.records import Pair
+from bench.suites import Suite, SuiteCard
+from models.catalogue import Card
+
+
+def invert() -> Any:
+    """A module whose output is the negative of its input."""
+    import torch
+
+    class Invert(torch.nn.Module):
+        def forward(self, degraded: torch.Tensor) -> torch.Tensor:
+            return 1 - degraded
+
+    return Invert()
+
+
+class LargestError:
+    """The largest absolute difference, 0..255."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        pass
+
+    def features(self, reference: Picture) -> Any:
+        return reference.pixels.astype(int)
+
+    def compare(self, restored: Picture, features: Any) -> float:
+        return float(np.abs(restored.pixels.astype(int) - features).max())
+
+
+def open_greys(card: SuiteCard, root: Path, options: Mapping[str, str], **_: Any) -> Suite:
+    """Two grey images, 100 and 150, each the reference of the other."""
+    for level in (100, 150):
+        write_png(root / f"{level}.png", np.full((32, 32, 3), level, np.uint8))
+    low, high = root / "100.png", root / "150.png"
+
+    def pairs(split: str) -> Sequence[Pair]:
+        return [Pair("low", low, high, "low"), Pair("high", high, low, "high")] * (split == "test")
+
+    return Suite(card.name, card, root, "made", pairs)
+
+
+MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
+METRIC = MetricCard(
+    "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
+)
+SUITE = SuiteCard(
+    "outside-greys", "Two greys", "deblur", "bench_outside:open_greys", "", "none", "", "tiny"
+)
