@@ -1,0 +1,125 @@
+"""What the harness costs over the bare loop, and how its memory grows. Prints ratios; 1 on a miss.
+
+Run as ``python tests/performance/harness.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import skimage
+
+from bench.executors import restore_and_score
+from bench.image import read, to_pixels, to_tensor, write_png
+from bench.metrics.scorer import Scorer
+from bench.records import Pair, RunSpec
+from bench.store import RunFolder
+from models.catalogue import MODELS
+from models.loading import load_restorer
+from models.training.plain import train
+
+PHOTOGRAPHS = ("astronaut.png", "ihc.png", "retina.jpg", "hubble_deep_field.jpg")
+OVERHEAD, GROWTH, ROUNDS = 1.25, 1.05, 5
+
+
+class Silent:
+    """A progress that says nothing."""
+
+    def note(self, text: str) -> None: ...
+    def update(self, stage: str, done: float, total: float, text: str = "") -> None: ...
+
+
+def make_pairs(root: Path, count: int) -> list[Pair]:
+    """Cut 512x512 crops out of photographs, at different places, and blur them."""
+    photographs = [read(Path(skimage.data_dir) / name) for name in PHOTOGRAPHS]
+    rng = np.random.default_rng(0)
+    pairs = []
+    for index in range(count):
+        photo = photographs[index % len(photographs)]
+        y, x = (int(rng.integers(0, extent - 511)) for extent in photo.shape[:2])
+        sharp = np.ascontiguousarray(photo[y : y + 512, x : x + 512])
+        name = f"{index:03d}"
+        write_png(root / "target" / f"{name}.png", sharp)
+        blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 1.5), np.uint8)
+        write_png(root / "input" / f"{name}.png", blurred)
+        pairs.append(
+            Pair(name, root / "input" / f"{name}.png", root / "target" / f"{name}.png", name)
+        )
+    return pairs
+
+
+def overhead(root: Path) -> float:
+    """Return the time of `bench run` over decode + forward + save of the same trained U-Net."""
+    pairs = make_pairs(root, 50)
+    trained = train(MODELS["unet"], "folder", pairs[:40], pairs[40:], root / "t", "20steps")
+    restorer = load_restorer("unet", weights=trained.weights)
+    bare, harness = [], []
+    for turn in range(ROUNDS + 1):
+        start = time.perf_counter()
+        for pair in pairs:
+            restored = to_pixels(restorer.restore(to_tensor(read(pair.degraded))))
+            write_png(root / f"bare{turn}" / f"{pair.id}.png", restored)
+        middle = time.perf_counter()
+        spec = RunSpec("folder", str(root), ("unet",), ("psnr", "ssim", "vif"))
+        folder = RunFolder.create(root / f"run{turn}", spec)
+        failures = restore_and_score(
+            pairs, {"unet": restorer}, Scorer(spec.metrics), folder, Silent()
+        )
+        end = time.perf_counter()
+        if failures:
+            raise SystemExit(f"failed: {failures[0]}")
+        if turn:  # the first round warms up
+            bare.append((middle - start) / len(pairs))
+            harness.append((end - middle) / len(pairs))
+    ratios = sorted(h / b for h, b in zip(harness, bare, strict=True))
+    print(
+        f"harness overhead: {1000 * median(harness):.0f} ms an image over "
+        f"{1000 * median(bare):.0f} ms bare = {median(ratios):.3f} "
+        f"({ratios[0]:.3f} to {ratios[-1]:.3f}; at most {OVERHEAD})"
+    )
+    return median(ratios)
+
+
+def peak_memory(root: Path, count: int) -> float:
+    """Return the peak resident set of `bench score` on ``count`` images, in MB."""
+    folder = root / f"many{count}"
+    for kind in ("input", "target"):
+        (folder / kind).mkdir(parents=True)
+        files = sorted((root / kind).iterdir())
+        for index in range(count):
+            os.link(files[index % len(files)], folder / kind / f"{index:04d}.png")
+    command = ["score", str(folder / "input"), "--reference", str(folder / "target")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", *command, "--metrics", "psnr,ssim,vif"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"bench score ended with {status}")
+    return usage.ru_maxrss / 1024
+
+
+def growth(root: Path) -> float:
+    """Return the peak memory of scoring 500 images over that of 50."""
+    few, many = peak_memory(root, 50), peak_memory(root, 500)
+    print(
+        f"memory of scoring: {few:.0f} MB with 50 images, {many:.0f} MB with 500 = "
+        f"{many / few:.3f} (at most {GROWTH})"
+    )
+    return many / few
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        misses = [overhead(place) > OVERHEAD, growth(place) > GROWTH]
+    sys.exit(any(misses))
