@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ def read(path: Path) -> Pixels:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"cannot read image '{path}': {error.strerror or error}") from error
-    decoded = _decode_deep(data) if data[:4] == b"\x89PNG" or data[:2] in _DEEP else None
+    decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
     if decoded is None:
         decoded = _decode_pillow(data, path)
     if decoded.dtype == np.uint16:
@@ -65,15 +65,45 @@ def read(path: Path) -> Pixels:
     return np.ascontiguousarray(decoded)
 
 
-_DEEP = (b"II", b"MM", b"BM")  # TIFF and BMP: OpenCV, which keeps 16 bits, reads these as PNG
+_PNG = b"\x89PNG"
+_DEEP = (_PNG, b"II", b"MM", b"BM")  # PNG, TIFF, BMP: OpenCV is faster here and keeps 16 bits
+_ORIENTATION = 0x0112
 
 
-def _decode_deep(data: bytes) -> NDArray[Any] | None:
+def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
+    """Return the samples as stored, or None where Pillow has to read the file."""
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.ndim == 2:
-        return decoded
+    if not data.startswith(_PNG):
+        return decoded if decoded is None or decoded.ndim == 2 else _rgb(decoded)
+    if decoded is None:  # no second opinion: Pillow does not verify a PNG's checksums
+        raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
+    if decoded.ndim == 2 and decoded.dtype == np.uint8 and b"tRNS" in data:
+        return None  # OpenCV would drop a transparent grey level in silence
+    upright = _rgb(decoded) if decoded.ndim == 3 else decoded
+    return _turn(upright, data) if b"eXIf" in data else upright
+
+
+def _rgb(decoded: NDArray[Any]) -> NDArray[Any]:
+    """Put OpenCV's channel order right."""
     order = [2, 1, 0, 3][: decoded.shape[2]] if decoded.shape[2] >= 3 else slice(None)
     return decoded[:, :, order]
+
+
+def _turn(decoded: NDArray[Any], data: bytes) -> NDArray[Any]:
+    """Apply the orientation in a PNG's EXIF chunk, which OpenCV's unchanged mode ignores."""
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in (5, 6, 7, 8):
+        decoded = decoded.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        decoded = decoded[::-1]
+    if orientation in (2, 3, 6, 7):
+        decoded = decoded[:, ::-1]
+    return decoded
 
 
 def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
@@ -84,9 +114,14 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith(("I", "F")):  # convert() would clip these to 8 bits
+                return np.asarray(upright)
             alpha = upright.mode in ("LA", "PA", "RGBA") or "transparency" in upright.info
             return np.asarray(upright.convert("RGBA" if alpha else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        raise ImageError(f"'{path}' is not an image of a kind read here ({kinds})") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"'{path}' is not a readable image ({error})") from error
 
 
@@ -158,23 +193,23 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     @cached_property
-    def planes(self) -> list[Plane]:
-        """Red, green and blue, each (H, W) float64 in 0..255."""
-        return [np.ascontiguousarray(self.pixels[:, :, c], dtype=np.float64) for c in range(3)]
+    def planes(self) -> list[Pixels]:
+        """Red, green and blue, each (H, W) uint8."""
+        return [cast(Pixels, plane) for plane in cv2.split(self.pixels)]
 
     @cached_property
     def luma_studio(self) -> Plane:
         """BT.601 luma in 16..235, unrounded: MATLAB's rgb2ycbcr, as super-resolution papers use."""
-        red, green, blue = self.planes
-        luma: Plane = 16.0 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255.0
-        return luma
+        return self._luma((65.481 / 255, 128.553 / 255, 24.966 / 255, 16.0))
 
     @cached_property
     def luma_full(self) -> Plane:
         """BT.601 luma in 0..255 (0.299 R + 0.587 G + 0.114 B), unrounded: what VIF uses."""
-        red, green, blue = self.planes
-        luma: Plane = 0.299 * red + 0.587 * green + 0.114 * blue
-        return luma
+        return self._luma((0.299, 0.587, 0.114, 0.0))
+
+    def _luma(self, weights: tuple[float, float, float, float]) -> Plane:
+        samples = self.pixels.astype(np.float64)
+        return np.asarray(cv2.transform(samples, np.array([weights])), np.float64)
 
 
 def same_size(restored: Picture, reference: Picture) -> None:

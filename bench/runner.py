@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.compute.environment import environment
-from bench.compute.profile import profile_many
+from bench.compute.profile import Conditions, measure
 from bench.executors import Progress, restore_and_score, said
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
@@ -78,6 +78,8 @@ class Run:
     started: str
     shelf: Path = RESULTS
     failures: list[Failure] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What a reader of a model's cost figures should know."""
     status: str = "running"
     finished: str | None = None
 
@@ -200,17 +202,20 @@ class Run:
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
             return
-        new = profile_many(
+        found = measure(
             [(entry.label, entry.spec, entry.weights if entry.card else None) for entry in jobs],
-            height=size[0],
-            width=size[1],
-            device=self.spec.device,
-            processes=2,
-            passes=10,
-            seconds=2.0,
-            tile=self.spec.tile,
-            progress=lambda done, total, text: self.progress.update("profile", done, total, text),
+            Conditions(
+                *size,
+                device=self.spec.device,
+                processes=2,
+                passes=10,
+                seconds=2.0,
+                tile=self.spec.tile,
+            ),
+            lambda done, total, text: self.progress.update("profile", done, total, text),
         )
+        self.notes |= {one.model: one.notes() for one in found}
+        new = [row for one in found for row in one.profiles()]
         order = {entry.label: index for index, entry in enumerate(self.entries)}
         self.folder.write_profiles(sorted([*old, *new], key=lambda row: order[row.model]))
 
@@ -241,6 +246,7 @@ class Run:
                 },
                 "metrics": {name: _metric(cards[name]) for name in self.spec.metrics},
                 "models": {entry.label: _model(entry) for entry in self.entries},
+                "profile_notes": self.notes,
                 "failures": [asdict(failure) for failure in self.failures],
                 "environment": environment(self.spec.device),
             }
@@ -271,8 +277,9 @@ def run(
         raise BenchError(f"two models would both be called {sorted(doubled)}; rename a file")
     folder = RunFolder.create(out, spec)
     with folder.locked():
-        started = folder.record()["started"] if folder.exists else _now()
-        job = Run(spec, folder, suite, pairs, entries, progress, options or {}, started)
+        known = folder.record() if folder.exists else {}
+        job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
+        job.started, job.notes = known.get("started", job.started), known.get("profile_notes", {})
         job.plan()
         try:
             job.train()

@@ -15,12 +15,12 @@ class Recipe:
 
     loss: str = "charbonnier"
     optimiser: str = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     batch: int = 8
     crop: int = 96
     schedule: str = "cosine"
-    augment: tuple[str, ...] = ("flip", "rot90")
+    augment: tuple[str, ...] = ("flip", "rot90", "channels")
     validate_every: int = 50
     """Optimiser steps between validations; each one writes a checkpoint."""
     patience: int = 20
@@ -62,11 +62,11 @@ MODELS: dict[str, Card] = {
         ),
         Card(
             "unsharp", "Unsharp masking", "classical", ("deblur",),
-            "models.classical:unsharp_mask", "scikit-image unsharp_mask, radius 2, amount 1",
+            "models.classical:unsharp_mask", "scikit-image unsharp_mask, radius 2, amount 0.5",
         ),
         Card(
             "wiener", "Wiener filter", "classical", ("deblur",), "models.classical:wiener",
-            "Wiener 1949; scikit-image wiener, balance 0.01", needs_psf=True,
+            "Wiener 1949; scikit-image wiener, balance by the noise", needs_psf=True,
         ),
         Card(
             "richardson-lucy", "Richardson-Lucy", "classical", ("deblur",),
@@ -81,7 +81,7 @@ MODELS: dict[str, Card] = {
         Card(
             "rescnn", "Residual CNN", "cnn", ("deblur", "denoise"),
             "models.architectures.rescnn:ResidualCNN", "He et al. 2016, doi:10.1109/CVPR.2016.90",
-            recipe=Recipe(),
+            recipe=Recipe(), multiple=2,
         ),
     )
 }  # fmt: skip

@@ -5,12 +5,25 @@ Size multiples, tiling, dtype and device are handled here once, never inside an 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+
+from bench.image import ImageSizeError
+from bench.records import BenchError
+
+Network = Callable[[torch.Tensor], torch.Tensor]
+"""(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one."""
+
+OVERLAP = 48
+"""Pixels that neighbouring tiles share, unless a small tile leaves less room."""
+
+SMALLEST_TILE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,7 @@ class Hints:
 
 
 NOTHING_KNOWN = Hints()
+CPU = torch.device("cpu")
 
 
 class Restorer(Protocol):
@@ -45,3 +59,162 @@ class Restorer(Protocol):
         do this image (no PSF, no such output file).
         """
         ...
+
+
+class NetworkRestorer:
+    """A network behind the calling contract.
+
+    ``multiple``: heights and widths are padded up to a multiple of it (mirrored, below and on the
+    right) and the result is cropped back; ``minimum`` is the least side that the network takes.
+    ``tile``: the side of the tiles into which a larger image is cut, None for the image as a whole.
+    ``channels`` 1: a grey network, applied to red, green and blue apart, and only once to an image
+    whose three channels are equal. ``network`` may be any callable on tensors, such as an ONNX
+    session; then there is no `torch.nn.Module` to count and ``self.network`` is None.
+    """
+
+    needs_psf = False
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        device: str | torch.device = "cpu",
+        multiple: int = 1,
+        minimum: int = 1,
+        tile: int | None = None,
+        overlap: int | None = None,
+        scale: int = 1,
+        channels: int = 3,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if channels not in (1, 3):
+            raise BenchError(f"'{name}' takes {channels} channels; expected 3 (RGB) or 1 (grey)")
+        if tile is not None and tile < max(SMALLEST_TILE, multiple):
+            raise BenchError(
+                f"--tile {tile}: '{name}' needs tiles of at least {max(SMALLEST_TILE, multiple)}"
+            )
+        self.name = name
+        self.device = torch.device(device)
+        self.scale = scale
+        self.network = network if isinstance(network, torch.nn.Module) else None
+        self._call = network
+        self._multiple, self._minimum = multiple, minimum
+        self._tile = None if tile is None else tile // multiple * multiple
+        self._overlap = overlap
+        self._channels, self._dtype = channels, dtype
+        # oneDNN convolves channels-last float32 up to twice as fast; cuDNN gains nothing from it
+        on_cpu = self.device.type == "cpu"
+        self._layout = torch.channels_last if on_cpu else torch.contiguous_format
+        if self.network is not None:
+            self.network.requires_grad_(False).eval()
+            self.network.to(device=self.device, dtype=dtype, memory_format=self._layout)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
+        """See `Restorer.restore`; any batch size. Raises `ImageSizeError` for a wrong result."""
+        if degraded.ndim != 4 or degraded.shape[1] != 3:
+            raise ImageSizeError(f"expected (B,3,H,W), got {tuple(degraded.shape)}")
+        image = degraded.to(self.device, self._dtype)
+        if self._channels == 3:
+            return self._restore(image).float().cpu()
+        if bool((image[:, :1] == image).all()):
+            return self._restore(image[:, :1]).expand(-1, 3, -1, -1).float().cpu().contiguous()
+        restored = self._restore(image.flatten(0, 1)[:, None])  # (3B,1,H,W)
+        return restored.view(-1, 3, *restored.shape[2:]).float().cpu()
+
+    def _restore(self, image: torch.Tensor) -> torch.Tensor:
+        height, width = image.shape[-2:]
+        sides = [_padded_side(side, self._multiple, self._minimum) for side in (height, width)]
+        image = mirror_to(image, sides[0], sides[1])
+        if self._tile is None or max(sides) <= self._tile:
+            restored = self._forward(image)
+        else:
+            restored = in_tiles(
+                self._forward, image, self._tile, self._overlap, self._multiple, self.scale
+            )
+        return restored[..., : height * self.scale, : width * self.scale]
+
+    def _forward(self, image: torch.Tensor) -> torch.Tensor:
+        restored = self._call(image.contiguous(memory_format=self._layout))
+        expected = (*image.shape[:2], *(side * self.scale for side in image.shape[-2:]))
+        if not isinstance(restored, torch.Tensor) or restored.shape != expected:
+            shape = tuple(restored.shape) if isinstance(restored, torch.Tensor) else type(restored)
+            raise ImageSizeError(
+                f"'{self.name}' made {shape} of {tuple(image.shape)}; expected {expected} (the "
+                "size multiple or the scale of the network is not what was said)"
+            )
+        return restored
+
+
+def mirror_to(image: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Pad (B,C,H,W) below and on the right: mirrored as far as it goes, then the edge repeated."""
+    for axis, side in ((-1, width), (-2, height)):
+        missing = side - image.shape[axis]
+        mirrored = min(missing, image.shape[axis] - 1)
+        for amount, mode in ((mirrored, "reflect"), (missing - mirrored, "replicate")):
+            if amount > 0:
+                padding = (0, amount, 0, 0) if axis == -1 else (0, 0, 0, amount)
+                image = F.pad(image, padding, mode=mode)
+    return image
+
+
+def in_tiles(
+    network: Network,
+    image: torch.Tensor,
+    tile: int,
+    overlap: int | None = None,
+    multiple: int = 1,
+    scale: int = 1,
+) -> torch.Tensor:
+    """Apply a network to overlapping tiles of (B,C,H,W) and blend what comes out.
+
+    Of the ``overlap`` that two tiles share, each throws away the third next to its own edge, where
+    it lacked context, and the middle third is blended linearly. The result equals that of the whole
+    image where one output pixel depends on input at most overlap/3 pixels away. H, W and ``tile``
+    are multiples of ``multiple``.
+    """
+    share = min(OVERLAP, tile // 2) if overlap is None else overlap
+    stride = (tile - share) // multiple * multiple
+    if stride < 1:
+        raise BenchError(f"tiles of {tile} cannot overlap by {share}; give larger tiles")
+    height, width = image.shape[-2:]
+    batch, channels = image.shape[:2]
+    total = image.new_zeros((batch, channels, height * scale, width * scale))
+    weights = image.new_zeros((1, 1, height * scale, width * scale))
+    for top in _starts(height, tile, stride):
+        for left in _starts(width, tile, stride):
+            piece = image[..., top : top + tile, left : left + tile]
+            rows = _window(top, piece.shape[-2], height, share, scale, image)
+            columns = _window(left, piece.shape[-1], width, share, scale, image)
+            weight = rows[:, None] * columns[None, :]
+            place = (
+                ...,
+                slice(top * scale, top * scale + weight.shape[0]),
+                slice(left * scale, left * scale + weight.shape[1]),
+            )
+            total[place] += network(piece) * weight
+            weights[place] += weight
+    return total / weights
+
+
+def _padded_side(side: int, multiple: int, minimum: int) -> int:
+    return -(-max(side, minimum) // multiple) * multiple
+
+
+def _starts(side: int, tile: int, stride: int) -> list[int]:
+    last = max(side - tile, 0)
+    return [*range(0, last, stride), last]
+
+
+def _window(
+    start: int, length: int, side: int, overlap: int, scale: int, like: torch.Tensor
+) -> torch.Tensor:
+    """(length*scale,) weights: 0 near the tile's edges, 1 inside; 1 up to the image's edges."""
+    third = max(overlap * scale / 3, 1e-6)
+    position = torch.arange(length * scale, device=like.device, dtype=like.dtype) + 0.5
+    weight = torch.ones_like(position)
+    if start > 0:
+        weight *= ((position - third) / third).clamp(0, 1)
+    if start + length < side:
+        weight *= ((length * scale - position - third) / third).clamp(0, 1)
+    return weight

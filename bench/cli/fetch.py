@@ -27,7 +27,7 @@ def fetch(
     """Download, verify and unpack. A broken download goes on where it stopped."""
     from dataclasses import replace
 
-    from bench.suites.fetch import Download
+    from bench.suites.fetch import Download, digest_found
     from bench.suites.fetch import fetch as download_to
 
     downloads: list[Download]
@@ -44,12 +44,9 @@ def fetch(
         target = out or Path("data") / what
     with ShownProgress() as progress:
         for download in downloads:
-            if url:
-                download = replace(download, url=url)
-            progress.note(f"{download.file}: {download.url}\n  licence: {download.licence}")
-            done = download_to(
-                download,
-                target,
-                progress=lambda d, t, text: progress.update("fetch", d, t, text),
-            )
-            say(f"ready: {done}")
+            wanted = replace(download, urls=(url,)) if url else download
+            progress.note(f"{wanted.file} from {wanted.urls[0]}")
+            progress.note(f"  licence: {wanted.licence}; read more at {wanted.page}")
+            done = download_to(wanted, target, progress=progress.update)
+            digest = digest_found(wanted, target)
+            say(f"ready: {done}" + (f" (sha256 {digest})" if digest else ""))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import ShownProgress, parse_size, print_json, print_table
+from bench.cli.console import ShownProgress, parse_size, print_json, print_table, say
 from bench.cli.options import MODEL_FORMS, Device, Json
 from bench.records import number_to_json
 
@@ -34,23 +34,27 @@ def profile(
     Every figure comes from fresh processes, and carries its device, size, batch and threads.
     """
     from bench.compute.environment import pick_device
-    from bench.compute.profile import profile as measure
+    from bench.compute.profile import Conditions, measure
+    from models.loading import label
 
     height, width = parse_size(size)
+    conditions = Conditions(
+        height,
+        width,
+        batch=batch,
+        device=pick_device(device),
+        threads=threads,
+        processes=processes,
+        passes=passes,
+        seconds=seconds,
+    )
     with ShownProgress() as progress:
-        rows = measure(
-            model,
-            weights=weights,
-            height=height,
-            width=width,
-            batch=batch,
-            device=pick_device(device),
-            threads=threads,
-            processes=processes,
-            passes=passes,
-            seconds=seconds,
-            progress=lambda done, total, text: progress.update("profile", done, total, text),
+        (found,) = measure(
+            [(label(model), model, weights)],
+            conditions,
+            lambda done, total, text: progress.update("profile", done, total, text),
         )
+    rows = found.profiles()
     if as_json:
         print_json([{k: number_to_json(v) if isinstance(v, float) else v
                      for k, v in asdict(row).items()} for row in rows])  # fmt: skip
@@ -71,3 +75,5 @@ def profile(
             for row in rows
         ),
     )
+    for note in found.notes():
+        say(f"note: {note}")

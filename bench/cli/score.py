@@ -80,8 +80,8 @@ def _mean(kind: str, metric: str, cells: list[Any]) -> dict[str, Any]:
     }
     row |= {"n": len(finite), "note": "; ".join(notes)}
     if finite:
-        clusters = cluster_of([image for image, _ in finite])
-        estimate = cluster_mean(np.array([value for _, value in finite]), np.array(clusters))
+        clusters = cluster_of([cell.image for cell in cells])
+        estimate = cluster_mean([v for _, v in finite], [clusters[image] for image, _ in finite])
         row |= {"mean": estimate.value, "low": estimate.low, "high": estimate.high}
     return row
 

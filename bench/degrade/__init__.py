@@ -1,0 +1,1 @@
+"""From sharp photographs to degraded ones: for suites made here, and for training."""

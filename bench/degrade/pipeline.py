@@ -31,13 +31,13 @@ class Degradation:
     """``motion`` is straight and uniform, ``trajectory`` a hand's path and uniform, ``shake`` a
     hand's path that also rolls, so it differs over the image, ``defocus`` a disc."""
     size: float = 0.0
-    """Pixels: the length of the course of a motion, the radius of a defocus."""
+    """Pixels: the length of a motion, the longer side of a hand's path, the radius of a defocus."""
     angle: float = 0.0
     """Degrees, of a straight motion."""
     roll: float = 0.0
-    """Degrees: the length of a shake's course about the optical axis."""
+    """Degrees through which a shake turns the image about its centre."""
     exposure: float = 1.0
-    """The fraction of the course that falls into the exposure."""
+    """The fraction of the path that falls into the exposure."""
     electrons: float | None = None
     """Counted where the light is 1; None: no noise. The image is amplified to equal brightness."""
     read_noise: float = 0.0

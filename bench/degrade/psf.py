@@ -18,8 +18,8 @@ Psf = NDArray[np.float64]
 Points = NDArray[np.float64]
 """(n, 2) positions as (row, column) in pixels."""
 
-STEPS, COURSE = 2000, 60.0
-"""Steps and pixels of a camera trajectory's course, as Boracchi and Foi take them."""
+STEPS, LENGTH = 2000, 60.0
+"""Steps and length in pixels of a camera trajectory, as Boracchi and Foi take them."""
 
 
 def rasterise(points: Points) -> Psf:
@@ -40,7 +40,8 @@ def rasterise(points: Points) -> Psf:
             weight = np.abs(1 - down - part[:, 0]) * np.abs(1 - right - part[:, 1])
             inside = weight > 0
             index = (corner[inside, 0] + down, corner[inside, 1] + right)
-            np.add.at(psf, index, weight[inside] / len(points))
+            np.add.at(psf, index, weight[inside])
+    psf /= psf.sum()
     return psf
 
 
@@ -65,18 +66,18 @@ def defocus_psf(radius: float) -> Psf:
     return psf
 
 
-def trajectory(rng: np.random.Generator, length: float, exposure: float = 1.0) -> Points:
-    """The path of a hand-held camera, ``length`` pixels along its whole course.
+def trajectory(rng: np.random.Generator, extent: float, exposure: float = 1.0) -> Points:
+    """The path of a hand-held camera, (n, 2) in pixels.
 
-    Returns the part of the `STEPS` positions that is travelled during ``exposure`` (a fraction).
-    Momentum is disturbed by Gaussian tremor, a pull back to the start and rare jerks about face;
-    the speed is constant. How strong each is is drawn too. Boracchi and Foi 2012,
-    doi:10.1109/TIP.2012.2192126. The pull depends on the distance, so a course of another length
-    than theirs is theirs scaled.
+    Momentum is disturbed by Gaussian tremor, a pull back to the start and rare jerks about face, at
+    constant speed; how strong each is is drawn too. Boracchi and Foi 2012,
+    doi:10.1109/TIP.2012.2192126. Their paths of equal length differ widely in how far they spread,
+    so the path is scaled until its longer side measures ``extent``; then the part of the `STEPS`
+    positions that is travelled during ``exposure`` (a fraction) is returned.
     """
-    nervousness = 0.1 * rng.random()
+    nervousness = rng.uniform(0.003, 0.01)
     tremor, pull, jerks = 10 * rng.random(), 0.7 * rng.random(), 0.2 * rng.random()
-    step = COURSE / (STEPS - 1)
+    step = LENGTH / (STEPS - 1)
     shocks = rng.standard_normal((STEPS, 2))
     chances = rng.random((STEPS, 2))
     velocity = cmath.rect(step, 2 * math.pi * rng.random())
@@ -90,7 +91,8 @@ def trajectory(rng: np.random.Generator, length: float, exposure: float = 1.0) -
         velocity *= step / abs(velocity)
         position += velocity
         path[index] = position.imag, position.real
-    return path[: max(1, round(exposure * STEPS))] * (length / COURSE)
+    path *= extent / np.ptp(path, axis=0).max()
+    return path[: max(1, round(exposure * STEPS))]
 
 
 def blur(light: Light, psf: Psf) -> Light:
@@ -101,5 +103,8 @@ def blur(light: Light, psf: Psf) -> Light:
     from scipy.ndimage import convolve
 
     if psf.shape == (1, 1):
-        return light * psf[0, 0]
-    return np.stack([convolve(light[..., c], psf, mode="mirror") for c in range(3)], axis=-1)
+        return light * float(psf[0, 0])
+    blurred = np.empty_like(light)
+    for c in range(3):
+        convolve(light[..., c], psf, output=blurred[..., c], mode="mirror")
+    return blurred

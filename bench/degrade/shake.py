@@ -11,7 +11,7 @@ from bench.degrade.psf import Points, Psf, rasterise
 
 FOCAL = 1000.0
 """Focal length in pixels. For the frame of a phone camera it is about its width times 0.7."""
-_STEP = 0.5
+_STEP = 1.0
 """Pixels, at most, that the image moves from one pose to the next."""
 
 
@@ -67,7 +67,7 @@ def mean_psf(camera: Points, size: tuple[int, int]) -> Psf:
 
 
 def _seen(places: Points, pose: Points) -> Points:
-    """Where, in (2, n) pixels from the centre, a camera at ``pose`` sees what lies at ``places``."""
+    """Where a camera at ``pose`` sees what lies at ``places``, (2, n) pixels from the centre."""
     pitch, yaw, roll = pose
     turn_x = np.array([[math.cos(pitch), math.sin(pitch), 0],
                        [-math.sin(pitch), math.cos(pitch), 0],

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Metric(Protocol):
     """A metric at work. Made once per run, called once per reference and once per restored image.
 
-    Both methods may raise `bench.records.Unscorable` with the reason why there is no number.
+    Both methods may raise `bench.records.Unscorable` with the reason why there is no number. They
+    are called from several threads, for different images. A metric whose card says that it needs
+    no reference is never asked for features and gets None.
     """
 
     def features(self, reference: Picture) -> Any:
@@ -26,6 +28,13 @@ class Metric(Protocol):
     def compare(self, restored: Picture, features: Any) -> float:
         """Return the score of one restored image of the reference's size; may be infinite."""
         ...
+
+
+class OnCpu:
+    """Base of metrics that compute on the processor whatever the run's device is."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        del device
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,13 @@ METRICS: dict[str, MetricCard] = {
             _WANG,
         ),
         MetricCard(
-            "ms-ssim", "bench.metrics.ssim:MultiScaleSsim", True, -1, 1, "",
+            "ms-ssim", "bench.metrics.ssim:MultiScaleSsim", True, 0, 1, "",
             "5 scales, 2x2 mean between them, Gaussian 11 sigma 1.5, valid, mean of R, G, B",
             "Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216",
         ),
         MetricCard(
             "vif", "bench.metrics.vif:Vif", True, 0, _INF, "",
-            "pixel domain, 4 scales, BT.601 luma 0..255, noise variance 2",
+            "pixel domain, 4 scales, valid region, BT.601 luma 0..255, noise variance 2",
             "Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378",
         ),
         _lpips("lpips-alex", "alex"),
@@ -108,7 +117,7 @@ METRICS: dict[str, MetricCard] = {
         ),
         MetricCard(
             "blur-effect", "bench.metrics.pixel:BlurEffect", False, 0, 1, "",
-            "no reference; luma, h_size 11 (scikit-image); 0 sharp, 1 blurred",
+            "no reference; scikit-image, grey by BT.709 weights, h_size 11; 0 sharp, 1 blurred",
             "Crete et al. 2007, doi:10.1117/12.702790", needs_reference=False,
         ),
     )

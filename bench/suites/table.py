@@ -12,6 +12,9 @@ from bench.records import BenchError, Pair, choose, parse_spec
 
 Split = Literal["train", "val", "test"]
 
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is (0: unknown)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:
@@ -41,13 +44,16 @@ class SuiteCard:
     task: str
     """``deblur``, ``denoise`` or ``super-resolution``."""
     opener: str
-    """``module:function`` called as ``opener(card, root, options) -> Suite``."""
+    """``module:function`` called as ``opener(card, root, options) -> Suite``; one of a suite that
+    is ``made_here`` also takes ``progress``."""
     about: str
     licence: str
     citation: str
     size: str
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Legal values of each ``key=value`` option, the default first; empty: any text."""
+    made_here: bool = False
+    """Needs no data: the suite is made when it is first opened."""
     download: str | None = None
     """``module:NAME`` of a `bench.suites.fetch.Download`, or None: comes with us or from you."""
 
@@ -61,9 +67,10 @@ SUITES: dict[str, SuiteCard] = {
             task="deblur",
             opener="bench.suites.demo:open_demo",
             about="camera shake, defocus, low light and noise on held-out photographs; made here",
-            licence="public domain, CC0 or CC BY photographs (scikit-image's data/README)",
+            licence="public domain, CC0, or as the docstrings of skimage.data say",
             citation="van der Walt et al. 2014, doi:10.7717/peerj.453",
-            size="made here, about 60 MB",
+            size="made here, about 35 MB",
+            made_here=True,
         ),
         SuiteCard(
             name="gopro",
@@ -96,11 +103,12 @@ def suite_cards() -> dict[str, SuiteCard]:
     return extended(SUITES, "restoration_bench.suites", SuiteCard)
 
 
-def open_suite(spec: str, data: Path | None = None) -> Suite:
+def open_suite(spec: str, data: Path | None = None, progress: Progress | None = None) -> Suite:
     """Open ``name[:key=value,..]`` on the folder ``data`` (default ``data/<name>``).
 
-    Raises `BenchError` for an unknown name or option, or where the data is missing or incomplete:
-    the message says what was expected where, and how to get it.
+    A suite that is made here calls ``progress`` while it is made. Raises `BenchError` for an
+    unknown name or option, or where the data is missing or incomplete: the message says what was
+    expected where, and how to get it.
     """
     name, given = parse_spec(spec)
     cards = suite_cards()
@@ -114,7 +122,8 @@ def open_suite(spec: str, data: Path | None = None) -> Suite:
             legal = ", ".join(card.options[key])
             raise BenchError(f"suite '{name}': {key}={value} is not one of {legal}")
         options[key] = value
-    suite: Suite = load_object(card.opener)(card, data or Path("data") / name, options)
+    extra = {"progress": progress} if card.made_here else {}
+    suite: Suite = load_object(card.opener)(card, data or Path("data") / name, options, **extra)
     return suite
 
 

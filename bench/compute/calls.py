@@ -1,0 +1,80 @@
+"""What a restorer asks of its network: the calls made while it restores one image."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+from bench.compute.operations import Operations, count, total, without_values
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a network; its tensors have shapes and no values."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def image(self) -> torch.Tensor | None:
+        """Return the one image (B,C,H,W) of the call; None if it took anything else."""
+        if self.kwargs or len(self.args) != 1 or not isinstance(self.args[0], torch.Tensor):
+            return None
+        return self.args[0] if self.args[0].ndim == 4 else None
+
+
+def observe(network: nn.Module, function: Callable[[], Result]) -> tuple[Result, list[Call]]:
+    """Run ``function``; return its result and every call of ``network`` that it made."""
+    calls: list[Call] = []
+
+    def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        calls.append(Call(*tree_map(without_values, (args, kwargs))))
+
+    handle = network.register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        return function(), calls
+    finally:
+        handle.remove()
+
+
+def count_calls(network: nn.Module, calls: Sequence[Call]) -> Operations:
+    """Count all ``calls`` together; equal ones, as tiles are, are counted once and multiplied."""
+    groups: dict[str, list[Call]] = {}
+    for call in calls:
+        groups.setdefault(repr(call), []).append(call)
+    return total(
+        (count(network, *group[0].args, **group[0].kwargs), len(group)) for group in groups.values()
+    )
+
+
+def observe_onnx(function: Callable[[], Result]) -> tuple[Result, list[tuple[int, ...]]]:
+    """Run ``function``; return its result and the input shape of every ONNX session's run in it."""
+    from onnxruntime import InferenceSession
+
+    shapes: list[tuple[int, ...]] = []
+    run = InferenceSession.run
+
+    def noted(session: Any, names: Any, feed: Any, *args: Any, **kwargs: Any) -> Any:
+        shapes.extend(tuple(value.shape) for value in feed.values())
+        return run(session, names, feed, *args, **kwargs)
+
+    InferenceSession.run = noted
+    try:
+        return function(), shapes
+    finally:
+        InferenceSession.run = run
+
+
+def count_onnx_calls(path: Path, shapes: Sequence[tuple[int, ...]]) -> Operations:
+    """Count the runs of an ONNX file on inputs of ``shapes`` together."""
+    from bench.compute.operations_onnx import count_onnx
+
+    return total((count_onnx(path, shape), times) for shape, times in Counter(shapes).items())

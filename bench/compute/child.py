@@ -1,0 +1,255 @@
+"""One measurement in a fresh process: ``python -m bench.compute.child``.
+
+A JSON job comes on stdin. Everything that takes long to import is imported, then the line ``go`` is
+waited for, so that no neighbour's start disturbs what is timed. Each part of the result is a JSON
+object on a line of its own on stdout, written when it is known: what was measured before a crash is
+kept. What the model prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.records import BenchError
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.compute.calls import Call
+    from models.restorer import Hints, Restorer
+
+    Run = Callable[[torch.Tensor], object]
+
+Tell = Callable[..., None]
+
+
+def main() -> None:
+    """Read the job, measure, and tell."""
+    results = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def tell(**part: Any) -> None:
+        results.write(json.dumps(part) + "\n")
+
+    job = json.loads(sys.stdin.readline())
+    try:
+        _prepare(job, tell)
+        if sys.stdin.readline() == "go\n":
+            _measure(job, tell)
+            tell(done=True)
+    except Exception as error:  # noqa: BLE001  a model may raise anything; the reason is the result
+        traceback.print_exc()
+        tell(failed=said(error))
+
+
+def said(error: BaseException) -> str:
+    """Return an error in one line, with its kind unless the text is ours."""
+    text = " ".join(str(error).split()) or "no message"
+    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]
+
+
+def _prepare(job: dict[str, Any], tell: Tell) -> None:
+    import torch
+
+    import models.loading  # noqa: F401  imported now to be out of the way later
+
+    if job["threads"]:
+        torch.set_num_threads(job["threads"])
+        if opencv := sys.modules.get("cv2"):
+            opencv.setNumThreads(job["threads"])
+    tell(threads=torch.get_num_threads(), imports_s=time.monotonic() - job["started"])
+
+
+def _measure(job: dict[str, Any], tell: Tell) -> None:
+    import torch
+
+    device = torch.device(job["device"])
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise BenchError("no CUDA device is available here; use --device cpu")
+        if device.index is not None:
+            torch.cuda.set_device(device)
+    torch.manual_seed(0)
+    precision = (
+        nullcontext()
+        if job["dtype"] == "float32"
+        else torch.autocast(device.type, getattr(torch, job["dtype"]))
+    )
+    with precision:
+        start = _start(job, tell)
+        _time(*_timed(start, job), start.restorer, job, tell)
+    if job["count"]:
+        _part("counts", tell, lambda: _counts(start, Path(job["spec"])))
+
+
+@dataclass
+class Start:
+    """A model after its first pass, and what that pass asked of its network or ONNX session."""
+
+    restorer: Restorer
+    hints: Hints
+    calls: list[Call]
+    shapes: list[tuple[int, ...]]
+
+
+def _start(job: dict[str, Any], tell: Tell) -> Start:
+    """Load and make the first pass: the cold start, and the memory that it takes."""
+    import torch
+
+    from bench.compute.calls import observe, observe_onnx
+    from bench.compute.memory import peak_resident, reset_peak, resident
+    from models.loading import load_restorer
+    from models.restorer import Hints
+
+    image = torch.rand(job["batch"], 3, job["height"], job["width"])
+    reset, before = reset_peak(), resident()
+    ceiling = peak_resident()
+    begin = time.perf_counter()
+    weights = Path(job["weights"]) if job["weights"] else None
+    restorer = load_restorer(
+        job["spec"],
+        device=job["device"],
+        weights=weights,
+        random_weights=weights is None,
+        tile=job["tile"],
+    )
+    if restorer.network is None and job["dtype"] != "float32":
+        raise BenchError(f"no network: it computes in its own precision, not in {job['dtype']}")
+    loaded = time.perf_counter()
+    hints = Hints(image="profile", psf=_gaussian_psf() if restorer.needs_psf else None)
+    start = Start(restorer, hints, [], [])
+    if restorer.network is not None:
+        restorer.network.eval()
+        result, start.calls = observe(restorer.network, lambda: restorer.restore(image, hints))
+    elif _is_onnx(job["spec"]):
+        result, start.shapes = observe_onnx(lambda: restorer.restore(image, hints))
+    else:
+        result = restorer.restore(image, hints)
+    done = time.perf_counter()
+    if result.shape[0] != image.shape[0]:
+        raise BenchError(f"it restored {result.shape[0]} of a batch of {image.shape[0]} images")
+    tell(load_s=loaded - begin, first_pass_s=done - loaded)
+    peak = peak_resident()
+    if reset or peak > ceiling:
+        tell(process_memory=peak - before)
+    else:
+        reason = "less than its imports took, and the system does not let the peak be reset"
+        tell(missing={"process_memory": reason})
+    return start
+
+
+def _timed(start: Start, job: dict[str, Any]) -> tuple[Run, list[torch.Tensor]]:
+    """Return what is timed, and four random inputs for it: the forward pass where there is one."""
+    import torch
+
+    restorer, hints = start.restorer, start.hints
+    like = start.calls[0].image() if len(start.calls) == 1 else None
+    if restorer.network is not None and like is not None:
+        network = restorer.network
+
+        def forward(images: torch.Tensor) -> object:
+            with torch.inference_mode():
+                return network(images)
+
+        last = like.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        inputs = [torch.rand(like.shape) for _ in range(4)]
+        return forward, [x.to(restorer.device, like.dtype, memory_format=layout) for x in inputs]
+    size = (job["batch"], 3, job["height"], job["width"])
+    images = [torch.rand(size) for _ in range(4)]
+    return lambda image: restorer.restore(image, hints), images
+
+
+def _time(
+    run: Run, inputs: list[torch.Tensor], restorer: Restorer, job: dict[str, Any], tell: Tell
+) -> None:
+    from bench.compute.passes import time_passes
+
+    on_gpu = job["device"] != "cpu" and restorer.network is not None
+
+    def timing() -> dict[str, Any]:
+        return asdict(time_passes(run, inputs, job["passes"], job["seconds"], events=on_gpu))
+
+    _part("latency", tell, timing)
+    if on_gpu:
+        _part("energy", tell, lambda: _energy(run, inputs, job["seconds"]))
+        del inputs[1:]  # the memory of one pass holds one input
+        _part("device_memory", tell, lambda: _device_memory(run, inputs[0]))
+
+
+def _part(name: str, tell: Tell, function: Callable[[], dict[str, Any]]) -> None:
+    """Tell one part of the result, or why it is missing."""
+    try:
+        tell(**{name: function()})
+    except Exception as error:  # noqa: BLE001  the other parts stand
+        traceback.print_exc()
+        tell(missing={name: said(error)})
+
+
+def _device_memory(run: Run, image: torch.Tensor) -> dict[str, Any]:
+    import torch
+
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    run(image)
+    torch.cuda.synchronize()
+    peak, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    return {"allocated": peak, "reserved": reserved}
+
+
+def _energy(run: Run, inputs: list[torch.Tensor], seconds: float) -> dict[str, Any]:
+    import torch
+
+    from bench.compute.energy import NoCounter, energy_counter
+    from bench.compute.passes import repeat_for
+
+    uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
+    joules = energy_counter(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+    before = joules()
+    passes, elapsed = repeat_for(run, inputs, max(seconds, 1.0))
+    spent = joules() - before
+    if spent <= 0:
+        raise NoCounter(f"NVML's energy counter did not move in {elapsed:.1f} s")
+    return {"joules": spent, "passes": passes, "seconds": elapsed}
+
+
+def _counts(start: Start, path: Path) -> dict[str, Any]:
+    from bench.compute import calls, operations, operations_onnx
+
+    network = start.restorer.network
+    if _is_onnx(str(path)):
+        found = calls.count_onnx_calls(path, start.shapes)
+        return {**asdict(found), "weight_bytes": operations_onnx.weight_bytes(path)}
+    if network is None:
+        raise BenchError("not a network")
+    if not start.calls:
+        raise BenchError("the network was not called while an image was restored")
+    found = calls.count_calls(network, start.calls)
+    return {**asdict(found), "weight_bytes": operations.weight_bytes(network)}
+
+
+def _is_onnx(spec: str) -> bool:
+    return Path(spec).suffix.lower() == ".onnx"
+
+
+def _gaussian_psf() -> Any:
+    """Return a (9,9) Gaussian of sigma 1.5 that sums to 1, for models that need a blur."""
+    import numpy as np
+
+    line = np.exp(-((np.arange(9) - 4) ** 2) / (2 * 1.5**2))
+    kernel = np.outer(line, line)
+    return kernel / kernel.sum()
+
+
+if __name__ == "__main__":
+    main()

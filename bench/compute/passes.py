@@ -1,0 +1,142 @@
+"""Time passes of a model: warm up until stable, then measure. Runs in the fresh process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from statistics import quantiles
+
+import torch
+
+Pass = Callable[[torch.Tensor], object]
+
+STABLE = 0.05
+"""Warm-up ends when three passes in a row lie within this fraction of each other."""
+NOISY = 0.25
+"""Passes whose middle half spreads over more than this fraction of their median are repeated."""
+FEWEST = 3
+"""Timed passes at least, however slow the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The passes of one process in milliseconds, and what disturbed them.
+
+    ``passes_ms`` are GPU times between events on CUDA, wall times elsewhere; ``wall_ms`` are wall
+    times with a synchronisation after each pass. ``switches`` are the involuntary context switches
+    while timing, ``load`` the machine's load average of the last minute before it.
+    """
+
+    warm_up: int
+    passes_ms: tuple[float, ...]
+    wall_ms: tuple[float, ...]
+    repeated: bool
+    switches: int
+    load: float
+
+
+def time_passes(
+    run: Pass, inputs: Sequence[torch.Tensor], passes: int, seconds: float, events: bool
+) -> Timing:
+    """Time ``passes`` passes over ``inputs`` in rotation, fewer where they would take ``seconds``.
+
+    ``events`` says that the pass works on the current CUDA device, whose own clock then counts.
+    Noisy passes are measured once more, unless the model is very slow, and the calmer set is kept.
+    """
+    load = os.getloadavg()[0]
+    warm = warm_up(run, inputs, max(seconds / 5, 0.2))
+    number = max(FEWEST, min(passes, int(seconds / max(warm[-1], 1e-6))))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    measure = _event_passes if events else _wall_passes
+    with _no_garbage_collection():
+        times = measure(run, inputs, number)
+        repeated = spread(times) > NOISY and sum(times) < 2000 * seconds
+        if repeated:
+            times = min(times, measure(run, inputs, number), key=spread)
+        wall = _wall_passes(run, inputs, number) if events else times
+    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - before
+    return Timing(len(warm), tuple(times), tuple(wall), repeated, switches, load)
+
+
+def warm_up(run: Pass, inputs: Sequence[torch.Tensor], seconds: float) -> list[float]:
+    """Run until three passes in a row agree or the time is up; return the seconds of each."""
+    times: list[float] = []
+    begin = time.perf_counter()
+    for image in cycle(inputs):
+        times += (t / 1000 for t in _wall_passes(run, [image], 1))
+        last = times[-3:]
+        if len(last) == 3 and max(last) <= min(last) * (1 + STABLE):
+            break
+        if time.perf_counter() - begin >= seconds:
+            break
+    return times
+
+
+def spread(times: Sequence[float]) -> float:
+    """Return the interquartile range over the median: 0 for equal times."""
+    low, middle, high = quantiles(times, n=4)
+    return (high - low) / middle
+
+
+def synchronise() -> None:
+    """Wait for the current CUDA device, if one is in use."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize()
+
+
+def repeat_for(run: Pass, inputs: Sequence[torch.Tensor], seconds: float) -> tuple[int, float]:
+    """Run for ``seconds``; return the number of passes and the seconds they took."""
+    synchronise()
+    begin = time.perf_counter()
+    for number, image in enumerate(cycle(inputs), start=1):
+        run(image)
+        synchronise()
+        elapsed = time.perf_counter() - begin
+        if elapsed >= seconds:
+            return number, elapsed
+    raise ValueError("no inputs to run on")
+
+
+def _wall_passes(run: Pass, inputs: Sequence[torch.Tensor], number: int) -> list[float]:
+    times = []
+    synchronise()
+    for image in islice(cycle(inputs), number):
+        begin = time.perf_counter()
+        run(image)
+        synchronise()
+        times.append(1000 * (time.perf_counter() - begin))
+    return times
+
+
+def _event_passes(run: Pass, inputs: Sequence[torch.Tensor], number: int) -> list[float]:
+    """An event pair for each pass and one synchronisation at the end: no gaps between passes."""
+    pairs = []
+    synchronise()
+    for image in islice(cycle(inputs), number):
+        begin, end = _event(), _event()
+        begin.record()
+        run(image)
+        end.record()
+        pairs.append((begin, end))
+    torch.cuda.synchronize()
+    return [begin.elapsed_time(end) for begin, end in pairs]
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,121 @@
+"""The parent's side of `bench.compute.child`: start it, let it go, keep what it says, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+START_LIMIT = 300.0
+"""Seconds that starting Python and importing torch may take on a busy machine."""
+
+
+class TookTooLong(Exception):
+    """The process was given no more time."""
+
+
+class Child:
+    """One fresh process with one job; see `bench.compute.child` for what it tells.
+
+    ``report`` holds all that it has told so far; ``failed`` in it is the reason for an early end.
+    """
+
+    def __init__(self, job: Mapping[str, Any], limit: float) -> None:
+        self.report: dict[str, Any] = {"missing": {}}
+        self._limit = limit
+        self._torn = b""
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
+        # Let it import what this process would, and nothing that merely lies in the working folder.
+        path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
+        environment = {**os.environ, "PYTHONPATH": path}
+        if job["threads"]:
+            environment |= dict.fromkeys(THREAD_VARIABLES, str(job["threads"]))
+        started = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bench.compute.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=environment,
+        )
+        self._say(json.dumps({**job, "started": started}))
+
+    def prepare(self) -> None:
+        """Wait until it has imported what it needs."""
+        self._listen("threads", START_LIMIT)
+
+    def measure(self) -> None:
+        """Let it measure, and wait for the end."""
+        if "failed" not in self.report:
+            self._say("go")
+            self._listen("done", self._limit)
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # words to a process that is no more
+                if stream:
+                    stream.close()
+        self._stderr.close()
+
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has ended: `_listen` finds out why
+            assert self._process.stdin
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+    def _listen(self, until: str, limit: float) -> None:
+        try:
+            for part in self._parts(limit):
+                self.report["missing"] |= part.pop("missing", {})
+                self.report |= part
+                if part.keys() & {until, "failed"}:
+                    return
+        except TookTooLong:
+            self._process.kill()
+            self.report["failed"] = f"took longer than {limit:g} s"
+            return
+        self.report["failed"] = self._last_words(self._process.wait())
+
+    def _parts(self, limit: float) -> Iterator[dict[str, Any]]:
+        """Yield each line as it comes. Raises `TookTooLong`."""
+        assert self._process.stdout
+        stream = self._process.stdout.fileno()
+        deadline = time.monotonic() + limit
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([stream], [], [], left)[0]:
+                raise TookTooLong
+            chunk = os.read(stream, 1 << 16)
+            if not chunk:
+                return
+            *lines, self._torn = (self._torn + chunk).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
+
+    def _last_words(self, status: int) -> str:
+        self._stderr.seek(0)
+        lines = self._stderr.read()[-4000:].decode(errors="replace").split("\n")
+        words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        if status == -signal.SIGKILL:
+            end = "the process was killed, as happens where memory runs out"
+        elif status < 0:
+            end = f"the process was ended by {signal.Signals(-status).name}"
+        else:
+            end = f"the process ended with status {status}"
+        return f"{end}: {words}"[:500] if words else end

@@ -1,0 +1,255 @@
+"""What a model costs: every measurement in a fresh process, models taking turns.
+
+`measure` runs the processes and keeps all that they told; `Measurement.profiles` makes rows of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.compute.processes import Child
+from bench.compute.quantities import QUANTITIES
+from bench.compute.sampling import quantile_with_interval
+from bench.records import BenchError, Profile
+
+Progress = Callable[[float, float, str], None]
+"""Called with what is done, the total, and the model's name."""
+
+DTYPES = ("float32", "bfloat16", "float16")
+"""Precisions. All but the first are mixed: torch.autocast chooses operation by operation."""
+
+DISAGREE = 0.2
+"""Processes whose medians differ by more than this fraction of the smallest are called noisy."""
+
+Found = dict[str, tuple[float, float | None, float | None] | str]
+"""Quantity -> value, low and high end of its interval, or the reason why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What was asked for, the same for all models of a measurement."""
+
+    height: int
+    width: int
+    batch: int = 1
+    device: str = "cpu"
+    threads: int | None = None
+    dtype: str = "float32"
+    processes: int = 3
+    passes: int = 30
+    seconds: float = 10.0
+    tile: int | None = None
+    limit: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise BenchError(f"dtype '{self.dtype}': expected one of {', '.join(DTYPES)}")
+        if self.device.partition(":")[0] not in ("cpu", "cuda"):
+            raise BenchError(f"device '{self.device}': expected cpu, cuda or cuda:N")
+        for name in ("height", "width", "batch", "processes", "passes", "threads", "tile"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise BenchError(f"{name} {value}: expected at least 1")
+        if self.seconds <= 0 or self.limit <= 0:
+            raise BenchError("seconds and limit: expected more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One model under `Conditions`: ``reports`` holds what each process told, in order.
+
+    A report has ``threads``, ``imports_s``, ``load_s``, ``first_pass_s``, ``process_memory``
+    (bytes), ``latency`` (`bench.compute.passes.Timing` as a dict), ``device_memory``, ``energy``
+    and ``counts`` as far as they were measured, reasons under ``missing``, and ``failed``.
+    """
+
+    model: str
+    spec: str
+    conditions: Conditions
+    reports: tuple[dict[str, Any], ...]
+
+    @property
+    def threads(self) -> int:
+        """The threads really used; those asked for, or 0, where no process lived to tell."""
+        told = (report["threads"] for report in self.reports if "threads" in report)
+        return int(next(told, self.conditions.threads or 0))
+
+    def profiles(self) -> list[Profile]:
+        """Return a row for every quantity of the table, in its order."""
+        asked = self.conditions
+        rows = []
+        for name, found in self._found().items():
+            number = ((None, None, None), found) if isinstance(found, str) else (found, None)
+            (value, low, high), missing = number
+            rows.append(
+                Profile(
+                    self.model, asked.device, asked.dtype, asked.height, asked.width, asked.batch,
+                    self.threads, name, QUANTITIES[name].unit, value, low, high, missing,
+                )
+            )  # fmt: skip
+        return rows
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the figures should know: noise, failures, what is not counted."""
+        timings = [report["latency"] for report in self.reports if "latency" in report]
+        notes = [f"a process failed: {r['failed']}" for r in self.reports if "failed" in r]
+        if self.conditions.tile:
+            notes.append(f"in tiles of {self.conditions.tile} pixels")
+        medians = [quantile_with_interval([t["passes_ms"]], 0.5)[0] for t in timings]
+        if medians and max(medians) > min(medians) * (1 + DISAGREE):
+            worst = max(medians) / min(medians) - 1
+            notes.append(f"noisy: medians of the processes differ by {100 * worst:.0f} %")
+        if repeated := sum(timing["repeated"] for timing in timings):
+            notes.append(f"noisy: passes repeated in {repeated} of {len(timings)} processes")
+        if timings:
+            switches = sum(timing["switches"] for timing in timings)
+            load = max(timing["load"] for timing in timings)
+            notes.append(f"{switches} involuntary context switches while timing; load {load:.1f}")
+        for report in self.reports:
+            if uncovered := report.get("counts", {}).get("uncovered"):
+                listed = ", ".join(f"{name} x{times}" for name, times in uncovered)
+                notes.append(f"macs do not cover {listed}")
+        return list(dict.fromkeys(notes))
+
+    def _found(self) -> Found:
+        counts = self._first("counts")
+        reason = self._reason("counts")
+        found: Found = dict.fromkeys(QUANTITIES, "")
+        divisors = {
+            "params": 1,
+            "macs": self.conditions.batch,
+            "activations": self.conditions.batch,
+        }
+        for name, divisor in divisors.items():
+            found[name] = (counts[name] / divisor, None, None) if counts else reason
+        found["weights_mb"] = (counts["weight_bytes"] / 1e6, None, None) if counts else reason
+        found |= self._latency()
+        memory = self._first("device_memory")
+        found["device_memory_mb"] = (
+            (memory["allocated"] / 1e6, None, None) if memory else self._on_gpu("device_memory")
+        )
+        found["process_memory_mb"] = self._sampled(
+            "process_memory", [r["process_memory"] / 1e6 for r in self._with("process_memory")]
+        )
+        parts = ("imports_s", "load_s", "first_pass_s")
+        found["cold_start_s"] = self._sampled(
+            "cold_start", [sum(r[part] for part in parts) for r in self._with("first_pass_s")]
+        )
+        energy = self._first("energy")
+        found["energy_j"] = (
+            (energy["joules"] / energy["passes"], None, None) if energy else self._on_gpu("energy")
+        )
+        return found
+
+    def _latency(self) -> Found:
+        names = ("latency_ms", "latency_ms_p90", "throughput_mpix_s")
+        samples = [report["latency"]["passes_ms"] for report in self._with("latency")]
+        if not samples:
+            return dict.fromkeys(names, self._reason("latency"))
+        middle = quantile_with_interval(samples, 0.5)
+        pixels = self.conditions.batch * self.conditions.height * self.conditions.width
+        value, high, low = (None if ms is None else pixels / 1000 / ms for ms in middle)
+        assert value is not None
+        late = quantile_with_interval(samples, 0.9)
+        return dict(zip(names, (middle, late, (value, low, high)), strict=True))
+
+    def _with(self, key: str) -> list[dict[str, Any]]:
+        return [report for report in self.reports if key in report]
+
+    def _first(self, key: str) -> dict[str, Any] | None:
+        return next((report[key] for report in self._with(key)), None)
+
+    def _sampled(
+        self, part: str, values: Sequence[float]
+    ) -> tuple[float, float | None, float | None] | str:
+        if not values:
+            return self._reason(part)
+        return quantile_with_interval([[value] for value in values], 0.5)
+
+    def _on_gpu(self, part: str) -> str:
+        """Why a figure that only a GPU has is missing."""
+        reason = self._reason(part, "")
+        if not reason and self.conditions.device == "cpu":
+            return "the model ran on the CPU" + (
+                ", which has no energy counter here" if part == "energy" else ""
+            )
+        return reason or "no network runs on the GPU"
+
+    def _reason(self, part: str, unknown: str = "it was not measured") -> str:
+        for report in self.reports:
+            if reason := report["missing"].get(part) or report.get("failed"):
+                return str(reason)
+        return unknown
+
+
+def measure(
+    models: Sequence[tuple[str, str, Path | None]],
+    conditions: Conditions,
+    progress: Progress | None = None,
+) -> list[Measurement]:
+    """Measure ``models``, each (label, model spec, weights or None for random ones).
+
+    Each of ``conditions.processes`` rounds has one fresh process for each model, so that a slow
+    minute of the machine meets all of them: A B A B. As many processes as there are CPUs start
+    together; one at a time measures. A process that crashes, is killed or exceeds
+    ``conditions.limit`` seconds is a missing figure with that reason, and no error.
+    """
+    reports: list[list[dict[str, Any]]] = [[] for _ in models]
+    turns = [(turn, index) for turn in range(conditions.processes) for index in range(len(models))]
+    runnable = [(t, i) for t, i in turns if not models[i][1].startswith("outputs:")]
+    for index, (_, spec, _) in enumerate(models):
+        if spec.startswith("outputs:"):
+            reports[index].append({"missing": {}, "failed": "outputs only: nothing is run"})
+    together = max(1, min(4, _cpus()))
+    done = 0
+    for start in range(0, len(runnable), together):
+        children: list[tuple[int, Child]] = []
+        try:
+            for turn, index in runnable[start : start + together]:
+                job = _job(models[index], conditions, first=turn == 0)
+                children.append((index, Child(job, conditions.limit)))
+            for _, child in children:
+                child.prepare()
+            for index, child in children:
+                if progress:
+                    progress(done, len(runnable), models[index][0])
+                child.measure()
+                reports[index].append(child.report)
+                done += 1
+        finally:
+            for _, child in children:
+                child.close()
+    if progress and runnable:
+        progress(done, len(runnable), "")
+    return [
+        Measurement(label, spec, conditions, tuple(told))
+        for (label, spec, _), told in zip(models, reports, strict=True)
+    ]
+
+
+def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) -> dict[str, Any]:
+    _, spec, weights = model
+    return {
+        "spec": spec,
+        "weights": str(weights) if weights else None,
+        "height": asked.height,
+        "width": asked.width,
+        "batch": asked.batch,
+        "device": asked.device,
+        "threads": asked.threads,
+        "dtype": asked.dtype,
+        "passes": asked.passes,
+        "seconds": asked.seconds,
+        "tile": asked.tile,
+        "count": first,
+    }
+
+
+def _cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

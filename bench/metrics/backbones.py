@@ -1,0 +1,85 @@
+"""The networks under LPIPS: which files they are, and whether this machine has them.
+
+Only files are looked at here; nothing is downloaded and nothing of torch is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.records import Unscorable
+
+FOLDER = Path("results") / "weights" / "backbones"
+"""Where ``bench fetch weights`` puts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A torchvision network trained on ImageNet. ``size`` is in bytes."""
+
+    name: str
+    file: str
+    url: str
+    size: int
+    licence: str = "BSD 3-clause (torchvision); trained on ImageNet"
+
+    @property
+    def digest(self) -> str:
+        """The first eight hexadecimal digits of the file's sha256, which end its name."""
+        return Path(self.file).stem.rpartition("-")[2]
+
+
+def _backbone(name: str, file: str, size: int) -> Backbone:
+    return Backbone(name, file, f"https://download.pytorch.org/models/{file}", size)
+
+
+BACKBONES: dict[str, Backbone] = {
+    backbone.name: backbone
+    for backbone in (
+        _backbone("alex", "alexnet-owt-7be5be79.pth", 244_408_911),
+        _backbone("vgg", "vgg16-397923af.pth", 553_433_881),
+        _backbone("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839),
+    )
+}
+
+
+def folders() -> Iterator[Path]:
+    """Yield the folders searched: $BENCH_WEIGHTS, our own, torch hub's."""
+    if own := os.environ.get("BENCH_WEIGHTS"):
+        yield Path(own)
+    yield FOLDER
+    cache_home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    torch_home = os.environ.get("TORCH_HOME", f"{cache_home}/torch")
+    yield Path(torch_home).expanduser() / "hub" / "checkpoints"
+
+
+def find_backbone(name: str) -> Path:
+    """Return the verified file of a backbone.
+
+    Raises `Unscorable` where there is none, or only one whose content is not what its name says.
+    """
+    backbone = BACKBONES[name]
+    wrong: list[str] = []
+    for folder in folders():
+        path = folder / backbone.file
+        if not path.is_file():
+            continue
+        status = path.stat()
+        if _sha256(path, status.st_size, status.st_mtime_ns).startswith(backbone.digest):
+            return path
+        wrong.append(f"'{path}' is damaged: its sha256 does not begin with {backbone.digest}")
+    found = "; ".join(wrong) or f"backbone weights not found ({backbone.file})"
+    raise Unscorable(f"{found}; run 'bench fetch weights'")
+
+
+@cache
+def _sha256(path: Path, size: int, changed: int) -> str:
+    """Return the digest; size and time of change make a replaced file count as another."""
+    del size, changed
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,77 @@
+"""Every metric of a run, ready to score: `bench run` and `bench score` both measure with this."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.image import Picture, Pixels, same_size
+from bench.metrics.table import metric_cards, resolve
+from bench.records import Score, Unscorable
+
+NO_REFERENCE = "no reference image"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A reference and its part of every metric, or the reason why a metric has none."""
+
+    picture: Picture | None
+    features: dict[str, Any]
+    missing: dict[str, str]
+
+
+class Scorer:
+    """Scores restored images by the metrics called ``names`` (aliases and ``all`` included).
+
+    ``border`` pixels are cut from each side of both images first. May be used from several threads
+    for different images, and one prepared reference for many restored images at once.
+    """
+
+    def __init__(self, names: Sequence[str], device: str = "cpu", border: int = 0) -> None:
+        cards = metric_cards()
+        self.names = resolve(names)
+        self.border = border
+        self._cards = {name: cards[name] for name in self.names}
+        self._metrics = {name: card.make(device) for name, card in self._cards.items()}
+
+    def reference(self, pixels: Pixels | None) -> Prepared:
+        """Return the reference's part of all metrics; (H, W, 3) uint8, or None: there is none.
+
+        Raises `bench.image.ImageSizeError` if the border leaves nothing of it.
+        """
+        compared = [name for name in self.names if self._cards[name].needs_reference]
+        if pixels is None:
+            return Prepared(None, {}, dict.fromkeys(compared, NO_REFERENCE))
+        picture = Picture(pixels, self.border)
+        prepared = Prepared(picture, {}, {})
+        for name in compared:
+            try:
+                prepared.features[name] = self._metrics[name].features(picture)
+            except Unscorable as reason:
+                prepared.missing[name] = str(reason)
+        return prepared
+
+    def score(self, pixels: Pixels, prepared: Prepared) -> dict[str, Score]:
+        """Score one restored image, (H, W, 3) uint8, by every metric in the order of `names`.
+
+        What a metric cannot score, or scores as not a number, is missing with the reason. Raises
+        `bench.image.ImageSizeError` unless image and reference have one size.
+        """
+        restored = Picture(pixels, self.border)
+        if prepared.picture is not None:
+            same_size(restored, prepared.picture)
+        return {name: self._score(name, restored, prepared) for name in self.names}
+
+    def _score(self, name: str, restored: Picture, prepared: Prepared) -> Score:
+        if reason := prepared.missing.get(name):
+            return Score.missing(reason)
+        try:
+            value = float(self._metrics[name].compare(restored, prepared.features.get(name)))
+        except Unscorable as error:
+            return Score.missing(str(error))
+        if math.isnan(value):
+            return Score.missing(f"{name} came out as not a number for this image")
+        return Score(value)

@@ -1,0 +1,224 @@
+"""Structural similarity. All variants share one formula and differ in window, border and planes.
+
+With means ``m``, variances ``v`` and the difference image ``d = x - y``,
+
+    SSIM = (2 m_x m_y + C1) / (m_x^2 + m_y^2 + C1) * (2 v_xy + C2) / (v_x + v_y + C2),
+
+where each denominator is worked out as its numerator plus (m_x - m_y)^2 or v_d, so that identical
+images give exactly 1. The second factor alone is the contrast-structure term of MS-SSIM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bench.image import Picture
+from bench.metrics.pixel import require
+from bench.metrics.table import OnCpu
+from bench.metrics.window import (
+    Floats,
+    Samples,
+    bands,
+    gaussian,
+    in_parallel,
+    inside,
+    scratch,
+    smooth,
+)
+
+SIZE = 11
+WINDOW = gaussian(SIZE, 1.5)
+C1 = (0.01 * 255) ** 2
+C2 = (0.03 * 255) ** 2
+
+Smoother = Callable[[Samples, float, float, Floats | None], Floats]
+"""``scale * windowed mean + offset`` of samples, worked out in a given array or a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A reference, or one band of its rows: the samples, and their mean in each window."""
+
+    samples: Samples
+    mean: Floats
+
+    @property
+    def windows(self) -> int:
+        """The number of windows that lie inside."""
+        return inside(self.mean, WINDOW).size
+
+
+def _plain(samples: Samples, scale: float, offset: float, into: Floats | None) -> Floats:
+    return smooth(samples, WINDOW, scale, offset, into)
+
+
+def _fractions(
+    samples: Samples, other: Side, smoother: Smoother = _plain
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return a, b, c, d with SSIM = a/b * c/d in every window. They lie in scratch arrays.
+
+    Filters three times: x, (x-y)^2, and 2xy, whose sum with (x-y)^2 is x^2 + y^2.
+    """
+    # Products of 8-bit samples fit 16 bits, which is less to move than float64.
+    wide: Any = np.uint16 if samples.dtype == np.uint8 else np.float64
+    product = scratch.like("product", samples, wide)
+    difference = cv2.absdiff(samples, other.samples)
+    np.multiply(difference, difference, out=product, dtype=wide)
+    d = smoother(product, 1.0, 0.0, scratch.like("d", samples))
+    np.multiply(samples, other.samples, out=product, dtype=wide)
+    c = smoother(product, 2.0, C1 + C2, scratch.like("c", samples))
+    b = smoother(samples, 1.0, 0.0, scratch.like("b", samples))
+    a = np.multiply(b, other.mean, out=scratch.like("a", b))
+    a *= 2
+    a += C1  # 2 m_x m_y + C1
+    b -= other.mean
+    b *= b
+    d -= b  # v_d = v_x + v_y - 2 v_xy
+    b += a  # m_x^2 + m_y^2 + C1
+    c -= a  # 2 v_xy + C2
+    d += c  # v_x + v_y + C2
+    return a, b, c, d
+
+
+def _ssim(samples: Samples, other: Side, smoother: Smoother = _plain) -> Floats:
+    """Return SSIM in every window."""
+    a, b, c, d = _fractions(samples, other, smoother)
+    a *= c
+    a /= np.multiply(b, d, out=b)
+    return a
+
+
+def _ssim_sum(samples: Samples, other: Side) -> float:
+    return float(inside(_ssim(samples, other), WINDOW).sum())
+
+
+def _structure_sum(samples: Samples, other: Side) -> float:
+    _, _, c, d = _fractions(samples, other)
+    c /= d
+    return float(inside(c, WINDOW).sum())
+
+
+def _sides(parts: list[Samples]) -> list[Side]:
+    return list(map(Side, parts, in_parallel(lambda part: smooth(part, WINDOW), parts)))
+
+
+class Ssim(OnCpu):
+    """Mean SSIM over R, G and B: Gaussian 11 sigma 1.5, population covariance, valid region.
+
+    Equals scikit-image's ``structural_similarity(gaussian_weights=True, sigma=1.5,
+    use_sample_covariance=False, data_range=255)`` averaged over the channels.
+    """
+
+    def planes(self, picture: Picture) -> list[Samples]:
+        """Return the (H, W) planes that are compared, in 0..255."""
+        return [*picture.planes]
+
+    def parts(self, picture: Picture) -> list[Samples]:
+        """Return the bands of all planes."""
+        return [plane[rows] for plane in self.planes(picture) for rows in bands(plane.shape, SIZE)]
+
+    def features(self, reference: Picture) -> list[Side]:
+        """Return the reference's sides, band by band. Raises Unscorable under 11x11 pixels."""
+        require(reference, SIZE)
+        return _sides(self.parts(reference))
+
+    def compare(self, restored: Picture, features: list[Side]) -> float:
+        """Return the mean over all windows and planes."""
+        total = sum(in_parallel(_ssim_sum, self.parts(restored), features))
+        return total / sum(side.windows for side in features)
+
+
+class SsimLuma(Ssim):
+    """SSIM of the BT.601 luma in 16..235, otherwise as `Ssim`; the peak stays 255."""
+
+    def planes(self, picture: Picture) -> list[Samples]:
+        """Return the (H, W) luma."""
+        return [picture.luma_studio]
+
+
+class SsimVolume(OnCpu):
+    """SSIM of the (H, W, 3) block with an 11x11x11 window, edges replicated, mean over all.
+
+    MATLAB's ``ssim`` on a colour image, which MPRNet, Restormer and NAFNet report.
+    """
+
+    def features(self, reference: Picture) -> Side:
+        """Return the reference's side."""
+        return Side(reference.pixels, _volume(reference.pixels, 1.0, 0.0, None))
+
+    def compare(self, restored: Picture, features: Side) -> float:
+        """Return the mean over all pixels and channels."""
+        return float(_ssim(restored.pixels, features, _volume).mean())
+
+
+def _volume(samples: Samples, scale: float, offset: float, into: Floats | None) -> Floats:
+    filtered = cv2.sepFilter2D(
+        samples, cv2.CV_64F, WINDOW * scale, WINDOW, dst=into, delta=offset,
+        borderType=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    return np.asarray(cv2.transform(filtered, _CHANNEL_MIX), np.float64)
+
+
+def _channel_mix() -> Floats:
+    # Along 3 channels the window always reaches beyond both ends. What it takes there belongs to
+    # the first and to the last channel, so that a 3x3 matrix remains.
+    mix = np.zeros((3, 3))
+    for channel in range(3):
+        for tap, weight in enumerate(WINDOW):
+            mix[channel, min(max(channel + tap - SIZE // 2, 0), 2)] += weight
+    return mix
+
+
+_CHANNEL_MIX = _channel_mix()
+
+
+class MultiScaleSsim(OnCpu):
+    """MS-SSIM: product over 5 scales, each channel alone, mean of the channels.
+
+    Between scales a 2x2 mean; where a side is odd, the first row and column are repeated before it
+    (piq's ``multi_scale_ssim``). Negative terms count as 0.
+    """
+
+    WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+    SMALLEST = (SIZE - 1) * 2 ** (len(WEIGHTS) - 1) + 1
+
+    def features(self, reference: Picture) -> list[Side]:
+        """Return the reference's sides: 5 scales of R, of G and of B.
+
+        Raises Unscorable under 161x161 pixels.
+        """
+        require(reference, self.SMALLEST)
+        return _sides(self._scales(reference))
+
+    def compare(self, restored: Picture, features: list[Side]) -> float:
+        """Return the mean over the channels of the weighted product over the scales."""
+        terms = [_structure_sum] * (len(self.WEIGHTS) - 1) + [_ssim_sum]
+        means = in_parallel(
+            lambda term, samples, side: max(term(samples, side) / side.windows, 0),
+            terms * 3,
+            self._scales(restored),
+            features,
+        )
+        return float(np.prod(np.reshape(means, (3, -1)) ** self.WEIGHTS, axis=1).mean())
+
+    def _scales(self, picture: Picture) -> list[Samples]:
+        scales: list[Samples] = []
+        for plane in picture.planes:
+            scales.append(plane)
+            for _ in self.WEIGHTS[1:]:
+                scales.append(_halve(scales[-1]))
+        return scales
+
+
+def _halve(plane: Samples) -> Samples:
+    """Return the means of 2x2 pixels."""
+    if plane.shape[0] % 2 or plane.shape[1] % 2:
+        plane = np.pad(plane, ((1, 0), (1, 0)), mode="edge")
+    plane = plane[: len(plane) // 2 * 2, : plane.shape[1] // 2 * 2]
+    rows = np.add(plane[0::2], plane[1::2], dtype=np.float64)
+    return (rows[:, 0::2] + rows[:, 1::2]) / 4

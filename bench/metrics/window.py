@@ -1,0 +1,106 @@
+"""Gaussian windows, and the cutting of an image into bands of rows that share the cores.
+
+The size of a band does not depend on the number of cores, so that a score does not either.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Result = TypeVar("Result")
+Samples = NDArray[Any]
+Floats = NDArray[np.float64]
+
+BAND = 2**18
+"""Samples in a band: a few such float64 arrays fit a core's share of the cache."""
+THREADS = min(8, os.cpu_count() or 1)
+
+
+def gaussian(size: int, sigma: float) -> Floats:
+    """Return the ``size`` samples of a centred Gaussian, sum 1; its outer product is the window."""
+    offsets = np.arange(size) - (size - 1) / 2
+    samples = np.exp(-(offsets**2) / (2 * sigma**2))
+    kernel: Floats = samples / samples.sum()
+    return kernel
+
+
+def smooth(
+    samples: Samples,
+    kernel: Floats,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    into: Floats | None = None,
+) -> Floats:
+    """Return ``scale * filtered + offset`` in the rows where the whole window lies in the image.
+
+    ``samples`` is (H, W) uint8, uint16 or float64; with a kernel of k samples the result is
+    (H-k+1, W) float64. Whole rows are contiguous, hence faster to work on; `inside` cuts off the
+    columns where the window reaches beyond the image. ``into`` is an (H, W) array to work in.
+    """
+    filtered = cv2.sepFilter2D(samples, cv2.CV_64F, kernel * scale, kernel, dst=into, delta=offset)
+    margin = len(kernel) // 2
+    return np.asarray(filtered, np.float64)[margin : len(filtered) - margin]
+
+
+def inside(rows: Floats, kernel: Floats) -> Floats:
+    """Return the columns of `smooth`'s result where the whole window lies in the image."""
+    margin = len(kernel) // 2
+    return rows[:, margin : rows.shape[1] - margin]
+
+
+def bands(shape: tuple[int, ...], window: int, step: int = 1) -> list[slice]:
+    """Cut an image of this shape into overlapping rows whose valid filterings tile the whole's.
+
+    Every band's filtering begins at a multiple of ``step``.
+    """
+    outputs = shape[0] - window + 1
+    count = max(1, min(outputs // window, round(math.prod(shape) / BAND)))
+    cuts = [outputs * i // count // step * step for i in range(count)] + [outputs]
+    return [slice(a, b + window - 1) for a, b in pairwise(cuts)]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, "metric")
+
+
+def in_parallel(work: Callable[..., Result], *items: Iterable[Any]) -> list[Result]:
+    """Map ``work`` on all cores, in order. OpenCV and NumPy let go of the interpreter's lock.
+
+    May be called from several threads; ``work`` itself must not call it, or it would wait for ever.
+    """
+    return list(_pool().map(work, *items))
+
+
+class Scratch(threading.local):
+    """Arrays that a thread uses again and again.
+
+    New arrays of this size come from the system page by page, which takes longer than the
+    arithmetic done in them.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[np.uint8]] = {}
+
+    def like(self, name: str, samples: Samples, dtype: Any = np.float64) -> Samples:
+        """Return the array called ``name`` in the shape of ``samples``; what it holds is stale."""
+        size = samples.size * np.dtype(dtype).itemsize
+        array = self._arrays.get(name)
+        if array is None or array.size < size:
+            array = self._arrays[name] = np.empty(size, np.uint8)
+        reshaped: Samples = array[:size].view(dtype).reshape(samples.shape)
+        return reshaped
+
+
+scratch = Scratch()

@@ -1,0 +1,336 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.framework.scores import INFINITE
+from bench.report.analysis import Analysis, conventions
+from bench.report.gather import BASE, Conditions
+from bench.report.numbers import COSTS, counted, fixed, interval, significant, title
+from bench.report.tables import Cell, Column, Table
+from raters.statistics.bootstrap import Difference, Estimate, cluster_means
+
+LEVELS = 12
+"""A stratum of more levels than this (an identity, a date) is not a kind of image."""
+SHORT_COSTS = ("params", "macs", "latency_ms")
+
+
+def results(analysis: Analysis) -> Table:
+    """Return a row per model: means with intervals, and costs under one set of conditions."""
+    data, table = analysis.data, analysis.data.table
+    over = counted(len(table.images), "image") + _in_scenes(analysis)
+    quality = f"Quality: mean [95 % interval] over {over}"
+    columns = [Column("Model", numeric=False)]
+    columns += [Column(title(m), head_unit(analysis, m), quality) for m in table.metrics]
+    known = data.conditions()
+    costs = [*SHORT_COSTS, _memory(analysis, known[0])] if known else []
+    columns += [Column(COSTS[q][0], COSTS[q][1], f"Cost: {known[0]}") for q in costs]
+    rows = [
+        [
+            Cell(name),
+            *(result_cell(analysis, metric, name) for metric in table.metrics),
+            *(cost_cell(analysis, name, quantity, known[0]) for quantity in costs),
+        ]
+        for name in analysis.order
+    ]
+    legend = [
+        "Bold: best mean. Shaded: not significantly different from the best (sign flips of whole "
+        "scenes, adjusted for all models). Arrows point to the better side."
+    ]
+    if not known:
+        legend.append("Costs were not measured.")
+    return Table(
+        "results",
+        f"{data.record['suite']['title']}: quality and cost of {counted(len(rows), 'model')}",
+        columns, rows, _result_records(analysis), [*legend, *_weaknesses(analysis)],
+    )  # fmt: skip
+
+
+def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:
+    """Return a mean with its interval and what it leaves out."""
+    standing = analysis.standing(metric, name)
+    total, places = len(analysis.data.table.images), analysis.places[metric]
+    gone = dict(standing.missing)
+    if standing.infinite:
+        gone[INFINITE] = standing.infinite
+    if standing.estimate is None:
+        whole = len(gone) == 1
+        return Cell.missing(
+            *(w if whole else f"{counted(n, 'image')}: {w}" for w, n in gone.items())
+        )
+    estimate = standing.estimate
+    notes: tuple[str, ...] = ()
+    if gone:
+        why = "; ".join(f"{n} {w}" for w, n in gone.items())
+        notes = (f"mean over {estimate.n} of {counted(total, 'image')}; left out: {why}",)
+    return Cell(
+        fixed(estimate.value, places),
+        interval(estimate.low, estimate.high, places),
+        standing.mark if standing.mark in ("best", "tied") else "",
+        notes,
+        estimate.value,
+    )
+
+
+def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Cell:
+    """Return a cost in the unit of its column."""
+    figure = analysis.cost(name, quantity, conditions)
+    if figure is None:
+        return Cell.missing(_no_cost(analysis, name))
+    if figure.value is None:
+        return Cell.missing(figure.missing or "not measured")
+    _, _, factor = COSTS.get(quantity, (quantity, figure.unit, 1))
+    detail = ""
+    if figure.low is not None and figure.high is not None:
+        detail = f"[{significant(figure.low * factor)}, {significant(figure.high * factor)}]"
+    return Cell(significant(figure.value * factor), detail, sort=figure.value)
+
+
+def _no_cost(analysis: Analysis, name: str) -> str:
+    if analysis.data.costs[name]:
+        others = "; ".join(str(at) for at in analysis.data.costs[name])
+        return f"measured under other conditions only ({others})"
+    return analysis.data.table.states.get(name) or "not measured"
+
+
+def _memory(analysis: Analysis, conditions: Conditions) -> str:
+    """Return the GPU's memory where any model has it, else the process's."""
+    found = [analysis.cost(n, "device_memory_mb", conditions) for n in analysis.order]
+    on_gpu = any(figure and figure.value is not None for figure in found)
+    return "device_memory_mb" if on_gpu else "process_memory_mb"
+
+
+def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
+    records = []
+    for name in analysis.order:
+        for metric in analysis.data.table.metrics:
+            standing = analysis.standing(metric, name)
+            estimate, against = standing.estimate, standing.against_best
+            records.append(
+                {
+                    "model": name,
+                    "metric": metric,
+                    "mean": estimate and estimate.value,
+                    "low": estimate and estimate.low,
+                    "high": estimate and estimate.high,
+                    "images": estimate.n if estimate else 0,
+                    "clusters": estimate.clusters if estimate else 0,
+                    "infinite": standing.infinite,
+                    "missing": sum(standing.missing.values()),
+                    "reasons": "; ".join(standing.missing),
+                    "standing": standing.mark,
+                    "p_against_best": against and against.p_adjusted,
+                }
+            )
+    return records
+
+
+def improvements(analysis: Analysis) -> Table:
+    """Return each model's paired difference from the untouched input, by metric."""
+    table = analysis.data.table
+    names = [name for name in analysis.order if name != BASE]
+    columns = [Column("Model", numeric=False)]
+    columns += [Column(title(m), head_unit(analysis, m)) for m in analysis.measured]
+    rows, records = [], []
+    for name in names:
+        row = [Cell(name)]
+        for metric in analysis.measured:
+            gain = analysis.gain(metric, name)
+            row.append(_gain_cell(analysis, metric, name, gain))
+            records.append({"model": name, "metric": metric} | _gain_record(gain))
+        rows.append(row)
+    legend = [
+        "Mean of the paired differences with its 95 % interval. Green: significantly better than "
+        "the input; red: significantly worse (p below 0.05, adjusted for all models)."
+    ]
+    notes = {
+        gain.note for m in analysis.measured for gain in analysis.gains[m] if gain and gain.note
+    }
+    return Table(
+        "improvements", f"Improvement over the untouched input, {_images(table.images)}",
+        columns, rows, records, [*legend, *sorted(notes)],
+    )  # fmt: skip
+
+
+def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | None) -> Cell:
+    if gain is None:
+        return Cell.missing(*analysis.standing(metric, name).missing or ("no common image",))
+    places = analysis.places[metric]
+    mark = ""
+    if gain.p_adjusted is not None and gain.p_adjusted < 0.05:
+        up = gain.value > 0
+        mark = "better" if up == analysis.data.table.higher_is_better[metric] else "worse"
+    notes: tuple[str, ...] = ()
+    if gain.n < len(analysis.data.table.images):
+        notes = (f"over the {gain.n} images on which both have a finite score",)
+    return Cell(
+        fixed(gain.value, places, sign=True),
+        interval(gain.low, gain.high, places, sign=True),
+        mark, notes, gain.value,
+    )  # fmt: skip
+
+
+def _gain_record(gain: Difference | None) -> dict[str, Any]:
+    keys = ("value", "low", "high", "p", "p_adjusted", "n", "clusters")
+    names = ("difference", "low", "high", "p", "p_adjusted", "images", "clusters")
+    return {name: getattr(gain, key, None) for name, key in zip(names, keys, strict=True)}
+
+
+def costs(analysis: Analysis, conditions: Conditions) -> Table:
+    """Return every cost measured under one set of conditions."""
+    measured = [
+        (name, figures)
+        for name in analysis.order
+        for at, figures in analysis.data.costs[name].items()
+        if at == conditions
+    ]
+    quantities = list(dict.fromkeys(q for _, figures in measured for q in figures))
+    nowhere, kept = [], []
+    for quantity in quantities:
+        found = [figures[quantity] for _, figures in measured if quantity in figures]
+        why = {figure.missing for figure in found if figure.value is None}
+        if len(why) == 1 and all(figure.value is None for figure in found):
+            nowhere.append(f"{_cost_title(quantity)[0]} of every model: — ({why.pop()}).")
+        else:
+            kept.append(quantity)
+    columns = [Column("Model", numeric=False), *(Column(*_cost_title(q)) for q in kept)]
+    rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
+            for name, _ in measured]  # fmt: skip
+    records = [
+        {"model": name, **_conditions_record(conditions), "quantity": q, "unit": f.unit,
+         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing}
+        for name, figures in measured
+        for q, f in figures.items()
+    ]  # fmt: skip
+    number = analysis.data.conditions().index(conditions)
+    return Table(
+        "costs" if number == 0 else f"costs-{number + 1}", f"Costs on {conditions}",
+        columns, rows, records,
+        ["Brackets: 95 % interval, where a figure is a sample of several measurements.", *nowhere],
+    )  # fmt: skip
+
+
+def _cost_title(quantity: str) -> tuple[str, str]:
+    return COSTS[quantity][:2] if quantity in COSTS else (quantity, "")
+
+
+def _conditions_record(at: Conditions) -> dict[str, Any]:
+    names = ("device", "dtype", "height", "width", "batch", "threads")
+    return {name: getattr(at, name) for name in names}
+
+
+def convention_spread(analysis: Analysis) -> Table:
+    """Return the same images' means under every convention of a family, and their spread."""
+    families = conventions(analysis)
+    columns = [Column("Model", numeric=False)]
+    for name, metrics in families.items():
+        columns += [Column(title(m), head_unit(analysis, m), name.upper()) for m in metrics]
+        columns.append(Column("Spread", "max − min", name.upper()))
+    rows, records = [], []
+    for model in analysis.order:
+        row = [Cell(model)]
+        for metrics in families.values():
+            common = _common_means(analysis, model, metrics)
+            places = max(analysis.places[m] for m in metrics)
+            for metric in metrics:
+                if common is None:
+                    row.append(
+                        Cell.missing(*analysis.standing(metric, model).missing or (INFINITE,))
+                    )
+                else:
+                    row.append(Cell(fixed(common[metric], places), sort=common[metric]))
+                records.append(
+                    {"model": model, "metric": metric, "mean": common and common[metric]}
+                )
+            spread = None if common is None else max(common.values()) - min(common.values())
+            row.append(
+                Cell.missing("no image has all conventions")
+                if spread is None
+                else Cell(fixed(spread, places), sort=spread)
+            )
+        rows.append(row)
+    return Table(
+        "conventions", "The same images under several conventions", columns, rows, records,
+        ["Means over the images that have a finite score under every convention of the family."],
+    )  # fmt: skip
+
+
+def _common_means(analysis: Analysis, model: str, metrics: list[str]) -> dict[str, float] | None:
+    table = analysis.data.table
+    stacked = np.column_stack([table.column(metric, model) for metric in metrics])
+    whole = np.isfinite(stacked).all(axis=1)
+    if not whole.any():
+        return None
+    return dict(zip(metrics, map(float, stacked[whole].mean(axis=0)), strict=True))
+
+
+def by_stratum(analysis: Analysis) -> Table | None:
+    """Return means of the first metric for every kind of image; None where there is one kind."""
+    metric, data = analysis.primary, analysis.data
+    levels: dict[tuple[str, str], list[int]] = {}
+    for index, shot in enumerate(data.shots):
+        for key, level in shot.strata.items():
+            levels.setdefault((key, level), []).append(index)
+    keys = [key for key, _ in levels]
+    kinds = {kind: at for kind, at in levels.items() if 1 < keys.count(kind[0]) <= LEVELS}
+    if metric is None or not kinds:
+        return None
+    columns = [Column("Model", numeric=False)]
+    rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
+    records = []
+    for (key, level), at in kinds.items():
+        columns.append(Column(level, counted(len(at), "image"), key))
+        means = cluster_means(data.table.finite(metric)[at], data.table.clusters[at])
+        for row, name in zip(rows, analysis.order, strict=True):
+            mean = means[data.table.models.index(name)]
+            row.append(_stratum_cell(analysis, metric, name, mean, len(at)))
+            records.append(
+                {"model": name, "metric": metric, "stratum": key, "level": level,
+                 "mean": mean and mean.value, "low": mean and mean.low,
+                 "high": mean and mean.high, "images": mean.n if mean else 0}
+            )  # fmt: skip
+    return Table(
+        "strata", f"{title(metric)} by kind of image ({head_unit(analysis, metric)})",
+        columns, rows, records, ["Mean with its 95 % interval where there are several scenes."],
+    )  # fmt: skip
+
+
+def _stratum_cell(
+    analysis: Analysis, metric: str, name: str, mean: Estimate | None, total: int
+) -> Cell:
+    if mean is None:
+        return Cell.missing(*analysis.standing(metric, name).missing or ("no finite score",))
+    places = analysis.places[metric]
+    notes = () if mean.n == total else (f"mean over {mean.n} of {counted(total, 'image')}",)
+    detail = interval(mean.low, mean.high, places)
+    return Cell(fixed(mean.value, places), detail, notes=notes, sort=mean.value)
+
+
+def head_unit(analysis: Analysis, metric: str) -> str:
+    """Return the unit and the arrow that points to the better side."""
+    unit = analysis.data.table.units[metric]
+    arrow = "↑" if analysis.data.table.higher_is_better[metric] else "↓"
+    return f"{unit} {arrow}".strip()
+
+
+def _in_scenes(analysis: Analysis) -> str:
+    scenes = len(set(analysis.data.table.clusters))
+    return f" in {counted(scenes, 'scene')}" if scenes < len(analysis.data.table.images) else ""
+
+
+def _weaknesses(analysis: Analysis) -> list[str]:
+    """Return what weakens intervals and tests, each once."""
+    noted: dict[str, None] = {}
+    for metric in analysis.measured:
+        for standing in analysis.standings[metric]:
+            for found in (standing.estimate, standing.against_best):
+                if isinstance(found, Estimate | Difference) and found.note:
+                    noted[f"{found.note[0].upper()}{found.note[1:]}."] = None
+    return list(noted)
+
+
+def _images(images: tuple[str, ...]) -> str:
+    return counted(len(images), "image")

@@ -1,0 +1,156 @@
+"""Crops of images for the page, lossless, at places that are chosen the same way every time.
+
+Images are read one at a time: memory does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.image import Picture, Pixels, read
+from bench.records import BenchError
+
+CROP = 88
+"""Pixels of a side; shown twice as large."""
+CONTEXT = 372
+"""Pixels of the whole image's width on the page, at most."""
+
+Luma = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of an image in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def cut(self, pixels: Pixels, full: tuple[int, int]) -> Pixels:
+        """Return the part of ``pixels``; ``full`` is the size (H, W) that the window is of.
+
+        An image of another size (a low-resolution input) is cut in proportion.
+        """
+        down, across = pixels.shape[0] / full[0], pixels.shape[1] / full[1]
+        top, left = round(self.top * down), round(self.left * across)
+        height = max(1, round(self.height * down))
+        width = max(1, round(self.width * across))
+        return pixels[top : top + height, left : left + width]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A crop as the page shows it. ``source`` is a data URI; empty where the file is gone."""
+
+    title: str
+    source: str
+    alt: str
+    lines: tuple[str, ...] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The whole image, made small, and the window in percent of its sides."""
+
+    source: str
+    alt: str
+    width: int
+    height: int
+    left: float
+    top: float
+    across: float
+    down: float
+
+
+def where_they_differ(paths: Iterable[Path]) -> tuple[Window, tuple[int, int]] | None:
+    """Return the window where the images' lightness varies most from one to the next, and the size.
+
+    Files that cannot be read, or are not of the first one's size, do not count. None without two.
+    """
+    total = squares = None
+    count = 0
+    for path in paths:
+        luma = _luma(path)
+        if luma is None or (total is not None and luma.shape != total.shape):
+            continue
+        total = luma if total is None else total + luma
+        squares = luma**2 if squares is None else squares + luma**2
+        count += 1
+    if total is None or squares is None or count < 2:
+        return None
+    variance = squares / count - (total / count) ** 2
+    return _peak(variance), (total.shape[0], total.shape[1])
+
+
+def where_it_is_wrong(restored: Path, reference: Path) -> tuple[Window, tuple[int, int]] | None:
+    """Return the window of the largest squared error of lightness, and the images' size."""
+    first, second = _luma(restored), _luma(reference)
+    if first is None or second is None or first.shape != second.shape:
+        return None
+    return _peak((first - second) ** 2), (first.shape[0], first.shape[1])
+
+
+def _luma(path: Path) -> Luma | None:
+    try:
+        return Picture(read(path)).luma_full
+    except BenchError:
+        return None
+
+
+def _peak(density: Luma) -> Window:
+    """Return the window with the largest sum; the first in reading order where several have it."""
+    height, width = min(CROP, density.shape[0]), min(CROP, density.shape[1])
+    sums = cv2.integral(density)
+    windows = (
+        sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
+        + sums[:-height, :-width]
+    )  # fmt: skip
+    top, left = np.unravel_index(int(np.rint(windows * 256).argmax()), windows.shape)
+    return Window(int(left), int(top), width, height)
+
+
+def tile(
+    title: str, path: Path, window: Window, full: tuple[int, int], alt: str,
+    lines: Sequence[str] = (), mark: str = "",
+) -> Tile:  # fmt: skip
+    """Cut a tile out of an image file. A file that cannot be read gives a tile that says so."""
+    try:
+        crop = window.cut(read(path), full)
+    except BenchError:
+        return Tile(title, "", f"{alt}: the image file cannot be read", tuple(lines), mark)
+    return Tile(title, png_uri(crop), alt, tuple(lines), mark)
+
+
+def context(path: Path, window: Window, full: tuple[int, int], alt: str) -> Context | None:
+    """Return the whole image, averaged down to the page's width; None where it cannot be read."""
+    try:
+        pixels = read(path)
+    except BenchError:
+        return None
+    height, width = pixels.shape[:2]
+    shrink = min(1.0, CONTEXT / width)
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
+    return Context(
+        png_uri(np.asarray(small, np.uint8)), alt, size[0], size[1],
+        100 * window.left / full[1], 100 * window.top / full[0],
+        100 * window.width / full[1], 100 * window.height / full[0],
+    )  # fmt: skip
+
+
+def png_uri(pixels: Pixels) -> str:
+    """Return a lossless data URI, packed as small as PNG gets: the page carries it for ever."""
+    bgr = np.ascontiguousarray(pixels[:, :, ::-1])
+    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    if not done:
+        raise BenchError(f"could not encode a crop of shape {pixels.shape}")
+    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()

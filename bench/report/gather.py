@@ -1,0 +1,263 @@
+"""All that a report shows, read from one or several run folders.
+
+Models of several runs share tables only where the runs are of one suite, one set of images and one
+set of conventions; other runs are left out, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.framework.scores import ScoreTable, read_scores
+from bench.records import Profile
+from bench.store import RunFolder, file_name
+
+BASE = "input"
+"""The model that returns the degraded image: what the others are measured against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model of the page: ``name`` is unique there, ``label`` in its run."""
+
+    name: str
+    label: str
+    run: int
+    info: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One image of the suite. ``reference`` is None where there is none."""
+
+    image: str
+    cluster: str
+    degraded: Path
+    reference: Path | None
+    strata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a cost was measured under. ``machine`` numbers the runs' machines and libraries."""
+
+    device: str
+    dtype: str
+    height: int
+    width: int
+    batch: int
+    threads: int
+    machine: int = 0
+
+    def __str__(self) -> str:
+        threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
+        machine = f", machine {self.machine + 1}" if self.machine else ""
+        return (
+            f"{self.device}, {self.dtype}, {self.height}×{self.width}, batch {self.batch}"
+            f"{threads}{machine}"
+        )
+
+    def of(self, quantity: str) -> Conditions:
+        """Return these conditions without those that ``quantity`` does not depend on."""
+        if quantity in ("params", "weights_mb"):
+            return Conditions("", "", 0, 0, 0, 0)
+        if quantity in ("macs", "activations"):
+            return replace(self, device="", dtype="", threads=0, machine=0)
+        return self
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The runs of one report, joined."""
+
+    runs: tuple[RunFolder, ...]
+    records: tuple[Mapping[str, Any], ...]
+    rows: tuple[Row, ...]
+    shots: tuple[Shot, ...]
+    table: ScoreTable
+    costs: Mapping[str, Mapping[Conditions, Mapping[str, Profile]]]
+    """Row name -> conditions -> quantity -> figure."""
+    metrics: Mapping[str, Mapping[str, Any]]
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The first run's record: suite and images are the same in all."""
+        return self.records[0]
+
+    def row(self, name: str) -> Row:
+        """Return the row called ``name``."""
+        return next(row for row in self.rows if row.name == name)
+
+    def restored(self, name: str, image: str) -> Path:
+        """Return where a model's restored image lies."""
+        row = self.row(name)
+        return self.runs[row.run].image_path(row.label, image)
+
+    def training(self, name: str) -> Path:
+        """Return where a model's training curves lie, if it has any."""
+        row = self.row(name)
+        return self.runs[row.run].path / "training" / f"{file_name(row.label)}.csv"
+
+    def conditions(self) -> list[Conditions]:
+        """Return the conditions that costs were measured under, those of most models first."""
+        counts: dict[Conditions, int] = {}
+        for by_conditions in self.costs.values():
+            for conditions, figures in by_conditions.items():
+                known = sum(figure.value is not None for figure in figures.values())
+                counts[conditions] = counts.get(conditions, 0) + known
+        return sorted(counts, key=lambda conditions: -counts[conditions])
+
+
+def gather(runs: Sequence[RunFolder]) -> Gathered:
+    """Read the runs and join those that match the first. Raises `BenchError` for a damaged run."""
+    records = [run.record() for run in runs]
+    tables = [read_scores(run) for run in runs]
+    kept, left_out = [0], []
+    for index in range(1, len(runs)):
+        why = _mismatch(records[0], tables[0], records[index], tables[index])
+        if why is None and runs[index].path.resolve() in {runs[i].path.resolve() for i in kept}:
+            why = "named twice"
+        if why is None:
+            kept.append(index)
+        else:
+            left_out.append((str(runs[index].path), why))
+    runs, records = [runs[i] for i in kept], [records[i] for i in kept]
+    tables = [tables[i] for i in kept]
+    rows = _rows(runs, records, tables)
+    machines = [_machine(record) for record in records]
+    costs: dict[str, dict[Conditions, dict[str, Profile]]] = {row.name: {} for row in rows}
+    for number, run in enumerate(runs):
+        names = {row.label: row.name for row in rows if row.run == number}
+        for figure in run.read_profiles():
+            if figure.model in names:
+                at = Conditions(
+                    figure.device, figure.dtype, figure.height, figure.width, figure.batch,
+                    figure.threads, machines.index(machines[number]),
+                )  # fmt: skip
+                costs[names[figure.model]].setdefault(at, {})[figure.quantity] = figure
+    images = runs[0].images()
+    return Gathered(
+        runs=tuple(runs),
+        records=tuple(records),
+        rows=tuple(rows),
+        shots=tuple(
+            Shot(
+                row["image"],
+                row["cluster"],
+                Path(row["degraded"]),
+                Path(row["reference"]) if row["reference"] else None,
+                row["strata"],
+            )
+            for row in images.to_dict("records")
+        ),
+        table=_joined(rows, tables),
+        costs=costs,
+        metrics={
+            name: card for record in reversed(records) for name, card in record["metrics"].items()
+        },
+        left_out=tuple(left_out),
+    )
+
+
+def _mismatch(
+    first: Mapping[str, Any], table: ScoreTable, other: Mapping[str, Any], others: ScoreTable
+) -> str | None:
+    """Return why ``other`` cannot share a table with ``first``, or None."""
+    suites = [record["spec"]["suite"] for record in (first, other)]
+    if suites[0] != suites[1]:
+        return f"another suite: {suites[1]}, not {suites[0]}"
+    if first["suite"]["border"] != other["suite"]["border"]:
+        return f"another border is cut before scoring: {other['suite']['border']} pixels"
+    mine = dict(zip(table.images, table.clusters, strict=True))
+    theirs = dict(zip(others.images, others.clusters, strict=True))
+    if mine != theirs:
+        both = len(mine.keys() & theirs.keys())
+        return f"other images: {both} of its {len(theirs)} are among these {len(mine)}"
+    shared = [name for name in other["metrics"] if name in first["metrics"]]
+    if not shared:
+        return "no metric in common"
+    for name in shared:
+        if other["metrics"][name]["convention"] != first["metrics"][name]["convention"]:
+            return f"another convention of {name}: {other['metrics'][name]['convention']}"
+    return None
+
+
+def _rows(
+    runs: Sequence[RunFolder], records: Sequence[Mapping[str, Any]], tables: Sequence[ScoreTable]
+) -> list[Row]:
+    """Name every model; one that two runs have with equal scores is shown once."""
+    rows: list[Row] = []
+    for number, record in enumerate(records):
+        for label, info in record["models"].items():
+            same = [row for row in rows if row.label == label]
+            if any(_equal(tables[row.run], tables[number], label) for row in same):
+                continue
+            name = f"{label} ({runs[number].path.name})" if same else label
+            while any(row.name == name for row in rows):
+                name += "'"
+            rows.append(Row(name, label, number, info))
+    return rows
+
+
+def _equal(first: ScoreTable, other: ScoreTable, model: str) -> bool:
+    if set(first.metrics) != set(other.metrics):
+        return False
+    order = [other.images.index(image) for image in first.images]
+    return all(
+        np.array_equal(
+            first.column(metric, model), other.column(metric, model)[order], equal_nan=True
+        )
+        for metric in first.metrics
+    )
+
+
+def _joined(rows: Sequence[Row], tables: Sequence[ScoreTable]) -> ScoreTable:
+    """Put the models of all tables side by side, images in the first table's order."""
+    if len(tables) == 1:
+        return tables[0]
+    first = tables[0]
+    metrics = tuple(dict.fromkeys(metric for table in tables for metric in table.metrics))
+    orders = [[table.images.index(image) for image in first.images] for table in tables]
+    values: dict[str, Any] = {}
+    reasons: dict[str, dict[tuple[str, str], str]] = {}
+    for metric in metrics:
+        columns: list[Any] = []
+        why: dict[tuple[str, str], str] = {}
+        for row in rows:
+            table = tables[row.run]
+            if metric in table.metrics:
+                columns.append(table.column(metric, row.label)[orders[row.run]])
+                why |= {
+                    (row.name, image): reason
+                    for (model, image), reason in table.reasons[metric].items()
+                    if model == row.label
+                }
+            else:
+                columns.append(np.full(len(first.images), np.nan))
+                why |= {(row.name, image): "not measured in its run" for image in first.images}
+        values[metric], reasons[metric] = np.column_stack(columns), why
+    return replace(
+        first,
+        models=tuple(row.name for row in rows),
+        metrics=metrics,
+        values=values,
+        reasons=reasons,
+        higher_is_better={m: t.higher_is_better[m] for t in tables for m in t.metrics},
+        units={m: t.units[m] for t in tables for m in t.metrics},
+        states={
+            row.name: tables[row.run].states[row.label]
+            for row in rows
+            if row.label in tables[row.run].states
+        },
+    )
+
+
+def _machine(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of the environment that decides costs: not the load, not the code's state."""
+    return {k: v for k, v in record["environment"].items() if k not in ("load", "code", "device")}

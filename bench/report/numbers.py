@@ -1,0 +1,85 @@
+"""How numbers are written: few digits, a real minus sign, and never a zero for what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+MISSING = "—"
+
+COSTS: dict[str, tuple[str, str, float]] = {
+    "params": ("Parameters", "M", 1e-6),
+    "macs": ("MACs", "G", 1e-9),
+    "activations": ("Activations", "M", 1e-6),
+    "weights_mb": ("Weights", "MB", 1),
+    "latency_ms": ("Latency", "ms", 1),
+    "latency_ms_p90": ("Latency, 90 %", "ms", 1),
+    "throughput_mpix_s": ("Throughput", "Mpixel/s", 1),
+    "device_memory_mb": ("Device memory", "MB", 1),
+    "process_memory_mb": ("Process memory", "MB", 1),
+    "cold_start_s": ("Cold start", "s", 1),
+    "energy_j": ("Energy", "J", 1),
+}
+"""Quantity -> heading, unit on the page, and factor from the unit in which it is stored."""
+
+TITLES = {
+    "psnr": "PSNR", "psnr-y": "PSNR-Y", "ssim": "SSIM", "ssim-y": "SSIM-Y",
+    "ssim-volume": "SSIM-volume", "ms-ssim": "MS-SSIM", "vif": "VIF", "lpips-alex": "LPIPS (alex)",
+    "lpips-vgg": "LPIPS (vgg)", "lpips-squeeze": "LPIPS (squeeze)", "mse": "MSE", "mae": "MAE",
+    "blur-effect": "Blur effect",
+}  # fmt: skip
+
+
+def title(metric: str) -> str:
+    """Return how a metric is written in headings."""
+    return TITLES.get(metric, metric)
+
+
+def decimals(values: Iterable[float], unit: str = "") -> int:
+    """Return how many decimals a column of a metric needs: two for dB, else three or more."""
+    if unit == "dB":
+        return 2
+    sizes = sorted(abs(value) for value in values if math.isfinite(value) and value)
+    middle = sizes[len(sizes) // 2] if sizes else 1.0
+    return min(7, max(3 if middle < 10 else 1, 2 - _exponent(middle)))
+
+
+def fixed(value: float, places: int, sign: bool = False) -> str:
+    """Return ``value`` with so many decimals; infinities as a sign."""
+    if math.isinf(value):
+        return ("+" if sign and value > 0 else "") + "∞" if value > 0 else "−∞"
+    text = f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, places: int, sign: bool = False) -> str:
+    """Return ``[low, high]``, or nothing where there is no interval."""
+    if low is None or high is None:
+        return ""
+    return f"[{fixed(low, places, sign)}, {fixed(high, places, sign)}]"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return ``value`` with so many significant digits, and without an exponent where it reads."""
+    if value == 0:
+        return "0"
+    value = float(f"{value:.{digits - 1}e}")
+    exponent = _exponent(value)
+    if not -4 <= exponent < 7:
+        text = f"{value:.{digits - 1}e}"
+    elif exponent < 4:
+        text = f"{value:.{max(0, digits - 1 - exponent)}f}"
+    else:
+        text = f"{value:,.0f}".replace(",", " ")
+    return text.replace("-", "−")
+
+
+def counted(number: int, what: str) -> str:
+    """Return ``1 image``, ``2 images``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}".replace(",", " ")
+
+
+def _exponent(value: float) -> int:
+    return math.floor(math.log10(abs(value)))

@@ -1,0 +1,210 @@
+"""The page: everything of a report in one HTML file that opens anywhere, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+import bench
+from bench.image import write_atomic
+from bench.records import BenchError
+from bench.report import contents, fronts, spreads
+from bench.report.analysis import Analysis, analyse, conventions
+from bench.report.gather import BASE, Gathered, gather
+from bench.report.numbers import counted, fixed, interval, title
+from bench.report.samples import cases, samples, worst_images, worst_table
+from bench.report.summary import why_without_score
+from bench.report.theme import Plot, looks
+from bench.store import RunFolder
+
+
+def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
+    """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: first run's report/).
+
+    Runs share tables where suite, images and conventions match the first run's; the page names the
+    others. Returns the page. Raises `BenchError` for no runs, and for damaged ones.
+    """
+    if not runs:
+        raise BenchError("no run to report on; expected at least one run folder")
+    analysis = analyse(gather(runs))
+    out = out or runs[0].path / "report"
+    plots = _plots(analysis, out / "plots")
+    worst = worst_images(analysis)
+    tables = _tables(analysis)
+    for table in (*tables["costs"], *(tables[name] for name in tables if name != "costs")):
+        table.write(out / "tables")
+    worst_table(analysis, worst).write(out / "tables")
+    page = _template().render(
+        facts=_facts(analysis.data),
+        findings=_findings(analysis),
+        tables=tables,
+        plots=plots,
+        samples=samples(analysis),
+        cases=cases(analysis, worst),
+        data=analysis.data,
+        analysis=analysis,
+        environment=_environment(analysis.data.record["environment"]),
+        version=bench.__version__,
+        css=_text("page.css"),
+        js=_text("page.js"),
+        title=title,
+        base=BASE,
+    )
+    write_atomic(out / "index.html", page.strip().encode() + b"\n")
+    return out / "index.html"
+
+
+def _text(name: str) -> str:
+    return files("bench.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("page.html")
+
+
+def _tables(analysis: Analysis) -> dict[str, Any]:
+    """Return the tables by name; ``costs`` is a list, one table for each set of conditions."""
+    tables: dict[str, Any] = {"results": contents.results(analysis)}
+    if analysis.has_base and analysis.measured and len(analysis.order) > 1:
+        tables["improvements"] = contents.improvements(analysis)
+    if (strata := contents.by_stratum(analysis)) is not None:
+        tables["strata"] = strata
+    if conventions(analysis):
+        tables["conventions"] = contents.convention_spread(analysis)
+    tables["costs"] = [contents.costs(analysis, at) for at in analysis.data.conditions()]
+    return tables
+
+
+def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
+    """Draw everything; the folder holds more than the page, which shows `Analysis.shown`."""
+    styles = looks([row.name for row in analysis.data.rows])
+    found: dict[str, list[Plot]] = {}
+
+    def keep(section: str, metric: str, plot: Plot | None) -> None:
+        if plot and metric in analysis.shown:
+            found.setdefault(section, []).append(plot)
+
+    for metric in analysis.shown:
+        for conditions in analysis.data.conditions():
+            for quantity in fronts.AXES:
+                plot = fronts.quality_against_cost(
+                    analysis, metric, quantity, conditions, styles, folder
+                )
+                if quantity in ("latency_ms", "macs"):
+                    keep("costs", metric, plot)
+    for metric in analysis.measured:
+        keep("improvements", metric, spreads.improvement(analysis, metric, styles, folder))
+        keep("distributions", metric, spreads.distribution(analysis, metric, styles, folder))
+    lines = [
+        spreads.convention_lines(analysis, m, styles, folder)
+        for m in conventions(analysis).values()
+    ]
+    found["conventions"] = [plot for plot in lines if plot]
+    found["training"] = spreads.training(analysis, styles, folder)
+    return found
+
+
+def _facts(data: Gathered) -> list[tuple[str, str]]:
+    """Return the conditions in one line: name and value."""
+    record = data.record
+    suite, states = record["suite"], [row.info["state"] for row in data.rows]
+    scenes = len(set(data.table.clusters))
+    images = counted(len(data.shots), "image")
+    if scenes < len(data.shots):
+        images += f" in {counted(scenes, 'scene')}"
+    counts = {state: states.count(state) for state in dict.fromkeys(states)}
+    threads = record["environment"].get("threads")
+    torch = threads.get("torch") if isinstance(threads, Mapping) else None
+    gpu = record["environment"].get("gpu")
+    device = record["spec"]["device"]
+    if device.startswith("cuda") and isinstance(gpu, Mapping):
+        device += f", {gpu.get('name')}"
+    elif torch:
+        device += f", {counted(torch, 'thread')}"
+    failures = sum(len(r["failures"]) for r in data.records)
+    return [
+        ("Suite", record["spec"]["suite"]),
+        ("Task", suite["task"]),
+        ("Images", images),
+        ("Models", ", ".join(f"{n} {state}" for state, n in counts.items())),
+        ("Device", device),
+        ("Date", str(record.get("started") or "").partition("T")[0] or "not recorded"),
+        ("State", ", ".join(dict.fromkeys(str(r["status"]) for r in data.records))),
+        ("Failures", str(failures) if failures else "none"),
+    ]
+
+
+def _findings(analysis: Analysis) -> list[str]:
+    """Return what the results say, in sentences."""
+    found = []
+    for metric in analysis.shown:
+        best = [n for n in analysis.order if analysis.standing(metric, n).mark == "best"]
+        if not best:
+            continue
+        found.append(_finding(analysis, metric, best[0]))
+    if analysis.primary and analysis.data.conditions():
+        found.append(fronts.fastest(analysis, analysis.primary, analysis.data.conditions()[0]))
+    found += [
+        f"{title(metric)} has no score: {why_without_score(analysis, metric)}."
+        for metric in analysis.data.table.metrics
+        if metric not in analysis.measured
+    ]
+    return [text for text in found if text]
+
+
+def _finding(analysis: Analysis, metric: str, best: str) -> str:
+    table, places = analysis.data.table, analysis.places[metric]
+    estimate = analysis.standing(metric, best).estimate
+    if estimate is None:
+        return ""
+    unit = f" {table.units[metric]}" if table.units[metric] else ""
+    around = interval(estimate.low, estimate.high, places)
+    text = f"{title(metric)}: {best} has the best mean, {fixed(estimate.value, places)}{unit}"
+    text += f" {around}" if around else ""
+    gain = analysis.gain(metric, best)
+    if best == BASE:
+        text += "; no model improves on the untouched input"
+    elif gain:
+        text += f", {fixed(gain.value, places, sign=True)}{unit} against the untouched input"
+        if gain.p_adjusted is not None and gain.p_adjusted >= 0.05:
+            text += ", which is not significant"
+    tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
+    if tied:
+        text += f". Not significantly different from it: {', '.join(tied)}"
+    return text + "."
+
+
+def _environment(record: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the environment in groups of names and values, whatever is in it."""
+    plain = [(key, _value(v)) for key, v in record.items() if not isinstance(v, Mapping)]
+    groups = [("general", plain)] if plain else []
+    for key, inside in record.items():
+        if isinstance(inside, Mapping):
+            groups.append((key, list(_flat(inside))))
+    return groups
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _value(value)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(item) for item in value) or "none"
+    return str(value)

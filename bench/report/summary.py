@@ -1,0 +1,66 @@
+"""The results table as a terminal prints it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bench.report.analysis import Analysis, analyse
+from bench.report.contents import SHORT_COSTS, cost_cell, head_unit, result_cell
+from bench.report.gather import gather
+from bench.report.numbers import COSTS, title
+from bench.report.tables import Cell
+from bench.store import RunFolder
+
+_MARKS = {"best": "*", "tied": "="}
+
+
+def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the results, best model first, for a terminal.
+
+    ``*`` marks the best mean and ``=`` what is not significantly different from it. A dash is a
+    missing number; the last column says why, and the last rows name metrics without any score.
+    """
+    analysis = analyse(gather([run]))
+    conditions = analysis.data.conditions()[:1]
+    heads = ["Model (* best, = tied)"]
+    heads += [f"{title(m)} {head_unit(analysis, m)}" for m in analysis.measured]
+    heads += [f"{COSTS[q][0]} {COSTS[q][1]}" for q in SHORT_COSTS if conditions]
+    rows = []
+    for name in analysis.order:
+        cells = [result_cell(analysis, metric, name) for metric in analysis.measured]
+        row = [name, *map(_text, cells)]
+        row += [cost_cell(analysis, name, q, at).text for at in conditions for q in SHORT_COSTS]
+        rows.append([*row, _note(analysis, name)])
+    for metric in analysis.data.table.metrics:
+        if metric not in analysis.measured:
+            note = f"{title(metric)} has no score: {why_without_score(analysis, metric)}"
+            rows.append([""] * len(heads) + [note])
+    if not any(row[-1] for row in rows):
+        return heads, [row[:-1] for row in rows]
+    return [*heads, "Notes"], rows
+
+
+def why_without_score(analysis: Analysis, metric: str) -> str:
+    """Return the commonest reason why a metric has no score."""
+    reasons: Counter[str] = Counter()
+    for standing in analysis.standings[metric]:
+        reasons.update(standing.missing)
+    return reasons.most_common(1)[0][0] if reasons else "the run has no images"
+
+
+def _text(cell: Cell) -> str:
+    return " ".join(filter(None, (cell.text + _MARKS.get(cell.mark, ""), cell.detail)))
+
+
+def _note(analysis: Analysis, name: str) -> str:
+    """Return what became of a model that is not done, else which means leave images out."""
+    if state := analysis.data.table.states.get(name):
+        return state
+    total = len(analysis.data.table.images)
+    partial: dict[int, list[str]] = {}
+    for metric in analysis.measured:
+        estimate = analysis.standing(metric, name).estimate
+        number = estimate.n if estimate else 0
+        if number < total:
+            partial.setdefault(number, []).append(title(metric))
+    return "; ".join(f"{', '.join(m)}: {n} of {total} images" for n, m in partial.items())

@@ -1,0 +1,188 @@
+"""A table as the page, Markdown, LaTeX and CSV share it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.image import write_atomic
+from bench.report.numbers import MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one cell shows. ``mark`` is best, tied, better, worse or nothing.
+
+    ``detail`` is set smaller (an interval), ``notes`` become footnotes, ``sort`` orders the column.
+    """
+
+    text: str
+    detail: str = ""
+    mark: str = ""
+    notes: tuple[str, ...] = ()
+    sort: float | None = None
+
+    @classmethod
+    def missing(cls, *reasons: str) -> Cell:
+        """Return a dash whose reasons are in its tooltip and in the footnotes."""
+        return cls(MISSING, notes=tuple(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A head: ``unit`` beneath it, and the ``group`` of columns that it belongs to."""
+
+    head: str
+    unit: str = ""
+    group: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under columns; ``records`` is the same at full precision, for the CSV."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    records: Sequence[Mapping[str, Any]]
+    legend: Sequence[str] = ()
+    """Lines that explain marks, beneath the table."""
+    footnotes: Mapping[str, str] = field(init=False)
+    """Reason -> letter, in reading order."""
+
+    def __post_init__(self) -> None:
+        notes = dict.fromkeys(note for row in self.rows for cell in row for note in cell.notes)
+        object.__setattr__(self, "footnotes", {n: _letter(i) for i, n in enumerate(notes)})
+
+    def letters(self, cell: Cell) -> str:
+        """Return the letters of a cell's footnotes."""
+        return ",".join(self.footnotes[note] for note in cell.notes)
+
+    def groups(self) -> list[tuple[str, int]]:
+        """Return the groups of neighbouring columns and how many columns each spans."""
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and spans[-1][0] == column.group:
+                spans[-1] = (column.group, spans[-1][1] + 1)
+            else:
+                spans.append((column.group, 1))
+        return spans
+
+    def write(self, folder: Path) -> None:
+        """Write ``<name>.csv``, ``.md`` and ``.tex`` into ``folder``."""
+        for suffix, text in (("csv", self.csv()), ("md", self.markdown()), ("tex", self.latex())):
+            write_atomic(folder / f"{self.name}.{suffix}", text.encode())
+
+    def csv(self) -> str:
+        """Return the records; an empty field is a number that is missing."""
+        text = io.StringIO()
+        names = list(dict.fromkeys(key for record in self.records for key in record))
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {key: "" if value is None else value for key, value in record.items()}
+            for record in self.records
+        )
+        return text.getvalue()
+
+    def markdown(self) -> str:
+        """Return a pipe table; best in bold, tied in italics."""
+        around = {"best": "**", "tied": "*", "better": "**", "worse": "*"}
+
+        def shown(cell: Cell) -> str:
+            edge = around.get(cell.mark, "")
+            number = f"{edge}{_pipe(cell.text)}{edge}"
+            letters = self.letters(cell)
+            return " ".join(
+                filter(None, (number, _pipe(cell.detail), f"({letters})" if letters else ""))
+            )
+
+        heads = [_pipe(" ".join(filter(None, (c.head, c.unit)))) for c in self.columns]
+        lines = [self.caption, "", "| " + " | ".join(heads) + " |"]
+        lines.append("|" + "|".join("---:" if c.numeric else "---" for c in self.columns) + "|")
+        lines += ["| " + " | ".join(shown(cell) for cell in row) + " |" for row in self.rows]
+        notes = [*self.legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
+        lines += ["", *(f"- {_pipe(note)}" for note in notes)] if notes else []
+        return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        r"""Return a booktabs ``table`` with `\toprule`; best in bold, tied underlined."""
+        command = {"best": r"\textbf", "tied": r"\underline", "better": r"\textbf"}
+
+        def shown(cell: Cell) -> str:
+            text = _tex(cell.text)
+            if cell.mark in command:
+                text = f"{command[cell.mark]}{{{text}}}"
+            letters = self.letters(cell)
+            text += f"\\textsuperscript{{{letters}}}" if letters else ""
+            return text + (f" {{\\scriptsize {_tex(cell.detail)}}}" if cell.detail else "")
+
+        heads = " & ".join(_tex(column.head) for column in self.columns)
+        units = " & ".join(_tex(column.unit) for column in self.columns)
+        notes = [*self.legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
+        lines = [
+            "% needs \\usepackage{booktabs}",
+            "\\begin{table}",
+            "\\centering",
+            f"\\caption{{{_tex(self.caption)}}}",
+            f"\\begin{{tabular}}{{{''.join('r' if c.numeric else 'l' for c in self.columns)}}}",
+            "\\toprule",
+            *self._tex_groups(),
+            heads + r" \\",
+            *([units + r" \\"] if any(column.unit for column in self.columns) else []),
+            "\\midrule",
+            *(" & ".join(shown(cell) for cell in row) + r" \\" for row in self.rows),
+            "\\bottomrule",
+            "\\end{tabular}",
+            *([f"\\par\\smallskip\\footnotesize {_tex(' '.join(notes))}"] if notes else []),
+            "\\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _tex_groups(self) -> list[str]:
+        if not any(column.group for column in self.columns):
+            return []
+        cells, rules, at = [], [], 1
+        for group, span in self.groups():
+            cells.append(
+                f"\\multicolumn{{{span}}}{{c}}{{{_tex(group)}}}" if group else "&" * (span - 1)
+            )
+            rules += [f"\\cmidrule(lr){{{at}-{at + span - 1}}}"] if group else []
+            at += span
+        return [" & ".join(cells) + r" \\", "".join(rules)]
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "—": "---", "−": "$-$",
+    "×": r"$\times$", "∞": r"$\infty$", "≈": r"$\approx$", "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$", "±": r"$\pm$",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
+
+
+def _pipe(text: str) -> str:
+    """Keep text from ending a Markdown cell, or from being read as HTML or emphasis."""
+    for special, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("*", "\\*"), ("_", "\\_")):
+        text = text.replace(special, safe)
+    return " ".join(text.split())
+
+
+def _letter(index: int) -> str:
+    """Return a, b .. z, aa, ab .."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return letters

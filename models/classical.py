@@ -1,0 +1,157 @@
+"""Restoration without learning: the untouched input, and methods of scikit-image.
+
+Each builder returns a `Restorer` that runs on the CPU and has no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.degrade.light import to_linear
+from bench.degrade.light import to_pixels as light_to_pixels
+from bench.image import Pixels, to_pixels
+from bench.records import NotApplicable
+from models.restorer import CPU, NOTHING_KNOWN, Hints
+
+Floats = NDArray[np.float64]
+Method = Callable[[Pixels, Floats | None], NDArray[Any]]
+"""(H, W, 3) uint8 sRGB and the PSF, or None -> (H, W, 3) sRGB in 0..1."""
+
+
+@dataclass
+class ClassicalRestorer:
+    """A method behind the calling contract (`models.restorer.Restorer`)."""
+
+    name: str
+    method: Method
+    needs_psf: bool = False
+    scale: int = 1
+    device: torch.device = CPU
+    network: torch.nn.Module | None = None
+
+    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
+        """See `Restorer.restore`; any batch size. The input is taken as the 8 bits that it was."""
+        if self.needs_psf and hints.psf is None:
+            raise NotApplicable("no PSF: the blur of this image is not known")
+        restored = [self.method(to_pixels(image), hints.psf) for image in torch.split(degraded, 1)]
+        return torch.from_numpy(np.stack(restored)).permute(0, 3, 1, 2).float()
+
+
+def identity() -> ClassicalRestorer:
+    """Return what returns its input: the line that every model has to beat."""
+    return ClassicalRestorer("input", lambda pixels, psf: pixels / 255.0)
+
+
+def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
+    """Average of similar patches. Buades et al. 2005, doi:10.1109/CVPR.2005.38.
+
+    ``strength`` is the filter's cut-off in units of the noise, which is estimated from the image.
+    Removes noise only; blur stays.
+    """
+
+    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+        from skimage.restoration import denoise_nl_means
+
+        image = pixels / 255.0
+        sigma = float(np.mean([estimate_noise(image[:, :, c]) for c in range(3)]))
+        if sigma == 0:
+            return image
+        return np.asarray(
+            denoise_nl_means(
+                image, patch_size=5, patch_distance=6, h=strength * sigma, sigma=sigma,
+                fast_mode=True, channel_axis=2,
+            )
+        )  # fmt: skip
+
+    return ClassicalRestorer("nlm", method)
+
+
+def unsharp_mask(radius: float = 2.0, amount: float = 0.5) -> ClassicalRestorer:
+    """Add ``amount`` of what a Gaussian of ``radius`` pixels takes away. Amplifies noise too."""
+
+    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+        from skimage.filters import unsharp_mask as sharpen
+
+        sharp = sharpen(pixels / 255.0, radius=radius, amount=amount, channel_axis=2)  # type: ignore[no-untyped-call]
+        return np.asarray(sharp)
+
+    return ClassicalRestorer("unsharp", method)
+
+
+def wiener(strength: float = 200.0, least: float = 0.005) -> ClassicalRestorer:
+    """Wiener deconvolution with a known PSF, each channel apart, Laplacian prior (scikit-image).
+
+    The regularisation is ``strength`` times the noise variance, estimated from the channel (values
+    in 0..1), and ``least`` at least: a PSF is never known better than that. In sRGB values, where
+    noise is more even than in linear light; that outweighs the blur not being quite linear there.
+    """
+
+    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+        from skimage.restoration import wiener as deconvolve
+
+        def one(plane: Floats, psf: Floats) -> NDArray[Any]:
+            balance = max(strength * estimate_noise(plane) ** 2, least)
+            restored = deconvolve(plane, psf, balance, clip=False)  # type: ignore[no-untyped-call]
+            return np.asarray(restored)
+
+        return _each_channel(pixels / 255.0, _known(psf), one)
+
+    return ClassicalRestorer("wiener", method, needs_psf=True)
+
+
+def richardson_lucy(iterations: int = 10) -> ClassicalRestorer:
+    """Richardson-Lucy deconvolution with a known PSF, each channel apart, in linear light.
+
+    It is the maximum-likelihood iteration for photon noise, which is what linear light has; stopped
+    early, before it fits the noise. Richardson 1972, doi:10.1364/JOSA.62.000055.
+    """
+
+    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+        from skimage.restoration import richardson_lucy as deconvolve
+
+        def one(plane: Floats, psf: Floats) -> NDArray[Any]:
+            positive = np.maximum(plane, 1e-6)  # a black pixel would stay black for ever
+            restored = deconvolve(  # type: ignore[no-untyped-call]
+                positive, psf, iterations, clip=False, filter_epsilon=1e-6
+            )
+            return np.asarray(restored)
+
+        light = _each_channel(to_linear(pixels), _known(psf), one)
+        return light_to_pixels(light) / 255.0
+
+    return ClassicalRestorer("richardson-lucy", method, needs_psf=True)
+
+
+def estimate_noise(plane: Floats) -> float:
+    """Standard deviation of the noise of an (H, W) plane, in its units; 0 under 2x2.
+
+    The median absolute diagonal detail of the finest Haar scale over 0.6745: edges and blur leave
+    little there. Donoho and Johnstone 1994, doi:10.1093/biomet/81.3.425.
+    """
+    even = plane[: plane.shape[0] // 2 * 2, : plane.shape[1] // 2 * 2]
+    if not even.size:
+        return 0.0
+    detail = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
+    return float(np.median(np.abs(detail))) / 0.6745
+
+
+def _known(psf: Floats | None) -> Floats:
+    if psf is None:
+        raise NotApplicable("no PSF: the blur of this image is not known")
+    return psf
+
+
+def _each_channel(
+    image: Floats, psf: Floats, method: Callable[[Floats, Floats], NDArray[Any]]
+) -> Floats:
+    """Apply a method to each channel, mirrored beyond its edges so that these do not ring."""
+    margin = max(psf.shape)
+    wide = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    planes = [method(np.ascontiguousarray(wide[:, :, c]), psf) for c in range(3)]
+    return np.stack(planes, axis=2)[margin:-margin, margin:-margin]

@@ -1,0 +1,244 @@
+"""From a model spec, wherever a model is named, to a `Restorer` that is ready to run.
+
+unet                          a name of the catalogue, ours or of an installed package
+FILE.safetensors|pth|ckpt|pt  our weights, or a published checkpoint that spandrel recognises
+FILE.onnx                     run by onnxruntime
+package.module:factory        a callable without arguments: a torch.nn.Module or a Restorer
+outputs:FOLDER                finished images, found by image id
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from bench.image import SUFFIXES as IMAGE_SUFFIXES
+from bench.image import read, to_tensor
+from bench.plugins import load_object
+from bench.records import BenchError, NotApplicable, choose
+from models.catalogue import Card, model_cards
+from models.foreign import load_onnx, load_spandrel
+from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
+from models.weights import (
+    SUFFIXES,
+    find_weights,
+    latest_weights,
+    load_weights,
+    no_weights,
+    read_header,
+    save_weights,
+    sha256_of,
+)
+
+__all__ = [
+    "card_of", "find_weights", "label", "latest_weights", "load_restorer", "read_header",
+    "save_weights", "sha256_of",
+]  # fmt: skip
+
+Form = Literal["catalogue", "weights", "onnx", "factory", "outputs"]
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+RANDOM_SEED = 0
+
+
+def form_of(spec: str) -> Form:
+    """Say which of the five forms a spec has, by its looks alone."""
+    if spec in model_cards():
+        return "catalogue"
+    if spec.startswith("outputs:"):
+        return "outputs"
+    suffix = Path(spec).suffix.lower()
+    if suffix in SUFFIXES:
+        return "weights"
+    if suffix == ".onnx":
+        return "onnx"
+    return "factory" if _FACTORY.fullmatch(spec) else "catalogue"
+
+
+def label(spec: str) -> str:
+    """Return the short name under which a spec's results are kept.
+
+    The catalogue name, the file's name without its suffix, the factory's name, the folder's name.
+    """
+    form = form_of(spec)
+    if form == "outputs":
+        return Path(spec.removeprefix("outputs:")).resolve().name
+    if form in ("weights", "onnx"):
+        return Path(spec).stem
+    return spec.rpartition(":")[2]
+
+
+def card_of(spec: str) -> Card | None:
+    """Return the catalogue's card; None for a file, a factory or a folder of outputs.
+
+    Raises `BenchError` for an unknown name, suggesting the nearest, and for a missing file or
+    folder. Nothing is loaded.
+    """
+    form = form_of(spec)
+    if form == "catalogue":
+        if Path(spec).is_dir():
+            raise BenchError(f"'{spec}' is a folder; for its images give outputs:{spec}")
+        if Path(spec).is_file():
+            known = ", ".join((*SUFFIXES, ".onnx"))
+            raise BenchError(f"'{spec}' is no model file of a known kind; known: {known}")
+        cards = model_cards()
+        return cards[choose("model", spec, cards)]
+    if form == "outputs":
+        folder = Path(spec.removeprefix("outputs:"))
+        if not folder.is_dir():
+            raise BenchError(f"no folder '{folder}' to take finished images from")
+    elif form != "factory" and not Path(spec).is_file():
+        raise BenchError(f"no model file '{spec}'")
+    return None
+
+
+def load_restorer(
+    spec: str,
+    device: str = "cpu",
+    weights: Path | None = None,
+    random_weights: bool = False,
+    tile: int | None = None,
+) -> Restorer:
+    """Make the model that ``spec`` names ready to run on ``device``.
+
+    ``weights`` fill a network of the catalogue; ``random_weights`` (seeded) stand in for them where
+    only the cost is measured. ``tile`` cuts large images for networks; None: whole images. Raises
+    `BenchError` for whatever is missing, damaged or unfit.
+    """
+    card = card_of(spec)
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise BenchError(f"device '{device}': torch finds no CUDA device here; give --device cpu")
+    name, form = label(spec), form_of(spec)
+    if card is not None:
+        return _load_card(card, device, weights, random_weights, tile)
+    if form == "outputs":
+        return OutputsRestorer(name, Path(spec.removeprefix("outputs:")))
+    if form == "onnx":
+        return load_onnx(Path(spec), name, device, tile)
+    if form == "factory":
+        return _load_factory(spec, name, device, tile)
+    path = Path(spec)
+    header = read_header(path) if path.suffix.lower() == ".safetensors" else {}
+    if "model" in header:
+        return _load_own(path, header, name, device, tile)
+    return load_spandrel(path, name, device, tile)
+
+
+def build_network(card: Card, seed: int) -> torch.nn.Module:
+    """Build a network of the catalogue with weights drawn from ``seed``, no other's draws touched.
+
+    Raises `BenchError` if what the card builds is no network.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = load_object(card.build)(**card.options)
+    if not isinstance(network, torch.nn.Module):
+        raise BenchError(f"'{card.name}' is no network: {card.build} made {type(network).__name__}")
+    return network
+
+
+def _load_card(
+    card: Card, device: str, weights: Path | None, random_weights: bool, tile: int | None
+) -> Restorer:
+    if card.recipe is None:
+        built = load_object(card.build)(**card.options)
+        return _wrap(built, card.build, card.name, device, tile, card.multiple)
+    if weights is None and not random_weights:
+        raise no_weights(card.name)
+    network = build_network(card, RANDOM_SEED)
+    if weights is not None:
+        load_weights(network, weights, card.name)
+    return NetworkRestorer(card.name, network, device, card.multiple, tile=tile)
+
+
+def _load_own(
+    path: Path, header: dict[str, Any], name: str, device: str, tile: int | None
+) -> Restorer:
+    cards = model_cards()
+    model = str(header["model"])
+    if model not in cards:
+        raise BenchError(
+            f"'{path}' holds weights of '{model}', which is not in the catalogue: install the "
+            "package that brings it"
+        )
+    card = cards[model]
+    options = header.get("options", dict(card.options))
+    try:
+        network = load_object(card.build)(**options)
+    except TypeError as error:
+        raise BenchError(f"'{path}': '{model}' has no such options: {options}") from error
+    load_weights(network, path, model)
+    return NetworkRestorer(name, network, device, card.multiple, tile=tile)
+
+
+def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restorer:
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)  # the user's own module lies where the command is given
+    found = load_object(spec)
+    if not isinstance(found, torch.nn.Module):
+        try:
+            found = found()
+        except TypeError as error:
+            raise BenchError(f"'{spec}' cannot be called without arguments: {error}") from error
+    multiple = getattr(found, "multiple", 1)
+    return _wrap(found, spec, name, device, tile, multiple if isinstance(multiple, int) else 1)
+
+
+def _wrap(
+    built: Any, source: str, name: str, device: str, tile: int | None, multiple: int
+) -> Restorer:
+    """Return a restorer for what a builder made: a restorer, or a network."""
+    if isinstance(built, torch.nn.Module):
+        scale = getattr(built, "scale", 1)
+        return NetworkRestorer(
+            name, built, device, multiple, tile=tile, scale=scale if isinstance(scale, int) else 1
+        )
+    if not callable(getattr(built, "restore", None)):
+        raise BenchError(
+            f"'{source}' made {type(built).__name__}; expected a torch.nn.Module, or a Restorer "
+            "with a method restore"
+        )
+    restorer: Restorer = built
+    return restorer
+
+
+@dataclass
+class OutputsRestorer:
+    """Finished images of any program, as a restorer: looked up by the image's id.
+
+    Their size is not checked here: whoever scores them does.
+    """
+
+    name: str
+    folder: Path
+    needs_psf: bool = False
+    scale: int = 1
+    device: torch.device = CPU
+    network: torch.nn.Module | None = None
+    _files: dict[str, Path] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._files = {}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                if path.stem in self._files:
+                    raise BenchError(
+                        f"'{self.folder}' has two images called '{path.stem}': "
+                        f"{self._files[path.stem].name} and {path.name}; keep one"
+                    )
+                self._files[path.stem] = path
+        if not self._files:
+            raise BenchError(f"no images in '{self.folder}'")
+
+    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
+        """See `Restorer.restore`. Raises `NotApplicable` where the folder lacks the image."""
+        if hints.image is None:
+            raise NotApplicable("a folder of outputs needs the image's id to find it")
+        if hints.image not in self._files:
+            raise NotApplicable(f"no image '{hints.image}' in '{self.folder}'")
+        return to_tensor(read(self._files[hints.image]))

@@ -1,0 +1,35 @@
+"""How long to train: a time or a number of steps, and the plan that follows from it once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bench.records import BenchError
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(steps|s|m|h)")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Wall-clock seconds or optimiser steps: exactly one of them is given."""
+
+    seconds: float | None = None
+    steps: int | None = None
+
+
+def parse_budget(text: str) -> Budget:
+    """Read ``90s``, ``10m``, ``1h`` or ``300steps``.
+
+    >>> parse_budget("10m")
+    Budget(seconds=600.0, steps=None)
+    """
+    match = _FORM.fullmatch(text.strip().lower())
+    if not match:
+        raise BenchError(f"budget '{text}': expected a time or a number of steps, such as 90s, "
+                         "10m, 1h or 300steps")  # fmt: skip
+    amount, unit = float(match[1]), match[2]
+    if amount <= 0 or (unit == "steps" and amount != int(amount)):
+        raise BenchError(f"budget '{text}': expected more than nothing, and whole steps")
+    return Budget(steps=int(amount)) if unit == "steps" else Budget(seconds=amount * _UNITS[unit])

@@ -1,0 +1,159 @@
+"""The plan of a training: how many steps, decided once, so that resuming repeats them exactly."""
+
+from __future__ import annotations
+
+import copy
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.image import write_atomic
+from bench.records import BenchError, Pair
+from models.catalogue import Recipe
+from models.training.budget import Budget
+from models.training.data import ImageCache, Item, PairedCrops
+from models.training.losses import LOSSES, psnr, ssim
+from models.training.optimisation import optimiser_for
+
+Progress = Callable[[int, int, str], None]
+"""Called with the steps done, the steps planned, and a line of text."""
+
+PATIENCE = 1.3
+"""A training that takes so many times its budget is stopped, and its best weights are kept."""
+
+WARM_STEPS, TIMED_STEPS = 3, 30
+TIMING_SHARE = 0.05
+"""The part of a time budget that timing may take, once each kind of step was timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is trained, how, on what, and where. ``validation`` holds fixed crops."""
+
+    network: torch.nn.Module
+    recipe: Recipe
+    pairs: Sequence[Pair]
+    validation: Item
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training will do. ``made_for`` is everything that must be equal to resume it."""
+
+    made_for: Mapping[str, Any]
+    steps: int
+    period: int
+    """Steps between validations."""
+    seed: int
+    limit_seconds: float | None
+    step_seconds: float | None
+    """As timed before the first step; None for a budget in steps."""
+    threads: int
+    input_psnr: float
+    input_ssim: float
+    """Of the untouched validation crops."""
+
+    def write(self, path: Path) -> None:
+        """Write the plan as JSON."""
+        write_atomic(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+
+    @classmethod
+    def read(cls, path: Path, made_for: Mapping[str, Any]) -> Plan | None:
+        """Return the plan in a file, None where there is none.
+
+        Raises `BenchError` for a plan of another training: its checkpoints would mix.
+        """
+        try:
+            plan = cls(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise BenchError(f"'{path}' is damaged ({error}); delete it to train anew") from error
+        wanted = json.loads(json.dumps(made_for))
+        changed = [
+            f"{key} was {plan.made_for.get(key)!r}, now {wanted[key]!r}"
+            for key in wanted
+            if plan.made_for.get(key) != wanted[key]
+        ]
+        if changed:
+            name = path.name.removesuffix(".plan.json")
+            raise BenchError(
+                f"'{path.parent}' holds a training with other options ({'; '.join(changed)}); "
+                f"train in another folder, or delete {name}.* there"
+            )
+        return plan
+
+
+def make_plan(
+    task: Task, made_for: Mapping[str, Any], budget: Budget, seed: int, since: float
+) -> Plan:
+    """Turn a budget into steps, timing a few real ones on a copy of the network if it is a time.
+
+    ``since`` is the monotonic time at which the budget began to run.
+    """
+    step_seconds, limit, steps = None, None, budget.steps or 0
+    if budget.seconds is not None:
+        step_seconds, validation_seconds = time_steps(task, TIMING_SHARE * budget.seconds)
+        left = since + budget.seconds - time.monotonic()
+        per_step = step_seconds + validation_seconds / task.recipe.validate_every
+        steps, limit = max(1, int(left / per_step)), PATIENCE * budget.seconds
+    degraded, reference = task.validation
+    return Plan(
+        made_for=made_for,
+        steps=steps,
+        period=min(task.recipe.validate_every, steps),
+        seed=seed,
+        limit_seconds=limit,
+        step_seconds=step_seconds,
+        threads=torch.get_num_threads(),
+        input_psnr=float(psnr(degraded, reference).mean()),
+        input_ssim=float(ssim(degraded, reference).mean()),
+    )
+
+
+def time_steps(task: Task, seconds: float) -> tuple[float, float]:
+    """Return the median seconds of a training step, data included, and those of one validation.
+
+    Stops after ``seconds``, but not before a few steps. The task's network is left as it was.
+    """
+    network = copy.deepcopy(task.network).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser, loss = optimiser_for(network, task.recipe), LOSSES[task.recipe.loss]
+    batch, cache = task.recipe.batch, ImageCache()
+    stop = (WARM_STEPS + TIMED_STEPS) * batch
+    crops = PairedCrops(task.pairs, task.recipe.crop, 0, task.recipe.augment, 0, stop, cache)
+    taken: list[float] = []
+    for step in range(WARM_STEPS + TIMED_STEPS):
+        began = time.monotonic()
+        items = crops.__getitems__(list(range(step * batch, (step + 1) * batch)))
+        degraded, reference = (
+            torch.stack(side).to(task.device) for side in zip(*items, strict=True)
+        )
+        optimiser.zero_grad()
+        loss(_forward(network, degraded), reference).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        _wait(task.device)
+        taken.append(time.monotonic() - began)
+        if len(taken) > WARM_STEPS + 2 and sum(taken) > seconds:
+            break
+    began = time.monotonic()
+    with torch.inference_mode():
+        for images in torch.split(task.validation[0], 4):
+            _forward(network.eval(), images.to(task.device)).cpu()
+    return statistics.median(taken[WARM_STEPS:]), time.monotonic() - began
+
+
+def _forward(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    restored: torch.Tensor = network(images.contiguous(memory_format=torch.channels_last))
+    return restored
+
+
+def _wait(device: str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,70 @@
+"""Warm-up, number and order of timed passes, and the memory peak. No time is asserted tightly."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from bench.compute import passes
+from bench.compute.memory import peak_resident, reset_peak, resident
+from bench.compute.passes import FEWEST, repeat_for, spread, time_passes, warm_up
+
+IMAGES = [torch.full((1,), float(i)) for i in range(4)]
+
+
+def test_inputs_take_turns():
+    seen = []
+    timing = time_passes(lambda x: seen.append(x.item()), IMAGES, 8, 5.0, events=False)
+    assert len(timing.passes_ms) == 8
+    assert seen[timing.warm_up :][:8] == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_slow_model_gets_fewer_passes_but_never_fewer_than_three():
+    timing = time_passes(lambda x: time.sleep(0.05), IMAGES, 100, 0.06, events=False)
+    assert len(timing.passes_ms) == FEWEST
+    assert min(timing.passes_ms) >= 50  # a sleep is never shorter than asked for
+
+
+def test_warm_up_ends_when_the_time_is_up():
+    pause = iter(0.01 * 1.5**i for i in range(20))
+    times = warm_up(lambda x: time.sleep(next(pause)), IMAGES, seconds=0.15)
+    assert 2 <= len(times) < 8  # 0.01 + 0.015 + .. passes 0.15 at the sixth, never stable
+
+
+def test_spread_is_the_middle_half_over_the_median():
+    assert spread([5.0] * 9) == 0
+    # quartiles of 1..7 by the exclusive method: 2, 4, 6
+    assert spread([1.0, 2, 3, 4, 5, 6, 7]) == 1
+
+
+def test_noisy_passes_are_repeated_once_and_the_calmer_set_kept(monkeypatch):
+    noisy, calm = [10.0, 90.0, 10.0, 90.0], [31.0, 30.0, 30.0, 29.0]
+    for sets, repeated in (((noisy, calm), True), ((calm, noisy), False)):
+        told = iter(sets)
+        monkeypatch.setattr(passes, "warm_up", lambda *_: [0.01])
+        monkeypatch.setattr(passes, "_wall_passes", lambda *_, told=told: next(told))
+        timing = time_passes(id, IMAGES, 4, 9.0, events=False)
+        assert (timing.passes_ms, timing.repeated) == (tuple(calm), repeated)
+
+
+def test_energy_loop_counts_its_passes():
+    seen = []
+    number, elapsed = repeat_for(lambda x: seen.append(time.sleep(0.01)), IMAGES, 0.05)
+    assert number == len(seen)
+    assert elapsed >= 0.05
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_peak_remembers_memory_that_was_given_back():
+    if not reset_peak():
+        pytest.skip("the kernel does not let the peak be reset")
+    before = resident()
+    block = np.ones(100_000_000, np.uint8)
+    del block
+    assert 95e6 < peak_resident() - before < 150e6  # the kernel counts in batches of pages
+    assert reset_peak()
+    assert peak_resident() - before < 50e6

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import fftconvolve
+
+from bench.degrade.psf import (
+    STEPS,
+    Psf,
+    blur,
+    defocus_psf,
+    motion_psf,
+    rasterise,
+    trajectory,
+)
+
+
+def _rng(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def _moments(psf: Psf) -> tuple[float, float, float, float, float]:
+    """Sum, centroid relative to the centre (row, column), and variances about it."""
+    rows, columns = np.indices(psf.shape)
+    rows = rows - (psf.shape[0] - 1) / 2
+    columns = columns - (psf.shape[1] - 1) / 2
+    return (
+        float(psf.sum()), float((psf * rows).sum()), float((psf * columns).sum()),
+        float((psf * rows**2).sum()), float((psf * columns**2).sum()),
+    )  # fmt: skip
+
+
+def _assert_is_psf(psf: Psf) -> None:
+    total, row, column, _, _ = _moments(psf)
+    assert psf.shape[0] % 2 == psf.shape[1] % 2 == 1
+    assert psf.min() >= 0
+    assert total == pytest.approx(1, abs=1e-12)
+    assert row == pytest.approx(0, abs=1e-8)
+    assert column == pytest.approx(0, abs=1e-8)
+
+
+@settings(deadline=None)
+@given(length=st.floats(0, 40), angle=st.floats(-360, 360))
+def test_a_motion_psf_sums_to_1_and_moves_nothing(length: float, angle: float) -> None:
+    _assert_is_psf(motion_psf(length, angle))
+
+
+@settings(deadline=None)
+@given(radius=st.floats(0, 12))
+def test_a_defocus_psf_sums_to_1_and_moves_nothing(radius: float) -> None:
+    _assert_is_psf(defocus_psf(radius))
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("exposure", [0.05, 0.5, 1.0])
+def test_a_trajectory_psf_sums_to_1_and_moves_nothing(seed: int, exposure: float) -> None:
+    _assert_is_psf(rasterise(trajectory(_rng(seed), 9.0, exposure)))
+
+
+@pytest.mark.parametrize("psf", [motion_psf(0, 33), defocus_psf(0), rasterise(np.ones((5, 2)))])
+def test_a_blur_of_length_zero_is_a_single_pixel(psf: Psf) -> None:
+    assert psf.tolist() == [[1.0]]
+
+
+def test_a_horizontal_motion_lies_in_one_row_and_a_vertical_one_in_one_column() -> None:
+    assert motion_psf(8, 0).shape == (1, 9)
+    assert motion_psf(8, 90).shape == (9, 1)
+
+
+def test_a_motion_at_45_degrees_rises_to_the_right() -> None:
+    psf = motion_psf(10, 45)
+    assert psf[0, -1] > 0
+    assert psf[-1, -1] == 0
+
+
+def test_a_motion_spreads_as_a_uniform_line_does() -> None:
+    # variance of a line of length L: L^2/12; bilinear sharing adds the mean of f(1-f), 1/6
+    *_, column = _moments(motion_psf(30.0, 0))
+    assert column == pytest.approx(30.0**2 / 12 + 1 / 6, rel=0.01)
+
+
+@pytest.mark.parametrize("radius", [4.0, 9.0])
+def test_a_defocus_spreads_as_a_disc_does(radius: float) -> None:
+    # variance of a disc along one axis: r^2/4; a pixel's own area adds 1/12
+    _, _, _, row, column = _moments(defocus_psf(radius))
+    assert row == pytest.approx(radius**2 / 4 + 1 / 12, rel=0.02)
+    assert column == pytest.approx(row)
+
+
+def test_a_trajectory_is_as_long_and_as_wide_as_asked() -> None:
+    path = trajectory(_rng(3), 7.5)
+    assert path.shape == (STEPS, 2)
+    assert np.ptp(path, axis=0).max() == pytest.approx(7.5)
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    assert steps == pytest.approx(steps[0])  # constant speed
+
+
+def test_a_shorter_exposure_sees_the_beginning_of_the_same_path() -> None:
+    whole, half = trajectory(_rng(5), 6.0), trajectory(_rng(5), 6.0, exposure=0.5)
+    assert np.array_equal(half, whole[: STEPS // 2])
+
+
+def test_trajectories_differ_with_the_seed_only() -> None:
+    assert np.array_equal(trajectory(_rng(1), 6.0), trajectory(_rng(1), 6.0))
+    assert not np.array_equal(trajectory(_rng(1), 6.0), trajectory(_rng(2), 6.0))
+
+
+def test_a_delta_changes_no_bit_and_a_flat_image_stays_flat() -> None:
+    light = _rng(0).random((20, 30, 3))
+    assert np.array_equal(blur(light, np.ones((1, 1))), light)
+    padded = np.zeros((5, 5))
+    padded[2, 2] = 1
+    assert np.array_equal(blur(light, padded), light)
+    flat = np.full((20, 30, 3), 0.37)
+    assert blur(flat, motion_psf(9, 20)) == pytest.approx(0.37, abs=1e-14)
+
+
+def test_a_point_of_light_becomes_the_psf() -> None:
+    psf = rasterise(trajectory(_rng(4), 8.0))
+    light = np.zeros((31, 31, 3))
+    light[15, 15] = 1
+    down, right = psf.shape[0] // 2, psf.shape[1] // 2
+    seen = blur(light, psf)[15 - down : 16 + down, 15 - right : 16 + right, 1]
+    assert seen == pytest.approx(psf, abs=1e-15)
+
+
+def test_blur_is_convolution_as_scipy_signal_computes_it() -> None:
+    light, psf = _rng(7).random((40, 50, 3)), rasterise(trajectory(_rng(2), 9.0))
+    expected = np.stack([fftconvolve(light[..., c], psf, mode="same") for c in range(3)], axis=-1)
+    edge = max(psf.shape)  # at the edges one mirrors, the other takes zero
+    inside = (slice(edge, -edge), slice(edge, -edge))
+    assert blur(light, psf)[inside] == pytest.approx(expected[inside], abs=1e-12)
+
+
+def test_rasterising_a_point_between_pixels_shares_it_by_area() -> None:
+    # two points half a pixel on either side of the centre: a quarter, a half, a quarter
+    assert rasterise(np.array([[0.0, 0.0], [0.0, 1.0]])).tolist() == [[0.25, 0.5, 0.25]]
+    assert math.isclose(rasterise(np.array([[0.0, 0.0], [3.0, 4.0]])).sum(), 1)

@@ -1,0 +1,307 @@
+"""The page: whole, self-contained, readable without pictures, safe with any names."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.image import read
+from bench.records import BenchError, Pair, Score
+from bench.report import summary_table, write_report
+from bench.report.crops import where_they_differ
+from bench.report.gather import gather
+from bench.store import RunFolder
+from tests.bench.report.html import Page
+from tests.support.runs import NO_BACKBONE, NO_PSF, photograph_pairs, simple_run, write_run
+
+
+def test_every_tag_is_closed_in_order_and_every_id_is_used_once(page: str) -> None:
+    found = Page(page)
+    assert [name for name, times in found.ids.items() if times > 1] == []
+
+
+def test_nothing_is_loaded_from_outside_the_file(page: str) -> None:
+    found = Page(page)
+    assert [u for u in found.loads if not u.startswith(("data:image/png;base64,", "#"))] == []
+    assert [u for u in found.links if not u.startswith("#")] == []
+    assert re.findall(r"url\((?!#)|@import|<link|<iframe", page) == []
+    assert "http" not in re.sub(r"<title>.*?</title>", "", page)
+
+
+def test_links_inside_the_page_lead_somewhere(page: str) -> None:
+    found = Page(page)
+    targets = [u[1:] for u in found.links + found.loads if u.startswith("#")]
+    targets += re.findall(r"url\(#([^)]+)\)", page)
+    assert targets
+    assert [target for target in targets if target not in found.ids] == []
+
+
+def test_every_image_and_plot_says_in_words_what_it_shows(page: str) -> None:
+    found = Page(page)
+    assert len(found.images) > 50
+    assert [image for image in found.images if len(str(image.get("alt") or "")) < 8] == []
+    assert len(found.drawings) >= 10
+    assert [d for d in found.drawings if d.get("role") != "img" or not d.get("aria-label")] == []
+
+
+def test_means_on_the_page_are_those_of_pandas(page: str, run: RunFolder) -> None:
+    scores = pd.read_csv(run.path / "scores.csv")
+    finite = scores[np.isfinite(scores["value"])]
+    means = finite.groupby(["model", "metric"])["value"].mean()
+    rows = {row[0]: row for row in Page(page).tables["table-results"][2:]}
+    assert set(rows) == {"input", "unsharp", "nlm", "tv", "median", "sharper", "wiener"}
+    for model in ("input", "unsharp", "nlm", "tv", "median", "sharper"):
+        for column, (metric, places) in enumerate((("psnr", 2), ("ssim", 3)), start=1):
+            shown = re.match(r"[\d.]+", rows[model][column])
+            assert shown is not None
+            assert float(shown[0]) == pytest.approx(means[model, metric], abs=0.51 * 10**-places)
+
+
+def test_rows_are_ordered_by_the_first_metric_and_the_best_is_marked(page: str) -> None:
+    rows = Page(page).tables["table-results"][2:]
+    shown = [float(m[0]) for row in rows if (m := re.match(r"[\d.]+", row[1]))]
+    assert shown == sorted(shown, reverse=True)
+    assert rows[0][0] == "sharper"
+    assert re.search(r'<td class="best" data-sort="[\d.]+">' + str(shown[0]), page)
+
+
+def test_a_missing_number_is_a_dash_with_its_reason_never_a_zero(page: str) -> None:
+    rows = {row[0]: row for row in Page(page).tables["table-results"][2:]}
+    assert all(cell.startswith("—") for cell in rows["wiener"][1:])
+    assert rows["input"][5].startswith("—")  # LPIPS
+    assert f'title="not applicable: {NO_PSF}"' in page
+    assert f">LPIPS (alex) has no score: {NO_BACKBONE}.<".replace("'", "&#39;") in page
+    assert "nan" not in Page(page).text.lower().replace("resonance", "").split()
+
+
+def test_means_say_how_many_images_they_cover_and_why_not_all(page: str) -> None:
+    text = Page(page).text
+    assert "over 12 images in 6 scenes" in text
+    left_out = "mean over 11 of 12 images; left out: 1 "
+    assert f"{left_out}failed: RuntimeError: out of patience" in text
+    assert f"{left_out}infinite: identical to the reference" in text
+
+
+def test_the_page_names_conditions_conventions_licence_weights_and_failures(page: str) -> None:
+    text = Page(page).text
+    for fact in (
+        "cpu, float32, 256×256, batch 1, 2 threads",
+        "Gaussian 11 sigma 1.5, valid region, mean of R, G, B",
+        "CC0", "doi:10.7717/peerj.453", "ab" * 32, "charbonnier",
+        "median on chelsea-1: RuntimeError: out of patience", "OMP_NUM_THREADS", "suite=demo",
+    ):  # fmt: skip
+        assert fact in text, fact
+
+
+def test_embedded_images_are_lossless_crops_of_the_runs_files(page: str, run: RunFolder) -> None:
+    crops = {}
+    for image in Page(page).images:
+        data = base64.b64decode(str(image["src"]).partition(",")[2])
+        assert data[:8] == b"\x89PNG\r\n\x1a\n"
+        crops[str(image["alt"])] = cv2.imdecode(np.frombuffer(data, np.uint8), 1)[:, :, ::-1]
+    name = next(alt.partition(":")[0] for alt in crops if alt.endswith(": sharper"))
+    shot = next(row for row in run.images().to_dict("records") if row["image"] == name)
+    for title, path in (
+        ("Degraded", shot["degraded"]),
+        ("reference", shot["reference"]),
+        ("sharper", run.image_path("sharper", name)),
+    ):
+        whole, crop = read(Path(path)), crops[f"{name}: {title}"]
+        difference = cv2.matchTemplate(whole, np.ascontiguousarray(crop), cv2.TM_SQDIFF)
+        y, x = np.unravel_index(int(difference.argmin()), difference.shape)
+        assert np.array_equal(whole[y : y + crop.shape[0], x : x + crop.shape[1]], crop)
+
+
+def test_the_crop_lies_where_the_outputs_differ(tmp_path: Path) -> None:
+    from bench.image import write_png
+
+    base = np.full((200, 300, 3), 90, np.uint8)
+    other = base.copy()
+    other[150:170, 220:250] = 200
+    write_png(tmp_path / "a.png", base)
+    write_png(tmp_path / "b.png", other)
+    found = where_they_differ([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "gone.png"])
+    assert found is not None
+    window, full = found
+    assert full == (200, 300)
+    assert window.left <= 220
+    assert window.left + window.width >= 250
+    assert window.top <= 150
+    assert window.top + window.height >= 170
+    assert where_they_differ([tmp_path / "a.png"]) is None
+
+
+def test_the_same_run_gives_the_same_page(run: RunFolder, page: str, tmp_path: Path) -> None:
+    again = write_report([run], tmp_path / "again")
+    assert again == tmp_path / "again" / "index.html"
+    assert again.read_text(encoding="utf-8") == page
+
+
+def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
+    for name in ("psnr-against-latency-ms", "distribution-ssim", "improvement-psnr",
+                 "conventions-psnr", "training-val_psnr"):  # fmt: skip
+        drawn = cv2.imread(str(report / "plots" / f"{name}.png"))
+        assert drawn is not None
+        assert drawn.std() > 5
+        assert (report / "plots" / f"{name}.svg").read_text().startswith("<?xml")
+    for name in ("results", "improvements", "costs", "conventions", "strata", "worst"):
+        for suffix in ("csv", "md", "tex"):
+            assert (report / "tables" / f"{name}.{suffix}").stat().st_size > 50
+
+
+# --- odd runs ------------------------------------------------------------------------------------
+
+
+def test_names_are_shown_as_text_never_as_markup(tmp_path: Path) -> None:
+    bad = "<script>alert(1)</script>&$x_1$"
+    values: dict[str, list[float | str]] = {bad: [30.0, 31.0, 33.0], "input": [29.0, 28.5, 31.0]}
+    run = simple_run(tmp_path / "run", values, ["<b>", "b", "c"],
+                     states={"gone": ("failed", "<img src=x onerror=alert(2)>")})  # fmt: skip
+    page = write_report([run]).read_text(encoding="utf-8")
+    found = Page(page)
+    assert found.scripts == 1  # ours
+    assert not found.images
+    assert "alert(1)" in found.text
+    assert bad in {row[0] for row in found.tables["table-results"]}
+
+
+def test_one_model_on_one_image_has_a_report_without_intervals(tmp_path: Path) -> None:
+    pairs = photograph_pairs(tmp_path / "data", ["chelsea"], (96, 96))[:1]
+    run = write_run(
+        tmp_path / "run", pairs, {"unsharp": {pairs[0].id: {"psnr": Score(27.125)}}}, ["psnr"]
+    )
+    from bench.image import write_png
+
+    write_png(run.image_path("unsharp", pairs[0].id), read(pairs[0].degraded))
+    found = Page(write_report([run]).read_text(encoding="utf-8"))
+    assert found.tables["table-results"][2] == ["unsharp", "27.12"]
+    assert "One cluster: nothing to resample, so no interval." in found.text
+    assert len(found.images) >= 3  # degraded, restored, reference
+    heads, rows = summary_table(run)
+    assert rows == [["unsharp", "27.12"]]
+    assert len(heads) == 2
+
+
+def test_a_run_without_any_score_still_tells_what_happened(tmp_path: Path) -> None:
+    reasons: list[float | str] = [NO_BACKBONE] * 3
+    run = simple_run(tmp_path / "run", {"input": reasons, "m": reasons}, list("abc"), "lpips-alex")
+    found = Page(write_report([run]).read_text(encoding="utf-8"))
+    assert found.tables["table-results"][2] == ["input", "—a"]
+    assert f"LPIPS (alex) has no score: {NO_BACKBONE}." in found.text
+    assert "table-improvements" not in found.tables
+    heads, rows = summary_table(run)
+    assert heads[-1] == "Notes"
+    assert rows[-1][-1] == f"LPIPS (alex) has no score: {NO_BACKBONE}"
+
+
+def test_only_infinite_scores_are_counted_but_have_no_mean(tmp_path: Path) -> None:
+    run = simple_run(
+        tmp_path / "run", {"exact": [math.inf, math.inf], "m": [30.0, 31.0]}, ["a", "b"]
+    )
+    rows = {r[0]: r for r in Page(write_report([run]).read_text()).tables["table-results"][2:]}
+    assert rows["exact"][1].startswith("—")
+    assert "infinite: identical to the reference" in (run.path / "report/index.html").read_text()
+
+
+def test_an_unfinished_run_says_so(tmp_path: Path) -> None:
+    run = simple_run(tmp_path / "run", {"m": [30.0], "n": [29.0]}, ["a"], status="interrupted")
+    found = Page(write_report([run]).read_text(encoding="utf-8"))
+    assert "This run is not finished" in found.text
+
+
+def test_images_that_are_gone_cost_the_samples_only(tmp_path: Path) -> None:
+    run = simple_run(tmp_path / "run", {"input": [29.0, 30.0], "m": [30.0, 33.0]}, ["a", "b"])
+    found = Page(write_report([run]).read_text(encoding="utf-8"))
+    assert "No samples" in found.text
+    assert found.tables["table-improvements"][1][0] == "m"
+
+
+# --- several runs --------------------------------------------------------------------------------
+
+
+def test_runs_of_one_suite_and_one_set_of_images_share_the_tables(tmp_path: Path) -> None:
+    first = simple_run(tmp_path / "one", {"input": [29.0, 30.0], "m": [30.0, 33.0]}, ["a", "b"])
+    other = simple_run(tmp_path / "two", {"input": [29.0, 30.0], "m": [31.0, 35.0]}, ["a", "b"])
+    data = gather([first, other])
+    assert [row.name for row in data.rows] == ["input", "m", "m (two)"]
+    assert data.table.column("psnr", "m (two)").tolist() == [31.0, 35.0]
+    assert not data.left_out
+    page = write_report([first, other], tmp_path / "report").read_text(encoding="utf-8")
+    assert [row[0] for row in Page(page).tables["table-results"][2:]] == ["m (two)", "m", "input"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"clusters": ["a", "x"]}, "other images"),
+        ({"metric": "ssim"}, "no metric in common"),
+    ],
+)
+def test_runs_that_cannot_be_joined_are_named_with_the_reason(
+    tmp_path: Path, changed: dict[str, object], why: str
+) -> None:
+    values: dict[str, list[float | str]] = {"input": [0.5, 0.6], "m": [0.7, 0.8]}
+    first = simple_run(tmp_path / "one", values, ["a", "b"])
+    options = {"clusters": ["a", "b"], "metric": "psnr"} | changed
+    other = simple_run(tmp_path / "two", values, **options)  # type: ignore[arg-type]
+    page = write_report([first, other], tmp_path / "report").read_text(encoding="utf-8")
+    assert f"left out: {other.path}: {why}" in Page(page).text
+    assert [row[0] for row in Page(page).tables["table-results"][2:]] == ["m", "input"]
+
+
+def test_another_convention_under_the_same_name_is_not_joined(tmp_path: Path) -> None:
+    values: dict[str, list[float | str]] = {"input": [0.5], "m": [0.7]}
+    first, other = (simple_run(tmp_path / name, values, ["a"], "ssim") for name in ("one", "two"))
+    record = other.record()
+    record["metrics"]["ssim"]["convention"] = "uniform 7"
+    other.write_record(record)
+    assert gather([first, other]).left_out == (
+        (str(other.path), "another convention of ssim: uniform 7"),
+    )
+
+
+def test_a_metric_that_one_run_lacks_is_missing_with_that_reason(tmp_path: Path) -> None:
+    pairs = [Pair("i", tmp_path / "x", None, "a")]
+    first = write_run(tmp_path / "one", pairs, {"m": {"i": {"psnr": Score(1.0)}}}, ["psnr"])
+    both = {"i": {"psnr": Score(2.0), "ssim": Score(0.5)}}
+    other = write_run(tmp_path / "two", pairs, {"n": both}, ["psnr", "ssim"])
+    table = gather([first, other]).table
+    assert table.metrics == ("psnr", "ssim")
+    assert table.excluded("ssim", "m") == {"not measured in its run": 1}
+
+
+def test_costs_of_different_machines_are_never_in_one_plot(tmp_path: Path) -> None:
+    from bench.report.analysis import analyse
+    from tests.support.runs import costs
+
+    values: dict[str, list[float | str]] = {"m": [30.0, 31.0], "n": [29.0, 28.0]}
+    both = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6)]
+    first = simple_run(tmp_path / "one", values, ["a", "b"], profiles=both)
+    slower = [*costs("o", 50.0, 1e6), *costs("p", 90.0, 2e6)]
+    renamed: dict[str, list[float | str]] = {"o": [32.0, 33.0], "p": [27.0, 28.0]}
+    other = simple_run(tmp_path / "two", renamed, ["a", "b"], profiles=slower)
+    other.write_record(other.record() | {"environment": {"cpu": "another"}})
+    write_report([first, other], tmp_path / "report")
+    analysis = analyse(gather([first, other]))
+    here, there = analysis.data.conditions()
+    assert analysis.cost("o", "latency_ms", here) is None
+    assert analysis.cost("o", "latency_ms", there) is not None
+    assert analysis.cost("o", "params", here) is not None  # does not depend on the machine
+    svg = (tmp_path / "report" / "plots" / "psnr-against-latency-ms.svg").read_text()
+    assert ">m<" in svg
+    assert ">o<" not in svg
+
+
+def test_no_run_and_a_damaged_run_say_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no run to report on"):
+        write_report([])
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(BenchError, match="damaged"):
+        write_report([RunFolder(tmp_path)])

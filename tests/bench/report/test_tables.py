@@ -1,0 +1,143 @@
+"""Tables as CSV, Markdown and LaTeX; how numbers are written."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.report.numbers import decimals, fixed, interval, significant
+from bench.report.tables import Cell, Column, Table
+from bench.store import RunFolder
+
+AWKWARD = Table(
+    "t", "100 % of A & B",
+    [Column("Model", numeric=False), Column("PSNR", "dB ↑", "Quality_1")],
+    [[Cell("a_b|<c>$^~\\{}#"), Cell("−1.50", "[−2, 1]", "best", ("less than 5 % of it", "x_y"))],
+     [Cell("plain"), Cell.missing("no PSF & no luck")]],
+    [{"model": "a,b", "value": -1.5}, {"model": "plain", "value": None}],
+)  # fmt: skip
+
+
+def test_the_csv_has_pandas_numbers_at_full_precision(report: Path, run: RunFolder) -> None:
+    scores = pd.read_csv(run.path / "scores.csv")
+    finite = scores[np.isfinite(scores["value"])]
+    found = pd.read_csv(report / "tables" / "results.csv").set_index(["model", "metric"])
+    expected = finite.groupby(["model", "metric"])["value"].agg(["mean", "count"])
+    assert len(expected) == 6 * 4
+    for key, row in expected.iterrows():
+        assert found.loc[key, "mean"] == pytest.approx(row["mean"], abs=1e-12)
+        assert found.loc[key, "images"] == row["count"]
+        assert found.loc[key, "low"] <= row["mean"] <= found.loc[key, "high"]
+    assert found.loc[("tv", "psnr"), "infinite"] == 1
+    assert found.loc[("wiener", "psnr"), "missing"] == 12
+    assert math.isnan(found.loc[("wiener", "psnr"), "mean"])
+    assert (found["standing"] == "best").sum() == 4
+
+
+def test_improvements_are_pandas_paired_differences(report: Path, run: RunFolder) -> None:
+    scores = pd.read_csv(run.path / "scores.csv")
+    wide = scores.pivot_table(index="image", columns=["model", "metric"], values="value")
+    found = pd.read_csv(report / "tables" / "improvements.csv").set_index(["model", "metric"])
+    for model in ("unsharp", "nlm", "tv", "median", "sharper"):
+        for metric in ("psnr", "ssim"):
+            gain = wide[model, metric] - wide["input", metric]
+            gain = gain[np.isfinite(gain)]
+            assert found.loc[(model, metric), "difference"] == pytest.approx(gain.mean(), abs=1e-12)
+            assert found.loc[(model, metric), "images"] == len(gain)
+
+
+def test_the_worst_image_is_pandas_minimum(report: Path, run: RunFolder) -> None:
+    scores = pd.read_csv(run.path / "scores.csv")
+    found = pd.read_csv(report / "tables" / "worst.csv")
+    found = found[found["kind"] == "worst"].set_index(["model", "metric"])
+    one = scores[(scores["model"] == "nlm") & (scores["metric"] == "ssim")]
+    assert found.loc[("nlm", "ssim"), "image"] == one.loc[one["value"].idxmin(), "image"]
+
+
+def test_the_spread_of_conventions_is_over_the_same_images(report: Path, run: RunFolder) -> None:
+    scores = pd.read_csv(run.path / "scores.csv")
+    wide = scores.pivot_table(index="image", columns=["model", "metric"], values="value")
+    both = wide["tv"][["psnr", "psnr-y"]]
+    both = both[np.isfinite(both).all(axis=1)]
+    found = pd.read_csv(report / "tables" / "conventions.csv").set_index(["model", "metric"])
+    assert len(both) == 11
+    assert found.loc[("tv", "psnr-y"), "mean"] == pytest.approx(both["psnr-y"].mean())
+
+
+def test_costs_keep_their_unit_interval_and_conditions(report: Path) -> None:
+    found = pd.read_csv(report / "tables" / "costs.csv").set_index(["model", "quantity"])
+    row = found.loc[("nlm", "latency_ms")]
+    assert (row["value"], row["low"], row["high"], row["unit"]) == (310.0, 279.0, 372.0, "ms")
+    assert (row["device"], row["height"], row["threads"]) == ("cpu", 256, 2)
+    assert "no energy counter" in found.loc[("nlm", "energy_j"), "missing"]
+
+
+def test_latex_special_characters_are_escaped() -> None:
+    text = AWKWARD.latex()
+    assert r"a\_b\textbar{}\textless{}c\textgreater{}\$\textasciicircum{}\textasciitilde{}" in text
+    assert r"\textbackslash{}\{\}\#" in text
+    assert r"100 \% of A \& B" in text
+    assert r"\textbf{$-$1.50}\textsuperscript{a,b}" in text
+    assert r"\multicolumn{1}{c}{Quality\_1}" in text
+    assert "---" in text
+    assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
+
+
+def test_latex_rows_have_a_cell_for_every_column(report: Path) -> None:
+    for path in (report / "tables").glob("*.tex"):
+        lines = path.read_text().splitlines()
+        columns = next(line for line in lines if "begin{tabular}" in line)
+        columns = columns.rpartition("{")[2].rstrip("}")
+        at = lines.index("\\midrule"), lines.index("\\bottomrule")
+        assert at[1] > at[0] + 1
+        for line in lines[at[0] + 1 : at[1]]:
+            assert line.replace("\\&", "").count("&") == len(columns) - 1, path
+
+
+def test_markdown_cells_survive_pipes_and_markup(report: Path) -> None:
+    text = AWKWARD.markdown()
+    assert "a\\_b\\|&lt;c>" in text
+    assert "**−1.50** [−2, 1] (a,b)" in text
+    assert "- (c) no PSF & no luck" in text
+    for path in (report / "tables").glob("*.md"):
+        rows = [line for line in path.read_text().splitlines() if line.startswith("|")]
+        assert len({line.replace("\\|", "").count("|") for line in rows}) == 1, path
+
+
+def test_csv_fields_with_commas_are_quoted_and_missing_ones_empty() -> None:
+    back = pd.read_csv(io.StringIO(AWKWARD.csv()))
+    assert back["model"].tolist() == ["a,b", "plain"]
+    assert back["value"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "sign", "text"),
+    [
+        (27.125, 2, False, "27.12"), (-0.5, 2, True, "−0.50"), (0.5, 1, True, "+0.5"),
+        (-0.001, 2, True, "0.00"), (math.inf, 2, False, "∞"), (-math.inf, 2, True, "−∞"),
+    ],
+)  # fmt: skip
+def test_fixed_numbers(value: float, places: int, sign: bool, text: str) -> None:
+    assert fixed(value, places, sign) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.01234, "0.0123"), (9.999, "10.0"), (310.4, "310"), (15956.4, "16 000"),
+     (-2.5, "−2.50"), (1e-6, "1.00e−06"), (3.2e9, "3.20e+09")],
+)  # fmt: skip
+def test_significant_numbers(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+def test_decimals_follow_the_size_of_the_numbers() -> None:
+    assert decimals([27.1, 30.2], "dB") == 2
+    assert decimals([0.9, 0.85]) == 3
+    assert decimals([0.0012, 0.0034]) == 5
+    assert decimals([]) == 3
+    assert interval(None, None, 2) == ""

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.records import BenchError
+from bench.suites.folder import (
+    REFERENCE,
+    cluster_of,
+    named_images,
+    pair_by_name,
+    pair_name,
+)
+from bench.suites.table import open_suite
+
+
+def _touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("GOPR0384_11_00/blur/000001.png", "GOPR0384_11_00-000001"),
+        ("GOPR0384_11_00/sharp/000001.png", "GOPR0384_11_00-000001"),
+        ("input/GOPR0384_11_00-000001.png", "GOPR0384_11_00-000001"),
+        ("Target/street/0.5.jpg", "street-0.5"),
+        ("kodim01.png", "kodim01"),
+        ("blur.png", "blur"),  # only folders say which half of a pair it is
+    ],
+)
+def test_both_halves_of_a_pair_have_one_name(path: str, name: str) -> None:
+    assert pair_name(Path("root") / path, Path("root")) == name
+
+
+def test_images_are_found_at_any_depth_in_name_order(tmp_path: Path) -> None:
+    _touch(tmp_path, "b.PNG", "a/2.jpg", "a/1.png", ".hidden.png", "a/.DS_Store", "notes.txt")
+    found = named_images(tmp_path)
+    assert list(found) == ["a-1", "a-2", "b"]
+    assert found["a-2"] == tmp_path / "a" / "2.jpg"
+
+
+def test_a_whole_data_set_stands_for_its_references(tmp_path: Path) -> None:
+    _touch(tmp_path, "S/blur/1.png", "S/blur_gamma/1.png", "S/sharp/1.png")
+    assert named_images(tmp_path, prefer=REFERENCE) == {"S-1": tmp_path / "S" / "sharp" / "1.png"}
+
+
+def test_one_name_twice_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"two images are called 'a'.*a\.(png|jpg)"):
+        named_images(_touch(tmp_path, "a.png", "a.jpg"))
+
+
+def test_a_folder_without_images_and_a_missing_folder_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"no images in .* expected files that end in"):
+        named_images(_touch(tmp_path, "notes.txt"))
+    with pytest.raises(BenchError, match="no folder"):
+        named_images(tmp_path / "nowhere")
+
+
+def test_outputs_in_one_folder_pair_with_references_in_many(tmp_path: Path) -> None:
+    restored = _touch(tmp_path / "out", "S-1.png", "S-2.png")
+    reference = _touch(tmp_path / "set", "S/sharp/1.png", "S/sharp/2.png", "S/blur/1.png")
+    assert pair_by_name(restored, reference) == [
+        ("S-1", restored / "S-1.png", reference / "S" / "sharp" / "1.png"),
+        ("S-2", restored / "S-2.png", reference / "S" / "sharp" / "2.png"),
+    ]
+
+
+def test_two_files_are_a_pair_whatever_they_are_called(tmp_path: Path) -> None:
+    _touch(tmp_path, "mine.png", "truth.png")
+    pairs = pair_by_name(tmp_path / "mine.png", tmp_path / "truth.png")
+    assert pairs == [("mine", tmp_path / "mine.png", tmp_path / "truth.png")]
+
+
+def test_missing_and_extra_images_are_listed_and_counted(tmp_path: Path) -> None:
+    restored = _touch(tmp_path / "out", *(f"{n}.png" for n in range(8)), "stray.png")
+    reference = _touch(tmp_path / "ref", *(f"{n}.png" for n in range(7)), "lost.png")
+    with pytest.raises(
+        BenchError, match=r"2 only in '.*out': 7, stray; 1 only in '.*ref': lost; add the missing"
+    ):
+        pair_by_name(restored, reference)
+
+
+def test_only_the_first_few_are_listed(tmp_path: Path) -> None:
+    restored = _touch(tmp_path / "out", *(f"{n}.png" for n in range(9)))
+    reference = _touch(tmp_path / "ref", "0.png")
+    with pytest.raises(BenchError, match=r"8 only in '.*out': 1, 2, 3, 4, 5, \.\.; add"):
+        pair_by_name(restored, reference)
+
+
+def test_a_cluster_is_what_several_names_share_before_the_last_dash() -> None:
+    names = ["street-1", "street-2", "old-harbour", "tower"]
+    assert cluster_of(names) == {
+        "street-1": "street", "street-2": "street", "old-harbour": "old-harbour", "tower": "tower",
+    }  # fmt: skip
+
+
+def test_ones_own_two_folders_are_a_suite(tmp_path: Path) -> None:
+    _touch(tmp_path, "input/a-1.png", "input/a-2.png", "target/a-1.jpg", "target/a-2.png")
+    _touch(tmp_path, "psf/a-2.npy")
+    suite = open_suite("folder", tmp_path)
+    assert suite.spec == "folder"
+    assert suite.pairs("train") == suite.pairs("val") == []
+    first, second = suite.pairs("test")
+    assert (first.id, first.cluster, first.psf) == ("a-1", "a", None)
+    assert first.degraded == tmp_path / "input" / "a-1.png"
+    assert first.reference == tmp_path / "target" / "a-1.jpg"
+    assert second.psf == tmp_path / "psf" / "a-2.npy"
+
+
+def test_a_folder_suite_says_what_it_expects(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"no folder 'input' and no 'target'.*--data"):
+        open_suite("folder", tmp_path)
+    _touch(tmp_path, "input/a.png", "input/b.png", "target/a.png")
+    with pytest.raises(BenchError, match=r"1 only in '.*input': b"):
+        open_suite("folder", tmp_path)

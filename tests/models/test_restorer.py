@@ -1,0 +1,139 @@
+"""The calling contract: whatever the size, the same picture comes back as without padding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from bench.image import ImageSizeError, Pixels, to_tensor
+from bench.records import BenchError
+from models.restorer import NetworkRestorer, in_tiles, mirror_to
+
+
+class NeedsMultiple(nn.Module):
+    """Refuses what is no multiple of 8, and records what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(image.shape))
+        assert image.shape[-1] % 8 == 0
+        assert image.shape[-2] % 8 == 0
+        return image * 0.5
+
+
+def blur_of(radius: int, channels: int = 3) -> nn.Conv2d:
+    """A convolution whose output depends on input exactly ``radius`` pixels away."""
+    torch.manual_seed(1)
+    side = 2 * radius + 1
+    return nn.Conv2d(channels, channels, side, padding=radius, padding_mode="reflect")
+
+
+def test_any_size_comes_back_at_its_own_size() -> None:
+    network = NeedsMultiple()
+    restorer = NetworkRestorer("half", network, multiple=8)
+    for height, width in ((64, 64), (65, 71), (1, 1), (3, 200)):
+        image = torch.rand(1, 3, height, width)
+        restored = restorer.restore(image)
+        assert torch.equal(restored, image * 0.5)
+        assert restored.dtype == torch.float32
+    assert network.seen[1:] == [(1, 3, 72, 72), (1, 3, 8, 8), (1, 3, 8, 200)]
+
+
+def test_padding_mirrors_then_repeats_the_edge() -> None:
+    image = torch.tensor([[[[1.0, 2.0, 3.0]]]])
+    padded = mirror_to(image, 2, 7)
+    # mirrored 2 1, no more to mirror: 1 repeated; the only row repeated
+    assert padded[0, 0].tolist() == [[1, 2, 3, 2, 1, 1, 1]] * 2
+
+
+def test_a_minimum_is_kept() -> None:
+    network = NeedsMultiple()
+    NetworkRestorer("half", network, multiple=8, minimum=40).restore(torch.rand(1, 3, 9, 50))
+    assert network.seen == [(1, 3, 40, 56)]
+
+
+@pytest.mark.parametrize("size", [(200, 131), (64, 300), (333, 64), (65, 65)])
+def test_tiles_show_no_seam_where_the_network_sees_no_further_than_a_third_of_the_overlap(
+    photograph: Pixels, size: tuple[int, int]
+) -> None:
+    image = to_tensor(photograph[: size[0], : size[1]])
+    network = blur_of(8)
+    whole = NetworkRestorer("blur", network, multiple=4).restore(image)
+    tiled = NetworkRestorer("blur", network, multiple=4, tile=64, overlap=24).restore(image)
+    assert (whole - tiled).abs().max() < 2e-6  # 24 / 3 = 8 pixels of context are enough
+
+
+def test_the_seam_of_a_network_that_sees_too_far_is_blended(photograph: Pixels) -> None:
+    image = to_tensor(photograph)
+    network = blur_of(12)  # sees half again as far as the overlap allows for
+    whole = NetworkRestorer("blur", network).restore(image)
+    error = (NetworkRestorer("blur", network, tile=128, overlap=24).restore(image) - whole).abs()
+    hard = (NetworkRestorer("blur", network, tile=128, overlap=0).restore(image) - whole).abs()
+    assert 0 < error.max() < 0.25 * hard.max()
+
+
+def test_a_large_image_never_reaches_the_network_whole() -> None:
+    network = NeedsMultiple()
+    NetworkRestorer("half", network, multiple=8, tile=70).restore(torch.rand(1, 3, 150, 90))
+    assert {shape[2:] for shape in network.seen} == {(64, 64)}  # 70 rounded down to 8 x 8
+
+
+def test_tiles_of_a_super_resolution_network_fit_together() -> None:
+    upscale = nn.Upsample(scale_factor=2, mode="nearest")
+    image = torch.rand(1, 3, 100, 70)
+    restored = NetworkRestorer("nearest", upscale, tile=32, scale=2).restore(image)
+    assert torch.allclose(restored, upscale(image), atol=1e-6)
+
+
+def test_a_grey_network_does_each_channel_apart() -> None:
+    network = nn.Conv2d(1, 1, 3, padding=1)
+    image = torch.rand(2, 3, 20, 24)
+    with torch.inference_mode():
+        expected = torch.cat([network(image[:, c : c + 1]) for c in range(3)], dim=1)
+    restored = NetworkRestorer("grey", network, channels=1).restore(image)
+    assert torch.allclose(restored, expected, atol=1e-6)
+
+
+def test_a_grey_network_does_a_grey_image_once() -> None:
+    class Counting(nn.Module):
+        planes = 0
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            Counting.planes += image.shape[0] * image.shape[1]
+            return image
+
+    image = torch.rand(1, 1, 16, 16).expand(1, 3, 16, 16)
+    assert torch.equal(NetworkRestorer("grey", Counting(), channels=1).restore(image), image)
+    assert Counting.planes == 1
+
+
+def test_the_network_runs_without_dropout_and_without_gradients() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout(0.9))
+    restorer = NetworkRestorer("dropout", network)
+    image = torch.rand(1, 3, 8, 8)
+    assert torch.equal(restorer.restore(image), restorer.restore(image))
+    assert not restorer.restore(image).requires_grad
+    assert restorer.network is network
+
+
+def test_a_plain_callable_has_no_network_to_count() -> None:
+    restorer = NetworkRestorer("double", lambda image: 2 * image)
+    assert restorer.network is None
+    assert restorer.restore(torch.ones(1, 3, 4, 4)).mean() == 2
+
+
+def test_a_result_of_the_wrong_size_is_refused() -> None:
+    restorer = NetworkRestorer("pooled", nn.AvgPool2d(2))
+    with pytest.raises(ImageSizeError, match=r"'pooled' made \(1, 3, 4, 4\).*expected \(1, 3, 8, 8\)"):
+        restorer.restore(torch.rand(1, 3, 8, 8))
+
+
+def test_impossible_tiles_are_refused() -> None:
+    with pytest.raises(BenchError, match="tiles of at least 16"):
+        NetworkRestorer("half", NeedsMultiple(), tile=8)
+    with pytest.raises(BenchError, match="cannot overlap by 40"):
+        in_tiles(NeedsMultiple(), torch.rand(1, 3, 80, 80), tile=40, overlap=40)

@@ -1,0 +1,165 @@
+"""What scoring costs: ours against piq and scikit-image, and five models against one.
+
+Run as ``python tests/performance/metrics.py``. Each line gives medians and the median of the
+ratios of neighbouring runs, A B A B, so that a machine that is busy for a while disturbs both.
+The exit status is 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import piq
+import torch
+from skimage import data
+from skimage.metrics import structural_similarity
+from torchvision import models
+
+from bench.image import Pixels, read, write_png
+from bench.metrics.backbones import BACKBONES
+from bench.metrics.scorer import Scorer
+
+SIZE = (1280, 720)
+PIQ_TARGET = 15.0
+FIVE_TARGET = 3.3
+
+
+def photograph(name: str) -> Pixels:
+    """Return one of scikit-image's photographs, resized to 1280x720."""
+    photo: Pixels = getattr(data, name)()
+    return np.asarray(cv2.resize(photo, SIZE, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def degraded(photo: Pixels, blur: float, noise: float) -> Pixels:
+    """Return the photograph after Gaussian blur and noise of these standard deviations."""
+    rng = np.random.default_rng(0)
+    soft = cv2.GaussianBlur(photo.astype(np.float64), (0, 0), blur)
+    return np.clip(np.rint(soft + rng.normal(0, noise, photo.shape)), 0, 255).astype(np.uint8)
+
+
+def interleaved(
+    first: Callable[[], object], second: Callable[[], object], repeats: int
+) -> tuple[float, float, float]:
+    """Return both medians in seconds and the median of second/first over neighbouring runs."""
+    first(), second()  # start threads, fill caches
+    times: list[tuple[float, float]] = []
+    for _ in range(repeats):
+        a = time.perf_counter()
+        first()
+        b = time.perf_counter()
+        second()
+        times.append((b - a, time.perf_counter() - b))
+    ratio = statistics.median(slow / fast for fast, slow in times)
+    return statistics.median(t for t, _ in times), statistics.median(t for _, t in times), ratio
+
+
+def piq_ratio(repeats: int = 9) -> float:
+    """Time psnr + ssim + vif of one pair: ours from decoded pixels, piq from ready tensors."""
+    photo = photograph("astronaut")
+    worse = degraded(photo, blur=1.2, noise=4)
+    scorer = Scorer(["psnr", "ssim", "vif"])
+    reference, restored = (
+        torch.from_numpy(p).permute(2, 0, 1)[None].contiguous().float() / 255
+        for p in (photo, worse)
+    )
+
+    def ours() -> list[float]:
+        scores = scorer.score(worse, scorer.reference(photo))
+        return [score.value or 0 for score in scores.values()]
+
+    def theirs(x: torch.Tensor = restored, y: torch.Tensor = reference) -> list[float]:
+        with torch.inference_mode():
+            values = (piq.psnr(x, y), piq.ssim(x, y, downsample=False), piq.vif_p(x, y))
+        return [float(value) for value in values]
+
+    exact = theirs(restored.double(), reference.double())
+    # piq adds 1e-8 to the squared error: at 30 dB that is 5e-5 dB
+    for value, oracle, within in zip(ours(), exact, (1e-4, 1e-6, 1e-6), strict=True):
+        if abs(value - oracle) > within:
+            raise SystemExit(f"not the same numbers: {ours()} against {exact}")
+    fast, slow, ratio = interleaved(ours, theirs, repeats)
+    print(
+        f"psnr+ssim+vif 1280x720: ours {fast * 1e3:.0f} ms, piq {slow * 1e3:.0f} ms, "
+        f"ratio {ratio:.1f} (target {PIQ_TARGET:.0f})"
+    )
+    return ratio
+
+
+def scikit_image_ratio(repeats: int = 5) -> float:
+    """Time the same SSIM by scikit-image."""
+    photo = photograph("coffee")
+    worse = degraded(photo, blur=1.2, noise=4)
+    scorer = Scorer(["ssim"])
+
+    def ours() -> object:
+        return scorer.score(worse, scorer.reference(photo))
+
+    def theirs() -> object:
+        return structural_similarity(
+            worse, photo, channel_axis=-1, gaussian_weights=True, sigma=1.5,
+            use_sample_covariance=False, data_range=255,
+        )  # fmt: skip
+
+    fast, slow, ratio = interleaved(ours, theirs, repeats)
+    print(
+        f"ssim 1280x720: ours {fast * 1e3:.0f} ms, scikit-image {slow * 1e3:.0f} ms, "
+        f"ratio {ratio:.1f}"
+    )
+    return ratio
+
+
+def five_model_ratio(repeats: int = 7) -> float:
+    """Time psnr + ssim + vif + lpips, PNG decoding included: five models against one.
+
+    LPIPS runs with random weights, which cost what real ones cost.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        random_alexnet(folder)
+        photo = photograph("chelsea")
+        write_png(folder / "reference.png", photo)
+        for model in range(5):
+            write_png(folder / f"{model}.png", degraded(photo, 0.6 + 0.3 * model, 2 + model))
+        scorer = Scorer(["psnr", "ssim", "vif", "lpips"])
+
+        def score(models_: int) -> None:
+            prepared = scorer.reference(read(folder / "reference.png"))
+            for model in range(models_):
+                scores = scorer.score(read(folder / f"{model}.png"), prepared)
+                if missing := [s.reason for s in scores.values() if s.reason]:
+                    raise SystemExit(f"not scored: {missing}")
+
+        one, five, ratio = interleaved(lambda: score(1), lambda: score(5), repeats)
+    print(
+        f"psnr+ssim+vif+lpips 1280x720 with decoding: one model {one * 1e3:.0f} ms, "
+        f"five {five * 1e3:.0f} ms, ratio {ratio:.2f} (target at most {FIVE_TARGET})"
+    )
+    return ratio
+
+
+def random_alexnet(folder: Path) -> None:
+    """Put a file of random weights where LPIPS looks, under a name that matches its content."""
+    torch.manual_seed(0)
+    layers = models.alexnet(weights=None).features
+    file = folder / "backbone.pth"
+    torch.save({f"features.{key}": value for key, value in layers.state_dict().items()}, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    file = file.rename(folder / f"random-{digest}.pth")
+    BACKBONES["alex"] = replace(BACKBONES["alex"], file=file.name)
+    os.environ["BENCH_WEIGHTS"] = str(folder)
+
+
+if __name__ == "__main__":
+    reached = [piq_ratio() >= PIQ_TARGET, five_model_ratio() <= FIVE_TARGET]
+    scikit_image_ratio()
+    sys.exit(0 if all(reached) else 1)
