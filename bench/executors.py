@@ -90,9 +90,11 @@ def restore_and_score(
             for (pair, names), opened in _one_ahead(ahead, lambda w: _open(w[0], scorer), work):
                 for name in names:
                     queue.put(name, pair.id, _cell(name, restorers, opened, scorer, folder, behind))
-        finally:  # interrupted too: keep what was finished
+            queue.settle_all()
+        except BaseException:  # interrupted: what has not begun is left, what was finished kept
             behind.shutdown(wait=True, cancel_futures=True)
             queue.settle_all()
+            raise
     return queue.failures
 
 

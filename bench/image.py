@@ -7,7 +7,9 @@ anything is measured, so a live run and its saved PNGs score the same.
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +22,7 @@ from bench.records import BenchError
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float64]
@@ -73,30 +76,39 @@ _ORIENTATION = 0x0112
 def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
     """Return the samples as stored, or None where Pillow has to read the file."""
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if not data.startswith(_PNG):
-        return decoded if decoded is None or decoded.ndim == 2 else _rgb(decoded)
-    if decoded is None:  # no second opinion: Pillow does not verify a PNG's checksums
-        raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
-    if decoded.ndim == 2 and decoded.dtype == np.uint8 and b"tRNS" in data:
-        return None  # OpenCV would drop a transparent grey level in silence
-    upright = _rgb(decoded) if decoded.ndim == 3 else decoded
-    return _turn(upright, data) if b"eXIf" in data else upright
+    is_png = data.startswith(_PNG)
+    if decoded is None:
+        if is_png:  # no second opinion: Pillow does not verify all of a PNG's checksums
+            raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
+        return None
+    if decoded.ndim == 2:
+        # OpenCV drops the alpha of some grey images in silence.
+        if decoded.dtype == np.uint8 and _peek(data, _has_alpha):
+            return None
+    elif decoded.shape[2] >= 3:
+        decoded = decoded[:, :, [2, 1, 0, 3][: decoded.shape[2]]]
+    if is_png and b"eXIf" in data:  # OpenCV turns TIFF upright but not PNG
+        decoded = _turn(decoded, _peek(data, lambda image: image.getexif().get(_ORIENTATION, 1)))
+    return decoded
 
 
-def _rgb(decoded: NDArray[Any]) -> NDArray[Any]:
-    """Put OpenCV's channel order right."""
-    order = [2, 1, 0, 3][: decoded.shape[2]] if decoded.shape[2] >= 3 else slice(None)
-    return decoded[:, :, order]
+def _peek(data: bytes, question: Callable[[Image], Any]) -> Any:
+    """Return what Pillow finds in the header, or None if it cannot read that."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return question(image)
+    except UnidentifiedImageError:
+        return None
 
 
-def _turn(decoded: NDArray[Any], data: bytes) -> NDArray[Any]:
-    """Apply the orientation in a PNG's EXIF chunk, which OpenCV's unchanged mode ignores."""
-    import io
+def _has_alpha(image: Image) -> bool:
+    return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
 
-    from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as image:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+def _turn(decoded: NDArray[Any], orientation: int | None) -> NDArray[Any]:
+    """Turn upright what was stored in this EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         decoded = decoded.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -107,8 +119,6 @@ def _turn(decoded: NDArray[Any], data: bytes) -> NDArray[Any]:
 
 
 def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
-    import io
-
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -116,8 +126,7 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith(("I", "F")):  # convert() would clip these to 8 bits
                 return np.asarray(upright)
-            alpha = upright.mode in ("LA", "PA", "RGBA") or "transparency" in upright.info
-            return np.asarray(upright.convert("RGBA" if alpha else "RGB"))
+            return np.asarray(upright.convert("RGBA" if _has_alpha(upright) else "RGB"))
     except UnidentifiedImageError as error:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
         raise ImageError(f"'{path}' is not an image of a kind read here ({kinds})") from error

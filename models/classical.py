@@ -37,8 +37,6 @@ class ClassicalRestorer:
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size. The input is taken as the 8 bits that it was."""
-        if self.needs_psf and hints.psf is None:
-            raise NotApplicable("no PSF: the blur of this image is not known")
         restored = [self.method(to_pixels(image), hints.psf) for image in torch.split(degraded, 1)]
         return torch.from_numpy(np.stack(restored)).permute(0, 3, 1, 2).float()
 
@@ -95,12 +93,16 @@ def wiener(strength: float = 200.0, least: float = 0.005) -> ClassicalRestorer:
     def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
         from skimage.restoration import wiener as deconvolve
 
-        def one(plane: Floats, psf: Floats) -> NDArray[Any]:
-            balance = max(strength * estimate_noise(plane) ** 2, least)
-            restored = deconvolve(plane, psf, balance, clip=False)  # type: ignore[no-untyped-call]
-            return np.asarray(restored)
+        blur = _known(psf, pixels)
 
-        return _each_channel(pixels / 255.0, _known(psf), one)
+        def one(plane: Floats) -> NDArray[Any]:
+            balance = max(strength * estimate_noise(plane) ** 2, least)
+            # twice the size, mirrored: periodic, as the Fourier transform takes it, without a jump
+            wide = np.pad(plane, ((0, plane.shape[0]), (0, plane.shape[1])), mode="symmetric")
+            restored = deconvolve(wide, blur, balance, clip=False)  # type: ignore[no-untyped-call]
+            return np.asarray(restored[: plane.shape[0], : plane.shape[1]])
+
+        return _each_channel(pixels / 255.0, one)
 
     return ClassicalRestorer("wiener", method, needs_psf=True)
 
@@ -115,15 +117,17 @@ def richardson_lucy(iterations: int = 10) -> ClassicalRestorer:
     def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
         from skimage.restoration import richardson_lucy as deconvolve
 
-        def one(plane: Floats, psf: Floats) -> NDArray[Any]:
-            positive = np.maximum(plane, 1e-6)  # a black pixel would stay black for ever
-            restored = deconvolve(  # type: ignore[no-untyped-call]
-                positive, psf, iterations, clip=False, filter_epsilon=1e-6
-            )
-            return np.asarray(restored)
+        blur = _known(psf, pixels)
+        margin = 3 * max(blur.shape)  # scikit-image sees black beyond; that creeps inwards
+        inside = slice(margin, -margin)
 
-        light = _each_channel(to_linear(pixels), _known(psf), one)
-        return light_to_pixels(light) / 255.0
+        def one(plane: Floats) -> NDArray[Any]:
+            positive = np.maximum(plane, 1e-6)  # a black pixel would stay black for ever
+            wide = np.pad(positive, margin, mode="symmetric")
+            restored = deconvolve(wide, blur, iterations, clip=False, filter_epsilon=1e-6)  # type: ignore[no-untyped-call]
+            return np.asarray(restored[inside, inside])
+
+        return light_to_pixels(_each_channel(to_linear(pixels), one)) / 255.0
 
     return ClassicalRestorer("richardson-lucy", method, needs_psf=True)
 
@@ -141,17 +145,16 @@ def estimate_noise(plane: Floats) -> float:
     return float(np.median(np.abs(detail))) / 0.6745
 
 
-def _known(psf: Floats | None) -> Floats:
+def _known(psf: Floats | None, pixels: Pixels) -> Floats:
     if psf is None:
         raise NotApplicable("no PSF: the blur of this image is not known")
+    height, width = pixels.shape[:2]
+    if min(height, width) < max(2, *psf.shape):
+        raise NotApplicable(
+            f"the image of {height}x{width} is smaller than its PSF {psf.shape[0]}x{psf.shape[1]}"
+        )
     return psf
 
 
-def _each_channel(
-    image: Floats, psf: Floats, method: Callable[[Floats, Floats], NDArray[Any]]
-) -> Floats:
-    """Apply a method to each channel, mirrored beyond its edges so that these do not ring."""
-    margin = max(psf.shape)
-    wide = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    planes = [method(np.ascontiguousarray(wide[:, :, c]), psf) for c in range(3)]
-    return np.stack(planes, axis=2)[margin:-margin, margin:-margin]
+def _each_channel(image: Floats, method: Callable[[Floats], NDArray[Any]]) -> Floats:
+    return np.stack([method(np.ascontiguousarray(image[:, :, c])) for c in range(3)], axis=2)

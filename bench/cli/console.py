@@ -116,11 +116,12 @@ class ShownProgress:
         """Show how far a stage is."""
         if self._bars:
             if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(stage, total=total or 1, text=text)
-            self._bars.update(self._tasks[stage], completed=done, total=total or 1, text=text)
+                self._tasks[stage] = self._bars.add_task(stage, total=total or None, text=text)
+            self._bars.update(self._tasks[stage], completed=done, total=total or None, text=text)
             return
         before, when = self._last
         now = time.monotonic()
-        if stage != before or now - when > LINE_EVERY or done >= total:
+        if stage != before or now - when > LINE_EVERY or (total and done >= total):
             self._last = (stage, now)
-            self.note(f"{stage}: {done:g}/{total:g} {text}".rstrip())
+            of = f"/{total:g}" if total else ""
+            self.note(f"{stage}: {done:g}{of} {text}".rstrip())

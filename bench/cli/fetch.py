@@ -34,7 +34,17 @@ def fetch(
     if what == "weights":
         from bench.metrics.backbones import BACKBONES
 
-        downloads = [backbone.download() for backbone in BACKBONES.values()]
+        downloads = [
+            Download(
+                (backbone.url,),
+                backbone.file,
+                backbone.licence,
+                "https://docs.pytorch.org/vision/stable/models.html",
+                backbone.digest,
+                backbone.size,
+            )
+            for backbone in BACKBONES.values()
+        ]
         target = out or LPIPS_HOME
     else:
         card = suite_cards()[choose("suite", what, [*suite_cards(), "weights"])]

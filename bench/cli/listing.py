@@ -35,7 +35,7 @@ def suites(as_json: Json = False) -> None:
                 row["name"],
                 row["task"],
                 ", ".join(f"{k}={'|'.join(v)}" for k, v in row["options"].items()) or "—",
-                row["data"] if row["found"] else "made here" if row["name"] == "demo" else "—",
+                row["data"] if row["found"] else "made here" if row["made_here"] else "—",
                 row["size"],
                 row["licence"],
                 row["about"],

@@ -92,6 +92,9 @@ def run(
     from bench.runner import run as run_suite
     from bench.store import RESULTS, file_name
     from bench.suites.table import open_suite
+    from models.training.budget import parse_budget
+
+    parse_budget(budget)
 
     with ShownProgress() as progress:
         opened = open_suite(suite, data, progress=progress.update)

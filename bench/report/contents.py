@@ -8,14 +8,14 @@ import numpy as np
 
 from bench.framework.scores import INFINITE
 from bench.report.analysis import Analysis, conventions
-from bench.report.gather import BASE, Conditions
-from bench.report.numbers import COSTS, counted, fixed, interval, significant, title
+from bench.report.costs import SHORT_COSTS, cost_cell, memory
+from bench.report.gather import BASE
+from bench.report.numbers import COSTS, counted, fixed, interval, title
 from bench.report.tables import Cell, Column, Table
 from raters.statistics.bootstrap import Difference, Estimate, cluster_means
 
 LEVELS = 12
 """A stratum of more levels than this (an identity, a date) is not a kind of image."""
-SHORT_COSTS = ("params", "macs", "latency_ms")
 
 
 def results(analysis: Analysis) -> Table:
@@ -26,7 +26,7 @@ def results(analysis: Analysis) -> Table:
     columns = [Column("Model", numeric=False)]
     columns += [Column(title(m), head_unit(analysis, m), quality) for m in table.metrics]
     known = data.conditions()
-    costs = [*SHORT_COSTS, _memory(analysis, known[0])] if known else []
+    costs = [*SHORT_COSTS, memory(analysis, known[0])] if known else []
     columns += [Column(COSTS[q][0], COSTS[q][1], f"Cost: {known[0]}") for q in costs]
     rows = [
         [
@@ -37,7 +37,7 @@ def results(analysis: Analysis) -> Table:
         for name in analysis.order
     ]
     legend = [
-        "Bold: best mean. Shaded: not significantly different from the best (sign flips of whole "
+        "{best}: best mean. {tied}: not significantly different from the best (sign flips of whole "
         "scenes, adjusted for all models). Arrows point to the better side."
     ]
     if not known:
@@ -73,34 +73,6 @@ def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:
         notes,
         estimate.value,
     )
-
-
-def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Cell:
-    """Return a cost in the unit of its column."""
-    figure = analysis.cost(name, quantity, conditions)
-    if figure is None:
-        return Cell.missing(_no_cost(analysis, name))
-    if figure.value is None:
-        return Cell.missing(figure.missing or "not measured")
-    _, _, factor = COSTS.get(quantity, (quantity, figure.unit, 1))
-    detail = ""
-    if figure.low is not None and figure.high is not None:
-        detail = f"[{significant(figure.low * factor)}, {significant(figure.high * factor)}]"
-    return Cell(significant(figure.value * factor), detail, sort=figure.value)
-
-
-def _no_cost(analysis: Analysis, name: str) -> str:
-    if analysis.data.costs[name]:
-        others = "; ".join(str(at) for at in analysis.data.costs[name])
-        return f"measured under other conditions only ({others})"
-    return analysis.data.table.states.get(name) or "not measured"
-
-
-def _memory(analysis: Analysis, conditions: Conditions) -> str:
-    """Return the GPU's memory where any model has it, else the process's."""
-    found = [analysis.cost(n, "device_memory_mb", conditions) for n in analysis.order]
-    on_gpu = any(figure and figure.value is not None for figure in found)
-    return "device_memory_mb" if on_gpu else "process_memory_mb"
 
 
 def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
@@ -143,15 +115,12 @@ def improvements(analysis: Analysis) -> Table:
             records.append({"model": name, "metric": metric} | _gain_record(gain))
         rows.append(row)
     legend = [
-        "Mean of the paired differences with its 95 % interval. Green: significantly better than "
-        "the input; red: significantly worse (p below 0.05, adjusted for all models)."
+        "Mean of the paired differences with its 95 % interval. {better}: significantly better "
+        "than the input. {worse}: significantly worse (p below 0.05, adjusted for all models)."
     ]
-    notes = {
-        gain.note for m in analysis.measured for gain in analysis.gains[m] if gain and gain.note
-    }
     return Table(
         "improvements", f"Improvement over the untouched input, {_images(table.images)}",
-        columns, rows, records, [*legend, *sorted(notes)],
+        columns, rows, records, [*legend, *_weaknesses(analysis, gains=True)],
     )  # fmt: skip
 
 
@@ -177,49 +146,6 @@ def _gain_record(gain: Difference | None) -> dict[str, Any]:
     keys = ("value", "low", "high", "p", "p_adjusted", "n", "clusters")
     names = ("difference", "low", "high", "p", "p_adjusted", "images", "clusters")
     return {name: getattr(gain, key, None) for name, key in zip(names, keys, strict=True)}
-
-
-def costs(analysis: Analysis, conditions: Conditions) -> Table:
-    """Return every cost measured under one set of conditions."""
-    measured = [
-        (name, figures)
-        for name in analysis.order
-        for at, figures in analysis.data.costs[name].items()
-        if at == conditions
-    ]
-    quantities = list(dict.fromkeys(q for _, figures in measured for q in figures))
-    nowhere, kept = [], []
-    for quantity in quantities:
-        found = [figures[quantity] for _, figures in measured if quantity in figures]
-        why = {figure.missing for figure in found if figure.value is None}
-        if len(why) == 1 and all(figure.value is None for figure in found):
-            nowhere.append(f"{_cost_title(quantity)[0]} of every model: — ({why.pop()}).")
-        else:
-            kept.append(quantity)
-    columns = [Column("Model", numeric=False), *(Column(*_cost_title(q)) for q in kept)]
-    rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
-            for name, _ in measured]  # fmt: skip
-    records = [
-        {"model": name, **_conditions_record(conditions), "quantity": q, "unit": f.unit,
-         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing}
-        for name, figures in measured
-        for q, f in figures.items()
-    ]  # fmt: skip
-    number = analysis.data.conditions().index(conditions)
-    return Table(
-        "costs" if number == 0 else f"costs-{number + 1}", f"Costs on {conditions}",
-        columns, rows, records,
-        ["Brackets: 95 % interval, where a figure is a sample of several measurements.", *nowhere],
-    )  # fmt: skip
-
-
-def _cost_title(quantity: str) -> tuple[str, str]:
-    return COSTS[quantity][:2] if quantity in COSTS else (quantity, "")
-
-
-def _conditions_record(at: Conditions) -> dict[str, Any]:
-    names = ("device", "dtype", "height", "width", "batch", "threads")
-    return {name: getattr(at, name) for name in names}
 
 
 def convention_spread(analysis: Analysis) -> Table:
@@ -321,15 +247,21 @@ def _in_scenes(analysis: Analysis) -> str:
     return f" in {counted(scenes, 'scene')}" if scenes < len(analysis.data.table.images) else ""
 
 
-def _weaknesses(analysis: Analysis) -> list[str]:
-    """Return what weakens intervals and tests, each once."""
-    noted: dict[str, None] = {}
+def _weaknesses(analysis: Analysis, gains: bool = False) -> list[str]:
+    """Return what weakens intervals and tests, each once, with the metrics that it is true of."""
+    noted: dict[str, list[str]] = {}
     for metric in analysis.measured:
-        for standing in analysis.standings[metric]:
-            for found in (standing.estimate, standing.against_best):
-                if isinstance(found, Estimate | Difference) and found.note:
-                    noted[f"{found.note[0].upper()}{found.note[1:]}."] = None
-    return list(noted)
+        found: list[Estimate | Difference | None] = [*analysis.gains[metric]]
+        if not gains:
+            found = [s.estimate for s in analysis.standings[metric]]
+            found += [s.against_best for s in analysis.standings[metric]]
+        for note in dict.fromkeys(one.note for one in found if one and one.note):
+            noted.setdefault(note.replace("cluster", "scene"), []).append(title(metric))
+    everywhere = len(analysis.measured)
+    return [
+        f"{note[0].upper()}{note[1:]}" + (f" ({', '.join(m)})." if len(m) < everywhere else ".")
+        for note, m in noted.items()
+    ]
 
 
 def _images(images: tuple[str, ...]) -> str:

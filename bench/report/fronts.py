@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def quality_against_cost(
     if len(points) < 2:
         return None
     up = analysis.data.table.higher_is_better[metric]
-    on_front = front([p.quality for p in points], [p.cost for p in points], up)
+    on_front = _front(analysis, metric, points)
     head, unit, _ = COSTS[quantity]
     with drawing(WIDTH, 3.7) as (figure, axes):
         axes.set_xscale("log")
@@ -87,7 +88,7 @@ def quality_against_cost(
             figure, folder, name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {head.lower() if head != 'MACs' else head}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
-            f"On the Pareto front, cheapest first: {named}.",
+            f"On the Pareto front, cheapest first: {named or 'none'}.",
             notes,
         )  # fmt: skip
 
@@ -107,6 +108,22 @@ def _point(
         figure.high * factor if figure.high else cost,
         *_bounds(estimate),
     )  # fmt: skip
+
+
+def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int]:
+    """Return the indices of the points on the front, cheapest first.
+
+    The untouched input costs nothing, so a model that is no better than it is dominated.
+    """
+    up = analysis.data.table.higher_is_better[metric]
+    base = analysis.standing(metric, BASE).estimate if analysis.has_base else None
+    worth = [
+        index
+        for index, point in enumerate(points)
+        if base is None or (point.quality > base.value if up else point.quality < base.value)
+    ]
+    found = front([points[i].quality for i in worth], [points[i].cost for i in worth], up)
+    return [worth[i] for i in found]
 
 
 def _bounds(estimate: Estimate) -> tuple[float, float, float]:
@@ -166,7 +183,7 @@ def _base_line(axes: Axes, analysis: Analysis, metric: str) -> list[Segment]:
 def _steps(axes: Axes, points: Sequence[Point]) -> list[Segment]:
     """Return the front as segments: level until a dearer model is better."""
     steps: list[Segment] = []
-    for here, following in zip(points, [*points[1:], None], strict=True):
+    for here, following in zip_longest(points, points[1:]):
         end = following.cost if following else axes.get_xlim()[1]
         steps.append(((here.cost, end), (here.quality, here.quality)))
         if following:
@@ -252,7 +269,6 @@ def fastest(analysis: Analysis, metric: str, conditions: Conditions) -> str:
     ]
     if len(points) < 2:
         return ""
-    up = analysis.data.table.higher_is_better[metric]
-    on_front = [points[i] for i in front([p.quality for p in points], [p.cost for p in points], up)]
-    named = ", ".join(f"{p.name} ({significant(p.cost)} ms)" for p in on_front)
+    on_front = [points[i] for i in _front(analysis, metric, points)]
+    named = ", ".join(f"{p.name} ({significant(p.cost)} ms)" for p in on_front) or "no model"
     return f"Not beaten in both {title(metric)} and latency: {named}."

@@ -17,6 +17,7 @@ from bench.framework.scores import ScoreTable, read_scores
 from bench.records import Profile
 from bench.store import RunFolder, file_name
 
+NOT_HERE = "not measured in its run"
 BASE = "input"
 """The model that returns the degraded image: what the others are measured against."""
 
@@ -105,13 +106,18 @@ class Gathered:
         return self.runs[row.run].path / "training" / f"{file_name(row.label)}.csv"
 
     def conditions(self) -> list[Conditions]:
-        """Return the conditions that costs were measured under, those of most models first."""
+        """Return the conditions that costs were measured under, those of most figures first.
+
+        Conditions without a single figure (a model that died in profiling) are not among them,
+        unless there are no others.
+        """
         counts: dict[Conditions, int] = {}
         for by_conditions in self.costs.values():
             for conditions, figures in by_conditions.items():
                 known = sum(figure.value is not None for figure in figures.values())
                 counts[conditions] = counts.get(conditions, 0) + known
-        return sorted(counts, key=lambda conditions: -counts[conditions])
+        found = sorted(counts, key=lambda conditions: -counts[conditions])
+        return [conditions for conditions in found if counts[conditions]] or found[:1]
 
 
 def gather(runs: Sequence[RunFolder]) -> Gathered:
@@ -129,18 +135,18 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
             left_out.append((str(runs[index].path), why))
     runs, records = [runs[i] for i in kept], [records[i] for i in kept]
     tables = [tables[i] for i in kept]
-    rows = _rows(runs, records, tables)
+    rows, names = _rows(runs, records, tables)
     machines = [_machine(record) for record in records]
     costs: dict[str, dict[Conditions, dict[str, Profile]]] = {row.name: {} for row in rows}
     for number, run in enumerate(runs):
-        names = {row.label: row.name for row in rows if row.run == number}
         for figure in run.read_profiles():
-            if figure.model in names:
+            if (number, figure.model) in names:
                 at = Conditions(
                     figure.device, figure.dtype, figure.height, figure.width, figure.batch,
                     figure.threads, machines.index(machines[number]),
                 )  # fmt: skip
-                costs[names[figure.model]].setdefault(at, {})[figure.quantity] = figure
+                figures = costs[names[number, figure.model]].setdefault(at, {})
+                figures.setdefault(figure.quantity, figure)
     images = runs[0].images()
     return Gathered(
         runs=tuple(runs),
@@ -190,30 +196,35 @@ def _mismatch(
 
 def _rows(
     runs: Sequence[RunFolder], records: Sequence[Mapping[str, Any]], tables: Sequence[ScoreTable]
-) -> list[Row]:
-    """Name every model; one that two runs have with equal scores is shown once."""
+) -> tuple[list[Row], dict[tuple[int, str], str]]:
+    """Name every model, and say under which name each run's label is shown.
+
+    A model that a later run has again, with equal scores by every metric of it, is shown once.
+    """
     rows: list[Row] = []
+    names: dict[tuple[int, str], str] = {}
     for number, record in enumerate(records):
         for label, info in record["models"].items():
-            same = [row for row in rows if row.label == label]
-            if any(_equal(tables[row.run], tables[number], label) for row in same):
-                continue
-            name = f"{label} ({runs[number].path.name})" if same else label
-            while any(row.name == name for row in rows):
-                name += "'"
-            rows.append(Row(name, label, number, info))
-    return rows
+            namesakes = [row for row in rows if row.label == label]
+            same = [r for r in namesakes if _adds_nothing(tables[number], tables[r.run], label)]
+            if not same:
+                name = f"{label} ({runs[number].path.name})" if namesakes else label
+                while any(row.name == name for row in rows):
+                    name += "'"
+                rows.append(Row(name, label, number, info))
+            names[number, label] = same[0].name if same else name
+    return rows, names
 
 
-def _equal(first: ScoreTable, other: ScoreTable, model: str) -> bool:
-    if set(first.metrics) != set(other.metrics):
+def _adds_nothing(later: ScoreTable, first: ScoreTable, model: str) -> bool:
+    if not set(later.metrics) <= set(first.metrics):
         return False
-    order = [other.images.index(image) for image in first.images]
+    order = [later.images.index(image) for image in first.images]
     return all(
         np.array_equal(
-            first.column(metric, model), other.column(metric, model)[order], equal_nan=True
+            first.column(metric, model), later.column(metric, model)[order], equal_nan=True
         )
-        for metric in first.metrics
+        for metric in later.metrics
     )
 
 
@@ -240,7 +251,7 @@ def _joined(rows: Sequence[Row], tables: Sequence[ScoreTable]) -> ScoreTable:
                 }
             else:
                 columns.append(np.full(len(first.images), np.nan))
-                why |= {(row.name, image): "not measured in its run" for image in first.images}
+                why |= {(row.name, image): NOT_HERE for image in first.images}
         values[metric], reasons[metric] = np.column_stack(columns), why
     return replace(
         first,

@@ -14,12 +14,14 @@ from bench.image import write_atomic
 from bench.records import BenchError
 from bench.report import contents, fronts, spreads
 from bench.report.analysis import Analysis, analyse, conventions
+from bench.report.costs import costs
 from bench.report.gather import BASE, Gathered, gather
 from bench.report.numbers import counted, fixed, interval, title
 from bench.report.samples import cases, samples, worst_images, worst_table
 from bench.report.summary import why_without_score
 from bench.report.theme import Plot, looks
 from bench.store import RunFolder
+from raters.statistics.bootstrap import EXACT_CLUSTERS, SAMPLES
 
 
 def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
@@ -53,6 +55,8 @@ def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
         js=_text("page.js"),
         title=title,
         base=BASE,
+        samples_drawn=f"{SAMPLES:,}".replace(",", " "),
+        exact_scenes=EXACT_CLUSTERS,
     )
     write_atomic(out / "index.html", page.strip().encode() + b"\n")
     return out / "index.html"
@@ -79,7 +83,7 @@ def _tables(analysis: Analysis) -> dict[str, Any]:
         tables["strata"] = strata
     if conventions(analysis):
         tables["conventions"] = contents.convention_spread(analysis)
-    tables["costs"] = [contents.costs(analysis, at) for at in analysis.data.conditions()]
+    tables["costs"] = [costs(analysis, at) for at in analysis.data.conditions()]
     return tables
 
 
@@ -152,11 +156,9 @@ def _findings(analysis: Analysis) -> list[str]:
         found.append(_finding(analysis, metric, best[0]))
     if analysis.primary and analysis.data.conditions():
         found.append(fronts.fastest(analysis, analysis.primary, analysis.data.conditions()[0]))
-    found += [
-        f"{title(metric)} has no score: {why_without_score(analysis, metric)}."
-        for metric in analysis.data.table.metrics
-        if metric not in analysis.measured
-    ]
+    without = [m for m in analysis.data.table.metrics if m not in analysis.measured]
+    reasons = [f"{title(metric)} ({why_without_score(analysis, metric)})" for metric in without]
+    found += [f"Without any score: {', '.join(reasons)}."] if reasons else []
     return [text for text in found if text]
 
 
@@ -205,6 +207,8 @@ def _value(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, list | tuple):
         return ", ".join(_value(item) for item in value) or "none"
     return str(value)

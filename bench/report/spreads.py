@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from bench.report.analysis import Analysis
 from bench.report.numbers import counted, title
@@ -172,9 +173,13 @@ def training(analysis: Analysis, styles: Mapping[str, Look], folder: Path) -> li
         with drawing(WIDTH, 2.8) as (figure, axes):
             for name, points in lines.items():
                 epochs, values = zip(*points, strict=True)
-                axes.plot(epochs, values, color=styles[name].colour, label=name)
-                axes.plot(epochs[-1], values[-1], styles[name].marker, color=styles[name].colour)
+                look = styles[name]
+                axes.plot(
+                    epochs, values, color=look.colour, label=name, marker=look.marker,
+                    markevery=[len(values) - 1],
+                )  # fmt: skip
             axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
             axes.legend(frameon=False, fontsize=7.5, labelcolor=INK)
             told = f"{quantity} by epoch of training for {', '.join(lines)}."
             shown = quantity.replace("_", " ")
@@ -197,6 +202,7 @@ def _model_axis(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _value_axis(axes: Axes, analysis: Analysis, metric: str, label: str) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     if analysis.data.table.higher_is_better[metric]:
         axes.set_xlabel(f"{label} (right is better)")
     else:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from bench.report.analysis import Analysis, analyse
-from bench.report.contents import SHORT_COSTS, cost_cell, head_unit, result_cell
-from bench.report.gather import gather
+from bench.report.contents import head_unit, result_cell
+from bench.report.costs import SHORT_COSTS, cost_cell
+from bench.report.gather import NOT_HERE, gather
 from bench.report.numbers import COSTS, title
 from bench.report.tables import Cell
 from bench.store import RunFolder
 
+WITH_INTERVALS = 4
+"""Up to so many metrics are shown with their intervals: a terminal has no room for more."""
 _MARKS = {"best": "*", "tied": "="}
 
 
@@ -28,6 +32,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
     rows = []
     for name in analysis.order:
         cells = [result_cell(analysis, metric, name) for metric in analysis.measured]
+        if len(cells) > WITH_INTERVALS:
+            cells = [replace(cell, detail="") for cell in cells]
         row = [name, *map(_text, cells)]
         row += [cost_cell(analysis, name, q, at).text for at in conditions for q in SHORT_COSTS]
         rows.append([*row, _note(analysis, name)])
@@ -45,11 +51,13 @@ def why_without_score(analysis: Analysis, metric: str) -> str:
     reasons: Counter[str] = Counter()
     for standing in analysis.standings[metric]:
         reasons.update(standing.missing)
+    if len(reasons) > 1:
+        reasons.pop(NOT_HERE, None)
     return reasons.most_common(1)[0][0] if reasons else "the run has no images"
 
 
 def _text(cell: Cell) -> str:
-    return " ".join(filter(None, (cell.text + _MARKS.get(cell.mark, ""), cell.detail)))
+    return cell.text + _MARKS.get(cell.mark, "") + (f" {cell.detail}" if cell.detail else "")
 
 
 def _note(analysis: Analysis, name: str) -> str:

@@ -52,7 +52,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     records: Sequence[Mapping[str, Any]]
     legend: Sequence[str] = ()
-    """Lines that explain marks, beneath the table."""
+    """Lines beneath the table; ``{best}`` and the like stand for how a format shows that mark."""
     footnotes: Mapping[str, str] = field(init=False)
     """Reason -> letter, in reading order."""
 
@@ -94,6 +94,7 @@ class Table:
     def markdown(self) -> str:
         """Return a pipe table; best in bold, tied in italics."""
         around = {"best": "**", "tied": "*", "better": "**", "worse": "*"}
+        words = {"best": "Bold", "tied": "Italic", "better": "Bold", "worse": "Italic"}
 
         def shown(cell: Cell) -> str:
             edge = around.get(cell.mark, "")
@@ -104,16 +105,22 @@ class Table:
             )
 
         heads = [_pipe(" ".join(filter(None, (c.head, c.unit)))) for c in self.columns]
-        lines = [self.caption, "", "| " + " | ".join(heads) + " |"]
+        lines = [
+            " ".join([f"{self.caption}.", *(f"{g}." for g, _ in self.groups() if g)]),
+            "",
+            "| " + " | ".join(heads) + " |",
+        ]
         lines.append("|" + "|".join("---:" if c.numeric else "---" for c in self.columns) + "|")
         lines += ["| " + " | ".join(shown(cell) for cell in row) + " |" for row in self.rows]
-        notes = [*self.legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
+        notes = self._notes(words)
         lines += ["", *(f"- {_pipe(note)}" for note in notes)] if notes else []
         return "\n".join(lines) + "\n"
 
     def latex(self) -> str:
         r"""Return a booktabs ``table`` with `\toprule`; best in bold, tied underlined."""
-        command = {"best": r"\textbf", "tied": r"\underline", "better": r"\textbf"}
+        command = {"best": r"\textbf", "tied": r"\underline", "better": r"\textbf",
+                   "worse": r"\underline"}  # fmt: skip
+        words = {"best": "Bold", "tied": "Underlined", "better": "Bold", "worse": "Underlined"}
 
         def shown(cell: Cell) -> str:
             text = _tex(cell.text)
@@ -125,7 +132,7 @@ class Table:
 
         heads = " & ".join(_tex(column.head) for column in self.columns)
         units = " & ".join(_tex(column.unit) for column in self.columns)
-        notes = [*self.legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
+        notes = self._notes(words)
         lines = [
             "% needs \\usepackage{booktabs}",
             "\\begin{table}",
@@ -144,6 +151,15 @@ class Table:
             "\\end{table}",
         ]
         return "\n".join(lines) + "\n"
+
+    def html_legend(self) -> list[str]:
+        """Return the legend in the words that fit the page."""
+        words = {"best": "Bold", "tied": "Shaded", "better": "Green", "worse": "Orange"}
+        return [_fill(line, words) for line in self.legend]
+
+    def _notes(self, words: Mapping[str, str]) -> list[str]:
+        legend = [_fill(line, words) for line in self.legend]
+        return [*legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
 
     def _tex_groups(self) -> list[str]:
         if not any(column.group for column in self.columns):
@@ -176,6 +192,13 @@ def _pipe(text: str) -> str:
     for special, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("*", "\\*"), ("_", "\\_")):
         text = text.replace(special, safe)
     return " ".join(text.split())
+
+
+def _fill(line: str, words: Mapping[str, str]) -> str:
+    """Put words in place of ``{marks}``; other braces, of a reason, stay as they are."""
+    for mark, word in words.items():
+        line = line.replace(f"{{{mark}}}", word)
+    return line
 
 
 def _letter(index: int) -> str:

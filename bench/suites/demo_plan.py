@@ -146,7 +146,7 @@ def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
 def _how(rng: np.random.Generator, blur: Blur, light: str) -> Degradation:
     """Draw a degradation of moderate, everyday strength."""
     low, high = {"shake": (3.0, 6.5), "motion": (4.0, 9.0), "defocus": (1.3, 2.6)}[blur]
-    few, many = (150.0, 450.0) if light == "low" else (6000.0, 20000.0)
+    few, many = (120.0, 400.0) if light == "low" else (6000.0, 20000.0)
     return Degradation(
         blur=blur,
         size=round(float(rng.uniform(low, high)), 2),

@@ -25,10 +25,10 @@ OFFICIAL_TEST: dict[str, int] = {
 TRAIN_IMAGES = 2103
 
 GOPRO_LARGE = Download(
-    # The author's own copy (user snah); his page links to it and to Google Drive.
+    # The copy under the author's account (snah), which several public projects fetch.
     urls=("https://huggingface.co/datasets/snah/GOPRO_Large/resolve/main/GOPRO_Large.zip",),
     file="GOPRO_Large.zip",
-    # As two unrelated public projects pin it; the author publishes none.
+    # As two unrelated public projects pin that very file.
     sha256="24532c036712515cf33803704421311c91f6a080e76049d7e5e7fd22389f128e",
     licence="CC BY 4.0",
     page="https://seungjunnah.github.io/Datasets/gopro.html",

@@ -68,10 +68,9 @@ class PairedCrops(Dataset[Item]):
         stop: int,
         cache: ImageCache,
     ) -> None:
-        if unknown := set(augment) - AUGMENTATIONS:
-            raise BenchError(
-                f"no augmentation {unknown}; known: {', '.join(sorted(AUGMENTATIONS))}"
-            )
+        if unknown := sorted(set(augment) - AUGMENTATIONS):
+            known = ", ".join(sorted(AUGMENTATIONS))
+            raise BenchError(f"no augmentation {', '.join(unknown)}; known: {known}")
         self._pairs, self._side, self._seed = pairs, side, seed
         self._augment, self._cache = frozenset(augment), cache
         self._start, self._length = start, stop - start

@@ -121,13 +121,12 @@ def test_float_samples_are_refused(tmp_path: Path) -> None:
 # --- alpha -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels", [1, 3], ids=["grey", "colour"])
-@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+@pytest.mark.parametrize(
+    ("suffix", "channels"), [("png", 1), ("png", 3), ("tif", 1), ("tif", 3), ("webp", 3)]
+)
 def test_opaque_alpha_is_dropped_and_transparency_refused(
-    tmp_path: Path, rgb: Pixels, channels: int, suffix: str
+    tmp_path: Path, rgb: Pixels, suffix: str, channels: int
 ) -> None:
-    if suffix == "webp" and channels == 1:
-        pytest.skip("WebP has no grey")
     colour = rgb if channels == 3 else rgb[:, :, :1]
     alpha = np.full(rgb.shape[:2], 255, np.uint8)
     options = {"lossless": True} if suffix == "webp" else {}
@@ -186,10 +185,10 @@ def test_exif_orientation_is_applied(tmp_path: Path, kind: str, orientation: int
     exif[0x0112] = orientation
     options: dict[str, Any] = {"lossless": True} if kind == "webp" else {}
     saved(path, array, exif=exif, **options)
-    with Image.open(path) as stored:
-        upright = np.asarray(ImageOps.exif_transpose(stored))
-    if "16" in kind:
-        upright = (upright // 257).astype(np.uint8)
+    # Pillow turns 16-bit TIFF wrongly: there the oracle is the same image in 8 bits.
+    oracle = saved(tmp_path / "b.png", blocks, exif=exif) if "16" in kind else path
+    with Image.open(oracle) as opened:
+        upright = np.asarray(ImageOps.exif_transpose(opened))
     if upright.ndim == 2:
         upright = np.dstack([upright] * 3)
     assert upright.shape == ((32, 48, 3) if orientation < 5 else (48, 32, 3))
@@ -213,6 +212,7 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
         read(tmp_path / "a.png")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "jpg", "gif", "webp"])
 def test_a_truncated_file_is_refused_wherever_it_ends(
     tmp_path: Path, rgb: Pixels, suffix: str

@@ -128,7 +128,9 @@ def test_a_plain_callable_has_no_network_to_count() -> None:
 
 def test_a_result_of_the_wrong_size_is_refused() -> None:
     restorer = NetworkRestorer("pooled", nn.AvgPool2d(2))
-    with pytest.raises(ImageSizeError, match=r"'pooled' made \(1, 3, 4, 4\).*expected \(1, 3, 8, 8\)"):
+    with pytest.raises(
+        ImageSizeError, match=r"'pooled' made \(1, 3, 4, 4\).*expected \(1, 3, 8, 8\)"
+    ):
         restorer.restore(torch.rand(1, 3, 8, 8))
 
 

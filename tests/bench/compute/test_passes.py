@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bench.compute import passes
+from bench.compute.energy import NoCounter, energy_counter
 from bench.compute.memory import peak_resident, reset_peak, resident
 from bench.compute.passes import FEWEST, repeat_for, spread, time_passes, warm_up
 
@@ -68,3 +69,9 @@ def test_peak_remembers_memory_that_was_given_back():
     assert 95e6 < peak_resident() - before < 150e6  # the kernel counts in batches of pages
     assert reset_peak()
     assert peak_resident() - before < 50e6
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a counter, or another reason")
+def test_energy_without_a_gpu_is_missing_with_the_reason():
+    with pytest.raises(NoCounter, match="NVML"):
+        energy_counter("GPU-00000000-0000-0000-0000-000000000000")

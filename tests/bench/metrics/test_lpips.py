@@ -57,7 +57,8 @@ def test_lpips_of_identical_images_is_exactly_0(
 ) -> None:
     random_backbone(net)
     metric = Lpips(net)
-    for image in (photo, np.zeros_like(photo), np.full_like(photo, 255)):
+    small = photo[:60, :75]
+    for image in (small, np.zeros_like(small), np.full_like(small, 255)):
         assert metric.compare(Picture(image.copy()), metric.features(Picture(image))) == 0
 
 
@@ -69,7 +70,8 @@ def test_one_reference_serves_many_images_unchanged(
     features = metric.features(Picture(photo))
     first = metric.compare(Picture(worse), features)
     assert metric.compare(Picture(photo), features) == 0
-    assert metric.compare(Picture(worse), features) == first > 0
+    assert metric.compare(Picture(worse), features) == first
+    assert first > 0
 
 
 @pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])

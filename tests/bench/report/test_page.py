@@ -15,7 +15,7 @@ import pytest
 from bench.image import read
 from bench.records import BenchError, Pair, Score
 from bench.report import summary_table, write_report
-from bench.report.crops import where_they_differ
+from bench.report.crops import Window, where_they_differ
 from bench.report.gather import gather
 from bench.store import RunFolder
 from tests.bench.report.html import Page
@@ -77,7 +77,7 @@ def test_a_missing_number_is_a_dash_with_its_reason_never_a_zero(page: str) -> N
     assert all(cell.startswith("—") for cell in rows["wiener"][1:])
     assert rows["input"][5].startswith("—")  # LPIPS
     assert f'title="not applicable: {NO_PSF}"' in page
-    assert f">LPIPS (alex) has no score: {NO_BACKBONE}.<".replace("'", "&#39;") in page
+    assert f"Without any score: LPIPS (alex) ({NO_BACKBONE})." in Page(page).text
     assert "nan" not in Page(page).text.lower().replace("resonance", "").split()
 
 
@@ -138,6 +138,35 @@ def test_the_crop_lies_where_the_outputs_differ(tmp_path: Path) -> None:
     assert where_they_differ([tmp_path / "a.png"]) is None
 
 
+def test_a_window_of_the_output_is_cut_from_a_smaller_input_in_proportion() -> None:
+    small = np.arange(40 * 60 * 3, dtype=np.uint16).astype(np.uint8).reshape(40, 60, 3)
+    crop = Window(left=40, top=80, width=88, height=48).cut(small, full=(160, 240))  # four times
+    assert np.array_equal(crop, small[20:32, 10:32])
+
+
+def test_images_without_a_reference_are_shown_without_one(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from bench.image import write_png
+
+    pairs = photograph_pairs(tmp_path / "data", ["chelsea", "coffee"], (96, 128))
+    pairs = [replace(pair, reference=None) for pair in pairs]
+    scores = {
+        name: {pair.id: {"blur-effect": Score(value + 0.01 * i)} for i, pair in enumerate(pairs)}
+        for name, value in (("input", 0.5), ("m", 0.4))
+    }
+    run = write_run(tmp_path / "run", pairs, scores, ["blur-effect"])
+    for pair in pairs:
+        pixels = read(pair.degraded)
+        write_png(run.image_path("input", pair.id), pixels)
+        write_png(run.image_path("m", pair.id), cv2.medianBlur(pixels, 5))
+    found = Page(write_report([run]).read_text(encoding="utf-8"))
+    titles = {str(image["alt"]).partition(": ")[2] for image in found.images}
+    assert {"Degraded", "m"} <= titles
+    assert "reference" not in titles
+    assert "Blur effect: m has the best mean" in found.text  # lower is better
+
+
 def test_the_same_run_gives_the_same_page(run: RunFolder, page: str, tmp_path: Path) -> None:
     again = write_report([run], tmp_path / "again")
     assert again == tmp_path / "again" / "index.html"
@@ -182,7 +211,7 @@ def test_one_model_on_one_image_has_a_report_without_intervals(tmp_path: Path) -
     write_png(run.image_path("unsharp", pairs[0].id), read(pairs[0].degraded))
     found = Page(write_report([run]).read_text(encoding="utf-8"))
     assert found.tables["table-results"][2] == ["unsharp", "27.12"]
-    assert "One cluster: nothing to resample, so no interval." in found.text
+    assert "One scene: nothing to resample, so no interval." in found.text
     assert len(found.images) >= 3  # degraded, restored, reference
     heads, rows = summary_table(run)
     assert rows == [["unsharp", "27.12"]]
@@ -194,7 +223,7 @@ def test_a_run_without_any_score_still_tells_what_happened(tmp_path: Path) -> No
     run = simple_run(tmp_path / "run", {"input": reasons, "m": reasons}, list("abc"), "lpips-alex")
     found = Page(write_report([run]).read_text(encoding="utf-8"))
     assert found.tables["table-results"][2] == ["input", "—a"]
-    assert f"LPIPS (alex) has no score: {NO_BACKBONE}." in found.text
+    assert f"Without any score: LPIPS (alex) ({NO_BACKBONE})." in found.text
     assert "table-improvements" not in found.tables
     heads, rows = summary_table(run)
     assert heads[-1] == "Notes"
@@ -223,6 +252,43 @@ def test_images_that_are_gone_cost_the_samples_only(tmp_path: Path) -> None:
     assert found.tables["table-improvements"][1][0] == "m"
 
 
+def test_a_model_that_died_in_profiling_stands_in_the_costs_with_the_reason(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.support.runs import costs
+
+    dead = [
+        replace(row, threads=0, value=None, low=None, high=None, missing="killed by the kernel")
+        for row in costs("n", 1.0, 1e6)
+    ]
+    values: dict[str, list[float | str]] = {"m": [30.0, 31.0], "n": [29.0, 28.0]}
+    run = simple_run(tmp_path / "run", values, ["a", "b"], profiles=[*costs("m", 5.0, 1e6), *dead])
+    page = write_report([run]).read_text(encoding="utf-8")
+    rows = {row[0]: row for row in Page(page).tables["table-costs"][1:]}
+    assert all(cell.startswith("—") for cell in rows["n"][1:])
+    assert rows["m"][1] == "1.00"
+    assert 'title="killed by the kernel"' in page
+    assert "table-costs-2" not in Page(page).tables
+
+
+def test_a_model_that_is_worse_than_doing_nothing_is_not_on_the_front(tmp_path: Path) -> None:
+    from tests.support.runs import costs
+
+    values: dict[str, list[float | str]] = {
+        "input": [30.0, 31.0], "harm": [29.0, 30.5], "good": [33.0, 34.0], "dear": [32.0, 33.5],
+    }  # fmt: skip
+    figures = [*costs("harm", 1.0, 1e5), *costs("good", 9.0, 2e6), *costs("dear", 90.0, 3e6)]
+    run = simple_run(tmp_path / "run", values, ["a", "b"], profiles=figures)
+    page = write_report([run]).read_text(encoding="utf-8")
+    assert "Not beaten in both PSNR and latency: good (9.00 ms)." in Page(page).text
+    assert "On the Pareto front, cheapest first: good." in page
+    values |= {"good": [20.0, 21.0], "dear": [19.0, 20.0]}
+    run = simple_run(tmp_path / "worse", values, ["a", "b"], profiles=figures)
+    page = write_report([run]).read_text(encoding="utf-8")
+    assert "Not beaten in both PSNR and latency: no model." in Page(page).text
+    assert "no model improves on the untouched input" in page
+
+
 # --- several runs --------------------------------------------------------------------------------
 
 
@@ -235,6 +301,22 @@ def test_runs_of_one_suite_and_one_set_of_images_share_the_tables(tmp_path: Path
     assert not data.left_out
     page = write_report([first, other], tmp_path / "report").read_text(encoding="utf-8")
     assert [row[0] for row in Page(page).tables["table-results"][2:]] == ["m (two)", "m", "input"]
+
+
+def test_a_model_that_two_runs_have_is_shown_once_with_the_costs_of_both(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.support.runs import costs
+
+    values: dict[str, list[float | str]] = {"input": [29.0, 30.0], "m": [30.0, 33.0]}
+    small = costs("m", 5.0, 1e6)
+    large = [replace(row, height=512, width=512) for row in costs("m", 20.0, 1e6)]
+    first = simple_run(tmp_path / "one", values, ["a", "b"], profiles=small)
+    other = simple_run(tmp_path / "two", values, ["a", "b"], profiles=large)
+    data = gather([first, other])
+    assert [row.name for row in data.rows] == ["input", "m"]
+    sizes = {at.height: figures["latency_ms"].value for at, figures in data.costs["m"].items()}
+    assert sizes == {256: 5.0, 512: 20.0}
 
 
 @pytest.mark.parametrize(

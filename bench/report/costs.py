@@ -1,0 +1,88 @@
+"""Tables of costs, each under one set of conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.report.analysis import Analysis
+from bench.report.gather import Conditions
+from bench.report.numbers import COSTS, significant
+from bench.report.tables import Cell, Column, Table
+
+SHORT_COSTS = ("params", "macs", "latency_ms")
+"""Those that stand beside quality in the results; memory joins them on the page."""
+
+
+def costs(analysis: Analysis, conditions: Conditions) -> Table:
+    """Return every cost measured under one set of conditions."""
+    known = analysis.data.conditions()
+    measured = [
+        (name, at, figures)
+        for name in analysis.order
+        for at, figures in analysis.data.costs[name].items()
+        if at == conditions or (at not in known and conditions == known[0])
+    ]
+    quantities = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
+    nowhere, kept = [], []
+    for quantity in quantities:
+        found = [figures[quantity] for _, _, figures in measured if quantity in figures]
+        why = {figure.missing for figure in found if figure.value is None}
+        if len(why) == 1 and all(figure.value is None for figure in found):
+            nowhere.append(f"{_cost_title(quantity)[0]} of every model: — ({why.pop()}).")
+        else:
+            kept.append(quantity)
+    columns = [Column("Model", numeric=False), *(Column(*_cost_title(q)) for q in kept)]
+    rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
+            for name, _, _ in measured]  # fmt: skip
+    records = [
+        {"model": name, **_conditions_record(at), "quantity": q, "unit": f.unit,
+         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing}
+        for name, at, figures in measured
+        for q, f in figures.items()
+    ]  # fmt: skip
+    number = known.index(conditions)
+    return Table(
+        "costs" if number == 0 else f"costs-{number + 1}", f"Costs on {conditions}",
+        columns, rows, records,
+        ["Brackets: 95 % interval, where a figure is a sample of several measurements.", *nowhere],
+    )  # fmt: skip
+
+
+def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Cell:
+    """Return a cost in the unit of its column."""
+    figure = analysis.cost(name, quantity, conditions)
+    if figure is None:
+        return Cell.missing(_no_cost(analysis, name, quantity))
+    if figure.value is None:
+        return Cell.missing(figure.missing or "not measured")
+    _, _, factor = COSTS.get(quantity, (quantity, figure.unit, 1))
+    detail = ""
+    if figure.low is not None and figure.high is not None:
+        detail = f"[{significant(figure.low * factor)}, {significant(figure.high * factor)}]"
+    return Cell(significant(figure.value * factor), detail, sort=figure.value)
+
+
+def _no_cost(analysis: Analysis, name: str, quantity: str) -> str:
+    elsewhere = analysis.data.costs[name]
+    found = [figures[quantity] for figures in elsewhere.values() if quantity in figures]
+    if found and all(figure.value is None for figure in found):
+        return found[0].missing or "not measured"
+    if elsewhere:
+        return f"measured under other conditions only ({'; '.join(map(str, elsewhere))})"
+    return analysis.data.table.states.get(name) or "not measured"
+
+
+def memory(analysis: Analysis, conditions: Conditions) -> str:
+    """Return the GPU's memory where any model has it, else the process's."""
+    found = [analysis.cost(n, "device_memory_mb", conditions) for n in analysis.order]
+    on_gpu = any(figure and figure.value is not None for figure in found)
+    return "device_memory_mb" if on_gpu else "process_memory_mb"
+
+
+def _cost_title(quantity: str) -> tuple[str, str]:
+    return COSTS[quantity][:2] if quantity in COSTS else (quantity, "")
+
+
+def _conditions_record(at: Conditions) -> dict[str, Any]:
+    names = ("device", "dtype", "height", "width", "batch", "threads")
+    return {name: getattr(at, name) for name in names}

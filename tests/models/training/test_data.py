@@ -1,0 +1,114 @@
+"""What the network is shown: the same crops always, degraded and reference cut alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.image import ImageSizeError, Pixels, read, to_tensor, write_png
+from bench.records import BenchError, Pair
+from models.training.data import (
+    ImageCache,
+    PairedCrops,
+    split_off_validation,
+    square,
+    validation_crops,
+)
+
+EVERYTHING = ("flip", "rot90", "channels")
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, photograph: Pixels) -> list[Pair]:
+    """Four pieces of a photograph; what is 'degraded' is the negative of the reference."""
+    found = []
+    for index in range(4):
+        piece = np.ascontiguousarray(photograph[60 * index : 60 * index + 70, 100:190])
+        reference, degraded = tmp_path / f"{index}.png", tmp_path / f"{index}d.png"
+        write_png(reference, piece)
+        write_png(degraded, 255 - piece)
+        found.append(Pair(str(index), degraded, reference, f"scene{index % 2}"))
+    return found
+
+
+def crops(pairs: Sequence[Pair], seed: int = 3, start: int = 0, stop: int = 40) -> PairedCrops:
+    return PairedCrops(pairs, 32, seed, EVERYTHING, start, stop, ImageCache())
+
+
+def test_degraded_and_reference_are_cut_and_turned_alike(pairs: list[Pair]) -> None:
+    for degraded, reference in (crops(pairs)[index] for index in range(40)):
+        assert degraded.shape == reference.shape == (3, 32, 32)
+        assert torch.allclose(degraded, 1 - reference, atol=1e-6)
+
+
+def test_an_item_follows_from_seed_and_number_alone(pairs: list[Pair]) -> None:
+    whole, later = crops(pairs), crops(pairs, start=25)
+    batch = later.__getitems__([2, 0, 1])  # by several threads, in any order
+    for item, number in zip(batch, (27, 25, 26), strict=True):
+        assert torch.equal(item[0], whole[number][0])
+    assert not torch.equal(crops(pairs, seed=4)[0][0], whole[0][0])
+
+
+def test_every_augmentation_happens(pairs: list[Pair]) -> None:
+    one = [replace(pairs[0])]
+    write_png(pairs[0].degraded, np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3))
+    write_png(tmp := pairs[0].degraded.with_name("same.png"), read(pairs[0].degraded))
+    one = [replace(one[0], reference=tmp)]
+    seen = {crops(one, stop=600)[index][0].numpy().tobytes() for index in range(600)}
+    assert len(seen) == 4 * 2 * 6  # turns x mirrored x orders of the channels
+
+
+def test_an_unknown_augmentation_is_refused(pairs: list[Pair]) -> None:
+    with pytest.raises(BenchError, match="no augmentation blur; known: channels, flip, rot90"):
+        PairedCrops(pairs, 32, 0, ("flip", "blur"), 0, 1, ImageCache())
+
+
+def test_a_small_image_is_mirrored_to_the_crop() -> None:
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    found = square(image, 0, 0, 3)
+    assert found.shape == (3, 3, 3)
+    assert np.array_equal(found[2], found[1])  # the last row again
+    assert np.array_equal(found[:, 2], found[:, 1])
+
+
+def test_pairs_that_cannot_teach_are_refused(pairs: list[Pair], tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="'0' has no reference"):
+        crops([replace(pairs[0], reference=None)])[0]
+    write_png(tmp_path / "less.png", read(pairs[0].degraded)[:40])
+    with pytest.raises(ImageSizeError, match="differ in size"):
+        crops([replace(pairs[0], degraded=tmp_path / "less.png")])[0]
+
+
+def test_the_cache_forgets_what_was_used_longest_ago(pairs: list[Pair]) -> None:
+    paths = [pair.degraded for pair in pairs[:3]]
+    cache = ImageCache(limit=2 * 70 * 90 * 3)
+    first, second = cache.read(paths[0]), cache.read(paths[1])
+    assert cache.read(paths[0]) is first  # decoded once
+    cache.read(paths[2])  # pushes out the second
+    assert cache.read(paths[0]) is first
+    assert cache.read(paths[1]) is not second
+
+
+def test_validation_is_split_off_by_whole_clusters(pairs: list[Pair]) -> None:
+    kept, held_out = split_off_validation(pairs)
+    assert {pair.cluster for pair in kept} == {"scene1"}
+    assert {pair.cluster for pair in held_out} == {"scene0"}
+    one_cluster = [replace(pair, cluster="one") for pair in pairs]
+    assert [len(part) for part in split_off_validation(one_cluster)] == [3, 1]
+    with pytest.raises(BenchError, match="1 training pairs"):
+        split_off_validation(pairs[:1])
+
+
+def test_validation_crops_are_the_centres(pairs: list[Pair]) -> None:
+    degraded, reference = validation_crops(pairs)
+    assert degraded.shape == reference.shape == (4, 3, 160, 160)
+    assert torch.allclose(degraded, 1 - reference, atol=1e-6)
+    assert pairs[0].reference is not None
+    image = to_tensor(read(pairs[0].reference))[0]  # 70 x 90: smaller than the crop, so mirrored
+    assert torch.equal(reference[0, :, :70, :90], image)
+    assert torch.equal(reference[0, :, 70], reference[0, :, 69])

@@ -1,0 +1,282 @@
+"""Training as a whole: reproducible, resumable after any end, honest about what went wrong."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.records import BenchError, Pair
+from models.catalogue import MODELS, Card, Recipe
+from models.loading import load_restorer
+from models.training import plain, plan
+from models.training.plain import train
+from models.weights import read_header, sha256_of
+
+RECIPE = Recipe(batch=2, crop=32, validate_every=8)
+TINY = replace(MODELS["unet"], options={"widths": (8, 12), "blocks": (1, 1)}, recipe=RECIPE)
+STEPS = "42steps"  # five validation periods of 8, and one of 2
+
+
+def with_recipe(**changes: object) -> Card:
+    return replace(TINY, recipe=replace(RECIPE, **changes))
+
+
+@pytest.fixture
+def pairs(folder_suite: Path) -> list[Pair]:
+    return [
+        Pair(path.stem, path, folder_suite / "target" / path.name, path.stem)
+        for path in sorted((folder_suite / "input").iterdir())
+    ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Bits depend on the number of threads; the processes started here have one too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+FINISHED = {"unet.safetensors", "unet.csv", "unet.plan.json"}
+
+
+# --- the result -------------------------------------------------------------------------------
+
+
+def test_the_same_training_twice_gives_the_same_file(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told: list[tuple[int, int]] = []
+    once, again = (
+        train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / name, STEPS, seed=3,
+              progress=lambda done, total, text: told.append((done, total)))
+        for name in ("once", "again")
+    )  # fmt: skip
+    assert sha256_of(once.weights) == sha256_of(again.weights)
+    assert names(tmp_path / "once") == FINISHED
+    assert names(tmp_path) == {"data", "once", "again"}  # no stray log folders
+    assert told == [(step, 42) for step in range(1, 43)] * 2
+    other = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "other", STEPS, seed=4)
+    assert sha256_of(other.weights) != sha256_of(once.weights)
+
+
+def test_training_restores_better_than_the_input_and_says_so(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    trained = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", "200steps")
+    header = trained.header
+    assert header == read_header(trained.weights)
+    figures = header["validation"]
+    assert figures["psnr"] > figures["input_psnr"] + 0.3
+    assert figures["ssim"] > figures["input_ssim"]
+    assert header["model"] == "unet"
+    assert header["stopped"] == "as planned"
+    assert header["recipe"]["batch"] == 2
+    assert header["pairs"]["train"].startswith("4 pairs ")
+    restorer = load_restorer(str(trained.weights))
+    assert restorer.network is not None
+    assert restorer.network.config.widths == [8, 12]
+
+
+def test_the_curves_have_one_row_a_number(pairs: list[Pair], tmp_path: Path) -> None:
+    trained = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", STEPS)
+    with (tmp_path / "out" / "unet.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "quantity", "value"]
+    quantities = ["train_loss", "val_psnr", "val_ssim", "learning_rate"]
+    assert [(row["epoch"], row["quantity"]) for row in rows] == [
+        (str(epoch), quantity) for epoch in range(1, 7) for quantity in quantities
+    ]
+    best = max(float(row["value"]) for row in rows if row["quantity"] == "val_psnr")
+    assert trained.header["validation"]["psnr"] == pytest.approx(best)
+
+
+def test_a_finished_training_is_returned_as_it_is(pairs: list[Pair], tmp_path: Path) -> None:
+    first = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", STEPS)
+    stamp = first.weights.stat().st_mtime_ns
+    again = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", STEPS)
+    assert again == first
+    assert again.weights.stat().st_mtime_ns == stamp
+    with pytest.raises(BenchError, match=r"seed was 0, now 9\); train in another folder"):
+        train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", STEPS, seed=9)
+
+
+def test_without_validation_pairs_some_training_pairs_are_held_out(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    trained = train(TINY, "demo", pairs, [], tmp_path / "out", "8steps")
+    assert trained.header["pairs"]["train"].startswith("5 pairs ")
+    assert trained.header["pairs"]["validation"].startswith("1 pairs ")
+
+
+# --- ends before the end ------------------------------------------------------------------------
+
+
+def in_child(
+    pairs: list[Pair], folder: Path, largest_file: int | None, report: multiprocessing.Queue[object]
+) -> None:
+    """Train in a process of its own; report what came of it."""
+    torch.set_num_threads(1)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def tell(done: int, total: int, text: str) -> None:
+        report.put(done)
+        time.sleep(0.02)  # a step of a real network takes as long
+
+    try:
+        train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS, progress=tell)
+        report.put("finished")
+    except (KeyboardInterrupt, BenchError) as error:
+        report.put(f"{type(error).__name__}: {error}")
+        report.put(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Processes that start at once: a server without threads has imported what they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["models.training.module", "torch._dynamo"])
+    return context
+
+
+Start = Callable[..., tuple[multiprocessing.process.BaseProcess, "multiprocessing.Queue[object]"]]
+
+
+@pytest.fixture
+def start(processes: ForkServerContext, pairs: list[Pair]) -> Start:
+    def begin(
+        folder: Path, largest_file: int | None = None
+    ) -> tuple[multiprocessing.process.BaseProcess, multiprocessing.Queue[object]]:
+        report: multiprocessing.Queue[object] = processes.Queue()
+        child = processes.Process(target=in_child, args=(pairs, folder, largest_file, report))
+        child.start()
+        return child, report
+
+    return begin
+
+
+def wait_for(step: int, report: multiprocessing.Queue[object]) -> None:
+    while (said := report.get(timeout=120)) != step:
+        assert isinstance(said, int), said
+
+
+def test_killed_and_called_again_gives_the_same_file_and_curves(
+    start: Start, pairs: list[Pair], tmp_path: Path
+) -> None:
+    whole = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "whole", STEPS)
+    folder = tmp_path / "broken"
+    for step in (3, 19, 41):  # before any checkpoint, between two, in the last, short period
+        child, report = start(folder)
+        wait_for(step, report)
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGKILL)
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL
+        assert not (folder / "unet.safetensors").exists()
+    with (folder / "unet.csv").open("a") as file:
+        file.write("6,train_loss,0.5\n6,val_")  # what a crash before the checkpoint leaves
+    resumed: list[int] = []
+    train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS,
+          progress=lambda done, total, text: resumed.append(done))  # fmt: skip
+    assert resumed == [41, 42]  # the checkpoint of step 40 was taken up
+    assert sha256_of(folder / "unet.safetensors") == sha256_of(whole.weights)
+    assert (folder / "unet.csv").read_bytes() == (tmp_path / "whole/unet.csv").read_bytes()
+    assert names(folder) == FINISHED
+
+
+def test_ctrl_c_goes_through_and_leaves_what_resumes(
+    start: Start, pairs: list[Pair], tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    child, report = start(folder)
+    wait_for(20, report)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGINT)
+    said = [item for item in iter(lambda: report.get(timeout=60), True) if isinstance(item, str)]
+    assert said == ["KeyboardInterrupt: "]  # and then True: Ctrl-C works as before
+    child.join(60)
+    assert child.exitcode == 0
+    assert {"unet.last.ckpt", "unet.best.ckpt"} < names(folder)
+    whole = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "whole", STEPS)
+    resumed = train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS)
+    assert sha256_of(resumed.weights) == sha256_of(whole.weights)
+
+
+def test_a_full_disk_says_so_and_the_training_goes_on_later(
+    start: Start, pairs: list[Pair], tmp_path: Path
+) -> None:
+    """The file-size limit makes the kernel refuse a write half-way, as a full disk does."""
+    folder = tmp_path / "out"
+    child, report = start(folder, largest_file=20_000)
+    said = [item for item in iter(lambda: report.get(timeout=120), True) if isinstance(item, str)]
+    child.join(60)
+    assert len(said) == 1
+    assert "make room and give the same command again" in said[0]
+    assert not list(folder.glob("*.part"))
+    trained = train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS)
+    assert trained.header["stopped"] == "as planned"
+
+
+def test_a_loss_that_explodes_ends_the_training_and_keeps_the_best(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain, "LARGEST_GRADIENT", None)
+    wild = with_recipe(learning_rate=30.0, optimiser="adam", schedule="constant")
+    with pytest.raises(BenchError, match=r"came apart by step \d+.*learning rate under 30"):
+        train(wild, "demo", pairs[:4], pairs[4:], tmp_path / "out", "400steps")
+    assert (tmp_path / "out" / "unet.best.ckpt").is_file()
+    assert not (tmp_path / "out" / "unet.safetensors").exists()
+
+
+def test_training_stops_early_where_nothing_improves(pairs: list[Pair], tmp_path: Path) -> None:
+    still = with_recipe(learning_rate=0.0, patience=2)
+    trained = train(still, "demo", pairs[:4], pairs[4:], tmp_path / "out", "80steps")
+    assert trained.header["stopped"] == "no improvement"
+    assert trained.header["best_step"] == 8
+    figures = trained.header["validation"]
+    assert figures["psnr"] == pytest.approx(figures["input_psnr"])  # an untrained one is identity
+
+
+def test_what_takes_far_too_long_is_stopped_and_its_best_kept(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "PATIENCE", 1e-6)  # whatever was planned takes too long
+    trained = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", "20s")
+    assert trained.header["stopped"] == "out of time"
+    assert trained.header["best_step"] < trained.header["planned_steps"]
+    assert trained.weights.is_file()
+
+
+@pytest.mark.parametrize(
+    ("card", "count", "said"),
+    [
+        (MODELS["wiener"], 4, "'wiener' is not trained: it has no recipe"),
+        (TINY, 0, "no training images"),
+        (with_recipe(loss="l3"), 4, "no loss 'l3'; known: mse, l1, charbonnier"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    pairs: list[Pair], tmp_path: Path, card: Card, count: int, said: str
+) -> None:
+    with pytest.raises(BenchError, match=said):
+        train(card, "demo", pairs[:count], pairs[4:], tmp_path / "out", STEPS)
