@@ -61,6 +61,11 @@ MODELS: dict[str, Card] = {
             "models.classical:non_local_means", "Buades et al. 2005, doi:10.1109/CVPR.2005.38",
         ),
         Card(
+            "tv", "Total variation", "classical", ("deblur", "denoise"),
+            "models.classical:total_variation",
+            "Chambolle 2004, doi:10.1023/B:JMIV.0000011325.36760.1e",
+        ),
+        Card(
             "unsharp", "Unsharp masking", "classical", ("deblur",),
             "models.classical:unsharp_mask", "scikit-image unsharp_mask, radius 2, amount 0.5",
         ),

@@ -12,8 +12,6 @@ from bench.plugins import load_object
 from bench.records import BenchError, choose
 from bench.suites.table import suite_cards
 
-LPIPS_HOME = Path("results") / "weights" / "backbones"
-
 
 def fetch(
     what: Annotated[str, typer.Argument(help="A suite's name, or 'weights' for LPIPS backbones.")],
@@ -32,7 +30,7 @@ def fetch(
 
     downloads: list[Download]
     if what == "weights":
-        from bench.metrics.backbones import BACKBONES
+        from bench.metrics.backbones import BACKBONES, FOLDER
 
         downloads = [
             Download(
@@ -45,7 +43,7 @@ def fetch(
             )
             for backbone in BACKBONES.values()
         ]
-        target = out or LPIPS_HOME
+        target = out or FOLDER
     else:
         card = suite_cards()[choose("suite", what, [*suite_cards(), "weights"])]
         if card.download is None:
