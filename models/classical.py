@@ -71,7 +71,7 @@ def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
 
 
 def total_variation(strength: float = 1.0) -> ClassicalRestorer:
-    """Nearest image of small total variation. Chambolle 2004, 10.1023/B:JMIV.0000011325.36760.1e.
+    """Nearest image of small total variation. Chambolle 2004.
 
     ``strength`` is the filter's weight in units of the noise, which is estimated from the image.
     Removes noise and keeps edges; blur stays.
@@ -84,7 +84,8 @@ def total_variation(strength: float = 1.0) -> ClassicalRestorer:
         sigma = _mean_noise(image)
         if sigma == 0:
             return image
-        return np.asarray(denoise_tv_chambolle(image, weight=strength * sigma, channel_axis=2))
+        smooth = denoise_tv_chambolle(image, weight=strength * sigma, channel_axis=2)  # type: ignore[no-untyped-call]
+        return np.asarray(smooth)
 
     return ClassicalRestorer("tv", method)
 

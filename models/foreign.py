@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> Netwo
 
     state = canonicalize_state_dict(read_state(path))
     try:
-        descriptor = ModelLoader().load_from_state_dict(state)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"torch\.meshgrid")  # theirs to see to
+            descriptor = ModelLoader().load_from_state_dict(state)
     except UnsupportedModelError as error:
         raise BenchError(
             f"'{path}': no architecture is recognised from its {len(state)} names "

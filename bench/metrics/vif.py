@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
+import cv2
 import numpy as np
 
 from bench.image import Picture, Plane
 from bench.metrics.pixel import require
 from bench.metrics.table import OnCpu
-from bench.metrics.window import Floats, bands, gaussian, in_parallel, inside, scratch, smooth
+from bench.metrics.window import (
+    Floats,
+    bands,
+    gaussian,
+    halved,
+    in_parallel,
+    inside,
+    scratch,
+    smooth,
+)
 from bench.records import Unscorable
 
 NOISE = 2.0
@@ -77,13 +87,8 @@ def _parts(luma: Plane) -> Iterator[list[Plane]]:
     for scale, window in enumerate(WINDOWS):
         if scale:
             parts = [luma[rows] for rows in bands(luma.shape, len(window), step=2)]
-            luma = np.concatenate(in_parallel(_halve, parts, repeat(window)))
+            luma = np.concatenate(in_parallel(halved, parts, repeat(window)))
         yield [luma[rows] for rows in bands(luma.shape, len(window))]
-
-
-def _halve(samples: Plane, window: Floats) -> Plane:
-    filtered = smooth(samples, window, into=scratch.like("mean", samples))
-    return inside(filtered, window)[::2, ::2].copy()
 
 
 def _side(samples: Plane, window: Floats) -> Side:
@@ -91,11 +96,12 @@ def _side(samples: Plane, window: Floats) -> Side:
     square = np.multiply(samples, samples, out=scratch.like("product", samples))
     variance = smooth(square, window, into=scratch.like("variance", samples))
     variance -= np.multiply(mean, mean, out=scratch.like("other", mean))
-    detailed = variance >= TINY
-    variance *= detailed
     inverse = variance + TINY
     np.divide(1, inverse, out=inverse)
-    inverse *= detailed
+    if variance.min() < TINY:
+        detailed = variance >= TINY
+        variance *= detailed
+        inverse *= detailed
     variance /= NOISE
     variance += 1
     return Side(samples, mean, inverse, _log10_of_product(inside(variance, window)))
@@ -114,12 +120,11 @@ def _kept(samples: Plane, side: Side, window: Floats) -> float:
     mean = smooth(samples, window, into=scratch.like("mean", samples))
     other = np.multiply(mean, side.mean, out=scratch.like("other", mean))
     covariance -= other
-    np.maximum(covariance, 0, out=covariance)
+    cv2.threshold(covariance, 0, 0, cv2.THRESH_TOZERO, dst=covariance)
     noise -= np.multiply(mean, mean, out=other)
     explained = np.multiply(covariance, side.inverse, out=other)  # the gain
     explained *= covariance  # gain x covariance: gain^2 x variance, but for TINY
-    noise -= explained
-    np.maximum(noise, TINY, out=noise)
+    noise -= explained  # below 0 by rounding only: next to NOISE that is nothing
     noise += NOISE
     share = np.multiply(side.inverse, -TINY, out=mean)
     share += 1  # variance / (variance + TINY)

@@ -75,7 +75,7 @@ def quality_against_cost(
         shown = [index in on_front for index in range(len(points))]
         for point, best in zip(points, shown, strict=True):
             _mark(axes, point, styles[point.name], filled=best)
-        axes.set_xlabel(f"{head}, {unit} (log scale)")
+        axes.set_xlabel(f"{head}, {unit} (log scale)\n{conditions.of(quantity)}".strip())
         arrow = "higher is better" if up else "lower is better, axis turned over"
         unit_y = analysis.data.table.units[metric]
         axes.set_ylabel(f"{title(metric)}{', ' + unit_y if unit_y else ''} ({arrow})")

@@ -56,12 +56,10 @@ class Conditions:
     machine: int = 0
 
     def __str__(self) -> str:
-        threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
-        machine = f", machine {self.machine + 1}" if self.machine else ""
-        return (
-            f"{self.device}, {self.dtype}, {self.height}×{self.width}, batch {self.batch}"
-            f"{threads}{machine}"
-        )
+        size = f"{self.height}×{self.width}, batch {self.batch}" if self.height else ""
+        threads = f"{self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
+        machine = f"machine {self.machine + 1}" if self.machine else ""
+        return ", ".join(filter(None, (self.device, self.dtype, size, threads, machine)))
 
     def of(self, quantity: str) -> Conditions:
         """Return these conditions without those that ``quantity`` does not depend on."""

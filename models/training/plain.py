@@ -103,7 +103,7 @@ def train(
         network = build_network(card, seed)
         task = Task(network, recipe, train_pairs, validation_crops(val_pairs), device)
         if plan is None:
-            if progress:
+            if progress and limits.seconds:
                 progress(0, 1, "timing a few steps")
             plan = make_plan(task, made_for, limits, seed, since)
             _cleared(files)
