@@ -22,7 +22,7 @@ def install(session: nox.Session, *extras: str) -> None:
 def demo(session: nox.Session) -> None:
     """Train, restore, score, measure and report on the embedded demo suite."""
     install(session)
-    session.run("bench", "run", "--suite", "demo", *session.posargs)
+    session.run("bench", "run", "--suite", "demo", "--budget", "75s", *session.posargs)
 
 
 @nox.session
