@@ -18,10 +18,10 @@ class Recipe:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     batch: int = 8
-    crop: int = 96
+    crop: int = 64
     schedule: str = "cosine"
-    augment: tuple[str, ...] = ("flip", "rot90", "channels")
-    validate_every: int = 50
+    augment: tuple[str, ...] = ("flip", "rot90")
+    validate_every: int = 100
     """Optimiser steps between validations; each one writes a checkpoint."""
     patience: int = 20
     """Validations without improvement before training stops early."""

@@ -53,7 +53,7 @@ class Lpips:
         self._network: Network | None = None
 
     def features(self, reference: Picture) -> list[Tensor]:
-        """Return the normalised features of every layer, (1, C, H, W) float32.
+        """Return the weighted features of every layer, (1, C, H, W) float32.
 
         For 1280x720 pixels they take 36 (alex), 121 (squeeze) or 430 MiB (vgg). Raises Unscorable
         where the backbone's weights are not found or not right, or the image is too small.
@@ -92,19 +92,20 @@ class Network:
         layers = layers.to(device).to(memory_format=torch.channels_last)
         cuts = CUTS[net]
         self.slices = [layers[a:b] for a, b in pairwise((0, *cuts))]
-        self.linear = [weights.flatten().to(device) for weights in _linear_weights(net)]
+        # No weight is negative: w (f - g)^2 = (sqrt(w) f - sqrt(w) g)^2, which is less to compute.
+        self.roots = [weights.sqrt().to(device) for weights in _linear_weights(net)]
         self.device = device
 
     def features(self, pixels: Pixels) -> Iterator[Tensor]:
-        """Yield the features of each slice, of length 1 at each position."""
+        """Yield the features of each slice, of length 1 at each position, times sqrt(w)."""
         import torch
 
         with torch.inference_mode():
             activation = _scaled(pixels, self.device)
-            for part in self.slices:
+            for part, root in zip(self.slices, self.roots, strict=True):
                 activation = part(activation)
                 length = torch.linalg.vector_norm(activation, dim=1, keepdim=True)
-                yield activation / (length + TINY)
+                yield (activation / (length + TINY)).mul_(root)
 
     def distance(self, pixels: Pixels, features: list[Tensor]) -> float:
         """Return LPIPS of (H, W, 3) pixels from features of the same size."""
@@ -112,11 +113,9 @@ class Network:
 
         total = 0.0
         with torch.inference_mode():
-            for ours, theirs, weights in zip(
-                self.features(pixels), features, self.linear, strict=True
-            ):
-                squared = ours.sub_(theirs).square_()
-                total += float(squared.mean(dim=(0, 2, 3)).dot(weights))
+            for ours, theirs in zip(self.features(pixels), features, strict=True):
+                positions = ours.shape[2] * ours.shape[3]
+                total += float(torch.linalg.vector_norm(ours.sub_(theirs))) ** 2 / positions
         return total
 
 
@@ -132,7 +131,7 @@ def _layers(net: str) -> nn.Sequential:
 
 
 def _linear_weights(net: str) -> list[Tensor]:
-    """Return the lpips package's weights, (1, C, 1, 1) for each slice, in order.
+    """Return the lpips package's weights, (1, C, 1, 1) for each slice in order, none negative.
 
     The package itself is not imported: it would import a trainer and half of SciPy.
     """

@@ -10,8 +10,9 @@ images give exactly 1. The second factor alone is the contrast-structure term of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import cv2
@@ -36,9 +37,6 @@ WINDOW = gaussian(SIZE, 1.5)
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
 
-Smoother = Callable[[Samples, float, float, Floats | None], Floats]
-"""``scale * windowed mean + offset`` of samples, worked out in a given array or a new one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -47,20 +45,23 @@ class Side:
     samples: Samples
     mean: Floats
 
-    @property
-    def windows(self) -> int:
-        """The number of windows that lie inside."""
-        return inside(self.mean, WINDOW).size
 
-
-def _plain(samples: Samples, scale: float, offset: float, into: Floats | None) -> Floats:
-    return smooth(samples, WINDOW, scale, offset, into)
+def _mean(
+    samples: Samples,
+    mix: Floats | None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    into: Floats | None = None,
+) -> Floats:
+    """Return ``scale * mean + offset`` in each window; ``mix`` extends it over the channels."""
+    rows = smooth(samples, WINDOW, scale, offset, into)
+    return rows if mix is None else np.asarray(cv2.transform(rows, mix), np.float64)
 
 
 def _fractions(
-    samples: Samples, other: Side, smoother: Smoother = _plain
+    samples: Samples, other: Side, mix: Floats | None
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return a, b, c, d with SSIM = a/b * c/d in every window. They lie in scratch arrays.
+    """Return a, b, c, d with SSIM = a/b * c/d in every window. They may lie in scratch arrays.
 
     Filters three times: x, (x-y)^2, and 2xy, whose sum with (x-y)^2 is x^2 + y^2.
     """
@@ -69,10 +70,10 @@ def _fractions(
     product = scratch.like("product", samples, wide)
     difference = cv2.absdiff(samples, other.samples)
     np.multiply(difference, difference, out=product, dtype=wide)
-    d = smoother(product, 1.0, 0.0, scratch.like("d", samples))
+    d = _mean(product, mix, into=scratch.like("d", samples))
     np.multiply(samples, other.samples, out=product, dtype=wide)
-    c = smoother(product, 2.0, C1 + C2, scratch.like("c", samples))
-    b = smoother(samples, 1.0, 0.0, scratch.like("b", samples))
+    c = _mean(product, mix, 2.0, C1 + C2, into=scratch.like("c", samples))
+    b = _mean(samples, mix, into=scratch.like("b", samples))
     a = np.asarray(cv2.multiply(b, other.mean, dst=scratch.like("a", b), scale=2), np.float64)
     a += C1  # 2 m_x m_y + C1
     b -= other.mean
@@ -84,32 +85,38 @@ def _fractions(
     return a, b, c, d
 
 
-def _ssim(samples: Samples, other: Side, smoother: Smoother = _plain) -> Floats:
-    """Return SSIM in every window."""
-    a, b, c, d = _fractions(samples, other, smoother)
+def _ssim(samples: Samples, other: Side, mix: Floats | None = None) -> float:
+    """Return the sum of SSIM over the windows that lie inside."""
+    a, b, c, d = _fractions(samples, other, mix)
     a *= c
     a /= np.multiply(b, d, out=b)
-    return a
+    return _sum(a)
 
 
-def _ssim_sum(samples: Samples, other: Side) -> float:
-    return _sum(_ssim(samples, other))
-
-
-def _structure_sum(samples: Samples, other: Side) -> float:
-    _, _, c, d = _fractions(samples, other)
+def _structure(samples: Samples, other: Side) -> float:
+    """Return the sum of the contrast-structure term over the windows that lie inside."""
+    _, _, c, d = _fractions(samples, other, None)
     c /= d
     return _sum(c)
 
 
 def _sum(rows: Floats) -> float:
-    """Return the sum over the windows that lie inside."""
     columns = np.add.reduce(rows)[None]  # first down the columns: that is fast
     return float(inside(columns, WINDOW).sum())
 
 
-def _sides(parts: list[Samples]) -> list[Side]:
-    return list(map(Side, parts, in_parallel(lambda part: smooth(part, WINDOW), parts)))
+def _parts(planes: list[Samples]) -> list[Samples]:
+    """Cut all planes into bands."""
+    return [plane[rows] for plane in planes for rows in bands(plane.shape, SIZE)]
+
+
+def _sides(parts: list[Samples], mix: Floats | None = None) -> list[Side]:
+    return list(map(Side, parts, in_parallel(_mean, parts, repeat(mix))))
+
+
+def _windows(sides: list[Side]) -> int:
+    """Return the number of windows that lie inside."""
+    return sum(inside(side.mean, WINDOW).size for side in sides)
 
 
 class Ssim(OnCpu):
@@ -119,23 +126,23 @@ class Ssim(OnCpu):
     use_sample_covariance=False, data_range=255)`` averaged over the channels.
     """
 
+    SMALLEST = SIZE
+    MIX: Floats | None = None
+    """The window along the channels as a matrix, where it extends over them."""
+
     def planes(self, picture: Picture) -> list[Samples]:
-        """Return the (H, W) planes that are compared, in 0..255."""
+        """Return the (H, W[, C]) planes that are compared, in 0..255."""
         return [*picture.planes]
 
-    def parts(self, picture: Picture) -> list[Samples]:
-        """Return the bands of all planes."""
-        return [plane[rows] for plane in self.planes(picture) for rows in bands(plane.shape, SIZE)]
-
     def features(self, reference: Picture) -> list[Side]:
-        """Return the reference's sides, band by band. Raises Unscorable under 11x11 pixels."""
-        require(reference, SIZE)
-        return _sides(self.parts(reference))
+        """Return the reference's sides, band by band. Raises Unscorable under `SMALLEST`."""
+        require(reference, self.SMALLEST)
+        return _sides(_parts(self.planes(reference)), self.MIX)
 
     def compare(self, restored: Picture, features: list[Side]) -> float:
         """Return the mean over all windows and planes."""
-        total = sum(in_parallel(_ssim_sum, self.parts(restored), features))
-        return total / sum(side.windows for side in features)
+        parts = _parts(self.planes(restored))
+        return sum(in_parallel(_ssim, parts, features, repeat(self.MIX))) / _windows(features)
 
 
 class SsimLuma(Ssim):
@@ -144,29 +151,6 @@ class SsimLuma(Ssim):
     def planes(self, picture: Picture) -> list[Samples]:
         """Return the (H, W) luma."""
         return [picture.luma_studio]
-
-
-class SsimVolume(OnCpu):
-    """SSIM of the (H, W, 3) block with an 11x11x11 window, edges replicated, mean over all.
-
-    MATLAB's ``ssim`` on a colour image, which MPRNet, Restormer and NAFNet report.
-    """
-
-    def features(self, reference: Picture) -> Side:
-        """Return the reference's side."""
-        return Side(reference.pixels, _volume(reference.pixels, 1.0, 0.0, None))
-
-    def compare(self, restored: Picture, features: Side) -> float:
-        """Return the mean over all pixels and channels."""
-        return float(_ssim(restored.pixels, features, _volume).mean())
-
-
-def _volume(samples: Samples, scale: float, offset: float, into: Floats | None) -> Floats:
-    filtered = cv2.sepFilter2D(
-        samples, cv2.CV_64F, WINDOW * scale, WINDOW, dst=into, delta=offset,
-        borderType=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    return np.asarray(cv2.transform(filtered, _CHANNEL_MIX), np.float64)
 
 
 def _channel_mix() -> Floats:
@@ -179,7 +163,20 @@ def _channel_mix() -> Floats:
     return mix
 
 
-_CHANNEL_MIX = _channel_mix()
+class SsimVolume(Ssim):
+    """SSIM of the (H, W, 3) block with an 11x11x11 window, edges replicated, mean over all.
+
+    MATLAB's ``ssim`` on a colour image, which MPRNet, Restormer and NAFNet report.
+    """
+
+    SMALLEST = 1
+    MIX = _channel_mix()
+
+    def planes(self, picture: Picture) -> list[Samples]:
+        """Return the (H+10, W+10, 3) pixels with their edges repeated."""
+        margin = SIZE // 2
+        edges = (margin, margin, margin, margin)
+        return [np.asarray(cv2.copyMakeBorder(picture.pixels, *edges, cv2.BORDER_REPLICATE))]
 
 
 class MultiScaleSsim(OnCpu):
@@ -192,32 +189,30 @@ class MultiScaleSsim(OnCpu):
     WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
     SMALLEST = (SIZE - 1) * 2 ** (len(WEIGHTS) - 1) + 1
 
-    def features(self, reference: Picture) -> list[Side]:
-        """Return the reference's sides: 5 scales of R, of G and of B.
+    def features(self, reference: Picture) -> list[list[Side]]:
+        """Return the reference's sides: 5 scales of R, of G and of B, band by band.
 
         Raises Unscorable under 161x161 pixels.
         """
         require(reference, self.SMALLEST)
-        return _sides(self._scales(reference))
+        return [_sides(_parts([scale])) for scale in self._scales(reference)]
 
-    def compare(self, restored: Picture, features: list[Side]) -> float:
+    def compare(self, restored: Picture, features: list[list[Side]]) -> float:
         """Return the mean over the channels of the weighted product over the scales."""
-        terms = [_structure_sum] * (len(self.WEIGHTS) - 1) + [_ssim_sum]
-        means = in_parallel(
-            lambda term, samples, side: max(term(samples, side) / side.windows, 0),
-            terms * 3,
-            self._scales(restored),
-            features,
-        )
+        terms = ([_structure] * (len(self.WEIGHTS) - 1) + [_ssim]) * 3
+        means = [
+            max(sum(in_parallel(term, _parts([scale]), sides)) / _windows(sides), 0)
+            for term, scale, sides in zip(terms, self._scales(restored), features, strict=True)
+        ]
         return float(np.prod(np.reshape(means, (3, -1)) ** self.WEIGHTS, axis=1).mean())
 
-    def _scales(self, picture: Picture) -> list[Samples]:
-        scales: list[Samples] = []
+    def _scales(self, picture: Picture) -> Iterator[Samples]:
         for plane in picture.planes:
-            scales.append(plane)
+            scale: Samples = plane
+            yield scale
             for _ in self.WEIGHTS[1:]:
-                scales.append(_halve(scales[-1]))
-        return scales
+                scale = _halve(scale)
+                yield scale
 
 
 def _halve(plane: Samples) -> Samples:

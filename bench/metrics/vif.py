@@ -120,7 +120,8 @@ def _kept(samples: Plane, side: Side, window: Floats) -> float:
     mean = smooth(samples, window, into=scratch.like("mean", samples))
     other = np.multiply(mean, side.mean, out=scratch.like("other", mean))
     covariance -= other
-    cv2.threshold(covariance, 0, 0, cv2.THRESH_TOZERO, dst=covariance)
+    _, positive = cv2.threshold(covariance, 0, 0, cv2.THRESH_TOZERO, dst=covariance)
+    covariance = np.asarray(positive, np.float64)
     noise -= np.multiply(mean, mean, out=other)
     explained = np.multiply(covariance, side.inverse, out=other)  # the gain
     explained *= covariance  # gain x covariance: gain^2 x variance, but for TINY

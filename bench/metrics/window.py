@@ -44,9 +44,10 @@ def smooth(
 ) -> Floats:
     """Return ``scale * filtered + offset`` in the rows where the whole window lies in the image.
 
-    ``samples`` is (H, W) uint8, uint16 or float64; with a kernel of k samples the result is
-    (H-k+1, W) float64. Whole rows are contiguous, hence faster to work on; `inside` cuts off the
-    columns where the window reaches beyond the image. ``into`` is an (H, W) array to work in.
+    ``samples`` is (H, W[, C]) uint8, uint16 or float64; with a kernel of k samples the result is
+    (H-k+1, W[, C]) float64. Whole rows are contiguous, hence faster to work on; `inside` cuts off
+    the columns where the window reaches beyond the image. ``into`` is an (H, W[, C]) array to work
+    in.
     """
     filtered = cv2.sepFilter2D(samples, cv2.CV_64F, kernel * scale, kernel, dst=into, delta=offset)
     margin = len(kernel) // 2

@@ -22,8 +22,7 @@ from bench.records import BenchError, Pair
 from bench.suites.table import spread
 
 CACHE_BYTES = 2 * 1024**3
-AUGMENTATIONS = frozenset({"flip", "rot90", "channels"})
-"""``channels`` draws a new order of red, green and blue: few photographs show few colours."""
+AUGMENTATIONS = frozenset({"flip", "rot90"})
 
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
@@ -89,7 +88,7 @@ class PairedCrops(Dataset[Item]):
         top, left = (
             int(rng.integers(max(side - self._side, 0) + 1)) for side in degraded.shape[:2]
         )
-        turns, mirrored, channels = int(rng.integers(4)), rng.integers(2), rng.permutation(3)
+        turns, mirrored = int(rng.integers(4)), rng.integers(2)
 
         def cut(image: Pixels) -> torch.Tensor:
             piece = square(image, top, left, self._side)
@@ -97,8 +96,6 @@ class PairedCrops(Dataset[Item]):
                 piece = np.rot90(piece, turns)
             if "flip" in self._augment and mirrored:
                 piece = piece[:, ::-1]
-            if "channels" in self._augment:
-                piece = piece[:, :, channels]
             return as_tensor(piece)
 
         return cut(degraded), cut(reference)

@@ -141,10 +141,11 @@ class Watch(Callback):
         self._first_loss = loss if self._first_loss is None else self._first_loss
         broken = [value for value in (loss, *found.values()) if not math.isfinite(value)]
         if broken or loss > EXPLODED * self._first_loss:
+            kept = "; the best weights before are kept in its .best.ckpt"
             raise BenchError(
                 f"training came apart by step {trainer.global_step}: the loss is {loss:.3g}, it "
                 f"began at {self._first_loss:.3g}; give the recipe a learning rate under "
-                f"{module.recipe.learning_rate:g}. The best weights so far are kept beside it"
+                f"{module.recipe.learning_rate:g}{kept if trainer.current_epoch else ''}"
             )
         rate = float(module.trainer.optimizers[0].param_groups[0]["lr"])
         values = {"train_loss": loss, **found, "learning_rate": rate}

@@ -2,8 +2,8 @@
 
 In ``folder`` it leaves ``<model>.safetensors``, the best weights seen in validation, with a header
 that says how they came about; ``<model>.csv``, the curves; and ``<model>.plan.json``. While it
-works there are also ``<model>.last.ckpt``, from which the same call resumes (bit for bit on a CPU
-with the same number of threads), and ``<model>.best.ckpt``.
+works there are also ``<model>.last.ckpt``, from which the same call resumes, bit for bit on a
+CPU, and ``<model>.best.ckpt``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from models.catalogue import Card
 from models.loading import build_network
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
-from models.training.plan import Plan, Progress, Task, make_plan
+from models.training.plan import Plan, Progress, Task, make_plan, threads
 from models.weights import read_header, read_state, save_weights
 
 LARGEST_GRADIENT = 1.0
@@ -159,7 +159,7 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, progress: Progress 
         module = Restoration(task, plan)
         resume = files.last if files.last.is_file() else None
         try:
-            with _interruptible():
+            with _interruptible(), threads(plan.threads):
                 trainer.fit(module, ckpt_path=resume, weights_only=True)
         except OSError as error:
             raise BenchError(
@@ -183,7 +183,7 @@ def _outcome(files: Files, plan: Plan, stopped: str, device: str) -> dict[str, A
             "input_ssim": plan.input_ssim,
         },
         "device": torch.device(device).type,
-        "threads": torch.get_num_threads(),
+        "threads": plan.threads,
         "code_version": version("restoration-bench"),
         "torch_version": torch.__version__,
     }

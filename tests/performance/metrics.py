@@ -63,13 +63,17 @@ def interleaved(
     return statistics.median(t for t, _ in times), statistics.median(t for _, t in times), ratio
 
 
-def piq_ratio(repeats: int = 9) -> float:
-    """Time psnr + ssim + vif of one pair: ours from decoded pixels, piq from ready tensors."""
+def piq_ratio(repeats: int = 5) -> float:
+    """Time psnr + ssim + vif of one pair: ours from decoded pixels, piq from ready tensors.
+
+    Equal values, within 1e-6, come from piq in float64 only: that is the ratio returned. The other
+    line shows piq in float32 and how far its values are off.
+    """
     photo = photograph("astronaut")
     worse = degraded(photo, blur=1.2, noise=4)
     scorer = Scorer(["psnr", "ssim", "vif"])
     reference, restored = (
-        torch.from_numpy(p).permute(2, 0, 1)[None].contiguous().float() / 255
+        torch.from_numpy(p).permute(2, 0, 1)[None].contiguous().double() / 255
         for p in (photo, worse)
     )
 
@@ -77,21 +81,25 @@ def piq_ratio(repeats: int = 9) -> float:
         scores = scorer.score(worse, scorer.reference(photo))
         return [score.value or 0 for score in scores.values()]
 
-    def theirs(x: torch.Tensor = restored, y: torch.Tensor = reference) -> list[float]:
-        with torch.inference_mode():
-            values = (piq.psnr(x, y), piq.ssim(x, y, downsample=False), piq.vif_p(x, y))
-        return [float(value) for value in values]
+    ratio = 0.0
+    for dtype in (torch.float32, torch.float64):
+        x, y = restored.to(dtype), reference.to(dtype)
 
-    exact = theirs(restored.double(), reference.double())
-    # piq adds 1e-8 to the squared error: at 30 dB that is 5e-5 dB
-    for value, oracle, within in zip(ours(), exact, (1e-4, 1e-6, 1e-6), strict=True):
-        if abs(value - oracle) > within:
-            raise SystemExit(f"not the same numbers: {ours()} against {exact}")
-    fast, slow, ratio = interleaved(ours, theirs, repeats)
-    print(
-        f"psnr+ssim+vif 1280x720: ours {fast * 1e3:.0f} ms, piq {slow * 1e3:.0f} ms, "
-        f"ratio {ratio:.1f} (target {PIQ_TARGET:.0f})"
-    )
+        def theirs(x: torch.Tensor = x, y: torch.Tensor = y) -> list[float]:
+            with torch.inference_mode():
+                values = (piq.psnr(x, y), piq.ssim(x, y, downsample=False), piq.vif_p(x, y))
+            return [float(value) for value in values]
+
+        # PSNR apart: piq adds 1e-8 to the squared error
+        off = max(abs(a - b) for a, b in zip(ours()[1:], theirs()[1:], strict=True))
+        fast, slow, ratio = interleaved(ours, theirs, repeats)
+        print(
+            f"psnr+ssim+vif 1280x720: ours {fast * 1e3:.0f} ms, piq {str(dtype)[6:]} "
+            f"{slow * 1e3:.0f} ms, ratio {ratio:.1f}, values within {off:.0e}"
+            + (f" (target {PIQ_TARGET:.0f})" if dtype == torch.float64 else "")
+        )
+    if off > 1e-6:
+        raise SystemExit("not the same numbers as piq in float64")
     return ratio
 
 

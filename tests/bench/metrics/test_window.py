@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import correlate2d
 
 from bench.metrics import window
-from bench.metrics.window import Scratch, bands, gaussian, in_parallel, inside, smooth
+from bench.metrics.window import Scratch, bands, gaussian, halved, in_parallel, inside, smooth
 
 
 @pytest.mark.parametrize(("size", "sigma"), [(11, 1.5), (17, 3.4), (3, 0.6)])
@@ -30,6 +30,14 @@ def test_smooth_is_a_plain_correlation(dtype: type) -> None:
     found = inside(smooth(samples, kernel, scale=3.0, offset=7.0), kernel)
     assert found.shape == (20, 15)
     np.testing.assert_allclose(found, 3 * expected + 7, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (30, 25), (31, 26)])
+def test_halved_is_every_second_pixel_of_smooth(shape: tuple[int, int]) -> None:
+    samples = np.random.default_rng(0).random(shape)
+    kernel = gaussian(9, 1.8)
+    expected = inside(smooth(samples, kernel), kernel)[::2, ::2]
+    np.testing.assert_allclose(halved(samples, kernel), expected, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("shape", [(11, 900), (12, 40), (700, 1300), (4001, 6001)])

@@ -34,13 +34,14 @@ def test_the_unet_is_as_large_as_it_says() -> None:
     expected = conv(12, 32, 3) + conv(32, 12, 3)
     expected += 2 * 2 * (conv(32, 32, 3) + conv(48, 48, 3)) + 2 * 2 * conv(64, 64, 3)
     expected += conv(32, 48, 2) + conv(48, 64, 2) + conv(48, 4 * 32, 1) + conv(64, 4 * 48, 1)
-    assert parameters(UNet()) == expected
+    assert parameters(UNet()) == expected == 312_092
+    assert kilo_macs_per_pixel(UNet()) == pytest.approx(19.584)
 
 
 def test_the_residual_cnn_is_as_large_as_it_says() -> None:
     # 12 convolutions 32 -> 32, one 12 -> 32, one 32 -> 12, all 3x3 at a quarter of the pixels
     weights = 9 * (12 * 32 * 32 + 2 * 12 * 32)
-    assert parameters(ResidualCNN()) == weights + 13 * 32 + 12
+    assert parameters(ResidualCNN()) == weights + 13 * 32 + 12 == 117_932
     assert kilo_macs_per_pixel(ResidualCNN()) == pytest.approx(weights / 4 / 1e3)
 
 

@@ -16,7 +16,7 @@ from models.catalogue import Recipe
 from models.training.budget import Budget, parse_budget
 from models.training.data import validation_crops
 from models.training.optimisation import optimiser_for, rate_at
-from models.training.plan import Plan, Task, make_plan
+from models.training.plan import Plan, Task, make_plan, threads
 
 RECIPE = Recipe(batch=2, crop=16, validate_every=30)
 
@@ -66,8 +66,16 @@ def test_a_budget_in_time_becomes_the_steps_that_fit(task: Task) -> None:
     # a validation of six crops every 30 steps takes the rest
     assert 0.2 * left < plan.steps * plan.step_seconds <= left + 1
     assert plan.limit_seconds == pytest.approx(780)
+    assert plan.threads in (1, torch.get_num_threads())
     after = task.network.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)  # a copy was timed
+
+
+def test_threads_are_given_back() -> None:
+    before = torch.get_num_threads()
+    with threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
 
 
 def test_a_plan_is_read_back_and_that_of_another_training_refused(
