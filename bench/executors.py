@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench.image import Pixels, read, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Prepared, Scorer
-from bench.records import BenchError, Failure, NotApplicable, Pair, Score
+from bench.records import BenchError, Failure, NotApplicable, Pair, Score, said
 from bench.store import Cell, CellWriter, RunFolder
 from models.restorer import Hints, Restorer
 
@@ -189,9 +189,3 @@ def _one_ahead(
         current = following or pool.submit(function, item)
         following = pool.submit(function, items[index + 1]) if index + 1 < len(items) else None
         yield item, current
-
-
-def said(error: BaseException) -> str:
-    """Return an error in one line, with its kind unless the text is ours."""
-    text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]

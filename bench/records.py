@@ -159,3 +159,9 @@ def number_to_json(value: float | None) -> float | str | None:
 def number_from_json(value: Any) -> float | None:
     """Undo `number_to_json`."""
     return None if value is None else float(value)
+
+
+def said(error: BaseException) -> str:
+    """Return an error in one line, with its kind unless the text is ours."""
+    text = " ".join(str(error).split()) or "no message"
+    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]

@@ -18,10 +18,10 @@ import numpy as np
 
 from bench.compute.environment import environment
 from bench.compute.profile import Conditions, measure
-from bench.executors import Progress, restore_and_score, said
+from bench.executors import Progress, restore_and_score
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
-from bench.records import BenchError, Failure, Pair, RunSpec
+from bench.records import BenchError, Failure, Pair, RunSpec, said
 from bench.store import RESULTS, RunFolder, file_name
 from bench.suites import Suite, spread
 from models.catalogue import Card

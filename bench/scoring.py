@@ -9,10 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.executors import said
 from bench.image import read
 from bench.metrics.scorer import Scorer
-from bench.records import Failure
+from bench.records import Failure, said
 from bench.store import Cell
 from bench.suites.folder import pair_by_name
 

@@ -9,6 +9,7 @@ import typer
 
 from bench.cli.console import ShownProgress, complain, say
 from bench.cli.options import MODEL_FORMS, Device, Tile
+from bench.records import said
 
 
 def restore(
@@ -23,7 +24,6 @@ def restore(
 ) -> None:
     """Apply a model to photographs."""
     from bench.compute.environment import pick_device
-    from bench.executors import said
     from bench.image import read, to_pixels, to_tensor, write_png
     from models.loading import card_of, latest_weights, load_restorer
 

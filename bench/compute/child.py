@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.records import BenchError
+from bench.records import BenchError, said
 
 if TYPE_CHECKING:
     import torch
@@ -49,12 +49,6 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  a model may raise anything; the reason is the result
         traceback.print_exc()
         tell(failed=said(error))
-
-
-def said(error: BaseException) -> str:
-    """Return an error in one line, with its kind unless the text is ours."""
-    text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]
 
 
 def _prepare(job: dict[str, Any], tell: Tell) -> None:

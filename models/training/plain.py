@@ -208,7 +208,12 @@ def _cleared(files: Files) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C through: Lightning turns it into exit status 1, and leaves Ctrl-C disabled."""
+    """Let Ctrl-C and SIGTERM through, which Lightning turns into exit status 1 and 0.
+
+    It also leaves Ctrl-C disabled.
+    """
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -216,6 +221,8 @@ def _interruptible() -> Iterator[None]:
         if isinstance(end.__context__, KeyboardInterrupt):
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
+        if isinstance(end, SIGTERMException):
+            signal.raise_signal(signal.SIGTERM)  # its usual effect: Lightning has stepped aside
         raise
 
 

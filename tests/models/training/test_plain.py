@@ -231,6 +231,18 @@ def test_ctrl_c_goes_through_and_leaves_what_resumes(
     assert sha256_of(resumed.weights) == sha256_of(whole.weights)
 
 
+def test_a_request_to_end_ends_the_process_by_that_signal(
+    start: Start, pairs: list[Pair], tmp_path: Path
+) -> None:
+    child, report = start(tmp_path / "out")
+    wait_for(20, report)
+    child.terminate()
+    child.join(60)
+    assert child.exitcode == -signal.SIGTERM  # not 0: nothing has been finished
+    train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", STEPS)
+    assert names(tmp_path / "out") == FINISHED
+
+
 def test_a_full_disk_says_so_and_the_training_goes_on_later(
     start: Start, pairs: list[Pair], tmp_path: Path
 ) -> None:
