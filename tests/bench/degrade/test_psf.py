@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import convolve, gaussian_filter
 from scipy.signal import fftconvolve
 
 from bench.degrade.psf import (
@@ -13,6 +15,8 @@ from bench.degrade.psf import (
     Psf,
     blur,
     defocus_psf,
+    gaussian_psf,
+    mixture,
     motion_psf,
     rasterise,
     trajectory,
@@ -55,13 +59,21 @@ def test_a_defocus_psf_sums_to_1_and_moves_nothing(radius: float) -> None:
     _assert_is_psf(defocus_psf(radius))
 
 
+@settings(deadline=None)
+@given(sigma=st.floats(0, 8))
+def test_a_gaussian_psf_sums_to_1_and_moves_nothing(sigma: float) -> None:
+    _assert_is_psf(gaussian_psf(sigma))
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("exposure", [0.05, 0.5, 1.0])
 def test_a_trajectory_psf_sums_to_1_and_moves_nothing(seed: int, exposure: float) -> None:
     _assert_is_psf(rasterise(trajectory(_rng(seed), 9.0, exposure)))
 
 
-@pytest.mark.parametrize("psf", [motion_psf(0, 33), defocus_psf(0), rasterise(np.ones((5, 2)))])
+@pytest.mark.parametrize(
+    "psf", [motion_psf(0, 33), defocus_psf(0), gaussian_psf(0), rasterise(np.ones((5, 2)))]
+)
 def test_a_blur_of_length_zero_is_a_single_pixel(psf: Psf) -> None:
     assert psf.tolist() == [[1.0]]
 
@@ -89,6 +101,39 @@ def test_a_defocus_spreads_as_a_disc_does(radius: float) -> None:
     _, _, _, row, column = _moments(defocus_psf(radius))
     assert row == pytest.approx(radius**2 / 4 + 1 / 12, rel=0.02)
     assert column == pytest.approx(row)
+
+
+def test_motion_psfs_turn_and_spread_as_kornia_ones_do() -> None:
+    """Second moments of kornia 0.9.0 `get_motion_kernel2d(9, angle)`: rows, columns, mixed.
+
+    Obtained by running it once. Its line is nine pixels wide along the longer axis, ours long along
+    the motion, so they agree to a seventh; that the mixed moment agrees fixes the turning sense.
+    """
+    for angle, kornia in ((30, (1.8182, 5.6364, -3.0909)), (120, (5.6364, 1.8182, 3.0909))):
+        psf = motion_psf(9, angle)
+        *_, row, column = _moments(psf)
+        rows, columns = (np.arange(side) - (side - 1) / 2 for side in psf.shape)
+        mixed = float((psf * rows[:, None] * columns).sum())
+        assert (row, column, mixed) == pytest.approx(kornia, rel=1 / 7)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 2.5, 6.0])
+def test_a_gaussian_blur_is_that_of_scipy_and_opencv(sigma: float) -> None:
+    light = _rng(9).random((60, 70, 3))
+    found = blur(light, gaussian_psf(sigma))
+    scipy = gaussian_filter(light, (sigma, sigma, 0), mode="mirror", truncate=4.0)
+    assert found == pytest.approx(scipy, abs=1e-3 if sigma < 1 else 2e-5)  # cut off elsewhere
+    side = gaussian_psf(sigma).shape[0]
+    opencv = cv2.GaussianBlur(light, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)
+    assert found == pytest.approx(np.asarray(opencv), abs=1e-12)
+
+
+def test_a_mixture_of_psfs_is_one_with_the_mean_of_their_moments() -> None:
+    line, disc = motion_psf(12, 20), defocus_psf(3.0)
+    mixed = mixture([line, disc], [3.0, 1.0])
+    _assert_is_psf(mixed)
+    expected = [(3 * a + b) / 4 for a, b in zip(_moments(line), _moments(disc), strict=True)]
+    assert _moments(mixed) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_trajectory_is_as_long_and_as_wide_as_asked() -> None:
@@ -126,6 +171,46 @@ def test_a_point_of_light_becomes_the_psf() -> None:
     down, right = psf.shape[0] // 2, psf.shape[1] // 2
     seen = blur(light, psf)[15 - down : 16 + down, 15 - right : 16 + right, 1]
     assert seen == pytest.approx(psf, abs=1e-15)
+
+
+@pytest.mark.parametrize("size", [(40, 50), (13, 90), (9, 7)])
+@pytest.mark.parametrize("side", [(3, 5), (11, 11), (1, 41), (35, 21)])
+def test_blur_is_convolution_as_scipy_computes_it_to_the_edges(
+    size: tuple[int, int], side: tuple[int, int]
+) -> None:
+    light, psf = _rng(7).random((*size, 3)), _rng(8).random(side)
+    psf /= psf.sum()
+    expected = np.stack([convolve(light[..., c], psf, mode="mirror") for c in range(3)], axis=-1)
+    assert blur(light, psf) == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("radius", [3.0, 30.0])
+def test_flat_light_stays_flat_to_the_last_bits_by_fourier_transform_too(radius: float) -> None:
+    flat = np.full((90, 120, 3), (0.0003, 0.37, 1.0))
+    assert np.abs(blur(flat, defocus_psf(radius)) - flat).max() < 1e-14
+
+
+@pytest.mark.parametrize("radius", [3.0, 30.0])
+def test_a_point_in_the_middle_keeps_its_light_and_its_place(radius: float) -> None:
+    light = np.zeros((101, 111, 3))
+    light[50, 55] = 1
+    spread = blur(light, defocus_psf(radius))[..., 0]
+    rows, columns = np.indices(spread.shape)
+    assert spread.sum() == pytest.approx(1, abs=1e-12)
+    assert (spread * rows).sum() == pytest.approx(50, abs=1e-10)
+    assert (spread * columns).sum() == pytest.approx(55, abs=1e-10)
+
+
+def test_blur_does_not_depend_on_the_number_of_threads() -> None:
+    light, threads = _rng(1).random((200, 300, 3)), cv2.getNumThreads()
+    try:
+        found = []
+        for count in (1, 4):
+            cv2.setNumThreads(count)
+            found.append([blur(light, defocus_psf(radius)) for radius in (2.0, 15.0)])
+    finally:
+        cv2.setNumThreads(threads)
+    assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_blur_is_convolution_as_scipy_signal_computes_it() -> None:
