@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Plane = NDArray[np.float64]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
@@ -162,11 +163,21 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise
 
 
-def to_tensor(pixels: Pixels) -> torch.Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) float32 in [0, 1]."""
+def to_tensor(image: Pixels | Floats) -> torch.Tensor:
+    """(H, W, 3) uint8, or float32 in [0, 1] and noise beyond -> (1, 3, H, W) float32."""
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255.0
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    return tensor if tensor.dtype == torch.float32 else tensor.float() / 255.0
+
+
+def quantise(image: Pixels | Floats) -> Pixels:
+    """Clip float32 values to [0, 1] and round them to 256 levels; uint8 stays as it is."""
+    if image.dtype == np.uint8:
+        return np.asarray(image, np.uint8)
+    levels = 255.0 * np.clip(np.asarray(image, np.float32), 0.0, 1.0)
+    rounded: Pixels = np.rint(levels).astype(np.uint8)
+    return rounded
 
 
 def to_pixels(tensor: torch.Tensor) -> Pixels:

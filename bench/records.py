@@ -58,7 +58,8 @@ class Pair:
 
     ``id`` is unique in its suite and safe as a file name. ``cluster`` names the sequence or scene:
     images of one cluster are not independent, so intervals resample clusters. ``psf`` is a ``.npy``
-    file of an (h, w) float array that sums to 1, where the blur is known.
+    file of an (h, w) float array that sums to 1, where the blur is known. `bench.suites.opening`
+    reads what a pair names.
     """
 
     id: str
@@ -67,6 +68,24 @@ class Pair:
     cluster: str
     strata: Mapping[str, str] = field(default_factory=dict)
     psf: Path | None = None
+    scale: int = 1
+    """The reference's size over the degraded image's; what the reference has beyond that, fewer
+    than ``scale`` rows and columns at its end, is cut off."""
+    degradation: Mapping[str, Any] | None = None
+    """Where given, ``degraded`` names the sharp photograph, which is degraded like this
+    (`bench.degrade.pipeline.Degradation`) each time it is read."""
+    prepare: tuple[str, ...] = ()
+    """Steps of `bench.prepare` that the degraded image goes through before a model gets it."""
+
+    @property
+    def knows_psf(self) -> bool:
+        """Whether the blur's point spread function is known."""
+        return self.psf is not None or (self.degradation or {}).get("blur", "none") != "none"
+
+    @property
+    def needs_views(self) -> bool:
+        """Whether no file shows what a model got beside the reference, pixel for pixel."""
+        return self.degradation is not None or self.scale > 1 or bool(self.prepare)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,7 @@ class RunSpec:
     budget: str = "90s"
     seed: int = 0
     tile: int | None = None
+    prepare: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """Return eight hexadecimal digits that name this spec."""
@@ -148,7 +168,8 @@ def choose(kind: str, name: str, known: Iterable[str]) -> str:
         return name
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-    raise BenchError(f"no {kind} '{name}'; {hint} ('bench {kind}s' lists them all)")
+    where = f" ('bench {kind}s' lists them all)" if kind in ("suite", "model", "metric") else ""
+    raise BenchError(f"no {kind} '{name}'; {hint}{where}")
 
 
 def number_to_json(value: float | None) -> float | str | None:

@@ -4,16 +4,46 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.image import SUFFIXES
 from bench.records import BenchError, Pair
+from bench.suites.listing import Listing, held_out
+from bench.suites.made import open_made, read_manifest
 from bench.suites.table import Split, Suite, SuiteCard, canonical
 
-DEGRADED = frozenset({"blur", "blur_gamma", "input", "lq"})
-REFERENCE = frozenset({"sharp", "target", "gt", "groundtruth", "reference", "hq"})
+DEGRADED = frozenset({"blur", "blur_gamma", "degraded", "input", "lq", "bad_frames"})
+REFERENCE = frozenset({"sharp", "target", "gt", "groundtruth", "reference", "hq", "good_frames"})
 """Folder names that say which half of a pair lies inside; they are no part of a pair's name."""
+_NAMELESS = DEGRADED | REFERENCE
+
+HALVES = (("input", "target"), ("blur", "sharp"), ("blur", "gt"), ("lq", "gt"), ("lq", "hq"),
+          ("degraded", "reference"))  # fmt: skip
+"""The two folders that copies of paired data sets have, degraded first."""
+
+SPLITS: dict[Split, tuple[str, ...]] = {
+    "test": ("test",),
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+}
+"""Folder names of each split."""
+
+NOUNS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
+
+Files = tuple[str, str]
+"""A pair's degraded file and its reference, below one folder, with ``/`` between folders."""
+
+Identify = Callable[[str], tuple[str, str]]
+"""From a degraded file, below that folder, to the pair's id and its cluster."""
+
+
+class NoData(BenchError):
+    """There is nothing of the data set where it was looked for."""
+
+
+# --- names --------------------------------------------------------------------------------------
 
 
 def pair_name(path: Path, root: Path) -> str:
@@ -22,32 +52,74 @@ def pair_name(path: Path, root: Path) -> str:
     >>> pair_name(Path("gopro/test/GOPR0384_11_00/blur/000001.png"), Path("gopro/test"))
     'GOPR0384_11_00-000001'
     """
-    return _name(path.relative_to(root).with_suffix("").parts)
+    return name_of(path.relative_to(root).as_posix())
 
 
-def _name(parts: Sequence[str]) -> str:
-    folders = (part for part in parts[:-1] if part.lower() not in DEGRADED | REFERENCE)
-    return "-".join((*folders, parts[-1]))
+def name_of(file: str) -> str:
+    """Return the name of a file given by its path below the folder that is listed."""
+    *folders, last = file.split("/")
+    stem = last.rpartition(".")[0]
+    if not folders:
+        return stem
+    return "-".join([*(f for f in folders if f.lower() not in _NAMELESS), stem])
 
 
-def named_images(folder: Path, prefer: Collection[str] = ()) -> dict[str, Path]:
-    """Return the images under ``folder``, at any depth, by `pair_name`, in name order.
+def sequence_of(file: str) -> tuple[str, str]:
+    """Return the name of a file, and what stands before its last ``-``, or the name itself."""
+    name = name_of(file)
+    return name, name.rpartition("-")[0] or name
 
-    Where some lie in a folder whose name is in ``prefer`` (such as `REFERENCE`), only they count:
-    so a whole data set can stand for its references. Hidden files are passed over. Nothing but
-    names is read. Raises `BenchError` where there is no such folder, no image, or one name twice.
+
+def cluster_of(names: Collection[str]) -> dict[str, str]:
+    """Return name -> cluster: what stands before the last ``-`` where several names share it.
+
+    So ``street-001`` and ``street-002`` are one sequence, and ``harbour`` is its own.
+    """
+    shared = _shared(names)
+    return {name: _cluster(name, shared) for name in names}
+
+
+def _shared(names: Iterable[str]) -> set[str]:
+    stems = Counter(name.rpartition("-")[0] for name in names)
+    return {stem for stem, count in stems.items() if stem and count > 1}
+
+
+def _cluster(name: str, shared: Collection[str]) -> str:
+    stem = name.rpartition("-")[0]
+    return stem if stem in shared else name
+
+
+def first_few(names: Iterable[str], count: int = 5) -> str:
+    """Return the first names in order, and that there are more where there are."""
+    ordered = sorted(names)
+    return ", ".join(ordered[:count]) + (", .." if len(ordered) > count else "")
+
+
+# --- finding and pairing ------------------------------------------------------------------------
+
+
+def files_in(
+    folder: Path, prefer: Collection[str] = (), name: Callable[[str], str] = name_of
+) -> dict[str, str]:
+    """Return the images under ``folder``, at any depth, by name, in name order.
+
+    Their paths are below ``folder``. Where some lie in a folder whose name is in ``prefer`` (such
+    as `REFERENCE`), only they count: so a whole data set can stand for its references. Hidden files
+    are passed over. Nothing but names is read. Raises `BenchError` where there is no such folder,
+    no image, or one name twice.
     """
     if not folder.is_dir():
         raise BenchError(f"no folder '{folder}'; expected a folder of images")
-    files = list(_walk(folder, ()))
-    preferred = [parts for parts in files if not {p.lower() for p in parts[:-1]}.isdisjoint(prefer)]
-    found: dict[str, Path] = {}
-    for parts in preferred or files:
-        path = folder.joinpath(*parts)
-        name = _name((*parts[:-1], path.stem))
-        if name in found:
-            raise BenchError(f"two images are called '{name}': '{found[name]}' and '{path}'")
-        found[name] = path
+    files = sorted(_walk(str(folder), ""))
+    if prefer:
+        inside = [f for f in files if not set(f.lower().split("/")[:-1]).isdisjoint(prefer)]
+        files = inside or files
+    found: dict[str, str] = {}
+    for file in files:
+        if (clash := found.setdefault(called := name(file), file)) is not file:
+            raise BenchError(
+                f"two images are called '{called}': '{folder / clash}' and '{folder / file}'"
+            )
     if not found:
         raise BenchError(
             f"no images in '{folder}'; expected files that end in {', '.join(sorted(SUFFIXES))}"
@@ -55,15 +127,44 @@ def named_images(folder: Path, prefer: Collection[str] = ()) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def named_images(folder: Path, prefer: Collection[str] = ()) -> dict[str, Path]:
+    """Return `files_in` as whole paths."""
+    return {name: folder / file for name, file in files_in(folder, prefer).items()}
+
+
+def _walk(folder: str, above: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                yield from _walk(folder / entry.name, (*above, entry.name))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                yield (*above, entry.name)
+                yield from _walk(entry.path, f"{above}{entry.name}/")
+            elif _is_image(entry.name):
+                yield above + entry.name
+
+
+def _is_image(name: str) -> bool:
+    return name[name.rfind(".") :].lower() in SUFFIXES
+
+
+def images_directly_in(folder: Path) -> list[str]:
+    """Return the names of the images in ``folder`` itself, in order; none if there is no folder."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if _is_image(entry.name) and not entry.name.startswith(".") and entry.is_file()
+        )
+
+
+def folders_in(folder: Path) -> list[str]:
+    """Return the names of the folders in ``folder``, in order; none if it is no folder."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
 def pair_by_name(restored: Path, reference: Path) -> list[tuple[str, Path, Path]]:
@@ -76,6 +177,18 @@ def pair_by_name(restored: Path, reference: Path) -> list[tuple[str, Path, Path]
     ours, theirs = named_images(restored), named_images(reference, prefer=REFERENCE)
     require_same_names(ours, restored, theirs, reference)
     return [(name, path, theirs[name]) for name, path in ours.items()]
+
+
+def match(
+    base: Path, degraded: str, reference: str, name: Callable[[str], str] = name_of
+) -> list[Files]:
+    """Pair the images of two folders below ``base`` by name, in name order.
+
+    Raises `BenchError` for a missing folder and for images without a counterpart.
+    """
+    ours, theirs = files_in(base / degraded, name=name), files_in(base / reference, name=name)
+    require_same_names(ours, base / degraded, theirs, base / reference)
+    return [(f"{degraded}/{file}", f"{reference}/{theirs[key]}") for key, file in ours.items()]
 
 
 def require_same_names(
@@ -95,53 +208,152 @@ def require_same_names(
         )
 
 
-def first_few(names: Iterable[str], count: int = 5) -> str:
-    """Return the first names in order, and that there are more where there are."""
-    ordered = sorted(names)
-    return ", ".join(ordered[:count]) + (", .." if len(ordered) > count else "")
+def listing(
+    base: Path,
+    files: Sequence[Files],
+    identify: Identify,
+    strata: Callable[[str], Mapping[str, str]] = lambda degraded: {},
+) -> Listing[Files]:
+    """Return the pairs of files below ``base``; ``strata`` reads what a degraded path says."""
+
+    def make(row: Files) -> Pair:
+        name, cluster = identify(row[0])
+        return Pair(name, base / row[0], base / row[1], cluster, strata(row[0]))
+
+    return Listing(files, make, cluster=lambda row: identify(row[0])[1])
 
 
-def cluster_of(names: Collection[str]) -> dict[str, str]:
-    """Return name -> cluster: what stands before the last ``-`` where several names share it.
+def halves_in(folder: Path) -> tuple[str, str] | None:
+    """Return which two folders of `HALVES` are in ``folder``, if any are."""
+    inside = {name.lower(): name for name in folders_in(folder)}
+    for first, second in HALVES:
+        if first in inside and second in inside:
+            return inside[first], inside[second]
+    return None
 
-    So ``street-001`` and ``street-002`` are one sequence, and ``harbour`` is its own.
+
+def paired(root: Path, identify: Identify) -> tuple[str, dict[Split, Listing[Files]]] | None:
+    """Find {train,val,test}/{input,target} under ``root``, or {input,target} alone: a test set.
+
+    The halves may have any of the names in `HALVES`. Returns the layout in words and the splits,
+    or None where there is no such folder. Raises `BenchError` for images without a counterpart.
     """
-    shared = Counter(name.rpartition("-")[0] for name in names)
-    return {
-        name: stem if (stem := name.rpartition("-")[0]) and shared[stem] > 1 else name
+    places: dict[Split, Path] = {
+        split: root / name
+        for split, names in SPLITS.items()
         for name in names
-    }
+        if halves_in(root / name)
+    } or {"test": root}
+    splits: dict[Split, Listing[Files]] = {}
+    for split, place in places.items():
+        halves = halves_in(place)
+        if halves is None:
+            return None
+        splits[split] = listing(place, match(place, *halves), identify)
+        layout = f"{{{','.join(halves)}}}, paired by name"
+    return (layout if places == {"test": root} else f"{{{','.join(places)}}}/{layout}"), splits
+
+
+# --- suites -------------------------------------------------------------------------------------
+
+
+def first_folder(root: Path, inner: Iterable[str]) -> Iterator[Path]:
+    """Yield ``root`` and what an archive may have put its content into below it."""
+    yield root
+    for name in inner:
+        if (root / name).is_dir():
+            yield root / name
+
+
+def no_data(card: SuiteCard, root: Path, expected: str) -> NoData:
+    """Return the error for a folder that holds nothing of the data set."""
+    holds = "no such folder"
+    if root.is_dir():
+        holds = f"it holds {first_few(path.name for path in root.iterdir()) or 'nothing'}"
+    return NoData(
+        f"no {card.title} in '{root}' ({holds}): expected {expected}; {how_to_get(card)}, or pass "
+        "--data with the folder that holds it"
+    )
+
+
+def how_to_get(card: SuiteCard) -> str:
+    """Say where a suite's data comes from, how much it is and under which licence."""
+    facts = f"({card.size}; licence: {card.licence})"
+    if card.download:
+        return f"run 'bench fetch {card.name}' {facts}, or download it from {card.source}"
+    return f"get it from {card.source} {facts}"
+
+
+def assemble(
+    card: SuiteCard,
+    root: Path,
+    options: Mapping[str, str],
+    layout: str,
+    splits: Mapping[Split, Listing[Any]],
+    validation: int = 0,
+    notes: Iterable[str] = (),
+) -> Suite:
+    """Return the suite of these splits, noting where they are not the published ones.
+
+    Where there is no validation split, one cluster in ``validation`` is taken out of train.
+    """
+    found, said = dict(splits), list(notes)
+    said += [
+        f"{count} of {expected} {NOUNS[split]} images"
+        + (": not the official test set" if split == "test" else "")
+        for split, (count, expected) in counts(card, found).items()
+        if count not in ((expected,) if split == "test" else (0, expected))
+    ]
+    train = found.get("train")
+    if validation and train and not found.get("val"):
+        names = held_out(train.clusters(), validation)
+        if names:
+            found["val"], found["train"] = train.divide(set(names))
+            said.append(f"validation: {first_few(names)}, taken out of train")
+
+    def listed(split: Split) -> Sequence[Pair]:
+        return found.get(split, [])
+
+    return Suite(canonical(card.name, options), card, root, layout, listed, notes=tuple(said))
+
+
+def counts(card: SuiteCard, splits: Mapping[Split, Sequence[Pair]]) -> dict[Split, tuple[int, int]]:
+    """Return how many pairs each published split has here, and how many it should have.
+
+    Validation counts as train where no validation split is published.
+    """
+    sizes = {split: len(pairs) for split, pairs in splits.items()}
+    if "val" not in card.images:
+        sizes["train"] = sizes.get("train", 0) + sizes.get("val", 0)
+    return {split: (sizes.get(split, 0), expected) for split, expected in card.images.items()}
 
 
 def open_folder(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:
     """Open DIR/input and DIR/target, paired by name, with DIR/psf/<name>.npy where it is known.
 
-    All pairs are test pairs. Raises `BenchError` for missing folders and unpaired files.
+    The two folders may have any of the names in `HALVES`. All pairs are test pairs. A folder that
+    ``bench suites make`` made is opened as its manifest says. Raises `BenchError` for missing
+    folders and unpaired files.
     """
-    missing = [name for name in ("input", "target") if not (root / name).is_dir()]
-    if missing:
-        raise BenchError(
+    halves = halves_in(root)
+    if halves is None and (manifest := read_manifest(root)):
+        return open_made(card, root, options, manifest)
+    if halves is None:
+        missing = [name for name in ("input", "target") if not (root / name).is_dir()]
+        raise NoData(
             f"no folder {' and no '.join(repr(name) for name in missing)} in '{root}': expected "
             f"'{root}/input' with degraded and '{root}/target' with sharp images of the same "
-            "names; pass the folder that holds both with --data"
+            "names (or blur and sharp, lq and gt), or what 'bench suites make' made; pass the "
+            "folder that holds them with --data"
         )
-    degraded, references = named_images(root / "input"), named_images(root / "target")
-    require_same_names(degraded, root / "input", references, root / "target")
-    clusters = cluster_of(degraded)
-    psfs = {name: root / "psf" / f"{name}.npy" for name in degraded}
-    pairs = [
-        Pair(name, path, references[name], clusters[name],
-             psf=psfs[name] if psfs[name].is_file() else None)
-        for name, path in degraded.items()
-    ]  # fmt: skip
+    files = match(root, *halves)
+    shared = _shared(name_of(degraded) for degraded, _ in files)
+    known = {p.stem for p in (root / "psf").glob("*.npy")}
 
-    def listed(split: Split) -> Sequence[Pair]:
-        return pairs if split == "test" else []
+    def make(row: Files) -> Pair:
+        name = name_of(row[0])
+        psf = root / "psf" / f"{name}.npy" if name in known else None
+        return Pair(name, root / row[0], root / row[1], _cluster(name, shared), psf=psf)
 
-    return Suite(
-        spec=canonical(card.name, options),
-        card=card,
-        root=root,
-        layout="{input,target}, paired by name" + (" with psf" if (root / "psf").is_dir() else ""),
-        pairs=listed,
-    )
+    layout = f"{{{','.join(halves)}}}, paired by name" + (" with psf" if known else "")
+    return assemble(card, root, options, layout, {"test": Listing(files, make)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bench.metrics.table import DEFAULT
 from bench.plugins import extended, load_object
 from bench.records import BenchError, Pair, choose, parse_spec
 
@@ -31,6 +32,10 @@ class Suite:
     layout: str
     pairs: Callable[[Split], Sequence[Pair]]
     border: int = 0
+    scale: int = 1
+    """What a model has to enlarge by: 1, or 2, 3, 4 for super-resolution."""
+    no_reference: str = "no reference image"
+    """Why pairs without a reference have none: the reason of every full-reference score."""
     notes: tuple[str, ...] = ()
     """Anything a reader of the numbers must know, shown in the report."""
 
@@ -48,15 +53,27 @@ class SuiteCard:
     is ``made_here`` also takes ``progress``."""
     about: str
     licence: str
+    """As its authors state it."""
     citation: str
     size: str
+    source: str = ""
+    """Where a person can read about it and get it."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Legal values of each ``key=value`` option, the default first; empty: any text."""
+    metrics: tuple[str, ...] = DEFAULT
+    """What the field reports on it: measured unless others are asked for."""
+    images: Mapping[Split, int] = field(default_factory=dict)
+    """How many pairs the complete, published data set has."""
     made_here: bool = False
     """Needs no data: the suite is made when it is first opened."""
     download: str | None = None
     """``module:NAME`` of a `bench.suites.fetch.Download`, or None: comes with us or from you."""
 
+
+_UNALIGNED = ("psnr-aligned", "ssim-aligned", "vif", "lpips-alex")
+_LUMA = ("psnr-y", "ssim-y", "vif", "lpips-alex")
+_SIGMA = {"sigma": ("25", "15", "50")}
+_SCALE = {"scale": ("4", "2", "3")}
 
 SUITES: dict[str, SuiteCard] = {
     card.name: card
@@ -81,15 +98,187 @@ SUITES: dict[str, SuiteCard] = {
             licence="CC BY 4.0",
             citation="Nah et al. 2017, doi:10.1109/CVPR.2017.35",
             size="9 GB",
+            source="https://seungjunnah.github.io/Datasets/gopro.html",
             options={"blur": ("blur", "blur_gamma")},
+            images={"train": 2103, "test": 1111},
             download="bench.suites.gopro:GOPRO_LARGE",
+        ),
+        SuiteCard(
+            name="celeba",
+            title="CelebA, aligned faces",
+            task="deblur",
+            opener="bench.suites.celeba:open_celeba",
+            about="202,599 faces of 178x218, blurred by a hand's path, split by person",
+            licence="non-commercial research only",
+            citation="Liu et al. 2015, doi:10.1109/ICCV.2015.425",
+            size="1.4 GB",
+            source="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+            options={"blur": ("uniform", "varying", "stored")},
+        ),
+        SuiteCard(
+            name="blur-triplets",
+            title="Kwentar's blur dataset",
+            task="deblur",
+            opener="bench.suites.triplets:open_triplets",
+            about="real defocus and motion blur; not aligned, so no reference metrics and people",
+            licence="not stated",
+            citation="Kwentar, Blur dataset, https://github.com/Kwentar/blur_dataset",
+            size="350 scenes, 1050 photographs",
+            source="https://www.kaggle.com/datasets/kwentar/blur-dataset",
+            metrics=("blur-effect",),
+        ),
+        SuiteCard(
+            name="hide",
+            title="HIDE",
+            task="deblur",
+            opener="bench.suites.video:open_hide",
+            about="people in motion, 2025 test and 6397 training pairs of 1280x720",
+            licence="not stated",
+            citation="Shen et al. 2019, doi:10.1109/ICCV.2019.00567",
+            size="8422 pairs",
+            source="https://github.com/joanshen0508/HA_deblur",
+            images={"train": 6397, "test": 2025},
+        ),
+        SuiteCard(
+            name="realblur-j",
+            title="RealBlur-J",
+            task="deblur",
+            opener="bench.suites.realblur:open_realblur",
+            about="real low-light shake, camera JPEG, 980 test and 3758 training pairs",
+            licence="CC BY 4.0",
+            citation="Rim et al. 2020, doi:10.1007/978-3-030-58595-2_12",
+            size="4738 pairs, in one archive with RealBlur-R",
+            source="https://github.com/rimchang/RealBlur",
+            metrics=_UNALIGNED,
+            images={"train": 3758, "test": 980},
+        ),
+        SuiteCard(
+            name="realblur-r",
+            title="RealBlur-R",
+            task="deblur",
+            opener="bench.suites.realblur:open_realblur",
+            about="real low-light shake, from raw, 980 test and 3758 training pairs",
+            licence="CC BY 4.0",
+            citation="Rim et al. 2020, doi:10.1007/978-3-030-58595-2_12",
+            size="4738 pairs, in one archive with RealBlur-J",
+            source="https://github.com/rimchang/RealBlur",
+            metrics=_UNALIGNED,
+            images={"train": 3758, "test": 980},
+        ),
+        SuiteCard(
+            name="rsblur",
+            title="RSBlur",
+            task="deblur",
+            opener="bench.suites.video:open_rsblur",
+            about="real shake of 1920x1200, 3360 test, 1120 validation and 8878 training pairs",
+            licence="CC BY 4.0",
+            citation="Rim et al. 2022, doi:10.1007/978-3-031-20071-7_29",
+            size="13,358 pairs",
+            source="https://github.com/rimchang/RSBlur",
+            images={"train": 8878, "val": 1120, "test": 3360},
+        ),
+        SuiteCard(
+            name="reds",
+            title="REDS (blur)",
+            task="deblur",
+            opener="bench.suites.video:open_reds",
+            about="dynamic-scene motion blur of 1280x720, 24,000 training and 3000 test frames",
+            licence="CC BY 4.0",
+            citation="Nah et al. 2019, doi:10.1109/CVPRW.2019.00251",
+            size="27,000 pairs",
+            source="https://seungjunnah.github.io/Datasets/reds.html",
+            images={"train": 24000, "test": 3000},
+        ),
+        SuiteCard(
+            name="bsd68",
+            title="BSD68 (grey)",
+            task="denoise",
+            opener="bench.suites.denoising:open_denoising",
+            about="68 grey photographs of 481x321; white Gaussian noise, float",
+            licence="non-commercial research and education",
+            citation="Roth and Black 2009, doi:10.1007/s11263-008-0197-6; "
+            "Martin et al. 2001, doi:10.1109/ICCV.2001.937655",
+            size="68 photographs",
+            source="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/",
+            options=_SIGMA,
+            images={"test": 68},
+        ),
+        SuiteCard(
+            name="cbsd68",
+            title="CBSD68 (colour)",
+            task="denoise",
+            opener="bench.suites.denoising:open_denoising",
+            about="68 colour photographs of 481x321; white Gaussian noise, float",
+            licence="non-commercial research and education",
+            citation="Roth and Black 2009, doi:10.1007/s11263-008-0197-6; "
+            "Martin et al. 2001, doi:10.1109/ICCV.2001.937655",
+            size="68 photographs",
+            source="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds/",
+            options=_SIGMA,
+            images={"test": 68},
+        ),
+        SuiteCard(
+            name="kodak24",
+            title="Kodak24",
+            task="denoise",
+            opener="bench.suites.denoising:open_denoising",
+            about="24 colour photographs of 768x512; white Gaussian noise, float",
+            licence="released by Kodak for unrestricted use",
+            citation="Kodak lossless true color image suite, published by R. Franzen 1999",
+            size="24 photographs, 15 MB",
+            source="https://r0k.us/graphics/kodak/",
+            options=_SIGMA,
+            images={"test": 24},
+        ),
+        SuiteCard(
+            name="set5",
+            title="Set5",
+            task="super-resolution",
+            opener="bench.suites.superresolution:open_test_set",
+            about="5 photographs made smaller as MATLAB does, x2 x3 x4",
+            licence="not stated",
+            citation="Bevilacqua et al. 2012, doi:10.5244/C.26.135",
+            size="5 photographs, 1 MB",
+            source="https://github.com/jbhuang0604/SelfExSR",
+            options=_SCALE,
+            metrics=_LUMA,
+            images={"test": 5},
+        ),
+        SuiteCard(
+            name="set14",
+            title="Set14",
+            task="super-resolution",
+            opener="bench.suites.superresolution:open_test_set",
+            about="14 photographs made smaller as MATLAB does, x2 x3 x4",
+            licence="not stated",
+            citation="Zeyde et al. 2012, doi:10.1007/978-3-642-27413-8_47",
+            size="14 photographs, 4 MB",
+            source="https://github.com/jbhuang0604/SelfExSR",
+            options=_SCALE,
+            metrics=_LUMA,
+            images={"test": 14},
+        ),
+        SuiteCard(
+            name="div2k",
+            title="DIV2K",
+            task="super-resolution",
+            opener="bench.suites.superresolution:open_div2k",
+            about="100 test and 800 training photographs of 2K, made smaller, x2 x3 x4",
+            licence="academic research only",
+            citation="Agustsson and Timofte 2017, doi:10.1109/CVPRW.2017.150",
+            size="3.5 GB training and 0.4 GB test photographs",
+            source="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
+            options=_SCALE,
+            metrics=_LUMA,
+            images={"train": 800, "test": 100},
         ),
         SuiteCard(
             name="folder",
             title="Your own two folders",
             task="deblur",
             opener="bench.suites.folder:open_folder",
-            about="DIR/input and DIR/target, files paired by name",
+            about="DIR/input and DIR/target (or blur and sharp, lq and gt), paired by name; "
+            "or what 'bench suites make' made of your photographs",
             licence="yours",
             citation="",
             size="yours",
@@ -110,6 +299,18 @@ def open_suite(spec: str, data: Path | None = None, progress: Progress | None = 
     unknown name or option, or where the data is missing or incomplete: the message says what was
     expected where, and how to get it.
     """
+    card, options = resolve_suite(spec)
+    extra = {"progress": progress} if card.made_here else {}
+    root = data or Path("data") / card.name
+    suite: Suite = load_object(card.opener)(card, root, options, **extra)
+    return suite
+
+
+def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
+    """Return the suite that a spec names, and all its options, the defaults written out.
+
+    Raises `BenchError` for an unknown name or option.
+    """
     name, given = parse_spec(spec)
     cards = suite_cards()
     card = cards[choose("suite", name, cards)]
@@ -122,9 +323,7 @@ def open_suite(spec: str, data: Path | None = None, progress: Progress | None = 
             legal = ", ".join(card.options[key])
             raise BenchError(f"suite '{name}': {key}={value} is not one of {legal}")
         options[key] = value
-    extra = {"progress": progress} if card.made_here else {}
-    suite: Suite = load_object(card.opener)(card, data or Path("data") / name, options, **extra)
-    return suite
+    return card, options
 
 
 def canonical(name: str, options: Mapping[str, str]) -> str:
@@ -132,13 +331,14 @@ def canonical(name: str, options: Mapping[str, str]) -> str:
     return name + (":" if options else "") + ",".join(f"{k}={v}" for k, v in options.items())
 
 
-def spread(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
+def spread(pairs: Sequence[Pair], limit: int | None) -> Sequence[Pair]:
     """Take ``limit`` pairs spread evenly over the clusters, and over the frames inside each.
 
-    The choice is the same on every machine, and the suite's order is kept.
+    The choice is the same on every machine, and the suite's order is kept. Without a limit the
+    pairs are returned as they are: a long listing is not written out.
     """
     if limit is None or limit >= len(pairs):
-        return list(pairs)
+        return pairs
     if limit < 1:
         raise BenchError(f"--limit {limit}: expected at least 1 image")
     clusters: dict[str, list[int]] = {}

@@ -15,8 +15,10 @@ from bench.degrade.psf import blur
 from bench.image import read
 from bench.records import BenchError
 from bench.suites import demo, demo_plan
-from bench.suites.demo import make_demo, open_demo, usable_manifest
+from bench.suites import made as making
+from bench.suites.demo import IDENTITY, make_demo, open_demo
 from bench.suites.demo_plan import MARGIN, SCENES, Shot, plan
+from bench.suites.made import usable
 from bench.suites.table import SUITES, Suite
 
 CARD = SUITES["demo"]
@@ -56,7 +58,7 @@ def test_the_plan_of_this_version_is_frozen(shots: list[Shot]) -> None:
     """A change here, by us or by NumPy's generators, is another suite: raise demo.VERSION."""
     text = json.dumps([shot.as_dict() for shot in shots], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    assert (demo.VERSION, digest[:16]) == (1, "97226f98ac8f32f0")
+    assert (demo.VERSION, digest[:16]) == (2, "af10fbd24ebfe4de")
 
 
 def test_no_scene_and_no_photograph_is_in_two_splits(shots: list[Shot]) -> None:
@@ -169,7 +171,7 @@ def test_the_inputs_are_moderately_degraded(made: Path) -> None:
 def test_a_suite_that_is_there_is_used_as_it_is(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "_make_all", None)  # would fail if it were called
+    monkeypatch.setattr(making, "_make_all", None)  # would fail if it were called
     before = (made / "manifest.json").stat().st_mtime_ns
     _open(made)
     assert (made / "manifest.json").stat().st_mtime_ns == before
@@ -200,10 +202,10 @@ def test_a_damaged_or_older_suite_is_made_again(
     root = tmp_path / "demo"
     shutil.copytree(made, root)
     harm(root)  # type: ignore[operator]
-    assert usable_manifest(root) is None
+    assert usable(root, IDENTITY) is None
     monkeypatch.setattr(demo_plan, "plan", lambda: few[:2])
     assert sum(len(_open(root).pairs(split)) for split in ("train", "val", "test")) == 2
-    assert usable_manifest(root) is not None
+    assert usable(root, IDENTITY) is not None
 
 
 def test_a_crash_leaves_nothing_half_made(
@@ -252,7 +254,7 @@ def test_a_disk_that_refuses_is_an_error_of_ours(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(BenchError, match=r"No space left on device.*--data"):
+    with pytest.raises(BenchError, match=r"the demo suite in .*No space left on device.*make room"):
         make_demo(tmp_path / "demo", few[:1])
 
 

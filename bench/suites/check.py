@@ -1,0 +1,195 @@
+"""Verify a copy of a data set: layout, counts, sizes, and if wanted every pixel. Nothing is run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bench.image import Pixels, read
+from bench.records import BenchError, Pair, said
+from bench.suites.folder import NOUNS, NoData, counts
+from bench.suites.made import altered
+from bench.suites.table import Progress, Split, Suite, open_suite
+
+FEW = 20
+"""Problems that are listed; the others are counted."""
+ORDER: tuple[Split, ...] = ("test", "val", "train")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Check:
+    """What was found. ``problems`` are the first of ``count``."""
+
+    suite: str
+    root: str
+    layout: str = ""
+    images: dict[Split, int] = field(default_factory=dict)
+    clusters: dict[Split, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    decoded: bool = False
+    problems: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, problem: str) -> None:
+        """Note a problem."""
+        self.count += 1
+        if len(self.problems) < FEW:
+            self.problems.append(problem)
+
+
+def check_suite(
+    spec: str, data: Path, decode: bool = False, progress: Progress | None = None
+) -> Check:
+    """Open a suite and look at every file of it: at its header, or with ``decode`` at all of it.
+
+    Decoded, images that are in two splits under different names are found too, and files of a suite
+    made here whose SHA-256 its manifest does not have. Raises `NoData`
+    where there is nothing of the data set; everything else that is wrong is a problem.
+    """
+    found = Check(spec, str(data), decoded=decode)
+    report: Progress = progress or (lambda stage, done, total: None)
+    try:
+        suite = open_suite(spec, data, progress=report)
+    except NoData:
+        raise
+    except BenchError as error:
+        found.add(str(error))
+        return found
+    found.suite, found.layout, found.notes = suite.spec, suite.layout, suite.notes
+    splits = {split: suite.pairs(split) for split in ORDER}
+    for split, (count, expected) in counts(suite.card, splits).items():
+        if count != expected:
+            found.add(f"{count} {NOUNS[split]} images; the published data set has {expected}")
+    _check_names(found, splits)
+    _check_images(found, suite, splits, decode, report)
+    for name in altered(suite.root, report) if decode else ():
+        found.add(f"'{name}' is not what was made: its SHA-256 is not the manifest's")
+    return found
+
+
+def _check_names(found: Check, splits: dict[Split, Sequence[Pair]]) -> None:
+    """Count, and find ids and files that are used twice."""
+    ids: dict[str, Split] = {}
+    files: dict[str, Split] = {}
+    for split, pairs in splits.items():
+        clusters: set[str] = set()
+        for pair in pairs:
+            clusters.add(pair.cluster)
+            if (other := ids.setdefault(pair.id, split)) != split:
+                found.add(f"'{pair.id}' is a {NOUNS[other]} and a {NOUNS[split]} image")
+            file = str(pair.reference or pair.degraded)
+            if (other := files.setdefault(file, split)) != split:
+                found.add(f"'{file}' is in {NOUNS[other]} and in {NOUNS[split]}")
+        found.images[split], found.clusters[split] = len(pairs), len(clusters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    pair: Pair
+    problem: str | None = None
+    digest: bytes | None = None
+
+
+def _check_images(
+    found: Check,
+    suite: Suite,
+    splits: dict[Split, Sequence[Pair]],
+    decode: bool,
+    report: Progress,
+) -> None:
+    look = _decode if decode else _header
+    stage = "decode" if decode else "read headers"
+    total, done = sum(found.images.values()), 0
+    seen: dict[bytes, tuple[Split, str]] = {}
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for split, pairs in splits.items():
+            for looked in _stream(pool, look, pairs):
+                done += 1
+                if done % 50 == 0 or done == total:
+                    report(stage, done, total)
+                if looked.problem:
+                    found.add(looked.problem)
+                if looked.digest is not None:
+                    where, other = seen.setdefault(looked.digest, (split, looked.pair.id))
+                    if where != split:
+                        found.add(
+                            f"'{looked.pair.id}' ({NOUNS[split]}) has the same pixels as "
+                            f"'{other}' ({NOUNS[where]})"
+                        )
+
+
+def _stream(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield the results in order, working a few items ahead, however many there are."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > 64:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _header(pair: Pair) -> _Looked:
+    try:
+        size = _size(pair.degraded)
+        reference = pair.reference
+        if reference is None or reference == pair.degraded:
+            return _Looked(pair)
+        return _Looked(pair, _mismatch(pair, size, _size(reference)))
+    except (BenchError, OSError) as error:
+        return _Looked(pair, f"{pair.id}: {said(error)}")
+
+
+def _decode(pair: Pair) -> _Looked:
+    try:
+        degraded = read(pair.degraded)
+        if pair.reference is None or pair.reference == pair.degraded:
+            return _Looked(pair, None, _digest(degraded))
+        reference = read(pair.reference)
+    except BenchError as error:
+        return _Looked(pair, f"{pair.id}: {error}")
+    sizes = ((pixels.shape[0], pixels.shape[1]) for pixels in (degraded, reference))
+    return _Looked(pair, _mismatch(pair, *sizes), _digest(reference))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Return height and width as `bench.image.read` would have them, from the header alone."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            # Pillow would decode all of a PNG to find out that it has no EXIF data
+            told = image.format != "PNG" or "exif" in image.info
+            turned = told and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            return image.size if turned else (image.size[1], image.size[0])
+    except UnidentifiedImageError as error:
+        raise BenchError(f"'{path}' is not an image; get it again") from error
+
+
+def _mismatch(pair: Pair, degraded: tuple[int, int], reference: tuple[int, int]) -> str | None:
+    fits = all(
+        0 <= large - small * pair.scale < pair.scale
+        for small, large in zip(degraded, reference, strict=True)
+    )
+    if fits:
+        return None
+    times = f" times {pair.scale}" if pair.scale > 1 else ""
+    return (
+        f"{pair.id}: degraded {degraded[0]}x{degraded[1]}{times} does not fit the reference's "
+        f"{reference[0]}x{reference[1]} (height x width)"
+    )
+
+
+def _digest(pixels: Pixels) -> bytes:
+    return hashlib.blake2b(pixels.data, digest_size=16, key=str(pixels.shape).encode()).digest()
