@@ -26,14 +26,21 @@ class Prepared:
 class Scorer:
     """Scores restored images by the metrics called ``names`` (aliases and ``all`` included).
 
-    ``border`` pixels are cut from each side of both images first. May be used from several threads
-    for different images, and one prepared reference for many restored images at once.
+    ``border`` pixels are cut from each side of both images first. ``no_reference`` is the reason
+    given for scores that would need a reference where there is none. May be used from several
+    threads for different images, and one prepared reference for many restored images at once.
     """
 
-    def __init__(self, names: Sequence[str], device: str = "cpu", border: int = 0) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        device: str = "cpu",
+        border: int = 0,
+        no_reference: str = NO_REFERENCE,
+    ) -> None:
         cards = metric_cards()
         self.names = resolve(names)
-        self.border = border
+        self.border, self._no_reference = border, no_reference
         self._cards = {name: cards[name] for name in self.names}
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
 
@@ -44,7 +51,7 @@ class Scorer:
         """
         compared = [name for name in self.names if self._cards[name].needs_reference]
         if pixels is None:
-            return Prepared(None, {}, dict.fromkeys(compared, NO_REFERENCE))
+            return Prepared(None, {}, dict.fromkeys(compared, self._no_reference))
         picture = Picture(pixels, self.border)
         prepared = Prepared(picture, {}, {})
         for name in compared:

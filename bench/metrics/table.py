@@ -60,6 +60,7 @@ class MetricCard:
 
 _WANG = "Wang et al. 2004, doi:10.1109/TIP.2003.819861"
 _LPIPS = "Zhang et al. 2018, doi:10.1109/CVPR.2018.00068"
+_RIM = "Rim et al. 2020, doi:10.1007/978-3-030-58595-2_12"
 _INF = float("inf")
 
 
@@ -98,6 +99,16 @@ METRICS: dict[str, MetricCard] = {
             "ms-ssim", "bench.metrics.ssim:MultiScaleSsim", True, 0, 1, "",
             "5 scales, 2x2 mean between them, Gaussian 11 sigma 1.5, valid, mean of R, G, B",
             "Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216",
+        ),
+        MetricCard(
+            "psnr-aligned", "bench.metrics.aligned:PsnrAligned", True, 0, _INF, "dB",
+            "as psnr, after one gain and an ECC homography onto the reference; valid pixels only",
+            _RIM,
+        ),
+        MetricCard(
+            "ssim-aligned", "bench.metrics.aligned:SsimAligned", True, -1, 1, "",
+            "as ssim, after one gain and an ECC homography onto the reference; valid pixels only",
+            _RIM,
         ),
         MetricCard(
             "vif", "bench.metrics.vif:Vif", True, 0, _INF, "",
