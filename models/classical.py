@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from bench.degrade.light import to_linear
 from bench.degrade.light import to_pixels as light_to_pixels
+from bench.degrade.resample import upsample
 from bench.image import Pixels, to_pixels
 from bench.records import NotApplicable
 from models.restorer import CPU, NOTHING_KNOWN, Hints
 
 Floats = NDArray[np.float64]
-Method = Callable[[Pixels, Floats | None], NDArray[Any]]
-"""(H, W, 3) uint8 sRGB and the PSF, or None -> (H, W, 3) sRGB in 0..1."""
+Method = Callable[[Pixels, Hints], NDArray[Any]]
+"""(H, W, 3) uint8 sRGB and what is known of it -> (H, W, 3) sRGB in 0..1."""
 
 
 @dataclass
@@ -31,33 +32,45 @@ class ClassicalRestorer:
     name: str
     method: Method
     needs_psf: bool = False
-    scale: int = 1
+    scale: int | None = 1
     device: torch.device = CPU
     network: torch.nn.Module | None = None
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size. The input is taken as the 8 bits that it was."""
-        restored = [self.method(to_pixels(image), hints.psf) for image in torch.split(degraded, 1)]
+        restored = [self.method(to_pixels(image), hints) for image in torch.split(degraded, 1)]
         return torch.from_numpy(np.stack(restored)).permute(0, 3, 1, 2).float()
 
 
 def identity() -> ClassicalRestorer:
     """Return what returns its input: the line that every model has to beat."""
-    return ClassicalRestorer("input", lambda pixels, psf: pixels / 255.0)
+    return ClassicalRestorer("input", lambda pixels, hints: pixels / 255.0)
+
+
+def bicubic() -> ClassicalRestorer:
+    """Return bicubic interpolation to the size asked for: what super-resolution has to beat.
+
+    Of the kernel and edges that the low-resolution images are made with (MATLAB's imresize).
+    """
+
+    def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
+        return np.asarray(upsample(pixels, hints.scale) / 255.0)
+
+    return ClassicalRestorer("bicubic", method, scale=None)
 
 
 def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
     """Average of similar patches. Buades et al. 2005, doi:10.1109/CVPR.2005.38.
 
-    ``strength`` is the filter's cut-off in units of the noise, which is estimated from the image.
-    Removes noise only; blur stays.
+    ``strength`` is the filter's cut-off in units of the noise, which is estimated where it is not
+    known. Removes noise only; blur stays.
     """
 
-    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+    def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.restoration import denoise_nl_means
 
         image = pixels / 255.0
-        sigma = _mean_noise(image)
+        sigma = _noise(image, hints)
         if sigma == 0:
             return image
         return np.asarray(
@@ -73,15 +86,15 @@ def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
 def total_variation(strength: float = 1.0) -> ClassicalRestorer:
     """Nearest image of small total variation. Chambolle 2004.
 
-    ``strength`` is the filter's weight in units of the noise, which is estimated from the image.
-    Removes noise and keeps edges; blur stays.
+    ``strength`` is the filter's weight in units of the noise, which is estimated where it is not
+    known. Removes noise and keeps edges; blur stays.
     """
 
-    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+    def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.restoration import denoise_tv_chambolle
 
         image = pixels / 255.0
-        sigma = _mean_noise(image)
+        sigma = _noise(image, hints)
         if sigma == 0:
             return image
         smooth = denoise_tv_chambolle(image, weight=strength * sigma, channel_axis=2)  # type: ignore[no-untyped-call]
@@ -93,7 +106,7 @@ def total_variation(strength: float = 1.0) -> ClassicalRestorer:
 def unsharp_mask(radius: float = 2.0, amount: float = 0.5) -> ClassicalRestorer:
     """Add ``amount`` of what a Gaussian of ``radius`` pixels takes away. Amplifies noise too."""
 
-    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+    def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.filters import unsharp_mask as sharpen
 
         sharp = sharpen(pixels / 255.0, radius=radius, amount=amount, channel_axis=2)  # type: ignore[no-untyped-call]
@@ -110,10 +123,10 @@ def wiener(strength: float = 200.0, least: float = 0.005) -> ClassicalRestorer:
     noise is more even than in linear light; that outweighs the blur not being quite linear there.
     """
 
-    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+    def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.restoration import wiener as deconvolve
 
-        blur = _known(psf, pixels)
+        blur = _known(hints.psf, pixels)
 
         def one(plane: Floats) -> NDArray[Any]:
             balance = max(strength * estimate_noise(plane) ** 2, least)
@@ -134,10 +147,10 @@ def richardson_lucy(iterations: int = 10) -> ClassicalRestorer:
     early, before it fits the noise. Richardson 1972, doi:10.1364/JOSA.62.000055.
     """
 
-    def method(pixels: Pixels, psf: Floats | None) -> NDArray[Any]:
+    def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.restoration import richardson_lucy as deconvolve
 
-        blur = _known(psf, pixels)
+        blur = _known(hints.psf, pixels)
         margin = 3 * max(blur.shape)  # scikit-image sees black beyond; that creeps inwards
         inside = slice(margin, -margin)
 
@@ -165,7 +178,10 @@ def estimate_noise(plane: Floats) -> float:
     return float(np.median(np.abs(detail))) / 0.6745
 
 
-def _mean_noise(image: Floats) -> float:
+def _noise(image: Floats, hints: Hints) -> float:
+    """Standard deviation of the noise in 0..1: as known, else as estimated."""
+    if hints.noise is not None:
+        return hints.noise / 255
     return float(np.mean([estimate_noise(image[:, :, c]) for c in range(3)]))
 
 

@@ -141,6 +141,12 @@ def build_network(card: Card, seed: int) -> torch.nn.Module:
     return network
 
 
+def _scale_of(network: torch.nn.Module) -> int:
+    """Return by how much a network enlarges: its attribute ``scale``, 1 where it has none."""
+    scale = getattr(network, "scale", 1)
+    return scale if isinstance(scale, int) else 1
+
+
 def _load_card(
     card: Card, device: str, weights: Path | None, random_weights: bool, tile: int | None
 ) -> Restorer:
@@ -152,7 +158,8 @@ def _load_card(
     network = build_network(card, RANDOM_SEED)
     if weights is not None:
         load_weights(network, weights, card.name)
-    return NetworkRestorer(card.name, network, device, card.multiple, tile=tile)
+    scale = _scale_of(network)
+    return NetworkRestorer(card.name, network, device, card.multiple, tile=tile, scale=scale)
 
 
 def _load_own(
@@ -172,7 +179,8 @@ def _load_own(
     except TypeError as error:
         raise BenchError(f"'{path}': '{model}' has no such options: {options}") from error
     load_weights(network, path, model)
-    return NetworkRestorer(name, network, device, card.multiple, tile=tile)
+    scale = _scale_of(network)
+    return NetworkRestorer(name, network, device, card.multiple, tile=tile, scale=scale)
 
 
 def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restorer:
@@ -194,10 +202,7 @@ def _wrap(
 ) -> Restorer:
     """Return a restorer for what a builder made: a restorer, or a network."""
     if isinstance(built, torch.nn.Module):
-        scale = getattr(built, "scale", 1)
-        return NetworkRestorer(
-            name, built, device, multiple, tile=tile, scale=scale if isinstance(scale, int) else 1
-        )
+        return NetworkRestorer(name, built, device, multiple, tile=tile, scale=_scale_of(built))
     if not callable(getattr(built, "restore", None)):
         raise BenchError(
             f"'{source}' made {type(built).__name__}; expected a torch.nn.Module, or a Restorer "
@@ -217,7 +222,7 @@ class OutputsRestorer:
     name: str
     folder: Path
     needs_psf: bool = False
-    scale: int = 1
+    scale: int | None = None
     device: torch.device = CPU
     network: torch.nn.Module | None = None
     _files: dict[str, Path] = field(init=False, repr=False)

@@ -30,11 +30,15 @@ SMALLEST_TILE = 16
 class Hints:
     """What is known of the image being restored beside its pixels; most models use nothing of it.
 
-    ``psf`` is the blur's (h, w) point spread function, sum 1. ``image`` is the pair's id.
+    ``psf`` is the blur's (h, w) point spread function, sum 1. ``image`` is the pair's id. ``scale``
+    is what the suite wants the image enlarged by. ``noise`` is the standard deviation of white
+    Gaussian noise in 8-bit levels, where it was added by us.
     """
 
     image: str | None = None
     psf: NDArray[np.float64] | None = None
+    scale: int = 1
+    noise: float | None = None
 
 
 NOTHING_KNOWN = Hints()
@@ -47,8 +51,8 @@ class Restorer(Protocol):
     name: str
     device: torch.device
     needs_psf: bool
-    scale: int
-    """Output size over input size: 1, or 2, 3, 4 for super-resolution."""
+    scale: int | None
+    """Output size over input size: 1, or 2, 3, 4 for super-resolution; None: whatever is asked."""
     network: torch.nn.Module | None
     """The network behind it, for counting parameters and operations; None where there is none."""
 
@@ -95,7 +99,8 @@ class NetworkRestorer:
             )
         self.name = name
         self.device = torch.device(device)
-        self.scale = scale
+        self.scale: int | None = scale
+        self._enlarges = scale
         self.network = network if isinstance(network, torch.nn.Module) else None
         self._call = network
         self._multiple, self._minimum = multiple, minimum
@@ -130,13 +135,13 @@ class NetworkRestorer:
             restored = self._forward(image)
         else:
             restored = in_tiles(
-                self._forward, image, self._tile, self._overlap, self._multiple, self.scale
+                self._forward, image, self._tile, self._overlap, self._multiple, self._enlarges
             )
-        return restored[..., : height * self.scale, : width * self.scale]
+        return restored[..., : height * self._enlarges, : width * self._enlarges]
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
         restored = self._call(image.contiguous(memory_format=self._layout))
-        expected = (*image.shape[:2], *(side * self.scale for side in image.shape[-2:]))
+        expected = (*image.shape[:2], *(side * self._enlarges for side in image.shape[-2:]))
         if not isinstance(restored, torch.Tensor) or restored.shape != expected:
             shape = tuple(restored.shape) if isinstance(restored, torch.Tensor) else type(restored)
             raise ImageSizeError(

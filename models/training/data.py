@@ -11,14 +11,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from bench.image import ImageSizeError, Pixels, read
+from bench.image import Floats, Pixels, to_tensor
 from bench.records import BenchError, Pair
+from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
 
 CACHE_BYTES = 2 * 1024**3
@@ -26,32 +28,38 @@ AUGMENTATIONS = frozenset({"flip", "rot90"})
 
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
-"""Degraded and reference, each (3,S,S) float32 in [0,1]."""
+"""Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]."""
 
 
-class ImageCache:
-    """Decoded images, the most recently used ones up to ``limit`` bytes. Safe among threads."""
+class ViewCache:
+    """Opened pairs, the most recently used ones up to ``limit`` bytes. Safe among threads."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.readers = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
         self._limit, self._used = limit, 0
-        self._images: OrderedDict[Path, Pixels] = OrderedDict()
+        self._views: OrderedDict[str, Views] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, path: Path) -> Pixels:
-        """Return the image, (H, W, 3) uint8, decoded unless it is still here."""
+    def open(self, pair: Pair) -> tuple[Pixels | Floats, Pixels]:
+        """Return degraded and reference. Raises `BenchError` where the one or the other is missing.
+
+        A pair is read, and degraded if its suite does that, unless it is still here.
+        """
         with self._lock:
-            if path in self._images:
-                self._images.move_to_end(path)
-                return self._images[path]
-        pixels = read(path)
-        with self._lock:
-            if path not in self._images:
-                self._images[path] = pixels
-                self._used += pixels.nbytes
-                while self._used > self._limit and len(self._images) > 1:
-                    self._used -= self._images.popitem(last=False)[1].nbytes
-        return pixels
+            views = self._views.get(pair.id)
+            if views is not None:
+                self._views.move_to_end(pair.id)
+        if views is None:
+            views = open_pair(pair)
+            with self._lock:
+                if pair.id not in self._views:
+                    self._views[pair.id] = views
+                    self._used += views.nbytes
+                    while self._used > self._limit and len(self._views) > 1:
+                        self._used -= self._views.popitem(last=False)[1].nbytes
+        if views.reference is None:
+            raise BenchError(f"'{pair.id}' has no reference image to learn from")
+        return views.degraded, views.reference
 
 
 class PairedCrops(Dataset[Item]):
@@ -65,7 +73,7 @@ class PairedCrops(Dataset[Item]):
         augment: Sequence[str],
         start: int,
         stop: int,
-        cache: ImageCache,
+        cache: ViewCache,
     ) -> None:
         if unknown := sorted(set(augment) - AUGMENTATIONS):
             known = ", ".join(sorted(AUGMENTATIONS))
@@ -84,37 +92,24 @@ class PairedCrops(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         rng = np.random.Generator(np.random.PCG64([self._seed, self._start + index]))
         pair = self._pairs[int(rng.integers(len(self._pairs)))]
-        degraded, reference = read_pair(pair, self._cache)
+        degraded, reference = self._cache.open(pair)
         top, left = (
             int(rng.integers(max(side - self._side, 0) + 1)) for side in degraded.shape[:2]
         )
         turns, mirrored = int(rng.integers(4)), rng.integers(2)
 
-        def cut(image: Pixels) -> torch.Tensor:
-            piece = square(image, top, left, self._side)
+        def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
+            piece = square(image, top * scale, left * scale, self._side * scale)
             if "rot90" in self._augment:
                 piece = np.rot90(piece, turns)
             if "flip" in self._augment and mirrored:
                 piece = piece[:, ::-1]
             return as_tensor(piece)
 
-        return cut(degraded), cut(reference)
+        return cut(degraded, 1), cut(reference, pair.scale)
 
 
-def read_pair(pair: Pair, cache: ImageCache) -> tuple[Pixels, Pixels]:
-    """Return degraded and reference. Raises `BenchError` where one is missing or they differ."""
-    if pair.reference is None:
-        raise BenchError(f"'{pair.id}' has no reference image to learn from")
-    degraded, reference = cache.read(pair.degraded), cache.read(pair.reference)
-    if degraded.shape != reference.shape:
-        raise ImageSizeError(
-            f"'{pair.id}': degraded image {degraded.shape[:2]} and reference "
-            f"{reference.shape[:2]} differ in size"
-        )
-    return degraded, reference
-
-
-def square(image: Pixels, top: int, left: int, side: int) -> Pixels:
+def square(image: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
     """Cut a (side, side, 3) piece; an image that is too small is mirrored at its end."""
     piece = image[top : top + side, left : left + side]
     missing = [side - length for length in piece.shape[:2]]
@@ -123,9 +118,9 @@ def square(image: Pixels, top: int, left: int, side: int) -> Pixels:
     return piece
 
 
-def as_tensor(pixels: Pixels) -> torch.Tensor:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [0,1], in memory as convolutions like it."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float() / 255.0
+def as_tensor(image: NDArray[Any]) -> torch.Tensor:
+    """(H, W, 3) -> (3, H, W) float32, in memory as convolutions like it."""
+    return to_tensor(image)[0]
 
 
 def split_off_validation(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -149,13 +144,17 @@ def split_off_validation(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]
 
 
 def validation_crops(pairs: Sequence[Pair]) -> Item:
-    """Return the centres of up to 12 pairs, spread over the clusters: two (N,3,160,160) tensors."""
-    cache = ImageCache()
+    """Return the centres of up to 12 pairs, spread over the clusters, as two (N,3,S,S) tensors.
+
+    S is 160 for the degraded ones, and 160 times the scale for the references.
+    """
+    cache = ViewCache()
     degraded: list[torch.Tensor] = []
     reference: list[torch.Tensor] = []
     for pair in spread(pairs, VALIDATION_CROPS):
-        images = read_pair(pair, cache)
+        images = cache.open(pair)
         top, left = (max(0, (side - VALIDATION_SIDE) // 2) for side in images[0].shape[:2])
-        for image, found in zip(images, (degraded, reference), strict=True):
-            found.append(as_tensor(square(image, top, left, VALIDATION_SIDE)))
+        for image, scale, found in zip(images, (1, pair.scale), (degraded, reference), strict=True):
+            piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
+            found.append(as_tensor(piece))
     return torch.stack(degraded), torch.stack(reference)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from bench.image import write_atomic
 from bench.records import BenchError
 from models.training.curves import Curves
-from models.training.data import ImageCache, Item, PairedCrops
+from models.training.data import Item, PairedCrops, ViewCache
 from models.training.losses import LOSSES, psnr, ssim
 from models.training.optimisation import optimiser_for, rate_at
 from models.training.plan import Plan, Progress, Task
@@ -39,7 +39,7 @@ class Restoration(LightningModule):
         self.task, self.recipe, self.plan = task, recipe, plan
         self.losses: list[torch.Tensor] = []
         self._loss = LOSSES[recipe.loss]
-        self._cache = ImageCache()
+        self._cache = ViewCache()
 
     def training_step(self, batch: Item, index: int) -> torch.Tensor:
         """Return the loss of one batch."""

@@ -18,7 +18,7 @@ from bench.image import write_atomic
 from bench.records import BenchError, Pair
 from models.catalogue import Recipe
 from models.training.budget import Budget
-from models.training.data import ImageCache, Item, PairedCrops
+from models.training.data import Item, PairedCrops, ViewCache
 from models.training.losses import LOSSES, psnr, ssim
 from models.training.optimisation import optimiser_for
 
@@ -172,7 +172,7 @@ def time_steps(task: Task, seconds: float) -> Timing:
     """
     network = copy.deepcopy(task.network).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser, loss = optimiser_for(network, task.recipe), LOSSES[task.recipe.loss]
-    batch, cache = task.recipe.batch, ImageCache()
+    batch, cache = task.recipe.batch, ViewCache()
     stop = (WARM_STEPS + TIMED_STEPS) * batch
     crops = PairedCrops(task.pairs, task.recipe.crop, 0, task.recipe.augment, 0, stop, cache)
     taken: list[float] = []

@@ -13,8 +13,8 @@ import torch
 from bench.image import ImageSizeError, Pixels, read, to_tensor, write_png
 from bench.records import BenchError, Pair
 from models.training.data import (
-    ImageCache,
     PairedCrops,
+    ViewCache,
     split_off_validation,
     square,
     validation_crops,
@@ -37,7 +37,7 @@ def pairs(tmp_path: Path, photograph: Pixels) -> list[Pair]:
 
 
 def crops(pairs: Sequence[Pair], seed: int = 3, start: int = 0, stop: int = 40) -> PairedCrops:
-    return PairedCrops(pairs, 32, seed, EVERYTHING, start, stop, ImageCache())
+    return PairedCrops(pairs, 32, seed, EVERYTHING, start, stop, ViewCache())
 
 
 def test_degraded_and_reference_are_cut_and_turned_alike(pairs: list[Pair]) -> None:
@@ -65,7 +65,7 @@ def test_every_augmentation_happens(pairs: list[Pair]) -> None:
 
 def test_an_unknown_augmentation_is_refused(pairs: list[Pair]) -> None:
     with pytest.raises(BenchError, match="no augmentation blur; known: flip, rot90"):
-        PairedCrops(pairs, 32, 0, ("flip", "blur"), 0, 1, ImageCache())
+        PairedCrops(pairs, 32, 0, ("flip", "blur"), 0, 1, ViewCache())
 
 
 def test_a_small_image_is_mirrored_to_the_crop() -> None:
@@ -80,18 +80,29 @@ def test_pairs_that_cannot_teach_are_refused(pairs: list[Pair], tmp_path: Path) 
     with pytest.raises(BenchError, match="'0' has no reference"):
         crops([replace(pairs[0], reference=None)])[0]
     write_png(tmp_path / "less.png", read(pairs[0].degraded)[:40])
-    with pytest.raises(ImageSizeError, match="differ in size"):
+    with pytest.raises(ImageSizeError, match="do not fit together; expected a reference of 40x90"):
         crops([replace(pairs[0], degraded=tmp_path / "less.png")])[0]
 
 
 def test_the_cache_forgets_what_was_used_longest_ago(pairs: list[Pair]) -> None:
-    paths = [pair.degraded for pair in pairs[:3]]
-    cache = ImageCache(limit=2 * 70 * 90 * 3)
-    first, second = cache.read(paths[0]), cache.read(paths[1])
-    assert cache.read(paths[0]) is first  # decoded once
-    cache.read(paths[2])  # pushes out the second
-    assert cache.read(paths[0]) is first
-    assert cache.read(paths[1]) is not second
+    cache = ViewCache(limit=2 * 2 * 70 * 90 * 3)  # two pairs of two images
+    first, second = cache.open(pairs[0])[0], cache.open(pairs[1])[0]
+    assert cache.open(pairs[0])[0] is first  # decoded once
+    cache.open(pairs[2])  # pushes out the second
+    assert cache.open(pairs[0])[0] is first
+    assert cache.open(pairs[1])[0] is not second
+
+
+def test_crops_of_super_resolution_cover_the_same_scene(pairs: list[Pair]) -> None:
+    reference = pairs[0].reference
+    assert reference is not None
+    halved = replace(pairs[0], degraded=reference, degradation={"scale": 2}, scale=2)
+    few = PairedCrops([halved], 16, 0, ("flip", "rot90"), 0, 8, ViewCache())
+    for degraded, whole in (few[index] for index in range(len(few))):
+        assert degraded.shape == (3, 16, 16)
+        assert whole.shape == (3, 32, 32)
+        averaged = torch.nn.functional.avg_pool2d(whole[None], 2)[0]
+        assert (averaged - degraded).abs().mean() < 0.02
 
 
 def test_validation_is_split_off_by_whole_clusters(pairs: list[Pair]) -> None:
