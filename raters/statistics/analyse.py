@@ -1,0 +1,289 @@
+"""The front door: pairwise votes in, a scale with its uncertainty out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.records import BenchError
+from raters.statistics.agreement import Share, alpha_of_counts, kendall_u, repeat_consistency
+from raters.statistics.comparisons import components, counts, require_scale, vote_cells
+from raters.statistics.intervals import (
+    PRIOR_SD,
+    SAMPLES,
+    Differences,
+    Draws,
+    differences,
+    draw_scales,
+    letters,
+    rank_intervals,
+    reach,
+    standard_error,
+)
+from raters.statistics.scaling import MODELS, Model
+from raters.statistics.votes import Votes
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+FEW_CLUSTERS = 10
+FEW_VOTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleEstimate:
+    """One method on the scale, with its interval; all methods' values have mean zero.
+
+    ``rank_low`` .. ``rank_high`` and ``group`` follow from the adjusted tests of differences:
+    methods that share a letter of ``group`` do not differ significantly.
+    """
+
+    method: str
+    value: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    ties: int
+    rank: int
+    rank_low: int
+    rank_high: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairDifference:
+    """How far ``better`` stands above ``worse``; ``p_adjusted`` by Holm over all pairs.
+
+    ``preferred``: share of decided votes that the scale gives to ``better``. ``certainty``: share
+    of bootstrap samples in which it stands above. ``votes``: direct comparisons of the two.
+    """
+
+    better: str
+    worse: str
+    value: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    preferred: float
+    certainty: float
+    votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Krippendorff's ``alpha`` (nominal, per image and pair) and Kendall's ``u`` (all images).
+
+    ``repeats``: how often raters gave the same answer again. Each is None where the votes cannot
+    tell.
+    """
+
+    alpha: float | None
+    u: float | None
+    repeats: Share | None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A scale from pairwise votes; ``methods`` and ``draws`` (S, M) are in order, the best first.
+
+    ``resampled``: what the intervals let vary. ``connected``: groups of methods in which each beat
+    each, directly or by others; more than one only where a prior made up for it. ``flags``: what
+    weakens these numbers.
+    """
+
+    model: str
+    unit: str
+    level: float
+    methods: tuple[ScaleEstimate, ...]
+    differences: tuple[PairDifference, ...]
+    agreement: Agreement
+    votes: int
+    images: int
+    raters: int | None
+    resampled: tuple[str, ...]
+    samples: int
+    seed: int
+    prior_sd: float | None
+    connected: tuple[tuple[str, ...], ...]
+    flags: tuple[str, ...]
+    draws: Floats
+
+
+def analyse(
+    votes: Votes,
+    model: str = "bradley-terry",
+    samples: int = SAMPLES,
+    seed: int = 0,
+    prior_sd: float | None = None,
+    level: float = 0.95,
+) -> Analysis:
+    """Put the methods of ``votes`` on one scale; `MODELS` lists what ``model`` may be.
+
+    Intervals resample raters and images. ``prior_sd``: standard deviation, in the model's unit, of
+    a Gaussian prior around a common mean; without one, votes that fix no finite scale raise
+    `NotComparable`. The same seed gives the same numbers.
+    """
+    if model not in MODELS:
+        raise BenchError(f"no scaling model '{model}'; known: {', '.join(MODELS)}")
+    if samples < 100:
+        raise BenchError(f"{samples} bootstrap samples tell nothing; expected 100 or more")
+    if prior_sd is not None and not prior_sd > 0:
+        raise BenchError(f"the prior's standard deviation is positive, got {prior_sd:g}")
+    names, number = votes.methods, len(votes.methods)
+    wins, ties = counts(votes.a, votes.b, votes.outcome, number)
+    if prior_sd is None:
+        require_scale(wins + ties, names)
+    if model == "davidson" and not wins.any():
+        raise BenchError("all votes are ties, which 'davidson' cannot scale; use bradley-terry")
+    prior = math.inf if prior_sd is None else prior_sd
+    estimate = MODELS[model].fit(wins, ties, prior, None)
+    clusterings = _clusterings(votes)
+    draws = draw_scales(
+        MODELS[model], estimate, vote_cells(votes.a, votes.b, votes.outcome, number),
+        list(clusterings.values()), samples, seed, prior,
+    )  # fmt: skip
+    found = differences(estimate, draws, level)
+    order = np.argsort(-estimate, kind="stable")
+    groups = components(wins + ties, names)
+    return Analysis(
+        model, MODELS[model].unit, level,
+        _estimates(votes, estimate, draws, found, wins, ties, order, level),
+        _pairs(names, MODELS[model], found, wins + np.swapaxes(wins, 0, 1) + ties),
+        _agreement(votes),
+        len(votes), len(votes.images), None if votes.rater is None else len(votes.raters),
+        tuple(clusterings), samples, seed, prior_sd, tuple(map(tuple, groups)),
+        tuple(_flags(votes, clusterings, draws, wins, ties, prior_sd, groups)),
+        draws.scales[:, order],
+    )  # fmt: skip
+
+
+def _clusterings(votes: Votes) -> dict[str, Ints]:
+    """Return what to resample: raters and images where there are two or more, else votes."""
+    found = {}
+    if votes.rater is not None and len(votes.raters) > 1:
+        found["raters"] = votes.rater
+    if len(votes.images) > 1:
+        found["images"] = votes.image
+    if not found and len(votes) > 1:
+        found["votes"] = np.arange(len(votes))
+    if not found:
+        raise BenchError("one vote has no uncertainty to show; collect more")
+    return found
+
+
+def _estimates(
+    votes: Votes, estimate: Floats, draws: Draws, found: Differences, wins: Floats, ties: Floats,
+    order: Ints, level: float,
+) -> tuple[ScaleEstimate, ...]:  # fmt: skip
+    far = reach(draws.clusters, level) * standard_error(draws.scales, draws.clusters)
+    rank, low, high = rank_intervals(estimate, found, level)
+    group = letters(estimate, found, level)
+    return tuple(
+        ScaleEstimate(
+            votes.methods[i], float(estimate[i]), float(estimate[i] - far[i]),
+            float(estimate[i] + far[i]), int(wins[i].sum()), int(wins[:, i].sum()),
+            int(ties[i].sum()), int(rank[i]), int(low[i]), int(high[i]), group[i],
+        )
+        for i in order
+    )  # fmt: skip
+
+
+def _pairs(
+    names: Sequence[str], model: Model, found: Differences, compared: Floats
+) -> tuple[PairDifference, ...]:
+    """Return all pairs, each with the better one first, the largest difference first."""
+    rows = []
+    for k in np.argsort(-np.abs(found.value), kind="stable"):
+        i, j = int(found.first[k]), int(found.second[k])
+        up = bool(found.value[k] >= 0)
+        value, low, high = _turned(found.value[k], found.low[k], found.high[k], up)
+        rows.append(
+            PairDifference(
+                names[i if up else j], names[j if up else i], value, low, high,
+                float(found.p[k]), float(found.p_adjusted[k]),
+                float(model.preferred(np.asarray(value))),
+                float(found.beats[k] if up else 1 - found.beats[k]), int(compared[i, j]),
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def _turned(value: float, low: float, high: float, up: bool) -> tuple[float, float, float]:
+    """Return a difference and its interval, turned around unless ``up``."""
+    found = (value, low, high) if up else (-value, -high, -low)
+    return float(found[0]), float(found[1]), float(found[2])
+
+
+def _agreement(votes: Votes) -> Agreement:
+    number = len(votes.methods)
+    wins, _ = counts(votes.a, votes.b, votes.outcome, number)
+    low, high = np.minimum(votes.a, votes.b), np.maximum(votes.a, votes.b)
+    question = (votes.image * number + low) * number + high
+    answer = np.where(votes.a == low, votes.outcome, -votes.outcome).astype(np.intp)
+    if votes.rater is None:
+        return Agreement(_alpha(question, answer), kendall_u(wins), None)
+    # A rater's first answer counts; alpha compares raters, `repeats` a rater with themselves.
+    asked = votes.rater * (question.max() + 1) + question
+    _, first = np.unique(asked, return_index=True)
+    return Agreement(
+        _alpha(question[first], answer[first]), kendall_u(wins),
+        repeat_consistency(votes.rater, question, answer),
+    )  # fmt: skip
+
+
+def _alpha(question: Ints, answer: Ints) -> float | None:
+    asked, place = np.unique(question, return_inverse=True)
+    table = np.bincount(place.reshape(-1) * 3 + answer + 1, minlength=3 * len(asked))
+    return alpha_of_counts(table.reshape(-1, 3), [-1, 0, 1], "nominal")
+
+
+def _flags(
+    votes: Votes, clusterings: dict[str, Ints], draws: Draws, wins: Floats, ties: Floats,
+    prior_sd: float | None, groups: list[list[str]],
+) -> list[str]:  # fmt: skip
+    flags = []
+    if votes.rater is None:
+        flags.append("no rater ids: intervals say nothing of how other raters would judge")
+    elif len(votes.raters) == 1:
+        flags.append("one rater: nothing is known of how others would judge")
+    if len(votes.images) == 1:
+        flags.append("one image: nothing is known of how other images would fare")
+    if "votes" in clusterings:
+        flags.append("intervals take all votes as independent")
+    elif draws.clusters < FEW_CLUSTERS:
+        flags.append(f"only {draws.clusters} {_smaller(clusterings)}: wide, rough intervals")
+    if prior_sd is not None:
+        flags.append(f"a Gaussian prior of standard deviation {prior_sd:g} pulls all values to 0")
+        if len(groups) > 1:
+            flags.append(
+                f"{len(groups)} groups of methods have no finite distance but for the prior: "
+                + " | ".join(", ".join(group) for group in groups)
+            )
+    elif draws.unbounded:
+        flags.append(
+            f"{draws.unbounded:.1%} of resamples had no finite scale; a Gaussian prior of standard "
+            f"deviation {PRIOR_SD:g} kept these finite"
+        )
+    compared = wins + wins.T + ties
+    pairs = compared[np.triu_indices(len(compared), 1)]
+    if missing := int((pairs == 0).sum()):
+        flags.append(
+            f"{missing} of {len(pairs)} pairs were never compared directly: "
+            "their differences rest on the model"
+        )
+    per_method = compared.sum(axis=1)
+    if few := [votes.methods[i] for i in np.flatnonzero(per_method < FEW_VOTES)]:
+        flags.append(f"fewer than {FEW_VOTES} votes on {', '.join(few)}")
+    if (share := float((votes.outcome == 0).mean())) > 0.5:
+        flags.append(f"{share:.0%} of votes are ties")
+    return flags
+
+
+def _smaller(clusterings: dict[str, Ints]) -> str:
+    return min(clusterings, key=lambda name: int(clusterings[name].max()))

@@ -1,0 +1,78 @@
+"""Signs that someone answered without looking: flags for the analysis, never a reason to delete.
+
+Each function takes one rater's answers as arrays and returns the reason, or None. The limits are
+such that a rater who looks is flagged less than once in a thousand, whatever the images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binom
+
+CHANCE = 1e-3
+"""How seldom an attentive rater may be flagged."""
+
+GOLDEN_SLIPS = 0.05
+"""How often attentive raters miss a known answer, by a slip of the hand."""
+
+FAST_MS = 600.0
+"""Two images cannot be looked at and compared in less."""
+
+FAST_SHARE = 0.2
+"""Of the answers: who has more of them in less than `FAST_MS` is flagged."""
+
+FEW = 8
+"""Fewer answers than these tell nothing about haste."""
+
+
+def golden_failures(passed: ArrayLike) -> str | None:
+    """Flag more missed known answers (False in ``passed``) than slips explain."""
+    seen = np.asarray(passed, bool)
+    missed = int((~seen).sum())
+    # P(missed or more) of Binomial(n, 5 %): 1 of 3 has .14, 2 of 3 .007, 3 of 3 .0001
+    if missed >= 2 and binom.sf(missed - 1, len(seen), GOLDEN_SLIPS) < 0.01:
+        return f"missed {missed} of {len(seen)} known answers"
+    return None
+
+
+def too_fast(response_ms: ArrayLike) -> str | None:
+    """Flag haste; times that are not known (NaN) are left out."""
+    times = np.asarray(response_ms, np.float64)
+    times = times[~np.isnan(times)]
+    fast = int((times < FAST_MS).sum())
+    if len(times) >= FEW and fast > FAST_SHARE * len(times):
+        return f"answered {fast} of {len(times)} in less than {FAST_MS / 1000:g} s"
+    return None
+
+
+def side_bias(left: ArrayLike) -> str | None:
+    """Flag a side preferred (``left``: True, ties left out) more than balanced sides explain.
+
+    Sides are drawn evenly, so the better image is on the left half of the time: an exact two-sided
+    binomial test.
+    """
+    chosen = np.asarray(left, bool)
+    n, lefts = len(chosen), int(chosen.sum())
+    more = max(lefts, n - lefts)
+    if n and 2 * binom.sf(more - 1, n, 0.5) < CHANCE:
+        return f"chose the {'left' if lefts == more else 'right'} {more} of {n} times"
+    return None
+
+
+def straight_lining(answers: Sequence[str]) -> str | None:
+    """Flag the same answer, on the screen, too many times in a row.
+
+    With no answer likelier than 1/2, a run of L begins at one of n places with a chance below
+    n / 2^L; L is taken so that this is below `CHANCE`: 16 of 60 answers.
+    """
+    longest = run = 0
+    for index, answer in enumerate(answers):
+        run = run + 1 if index and answers[index - 1] == answer else 1
+        longest = max(longest, run)
+    if answers and longest >= math.ceil(math.log2(len(answers) / CHANCE)):
+        return f"gave the same answer {longest} times in a row"
+    return None
