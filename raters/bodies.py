@@ -1,0 +1,78 @@
+"""What a client may send: these fields, in these ranges, and no others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Answer = Annotated[str, Field(max_length=8)]
+Small = Annotated[float, Field(ge=0, le=1e5)]
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+Size = Annotated[list[Small], Field(min_length=2, max_length=2)]
+
+
+class Body(BaseModel):
+    """Refuses unknown fields, and values of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Screen(Body):
+    """The facts and answers of the screen checks."""
+
+    viewport: Size
+    screen: Size
+    dpr: Small
+    zoom: Small
+    pinch: Small
+    depth: Count
+    wide_gamut: bool
+    dark_seen: Annotated[int, Field(ge=0, le=5)]
+    bright_seen: Annotated[int, Field(ge=0, le=5)]
+
+
+class Ask(Body):
+    """Asks for a trial."""
+
+    tab: Name
+    take_over: bool = False
+
+
+class Client(Body):
+    """How the images were looked at."""
+
+    viewport: Size
+    dpr: Small
+    modes: Annotated[list[Annotated[str, Field(max_length=16)]], Field(max_length=8)]
+    flickers: Count
+    held: Count
+    zoom: Small
+    zoom_max: Small
+    pans: Count
+
+
+class Given(Body):
+    """A judgement."""
+
+    trial: Name
+    answer: Answer
+    key: Name
+    tab: Name
+    response_ms: Count
+    timer_broken: bool
+    reloads: Count
+    client: Client
+
+
+class Revised(Body):
+    """Another answer to the last trial."""
+
+    key: Name
+    answer: Answer
+    tab: Name
+
+
+class Nothing(Body):
+    """An empty body."""

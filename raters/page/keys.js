@@ -1,0 +1,49 @@
+// The keyboard. Every key here has a button on the page.
+
+const CHOICES = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "same" };
+const REPEATS = ["Enter", " ", "ArrowDown", "ArrowUp"];
+const PANS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/**
+ * Listens while `active()` holds.
+ * @param {Record<string, Function>} act  choose(word), confirm, flicker, hold(on), zoom,
+ *                                        pan(right, down), revise, cancel, help
+ */
+export function listen(active, act) {
+  document.addEventListener("keydown", (event) => {
+    if (!active() || event.ctrlKey || event.altKey || event.metaKey) return;
+    // A key held down does nothing twice: neither here nor as the click of a focused button.
+    const panning = event.shiftKey && event.key in PANS;
+    if (event.repeat && !panning) {
+      if (REPEATS.includes(event.key)) event.preventDefault();
+      return;
+    }
+    const action = find(event, act);
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  document.addEventListener("keyup", (event) => {
+    if (event.key.toLowerCase() === "r") act.hold(false);
+  });
+  window.addEventListener("blur", () => act.hold(false));
+}
+
+function find(event, act) {
+  const { key, shiftKey, target } = event;
+  if (target.matches("input, select, textarea")) return null;
+  if (shiftKey && key in PANS) return () => act.pan(...PANS[key]);
+  if (key === "Enter" || key === " ") {
+    // A focused button does what it says; but Enter on the answer already chosen confirms it.
+    const button = target.closest("button");
+    const chosen = button?.getAttribute("aria-pressed") === "true" && button.dataset.answer;
+    if (button && !(chosen && key === "Enter")) return null;
+    return key === "Enter" ? act.confirm : act.flicker;
+  }
+  if (shiftKey && key !== "?") return null;
+  if (key in CHOICES) return () => act.choose(CHOICES[key]);
+  if (/^[1-5]$/.test(key)) return () => act.choose(key);
+  const named = { r: () => act.hold(true), z: act.zoom, u: act.revise, "?": act.help,
+    Escape: act.cancel };
+  return named[key.length === 1 ? key.toLowerCase() : key] ?? null;
+}

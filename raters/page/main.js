@@ -1,0 +1,106 @@
+// The rater's way through the study: consent, instructions, screen, practice and judging, thanks.
+// Gradio shows the parts; `data-stage` on the page's root says which one is to be seen.
+
+import { Refused, call, persist, tabName } from "./api.js";
+import { setUpChecks } from "./checks.js";
+import { listen } from "./keys.js";
+import { Panel } from "./panel.js";
+import { Stage } from "./stage.js";
+import { Viewport } from "./viewport.js";
+
+const page = document.documentElement;
+
+function show(name) {
+  page.dataset.stage = name;
+  window.scrollTo(0, 0);
+  const heading = document.querySelector(`#stage-${name} :is(h1, h2)`);
+  heading?.setAttribute("tabindex", "-1");
+  heading?.focus({ preventScroll: true });
+}
+
+function tell(message) {
+  document.querySelector("#message-text").textContent = message;
+  show("message");
+}
+
+/** Runs a step that needs the server; says so if the server refuses or cannot be reached. */
+async function step(action) {
+  try {
+    return await persist(action, () => page.setAttribute("data-offline", ""));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    tell(error.message);
+    return null;
+  } finally {
+    page.removeAttribute("data-offline");
+  }
+}
+
+/** Called once by the judging component when Gradio has put it on the page. */
+export async function start(element) {
+  const session = await step(() => call("/api/session"));
+  if (!session) return;
+  page.dataset.protocol = session.protocol;
+  page.toggleAttribute("data-reference", session.reference);
+  page.toggleAttribute("data-ties", session.ties);
+  page.toggleAttribute("data-one-key", session.one_key);
+
+  document.addEventListener("rating:consent", async () => {
+    if (await step(() => call("/api/consent", {}))) show("instructions");
+  });
+  document.addEventListener("rating:understood", () => {
+    show("checks");
+    checks.refresh();
+  });
+  const checks = setUpChecks(document.querySelector("#checks"), session, async (found) => {
+    if (await step(() => call("/api/checks", found))) judge(element, session);
+  });
+
+  const stages = { consent: () => show("consent"), checks: () => show("instructions"),
+    training: () => judge(element, session), judging: () => judge(element, session),
+    done: () => thank(session), withdrawn: () => show("withdrawn") };
+  stages[session.stage]();
+}
+
+async function thank() {
+  const session = await step(() => call("/api/session"));
+  if (!session) return;
+  document.querySelector("#code").textContent = session.code ?? "";
+  document.querySelector("#code-block").hidden = !session.code;
+  show("thanks");
+}
+
+function judge(element, session) {
+  const root = element.querySelector('[data-part="judge"]');
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  show("judging");
+  const viewport = new Viewport(part("room"), part("slider"), () => panel.renderView(viewport));
+  const stage = new Stage(session, tabName(), viewport, (now) => panel.render(now), thank);
+  const look = {
+    flicker: () => viewport.flicker(), hold: (on) => viewport.hold(on),
+    zoom: () => viewport.nextZoom(), pan: (right, down) => viewport.pan(right, down),
+  };
+  const decide = {
+    choose: (word) => stage.choose(word), confirm: () => stage.confirm(),
+    revise: () => stage.revise(), cancel: () => stage.cancel(),
+  };
+  const panel = new Panel(root, session, {
+    ...look, ...decide, hold: look.hold, answer: (code) => stage.choose(code),
+    side: () => viewport.setMode("side"), split: () => viewport.setMode("split"),
+    auto: () => viewport.toggleAuto(), pause: () => stage.togglePause(),
+    panLeft: () => look.pan(-1, 0), panRight: () => look.pan(1, 0),
+    panUp: () => look.pan(0, -1), panDown: () => look.pan(0, 1),
+    takeOver: () => stage.begin({ takeOver: true }), reload: () => window.location.reload(),
+    retry: () => window.dispatchEvent(new Event("rating:retry")),
+    help: () => part("help").showModal(), closeHelp: () => part("help").close(),
+    withdraw: () => { part("help").close(); part("withdraw").showModal(); },
+    closeWithdraw: () => part("withdraw").close(),
+    reallyWithdraw: async () => {
+      part("withdraw").close();
+      if (await step(() => call("/api/withdraw", {}))) show("withdrawn");
+    },
+  });
+  const active = () => page.dataset.stage === "judging" && !root.querySelector("dialog[open]");
+  listen(active, { ...look, ...decide, help: () => part("help").showModal() });
+  stage.begin();
+}

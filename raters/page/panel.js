@@ -1,0 +1,173 @@
+// Puts the stage's state on the page: buttons, status line, curtain.
+
+import { advice } from "./screen.js";
+import { reducedMotion } from "./viewport.js";
+
+const STATUS = {
+  loading: "Loading the images…",
+  offline: "No connection. Trying again…",
+  saving: "Saving…",
+  unsaved: "Not saved yet: no connection. Your answer is kept here and sent again.",
+};
+
+const KEY_HINTS = { a: "←", b: "→", same: "↓" };
+
+// What covers the images, instead of them: title, text, button and what the button does.
+function curtain(stage) {
+  const { state, session, notice } = stage;
+  const covers = {
+    elsewhere: ["This study is open elsewhere",
+      "Another tab or window is showing it. You can continue here; the other one will stop.",
+      "Continue here", "takeOver"],
+    stopped: ["That did not work", notice, "Try again", "reload"],
+    feedback: ["Practice", notice, "Continue", "confirm"],
+    interlude: ["The practice is over", "From now on your answers count. Take your time.",
+      "Start", "confirm"],
+  };
+  if (stage.small) return ["The window is too small", advice(session), "", ""];
+  if (stage.paused) {
+    return ["Paused", "Everything up to here is saved. Come back whenever you like.", "Continue",
+      "pause"];
+  }
+  return covers[state] ?? null;
+}
+
+export class Panel {
+  /** @param root the component's element  @param act name -> function, what buttons do */
+  constructor(root, session, act) {
+    this.root = root;
+    this.act = act;
+    this.find("question").textContent = session.question;
+    this.find("question").title = session.question;
+    this.makeAnswers(session);
+    this.find("confirm").hidden = session.one_key;
+    const compares = session.protocol !== "acr";
+    for (const name of ["side", "flicker", "auto", "split"]) this.button(name).hidden = !compares;
+    this.button("hold").hidden = !session.reference;
+    this.button("auto").disabled = reducedMotion();
+    root.addEventListener("click", (event) => this.clicked(event));
+    this.holdButton(this.button("hold"));
+  }
+
+  find(name) {
+    return this.root.querySelector(`[data-part="${name}"]`);
+  }
+
+  button(name) {
+    return this.root.querySelector(`[data-act="${name}"]`);
+  }
+
+  makeAnswers(session) {
+    const group = this.find("answers");
+    group.setAttribute("aria-label", session.question);
+    group.dataset.count = session.answers.length;
+    group.dataset.long = session.answers.some(([, label]) => label.length > 12);
+    group.replaceChildren(...session.answers.map(([code, label]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.answer = code;
+      button.dataset.act = "answer";
+      const key = document.createElement("kbd");
+      key.textContent = KEY_HINTS[code] ?? code;
+      const text = document.createElement("span");
+      text.textContent = label;
+      button.append(key, text);
+      return button;
+    }));
+  }
+
+  clicked(event) {
+    const button = event.target.closest("button[data-act]");
+    if (!button || button.disabled) return;
+    this.act[button.dataset.act]?.(button.dataset.answer);
+    // After the mouse, Space and Enter are the page's keys again, not this button's.
+    if (event.detail > 0) button.blur();
+  }
+
+  // Held with the pointer, or with Space or Enter while focused.
+  holdButton(button) {
+    const on = (event) => {
+      if (event.key && ![" ", "Enter"].includes(event.key)) return;
+      event.preventDefault();
+      if (!event.repeat) this.act.hold(true);
+    };
+    const off = () => this.act.hold(false);
+    for (const name of ["pointerdown", "keydown"]) button.addEventListener(name, on);
+    for (const name of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) {
+      button.addEventListener(name, off);
+    }
+  }
+
+  render(stage) {
+    const { root } = this;
+    root.dataset.state = stage.state;
+    root.dataset.small = stage.small;
+    root.setAttribute("aria-busy", ["loading", "saving", "offline", "unsaved"].includes(stage.state));
+    this.renderProgress(stage);
+    this.renderButtons(stage);
+    this.renderCurtain(stage);
+    const chosen = stage.choice && stage.state === "chosen" && !stage.session.one_key
+      ? `${stage.label(stage.choice)}: press Enter to confirm.` : "";
+    const revising = stage.revising ? "Your last pair again: change the answer, or press Esc. " : "";
+    const covered = !this.find("curtain").hidden;
+    say(this.find("status"),
+      STATUS[stage.state] ?? ((covered ? "" : stage.notice) || revising + chosen));
+    this.button("retry").hidden = !["unsaved", "offline"].includes(stage.state);
+  }
+
+  renderProgress({ trial, session, revising }) {
+    if (!trial) return;
+    const part = `${trial.number}/${trial.total}`;
+    const shown = revising ? "last answer" : trial.training ? `practice ${part}` : part;
+    this.find("count").textContent = shown;
+    const what = session.protocol === "pair" ? "Pair" : "Image";
+    const spoken = `${trial.training ? "Practice: " : ""}${what} ${trial.number} of ${trial.total}`;
+    say(this.find("spoken"), revising ? "Your last answer again" : spoken);
+  }
+
+  renderButtons(stage) {
+    for (const button of this.root.querySelectorAll("[data-answer]")) {
+      button.disabled = !stage.accepting;
+      button.setAttribute("aria-pressed", String(button.dataset.answer === stage.choice));
+    }
+    this.find("confirm").disabled = !(stage.accepting && stage.state === "chosen");
+    this.button("revise").disabled = !stage.canRevise;
+    this.button("revise").setAttribute("aria-pressed", String(stage.revising));
+    this.button("pause").disabled = ["elsewhere", "stopped"].includes(stage.state);
+  }
+
+  renderView(viewport) {
+    const { mode, zoom, auto, holding } = viewport;
+    for (const name of ["side", "flicker", "split"]) {
+      this.button(name).setAttribute("aria-pressed", String(mode === name));
+    }
+    this.button("auto").setAttribute("aria-pressed", String(auto !== null));
+    this.button("hold").setAttribute("aria-pressed", String(holding));
+    this.find("zoom").textContent = `${zoom}×`;
+    this.find("slider").hidden = mode !== "split";
+    this.root.dataset.mode = mode;
+    this.root.dataset.zoom = zoom;
+  }
+
+  renderCurtain(stage) {
+    const cover = curtain(stage);
+    const node = this.find("curtain");
+    const appears = node.hidden && cover;
+    node.hidden = !cover;
+    this.find("room").toggleAttribute("inert", Boolean(cover));
+    if (!cover) return;
+    const [title, text, label, action] = cover;
+    this.find("curtain-title").textContent = title;
+    this.find("curtain-text").textContent = text;
+    const button = this.find("curtain-button");
+    button.textContent = label;
+    button.dataset.act = action;
+    button.hidden = !label;
+    if (appears && label) button.focus();
+  }
+}
+
+// Only what changes is announced.
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

@@ -1,0 +1,53 @@
+// What the screen must offer, and what it is.
+
+// CSS pixels between images, above each, and around them all. The first two are whole device pixels
+// at every usual ratio (1.1, 1.25, 1.5 ..); the last leaves room for putting images on such pixels.
+export const GAP = 20;
+export const CAPTION = 20;
+const MARGIN = 8;
+const BUTTONS = { pair: 1000, dcr: 1080, acr: 760 }; // CSS pixels that the bars need
+
+/** Images that must fit beside each other: what is judged, or the judged one and the reference. */
+export function abreast(session) {
+  return session.protocol === "acr" ? 1 : 2;
+}
+
+/** The window that the study needs, in CSS pixels, at this device pixel ratio. */
+export function needed(session) {
+  const ratio = window.devicePixelRatio;
+  const style = getComputedStyle(document.documentElement);
+  const bar = (name) => parseFloat(style.getPropertyValue(name));
+  const bars = bar("--top-bar") + CAPTION + bar("--bottom-bar") + MARGIN;
+  const count = abreast(session);
+  const images = Math.ceil((count * session.width) / ratio + (count - 1) * GAP + 2 * MARGIN);
+  return {
+    width: Math.max(images, BUTTONS[session.protocol]),
+    height: Math.ceil(session.height / ratio + bars),
+  };
+}
+
+export function fits(session) {
+  const { width, height } = needed(session);
+  return window.innerWidth >= width && window.innerHeight >= height;
+}
+
+/** Says what is too small and what to do about it. */
+export function advice(session) {
+  const { width, height } = needed(session);
+  return `The images need a window of ${width} × ${height}; yours is ${window.innerWidth} × ` +
+    `${window.innerHeight}. Make it larger, press F11 for the full screen, or zoom the browser ` +
+    "out (Ctrl and −): the images keep their size.";
+}
+
+/** Facts about the screen, for the record. */
+export function facts() {
+  return {
+    viewport: [window.innerWidth, window.innerHeight],
+    screen: [window.screen.width, window.screen.height],
+    dpr: window.devicePixelRatio,
+    zoom: Math.round((100 * window.outerWidth) / window.innerWidth) / 100,
+    pinch: window.visualViewport?.scale ?? 1,
+    depth: window.screen.colorDepth,
+    wide_gamut: window.matchMedia("(color-gamut: p3)").matches,
+  };
+}

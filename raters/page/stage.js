@@ -1,0 +1,245 @@
+// The judging stage as a state machine:
+//
+//   loading -> ready -> chosen -> saving -> loading ...       (the next trial)
+//                                 saving -> feedback -> loading    (practice)
+//   saving  -> unsaved -> saving      the server cannot be reached; the answer is kept and resent
+//   loading -> offline -> loading     the same, with nothing to lose
+//   any     -> elsewhere | stopped    another tab goes on; the server said no
+//
+// Answers are taken in `ready` and `chosen` only, and not while paused or on a window too small.
+
+import { Outbox, Refused, call, countReloads, newKey, persist } from "./api.js";
+import { Images } from "./images.js";
+import { fits } from "./screen.js";
+import { Timer } from "./timer.js";
+
+const SIDES = { left: "a", right: "b", same: "same" };
+
+export class Stage {
+  /**
+   * @param session   what /api/session said
+   * @param tab       this tab's name
+   * @param viewport  shows the images
+   * @param render    (stage) => void, called after every change
+   * @param leave     called when there is nothing left to judge
+   */
+  constructor(session, tab, viewport, render, leave) {
+    Object.assign(this, { session, tab, viewport, render, leave });
+    this.outbox = new Outbox(session.who);
+    this.images = new Images();
+    this.timer = new Timer();
+    this.state = "loading";
+    this.paused = false;
+    this.small = !fits(session);
+    this.trial = null;
+    this.previous = null; // {trial, answer}: the last judgement, while its images are here
+    this.revising = false;
+    this.choice = null;
+    this.notice = "";
+    window.addEventListener("resize", () => this.resized());
+    window.addEventListener("beforeunload", (event) => {
+      if (!this.outbox.empty) event.preventDefault();
+    });
+  }
+
+  enter(state, notice = "") {
+    this.state = state;
+    this.notice = notice;
+    this.render(this);
+  }
+
+  get accepting() {
+    return ["ready", "chosen"].includes(this.state) && !this.paused && !this.small;
+  }
+
+  get answers() {
+    return this.session.answers.map(([code]) => code);
+  }
+
+  get canRevise() {
+    return this.accepting && (this.revising || this.previous !== null);
+  }
+
+  // --- trials ----------------------------------------------------------------------------------
+
+  /** Sends what an earlier visit left, then asks for a trial. */
+  async begin({ takeOver = false, notice = "" } = {}) {
+    await this.guard(async () => {
+      if (!this.outbox.empty) {
+        this.enter("saving", notice);
+        try {
+          await this.outbox.deliverAll(this.tab, () => this.enter("unsaved"));
+        } catch (error) {
+          if (!(error instanceof Refused) || [401, 403].includes(error.status)) throw error;
+          notice = error.message;
+        }
+      }
+      this.enter("loading", notice);
+      const body = { tab: this.tab, take_over: takeOver };
+      const reply = await persist(() => call("/api/trial", body), () => this.enter("offline"));
+      await this.take(reply, notice);
+    });
+  }
+
+  /** Goes where the server says: a trial, another tab, the end. */
+  async take(next, notice = "") {
+    if (next.state === "done") return this.leave();
+    if (next.state === "elsewhere") {
+      this.viewport.clear();
+      return this.enter("elsewhere");
+    }
+    this.enter("loading", notice);
+    const practised = this.trial?.training && !next.training;
+    if (practised) this.previous = null;
+    this.trial = next;
+    const reloads = countReloads(next.trial);
+    this.bitmaps = await this.images.get(next.slots, () => this.enter("offline"));
+    this.images.keep(this.previous?.trial.slots, next.slots, next.following);
+    if (next.following) this.images.preload(next.following);
+    this.reloads = reloads;
+    this.choice = null;
+    if (practised) return this.enter("interlude");
+    return this.present(notice);
+  }
+
+  present(notice = "") {
+    this.showImages(this.bitmaps);
+    this.timer.start(this.trial.resumed || this.reloads > 0);
+    this.enter("ready", notice);
+  }
+
+  showImages(bitmaps) {
+    const { protocol, reference } = this.session;
+    const views = { pair: ["a", "b"], acr: ["a"], dcr: ["reference", "a"] }[protocol];
+    const labels = { a: protocol === "pair" ? "A" : "Image", b: "B", reference: "Reference" };
+    const beside = protocol === "pair" && reference ? "reference" : null;
+    this.viewport.show(bitmaps, views, labels, beside);
+  }
+
+  // --- answering -------------------------------------------------------------------------------
+
+  /** `word` is a key's meaning (left, right, same, 1..5) or an answer's own code. */
+  choose(word) {
+    const answer = SIDES[word] ?? word;
+    if (!this.accepting || !this.answers.includes(answer)) return;
+    this.choice = answer;
+    this.enter("chosen");
+    if (this.session.one_key) this.confirm();
+  }
+
+  /** Enter: confirms a choice, or goes on from whatever waits for it. */
+  confirm() {
+    if (this.state === "feedback" || this.state === "interlude") return this.goOn();
+    if (this.paused) return this.togglePause();
+    if (!this.accepting || this.state !== "chosen") return undefined;
+    return this.revising ? this.saveRevision() : this.saveJudgement();
+  }
+
+  async saveJudgement() {
+    const { trial, choice } = this;
+    const body = {
+      trial: trial.trial, answer: choice, key: newKey(), tab: this.tab,
+      response_ms: this.timer.milliseconds, timer_broken: this.timer.broken,
+      reloads: this.reloads,
+      client: { viewport: [window.innerWidth, window.innerHeight], dpr: window.devicePixelRatio,
+        ...this.viewport.record() },
+    };
+    await this.send("/api/judgement", body, async (reply) => {
+      this.previous = trial.training ? null : { trial, answer: reply.answer };
+      const notice = reply.answer === choice ? "Saved."
+        : `Saved before, as “${this.label(reply.answer)}”.`;
+      if (!reply.feedback) return this.take(reply.next, notice);
+      this.next = reply.next;
+      return this.enter("feedback", reply.feedback);
+    });
+  }
+
+  async saveRevision() {
+    const body = { key: newKey(), answer: this.choice, tab: this.tab };
+    await this.send("/api/revision", body, async (reply) => {
+      this.previous.answer = reply.answer;
+      await this.endRevision("Your last answer was changed.");
+    });
+  }
+
+  // From here on the answer is decided: it is kept first, and arrives however long that takes.
+  async send(path, body, then) {
+    this.outbox.put(path, body);
+    this.enter("saving");
+    await this.guard(async () => {
+      const waiting = () => this.enter("unsaved");
+      await then(await this.outbox.deliver(body.key, this.tab, waiting));
+    });
+  }
+
+  async goOn() {
+    if (this.state === "interlude") return this.present();
+    this.enter("loading");
+    return this.guard(() => this.take(this.next));
+  }
+
+  // --- the last answer again -------------------------------------------------------------------
+
+  async revise() {
+    if (!this.canRevise) return;
+    if (this.revising) return void this.endRevision();
+    this.revising = true;
+    this.enter("loading");
+    this.showImages(await this.images.get(this.previous.trial.slots, () => {}));
+    this.choice = this.previous.answer;
+    this.timer.broken = true;
+    this.enter("chosen");
+  }
+
+  async endRevision(notice = "") {
+    this.revising = false;
+    this.choice = null;
+    this.showImages(this.bitmaps);
+    this.enter("ready", notice);
+  }
+
+  cancel() {
+    if (this.revising && this.accepting) return void this.endRevision();
+    if (this.state === "chosen" && this.accepting) {
+      this.choice = null;
+      this.enter("ready");
+    }
+  }
+
+  // --- around it -------------------------------------------------------------------------------
+
+  togglePause() {
+    this.paused = !this.paused;
+    this.timer.broken = true;
+    this.viewport.stopAuto();
+    this.render(this);
+  }
+
+  resized() {
+    const small = !fits(this.session);
+    if (small === this.small) return;
+    this.small = small;
+    this.timer.broken = true;
+    this.render(this);
+  }
+
+  label(code) {
+    return this.session.answers.find(([known]) => known === code)?.[1] ?? code;
+  }
+
+  /** Runs a step; what the server refuses ends on the page, in words. */
+  async guard(step) {
+    try {
+      await step();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      // This trial is gone (its lease ran out, or it never was ours): say so, and take another.
+      if ([404, 409].includes(error.status) && this.state !== "loading") {
+        this.revising = false;
+        return void this.begin({ notice: error.message });
+      }
+      this.viewport.clear();
+      this.enter("stopped", error.message);
+    }
+  }
+}

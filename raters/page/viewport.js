@@ -1,0 +1,294 @@
+// The window on the images: one or more panes that show the same place at the same size.
+//
+// One image pixel covers exactly `zoom` x `zoom` device pixels, so a pane's CSS size is its device
+// pixels divided by the device pixel ratio, and its corner is put on a whole device pixel: anything
+// else would make the browser resample what people are asked to judge.
+
+import { CAPTION, GAP } from "./screen.js";
+
+const ZOOMS = [1, 2, 4];
+const AUTO_MS = 700; // below three changes a second (WCAG 2.3.1)
+
+export class Viewport {
+  /**
+   * @param {HTMLElement} room    where the panes go; its size is all the space there is
+   * @param {HTMLInputElement} slider   where the split lies, 0..100
+   * @param {() => void} changed  called after every change of what is shown
+   */
+  constructor(room, slider, changed) {
+    this.room = room;
+    this.slider = slider;
+    this.changed = changed;
+    this.mode = "side";
+    this.zoom = 1;
+    this.holding = false; // the reference is held in place of everything
+    this.shown = 0; // which view the flicker shows
+    this.auto = null;
+    this.images = null;
+    this.panes = [];
+    this.use = freshUse();
+    slider.addEventListener("input", () => this.draw());
+    room.addEventListener("pointerdown", (event) => this.startDrag(event));
+    room.addEventListener("pointermove", (event) => this.followSplit(event));
+    new ResizeObserver(() => this.layout()).observe(room);
+    window.addEventListener("resize", () => this.layout());
+  }
+
+  /**
+   * Shows decoded images. `views` are the slots compared with each other, in order; `beside` is the
+   * slot put between them where there is room, or null.
+   */
+  show(images, views, labels, beside) {
+    Object.assign(this, { images, views, labels, beside });
+    const [first] = views.map((slot) => images[slot]);
+    this.width = first.width;
+    this.height = first.height;
+    this.centre = { x: this.width / 2, y: this.height / 2 };
+    this.zoom = 1;
+    this.shown = 0;
+    this.holding = false;
+    this.slider.value = 50;
+    this.stopAuto();
+    if (views.length < 2) this.mode = "side";
+    this.use = freshUse(this.mode);
+    this.layout();
+    this.changed();
+  }
+
+  clear() {
+    this.stopAuto();
+    this.images = null;
+    this.room.replaceChildren();
+    this.panes = [];
+  }
+
+  /** What the rater did to see the images, for the record. */
+  record() {
+    return { modes: [...this.use.modes], flickers: this.use.flickers, held: this.use.held,
+      zoom: this.zoom, zoom_max: this.use.zoom, pans: this.use.pans };
+  }
+
+  // --- what the rater can do -------------------------------------------------------------------
+
+  setMode(mode) {
+    if (!this.images || (mode !== "side" && this.views.length < 2)) return;
+    this.stopAuto();
+    this.mode = mode;
+    this.use.modes.add(mode);
+    this.layout();
+    this.changed();
+  }
+
+  flicker() {
+    if (!this.images || this.views.length < 2) return;
+    if (this.mode === "flicker") this.shown = 1 - this.shown;
+    else this.setMode("flicker");
+    this.use.flickers += 1;
+    this.draw();
+    this.changed();
+  }
+
+  /** Flickers by itself, or stops. Never starts for those who asked for less motion. */
+  toggleAuto() {
+    if (this.auto) {
+      this.stopAuto();
+    } else if (!reducedMotion()) {
+      this.flicker();
+      this.auto = setInterval(() => this.flicker(), AUTO_MS);
+    }
+    this.changed();
+  }
+
+  stopAuto() {
+    clearInterval(this.auto);
+    this.auto = null;
+  }
+
+  hold(on) {
+    if (!this.images?.reference || on === this.holding) return;
+    this.holding = on;
+    if (on) this.use.held += 1;
+    this.draw();
+    this.changed();
+  }
+
+  nextZoom() {
+    if (!this.images) return;
+    this.zoom = ZOOMS[(ZOOMS.indexOf(this.zoom) + 1) % ZOOMS.length];
+    this.use.zoom = Math.max(this.use.zoom, this.zoom);
+    this.layout();
+    this.changed();
+  }
+
+  /** Moves the place looked at by parts of what is visible. */
+  pan(right, down) {
+    if (!this.images) return;
+    const { width, height } = this.paneSize();
+    this.centre.x += (right * width) / (8 * this.zoom);
+    this.centre.y += (down * height) / (8 * this.zoom);
+    this.use.pans += 1;
+    this.draw();
+  }
+
+  // --- pointer ---------------------------------------------------------------------------------
+
+  startDrag(event) {
+    if (!this.images || event.button !== 0) return;
+    let { clientX: x, clientY: y } = event;
+    const move = ({ clientX, clientY }) => {
+      const scale = window.devicePixelRatio / this.zoom;
+      this.centre.x -= (clientX - x) * scale;
+      this.centre.y -= (clientY - y) * scale;
+      [x, y] = [clientX, clientY];
+      this.draw();
+    };
+    const end = () => {
+      this.room.classList.remove("dragging");
+      this.room.removeEventListener("pointermove", move);
+      for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, end);
+    };
+    this.use.pans += 1;
+    this.room.classList.add("dragging");
+    this.room.addEventListener("pointermove", move);
+    for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, end);
+  }
+
+  followSplit(event) {
+    if (this.mode !== "split" || !this.images || event.buttons) return;
+    const box = this.panes[0].canvas.getBoundingClientRect();
+    const part = (event.clientX - box.left) / box.width;
+    if (part < 0 || part > 1) return;
+    this.slider.value = 100 * part;
+    this.draw();
+  }
+
+  // --- drawing ---------------------------------------------------------------------------------
+
+  /** The slots that get a pane each, from left to right. */
+  slots() {
+    if (this.mode !== "side") return [this.views[this.shown]];
+    const all = this.beside ? this.views.toSpliced(1, 0, this.beside) : this.views;
+    return this.fits(all.length) ? all : this.views;
+  }
+
+  /** Whether `count` whole images fit beside each other at 1:1. */
+  fits(count) {
+    const device = Math.floor(this.room.clientWidth * window.devicePixelRatio);
+    return count * this.width + (count - 1) * GAP * window.devicePixelRatio <= device;
+  }
+
+  /** A pane in device pixels: the zoomed image, or the room where that is smaller. */
+  paneSize() {
+    const ratio = window.devicePixelRatio;
+    const count = this.slots().length;
+    const wide = Math.floor(((this.room.clientWidth - GAP * (count - 1)) / count) * ratio);
+    const high = Math.floor((this.room.clientHeight - CAPTION) * ratio);
+    return {
+      width: Math.max(1, Math.min(this.width * this.zoom, wide)),
+      height: Math.max(1, Math.min(this.height * this.zoom, high)),
+    };
+  }
+
+  layout() {
+    if (!this.images) return;
+    const ratio = window.devicePixelRatio;
+    const size = this.paneSize();
+    const slots = this.slots();
+    while (this.panes.length > slots.length) this.panes.pop().figure.remove();
+    while (this.panes.length < slots.length) this.panes.push(newPane(this.room));
+    const box = this.room.getBoundingClientRect();
+    const grid = deviceGrid(ratio);
+    const snap = (device, round) => grid * round(device / grid);
+    const pitch = snap(size.width + GAP * ratio, Math.ceil);
+    const whole = (slots.length - 1) * pitch + size.width;
+    const left = snap(box.left * ratio + (box.width * ratio - whole) / 2, Math.round);
+    const high = CAPTION * ratio + size.height;
+    const top = snap(box.top * ratio + (box.height * ratio - high) / 2, Math.round);
+    this.panes.forEach(({ figure, canvas }, index) => {
+      canvas.width = size.width;
+      canvas.height = size.height;
+      canvas.style.width = `${size.width / ratio}px`;
+      canvas.style.height = `${size.height / ratio}px`;
+      figure.style.left = `${(left + index * pitch) / ratio - box.left}px`;
+      figure.style.top = `${top / ratio - box.top}px`;
+      figure.style.paddingTop = `${CAPTION}px`;
+    });
+    this.draw();
+  }
+
+  draw() {
+    if (!this.images) return;
+    const size = this.paneSize();
+    const [wide, high] = [size.width / this.zoom, size.height / this.zoom];
+    this.centre.x = clamp(this.centre.x, wide / 2, this.width - wide / 2);
+    this.centre.y = clamp(this.centre.y, high / 2, this.height - high / 2);
+    // Whole image pixels, so that the grid of a zoomed image does not crawl.
+    const x = Math.floor(this.centre.x - wide / 2);
+    const y = Math.floor(this.centre.y - high / 2);
+    this.slots().forEach((slot, index) => {
+      const pane = this.panes[index];
+      const shown = this.holding ? "reference" : slot;
+      const split = this.mode === "split" && !this.holding;
+      paint(pane.canvas, this.images[split ? this.views[0] : shown], x, y, this.zoom, 0);
+      if (split) {
+        const edge = Math.round((size.width * this.slider.value) / 100);
+        paint(pane.canvas, this.images[this.views[1]], x, y, this.zoom, edge);
+        pane.line.style.left = `${edge / window.devicePixelRatio}px`;
+      }
+      pane.line.hidden = !split;
+      const names = split ? this.views.map((view) => this.labels[view]) : [this.labels[shown]];
+      pane.caption.replaceChildren(...names.map((text) => element("span", text)));
+      pane.canvas.setAttribute("aria-label", names.join(" | "));
+      pane.figure.dataset.slot = split ? "split" : shown;
+    });
+  }
+}
+
+// The fewest device pixels that are whole CSS pixels too: browsers may snap to either.
+function deviceGrid(ratio) {
+  for (let css = 1; css <= 20; css += 1) {
+    const device = Math.round(css * ratio);
+    if (Math.abs(css * ratio - device) < 1e-4) return device;
+  }
+  return 1;
+}
+
+function paint(canvas, bitmap, x, y, zoom, from) {
+  const context = canvas.getContext("2d", { alpha: false });
+  context.imageSmoothingEnabled = false;
+  context.save();
+  context.beginPath();
+  context.rect(from, 0, canvas.width - from, canvas.height);
+  context.clip();
+  context.drawImage(bitmap, -x * zoom, -y * zoom, bitmap.width * zoom, bitmap.height * zoom);
+  context.restore();
+}
+
+function newPane(room) {
+  const figure = element("figure");
+  const caption = element("figcaption");
+  const canvas = element("canvas");
+  const line = element("i");
+  canvas.setAttribute("role", "img");
+  figure.append(caption, canvas, line);
+  room.append(figure);
+  return { figure, caption, canvas, line };
+}
+
+function element(name, text = "") {
+  const node = document.createElement(name);
+  node.textContent = text;
+  return node;
+}
+
+function clamp(value, low, high) {
+  return Math.min(Math.max(value, low), Math.max(low, high));
+}
+
+function freshUse(mode = "side") {
+  return { modes: new Set([mode]), flickers: 0, held: 0, zoom: 1, pans: 0 };
+}
+
+export function reducedMotion() {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

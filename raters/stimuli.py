@@ -1,0 +1,102 @@
+"""Opaque images: the same pixels for all who judge them, and nothing else.
+
+A file here is a PNG of the chunks IHDR, IDAT and IEND and one padding chunk of random bytes, which
+gives all stimuli of one content the same length: the size of a download would tell sharp from
+blurred.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.degrade.pipeline import Degradation, degrade
+from bench.image import ImageError, Pixels, encode_png
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PADDING = b"paDd"
+"""Ancillary, private, safe to copy: every decoder skips it."""
+_OVERHEAD = 12  # a chunk's length, name and checksum
+
+
+def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the data of each chunk of a PNG."""
+    stream = io.BytesIO(png)
+    if stream.read(8) != SIGNATURE:
+        raise ImageError("not a PNG")
+    while head := stream.read(8):
+        length, name = struct.unpack(">I4s", head)
+        data = stream.read(length)
+        stream.read(4)
+        yield name, data
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _bare(png: bytes) -> list[bytes]:
+    """Return the chunks that a PNG needs. All pixels in one: their number would tell the size."""
+    parts = list(chunks(png))
+    pixels = b"".join(data for name, data in parts if name == b"IDAT")
+    return [_chunk(*parts[0]), _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")]
+
+
+def opaque_pngs(images: Sequence[Pixels], rng: np.random.Generator) -> list[bytes]:
+    """Encode (H, W, 3) uint8 images of one size losslessly, all to the same number of bytes."""
+    if len({image.shape for image in images}) > 1:
+        raise ImageError(f"stimuli of several sizes: {sorted({i.shape for i in images})}")
+    bare = [_bare(encode_png(image)) for image in images]
+    longest = max(sum(map(len, parts)) for parts in bare)
+    files = []
+    for parts in bare:
+        room = longest - sum(map(len, parts))
+        padding = _chunk(PADDING, rng.bytes(room))
+        files.append(b"".join([SIGNATURE, *parts[:-1], padding, parts[-1]]))
+    return files
+
+
+def spread(outputs: Sequence[Pixels]) -> NDArray[np.float64]:
+    """How far models lie apart at each pixel: (H, W) variance over outputs, mean over channels."""
+    total = np.zeros(outputs[0].shape, np.float64)
+    squares = np.zeros_like(total)
+    for output in outputs:
+        values = output.astype(np.float64)
+        total += values
+        squares += values**2
+    n = len(outputs)
+    variance: NDArray[np.float64] = np.maximum(squares / n - (total / n) ** 2, 0.0).mean(axis=2)
+    return variance
+
+
+def widest(variance: NDArray[np.float64], height: int, width: int) -> tuple[int, int, float]:
+    """Return top, left and mean of the window of that size with the largest mean."""
+    sums = cv2.integral(variance, sdepth=cv2.CV_64F)
+    windows = (
+        sums[height:, width:] - sums[:-height, width:]
+        - sums[height:, :-width] + sums[:-height, :-width]
+    )  # fmt: skip
+    top, left = np.unravel_index(int(np.argmax(windows)), windows.shape)
+    return int(top), int(left), float(windows[top, left]) / (height * width)
+
+
+SPOILT = (
+    Degradation(blur="defocus", size=5.0, electrons=400.0, read_noise=4.0),
+    Degradation(blur="motion", size=17.0, angle=30.0, electrons=400.0, read_noise=4.0),
+    Degradation(electrons=60.0, read_noise=4.0),
+)
+"""What makes an image visibly worse: out of focus, shaken, noisy. All have some noise, so that a
+flat image is spoilt too."""
+
+
+def spoil(pixels: Pixels, number: int) -> Pixels:
+    """Return a visibly worse version, (H, W, 3) uint8; ``number`` varies how."""
+    how = SPOILT[number % len(SPOILT)]
+    seeded = {**how.as_dict(), "seed": number}
+    return degrade(pixels, Degradation(**seeded)).pixels

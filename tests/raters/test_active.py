@@ -1,0 +1,63 @@
+"""Which comparison tells most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
+from scipy.special import entr, expit
+from scipy.stats import norm
+
+from raters.statistics.active import information_gain, posterior
+
+
+def test_two_models_have_the_mode_of_a_one_dimensional_posterior() -> None:
+    # only the difference d counts: its prior has the variance 4 + 4; 7 wins to 2
+    mode = minimize_scalar(lambda d: -7 * np.log(expit(d)) - 2 * np.log(expit(-d)) + d * d / 16).x
+    mean, covariance = posterior([[0, 7], [2, 0]])
+    assert mean[0] - mean[1] == pytest.approx(mode, abs=1e-6)
+    p = expit(mode)
+    spread = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    assert spread == pytest.approx(1 / (9 * p * (1 - p) + 1 / 8), rel=1e-6)
+
+
+def test_nothing_judged_leaves_the_prior() -> None:
+    mean, covariance = posterior(np.zeros((3, 3)))
+    assert mean == pytest.approx([0, 0, 0])
+    assert covariance == pytest.approx(4 * np.eye(3))
+
+
+def test_one_sided_votes_have_a_posterior_too() -> None:
+    mean, covariance = posterior([[0, 500], [0, 0]])
+    assert np.isfinite(mean).all()
+    assert mean[0] > mean[1]
+    assert (np.linalg.eigvalsh(covariance) > 0).all()
+
+
+def test_the_gain_is_the_mutual_information() -> None:
+    # difference of mean 0.7 and variance 1 + 2 - 2 * 0.5 = 2, integrated numerically
+    mean, covariance = [0.7, 0.0], [[1.0, 0.5], [0.5, 2.0]]
+    density = norm(0.7, np.sqrt(2)).pdf
+
+    def h(p: float) -> float:
+        return float(entr(p) + entr(1 - p))
+
+    mixed = quad(lambda d: expit(d) * density(d), -15, 15)[0]
+    inside = quad(lambda d: h(expit(d)) * density(d), -15, 15)[0]
+    gain = information_gain(mean, covariance, [0], [1])
+    assert gain[0] == pytest.approx(h(mixed) - inside, abs=1e-5)
+
+
+def test_close_and_uncertain_pairs_tell_more() -> None:
+    mean, covariance = [0.0, 0.1, 4.0], np.diag([1.0, 1.0, 1.0])
+    close, far = information_gain(mean, covariance, [0, 0], [1, 2])
+    assert 0 < far < close < np.log(2)
+    (known,) = information_gain(mean, np.diag([0.01, 0.01, 1.0]), [0], [1])
+    assert known < close / 10
+
+
+def test_the_gain_does_not_depend_on_the_order_of_a_pair() -> None:
+    mean, covariance = posterior([[0, 3, 1], [1, 0, 5], [2, 2, 0]])
+    one, other = information_gain(mean, covariance, [0, 1], [1, 0])
+    assert one == pytest.approx(other)

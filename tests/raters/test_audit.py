@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from bench.image import encode_png
+from raters import schema
+from raters.app import create_app
+from raters.assignment import Chooser
+from raters.audit import AuditReport, audit, running
+from raters.audit.copies import copy_study
+from raters.audit.features import agreement, extra_bytes
+from raters.audit.names import needles, search
+from raters.audit.walk import Exchange, Record
+from raters.stimuli import PADDING, chunks, opaque_pngs
+from raters.store import Store
+from raters.study import StudyOptions, create_study
+from raters.tokens import invite
+from tests.support.studies import small_run
+
+MODELS = ("restoreformer", "input", "tv")
+"""A name of its own, one that is on every page, and one that is too short for comfort."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_run(tmp_path_factory.mktemp("runs") / "secret-run", MODELS).path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path}/studies.db")
+    yield store
+    store.close()
+
+
+def make_study(store: Store, run: Path, **options: Any) -> str:
+    given = {"per_pair": 40, "trials": 14, "images": 4, "crop": 64, **options}
+    return create_study(store, run, StudyOptions("harbour", **given)).name
+
+
+def contents(store: Store) -> dict[str, list[Any]]:
+    """Return all rows of a database but its log."""
+    tables = [t for t in schema.metadata.sorted_tables if t is not schema.event]
+    with store.read() as connection:
+        return {t.name: list(connection.execute(select(t))) for t in tables}
+
+
+def found(report: AuditReport, where: str, what: str) -> bool:
+    return any(where in leak.where and what in leak.what for leak in report.leaks)
+
+
+# --- whole audits through the real app ------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["pair", "acr", "dcr"])
+def test_a_study_leaks_nothing_and_an_audit_leaves_it_untouched(
+    protocol: str, store: Store, run: Path
+) -> None:
+    name = make_study(store, run, protocol=protocol)
+    before = contents(store)
+    report = audit(store.url, name, raters=2)
+    assert report.leaks == ()
+    assert contents(store) == before
+    # 14 trials of each of 2 raters, with 1 or 2 images to judge
+    assert report.numbers["images judged"] == 28 * (2 if protocol == "pair" else 1)
+    assert report.numbers["requests"] > 150
+    assert report.numbers["strings searched for"] > 50
+    assert json.loads(json.dumps(report.as_dict()))["leaks"] == []
+
+
+class Leaking:
+    """The real app behind a layer that says too much, as a careless proxy or patch would."""
+
+    def __init__(self, store: Store) -> None:
+        self.app, self.store = create_app(store.url), store
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if not path.startswith(("/s/", "/api/judgement")):
+            return await self.app(scope, receive, send)
+        model, start = None, {}
+        if path.startswith("/s/"):
+            scope = {**scope, "path": path.replace("restoreformer-", "")}
+            model = self.model(scope["path"][3:])
+
+        async def told(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            body = message.get("body", b"")
+            if path == "/api/judgement" and start["status"] == 200:
+                reply = json.loads(body)
+                for slot, url in reply["next"].get("slots", {}).items():
+                    if self.model(url[3:]) == "restoreformer":
+                        reply["next"]["slots"][slot] = url.replace("/s/", "/s/restoreformer-")
+                        reply["next"]["file"] = f"out/{slot}_restoreformer.png"
+                body = json.dumps(reply).encode()
+            headers = [h for h in start["headers"] if h[0] != b"content-length"]
+            headers.append((b"content-length", b"%d" % len(body)))
+            if model is not None:
+                headers.append((b"x-cache", f"hit {model} disk".encode()))
+                tag = hashlib.sha256(f"salted {model}".encode()).hexdigest()[:8]
+                headers.append((b"etag", tag.encode()))
+            await send({**start, "headers": headers})
+            await send({**message, "body": body})
+
+        return await self.app(scope, receive, told)
+
+    def model(self, serving: str) -> str | None:
+        v, s, m = schema.serving, schema.stimulus, schema.method
+        with self.store.read() as connection:
+            label: str | None = connection.execute(
+                select(m.c.label).join(s, s.c.method == m.c.id).join(v, v.c.stimulus == s.c.id)
+                .where(v.c.id == serving)
+            ).scalar_one_or_none()  # fmt: skip
+        return label
+
+
+@pytest.mark.slow
+def test_leaks_of_a_server_are_found_where_they_are_and_its_study_is_left_as_it_was(
+    store: Store, run: Path
+) -> None:
+    name = make_study(store, run)
+    before = contents(store)
+    with running(Leaking(store)) as address:
+        report = audit(store.url, name, address, raters=2)
+    assert found(report, "GET /s/<random>: header x-cache", "model 'restoreformer' as it is")
+    assert found(report, "GET /s/<random>: header x-cache", "model 'tv' as it is")
+    assert found(report, "GET /s/<random>: header x-cache", "model 'input' as it is")
+    assert found(report, "GET /s/<random>: header etag", "tells one")
+    assert found(report, "POST /api/judgement: body", "model 'restoreformer'")
+    assert found(report, "random strings of addresses", "model 'restoreformer' as it is")
+    assert found(report, "address: parts seen elsewhere", "tells one")
+    assert contents(store) == before
+
+
+@pytest.mark.slow
+def test_leaks_of_files_and_of_sides_are_found_where_they_are(
+    store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = make_study(store, run)
+    labels: dict[int, str] = {}
+    with store.write() as connection:
+        labels |= {row.id: row.label for row in connection.execute(select(schema.method))}
+        for row in connection.execute(select(schema.stimulus)).all():
+            parts = [part for part in chunks(row.png) if part[0] != PADDING]
+            author = labels.get(row.method, "nobody").ljust(16).encode()
+            parts.insert(1, (b"tEXt", b"Author\0" + author))
+            connection.execute(
+                schema.stimulus.update().where(schema.stimulus.c.id == row.id)
+                .values(png=written(parts))
+            )  # fmt: skip
+    favourite = next(key for key, label in labels.items() if label == "tv")
+    monkeypatch.setattr(Chooser, "_sides", lambda self, pair, place: pair.second == favourite)
+    report = audit(store.url, name)
+    assert found(report, "PNG chunk tEXt", "model 'restoreformer' as it is")
+    assert found(report, "PNG chunk tEXt", "model 'tv' as it is")
+    assert found(report, "PNG chunk tEXt", "a chunk that needs not be there")
+    assert found(report, "GET /s/<random>: length in bytes", "tells one image from another")
+    sides = [leak for leak in report.leaks if leak.where == "sides"]
+    assert any(f"model {favourite} was on the left" in leak.evidence for leak in sides)
+
+
+def written(parts: list[tuple[bytes, bytes]]) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def exchange(body: bytes, path: str = "/api/trial") -> Exchange:
+    return Exchange("POST", path, 200, (("content-type", "application/json"),), body)
+
+
+def record(*bodies: bytes) -> Record:
+    return Record([exchange(body) for body in bodies], bodies={body: body for body in bodies})
+
+
+@pytest.mark.parametrize("code", [
+    lambda name: name, str.upper, lambda name: name.encode().hex(),
+    lambda name: base64.b64encode(name.encode()).decode(),
+    lambda name: base64.b64encode(b"x/" + name.encode() + b".png").decode(),
+    lambda name: base64.urlsafe_b64encode(b"{" + name.encode() + b"}").decode(),
+    lambda name: hashlib.sha256(name.encode()).hexdigest(),
+    lambda name: hashlib.md5(name.encode()).hexdigest(),
+    lambda name: "".join(f"%{byte:02X}" for byte in name.encode()),
+    lambda name: f"prefix{name}suffix",
+])  # fmt: skip
+def test_a_name_is_found_in_every_code(code: Any) -> None:
+    wanted = needles(["nafnet"], [], "/data/run")
+    leaks, _ = search(record(json.dumps({"x": code("nafnet")}).encode()), record(b"{}"), wanted)
+    assert [leak.where for leak in leaks] == ["POST /api/trial: body"] * len(leaks)
+    assert any("model 'nafnet'" in leak.what for leak in leaks)
+
+
+def test_a_word_that_every_study_has_is_no_leak_but_one_more_of_it_is() -> None:
+    wanted = needles(["input"], [], "/data/run")
+    usual = record(b'<input type="text">')
+    assert search(record(b'<input type="number">'), usual, wanted)[0] == []
+    assert search(record(b'<input type="input">'), usual, wanted)[0] != []
+
+
+def test_short_names_are_whole_words() -> None:
+    wanted = needles(["tv"], [], "/data/run")
+    assert search(record(b'{"a": "stvx"}'), record(b"{}"), wanted)[0] == []
+    assert search(record(b'{"a": "out/tv.png"}'), record(b"{}"), wanted)[0] != []
+
+
+def test_short_names_in_random_strings_are_chance_and_long_ones_are_not() -> None:
+    rng = np.random.default_rng(0)
+    ids = {base64.urlsafe_b64encode(rng.bytes(16)).decode().rstrip("=") for _ in range(3000)}
+    assert any("nlm" in name.lower() for name in ids)
+    wanted = needles(["nlm", "deblurnet"], [], "/data/run")
+    seen = Record([exchange(b"{}")], issued=set(ids))
+    assert search(seen, record(b"{}"), wanted)[0] == []
+    seen.issued.add("Q3hxDeblurNetz8")
+    assert [leak.what for leak in search(seen, record(b"{}"), wanted)[0]] == [
+        "model 'deblurnet' as it is"
+    ]
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def stimulus() -> bytes:
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    return opaque_pngs([image], np.random.default_rng(1))[0]
+
+
+def served(body: bytes) -> Exchange:
+    return Exchange("GET", "/s/abcdefgh", 200, (), body)
+
+
+def test_a_stimulus_holds_nothing_but_pixels_and_padding() -> None:
+    assert list(extra_bytes(served(stimulus()))) == []
+
+
+def test_bytes_behind_the_end_and_behind_the_pixels_are_found() -> None:
+    behind = list(extra_bytes(served(stimulus() + b"tv")))
+    assert [leak.where for leak in behind] == ["GET /s/<random>: PNG after IEND"]
+    image = np.zeros((64, 64, 3), np.uint8)
+    parts = list(chunks(encode_png(image)))
+    parts[1] = (b"IDAT", parts[1][1] + b"secret")
+    hidden = list(extra_bytes(served(written(parts))))
+    assert [leak.what for leak in hidden] == ["bytes behind the pixels"]
+
+
+# --- statistics -----------------------------------------------------------------------------------
+
+
+def test_features_that_mean_nothing_raise_an_alarm_as_rarely_as_stated() -> None:
+    rng = np.random.default_rng(0)
+    content = np.repeat(np.arange(6), 12)
+    image = content * 4 + np.tile(np.arange(4), 18)
+    level, alarms = 0.1, 0
+    for seed in range(200):
+        values = rng.integers(0, 3, len(image))
+        alarms += agreement(image, values, content, None, level, seed) <= level
+    # 200 tests at 0.1: 20 expected, 99.9 % of the binomial lies below 35
+    assert alarms <= 35
+
+
+def test_a_tag_of_each_model_and_a_tag_of_each_image_are_told_from_chance() -> None:
+    content = np.repeat(np.arange(6), 12)
+    model = np.tile(np.arange(4), 18)
+    image = content * 4 + model
+    tag = np.array([7, 3, 5, 1])[model]
+    assert agreement(model, tag, content, image, 0.001, 0) <= 0.001
+    shuffled = np.random.default_rng(1).permutation(24)[image]
+    assert agreement(image, shuffled, content, None, 0.001, 0) <= 0.001
+    assert agreement(model, shuffled, content, image, 0.001, 0) > 0.001
+
+
+def test_a_copy_has_no_raters_and_the_original_all_of_its_own(store: Store, run: Path) -> None:
+    name = make_study(store, run)
+    invite(store, name, 2)
+    copy = copy_study(store, name, run.parent / "copy.db", disguised=True)
+    try:
+        with copy.read() as connection:
+            assert connection.execute(select(func.count(schema.rater.c.id))).scalar_one() == 0
+            text = repr([connection.execute(select(t)).all() for t in
+                         (schema.study, schema.method, schema.content)])  # fmt: skip
+        assert not any(word in text for word in ("restoreformer", "image0", "secret-run"))
+    finally:
+        copy.close()

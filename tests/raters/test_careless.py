@@ -1,0 +1,56 @@
+"""Simulated clickers are flagged, and people who look are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from raters.statistics.careless import golden_failures, side_bias, straight_lining, too_fast
+
+
+@pytest.mark.parametrize(
+    ("passed", "flagged"),
+    [
+        ([], False),
+        ([False], False),
+        ([True, True, False], False),  # P(1 or more of 3) = 1 - .95^3 = .143
+        ([True, False, False], True),  # P(2 or more of 3) = 3 * .05^2 * .95 + .05^3 = .00725
+        ([True] * 10 + [False, False], False),  # P(2 or more of 12) = .118
+    ],
+)
+def test_missed_known_answers_are_flagged(passed: list[bool], flagged: bool) -> None:
+    assert (golden_failures(passed) is not None) == flagged
+
+
+def test_haste_is_flagged_and_unknown_times_are_left_out() -> None:
+    assert too_fast([300.0] * 3 + [1500.0] * 7) == "answered 3 of 10 in less than 0.6 s"
+    assert too_fast([300.0] * 2 + [1500.0] * 8) is None  # 20 % are not more than 20 %
+    assert too_fast([300.0] * 7) is None  # too few to tell
+    assert too_fast([np.nan] * 20 + [300.0] * 7) is None
+
+
+def test_one_side_is_flagged_where_chance_is_below_one_in_a_thousand() -> None:
+    # 10 of 10: 2 / 1024 = .00195; 11 of 11: 2 / 2048 = .00098
+    assert side_bias([True] * 10) is None
+    assert side_bias([True] * 11) == "chose the left 11 of 11 times"
+    assert side_bias([False] * 11) == "chose the right 11 of 11 times"
+    assert side_bias([]) is None
+
+
+def test_a_run_of_equal_answers_is_flagged() -> None:
+    # 60 answers: 60 / 2^L < .001 from L = 16 on, as 2^16 = 65,536 > 60,000
+    rest = ["1", "5"] * 22
+    assert straight_lining([*rest, *["3"] * 16]) == "gave the same answer 16 times in a row"
+    assert straight_lining([*rest, "1", *["3"] * 15]) is None
+    assert straight_lining([]) is None
+
+
+def test_attentive_raters_are_seldom_flagged() -> None:
+    rng = np.random.default_rng(0)
+    flags = 0
+    for _ in range(2000):
+        answers = rng.choice(["a", "b"], 60)
+        flags += side_bias(answers == "a") is not None
+        flags += straight_lining(list(answers)) is not None
+    # at most one in a thousand each: 4 of 2 x 2000 expected, 12 is four deviations more
+    assert flags <= 12
