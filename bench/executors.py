@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bench.image import Pixels, read, to_pixels, to_tensor, write_png
+from bench.degrade.resample import upsample
+from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import BenchError, Failure, NotApplicable, Pair, Score, said
-from bench.store import Cell, CellWriter, RunFolder
+from bench.store import Cell, CellWriter, RunFolder, Strata
+from bench.suites import strata
+from bench.suites.opening import Views, open_pair
 from models.restorer import Hints, Restorer
 
 Item = TypeVar("Item")
@@ -55,10 +56,10 @@ class Progress(Protocol):
 class Opened:
     """An image with everything that all models share."""
 
-    pair: Pair
     tensor: torch.Tensor
-    psf: NDArray[np.float64] | None
+    hints: Hints
     prepared: Prepared
+    measured: Strata
 
 
 def restore_and_score(
@@ -76,20 +77,25 @@ def restore_and_score(
     """
     with ExitStack() as stack:
         writers = {name: stack.enter_context(folder.cell_writer(name)) for name in restorers}
-        work = [
+        work = (
             (pair, names)
             for pair in pairs
             if (names := [name for name in restorers if pair.id not in writers[name].done])
-        ]
-        total = sum(len(names) for _, names in work)
+        )
+        total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
         crew = max(1, min(4, (os.cpu_count() or 1) - 1))
         queue = _Queue(writers, folder, progress, total, room=2 * crew)
         ahead = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
         try:
-            for (pair, names), opened in _one_ahead(ahead, lambda w: _open(w[0], scorer), work):
+            for (pair, names), opened in _one_ahead(
+                ahead, lambda w: _open(w[0], scorer, folder), work
+            ):
                 for name in names:
-                    queue.put(name, pair.id, _cell(name, restorers, opened, scorer, folder, behind))
+                    queue.put(
+                        name, pair.id, _cell(restorers[name], name, pair.id, opened, scorer,
+                                             folder, behind)
+                    )  # fmt: skip
             queue.settle_all()
         except BaseException:  # interrupted: what has not begun is left, what was finished kept
             behind.shutdown(wait=True, cancel_futures=True)
@@ -98,16 +104,34 @@ def restore_and_score(
     return queue.failures
 
 
-def _open(pair: Pair, scorer: Scorer) -> Opened:
-    reference = read(pair.reference) if pair.reference else None
-    psf = np.load(pair.psf, allow_pickle=False).astype(np.float64) if pair.psf else None
-    return Opened(pair, to_tensor(read(pair.degraded)), psf, scorer.reference(reference))
+def _open(pair: Pair, scorer: Scorer, folder: RunFolder) -> Opened:
+    views = open_pair(pair)
+    if pair.needs_views:
+        _write_views(pair, views, folder)
+    return Opened(
+        to_tensor(views.degraded),
+        Hints(image=pair.id, psf=views.psf, scale=pair.scale, noise=views.noise),
+        scorer.reference(views.reference),
+        strata.measured(views.degraded, views.reference),
+    )
+
+
+def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
+    """Keep for the report and for raters what no file of the suite shows."""
+    shown = upsample(quantise(views.degraded), pair.scale)
+    try:
+        write_png(folder.view_path("degraded", pair.id), shown)
+        if views.reference is not None:
+            write_png(folder.view_path("reference", pair.id), views.reference)
+    except OSError as error:
+        raise FolderError(folder, error) from error
 
 
 def _cell(
+    restorer: Restorer,
     name: str,
-    restorers: Mapping[str, Restorer],
-    opened: Future[Opened],
+    image: str,
+    opening: Future[Opened],
     scorer: Scorer,
     folder: RunFolder,
     behind: ThreadPoolExecutor,
@@ -115,26 +139,28 @@ def _cell(
     """Restore now; return the cell to come, or what went wrong, as a future."""
     settled: Future[Cell] = Future()
     try:
-        image = opened.result()
-        hints = Hints(image=image.pair.id, psf=image.psf)
-        pixels = to_pixels(restorers[name].restore(image.tensor, hints))
+        opened = opening.result()
+        pixels = to_pixels(restorer.restore(opened.tensor, opened.hints))
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
-        settled.set_result(Cell(opened.result().pair.id, missing))
+        measured = {} if opening.exception() else opening.result().measured
+        settled.set_result(Cell(image, missing, measured))
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
     else:
-        return behind.submit(_finish, name, image, pixels, scorer, folder)
+        return behind.submit(_finish, folder, name, image, pixels, scorer, opened)
     return settled
 
 
-def _finish(name: str, image: Opened, pixels: Pixels, scorer: Scorer, folder: RunFolder) -> Cell:
-    scores = scorer.score(pixels, image.prepared)
+def _finish(
+    folder: RunFolder, name: str, image: str, pixels: Pixels, scorer: Scorer, opened: Opened
+) -> Cell:
+    scores = scorer.score(pixels, opened.prepared)
     try:
-        write_png(folder.image_path(name, image.pair.id), pixels)
+        write_png(folder.image_path(name, image), pixels)
     except OSError as error:
         raise FolderError(folder, error) from error
-    return Cell(image.pair.id, scores)
+    return Cell(image, scores, opened.measured)
 
 
 class _Queue:
@@ -181,11 +207,12 @@ class _Queue:
 
 
 def _one_ahead(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item]
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[tuple[Item, Future[Result]]]:
     """Yield each item with the future of its result, working one item ahead."""
-    following: Future[Result] | None = None
-    for index, item in enumerate(items):
-        current = following or pool.submit(function, item)
-        following = pool.submit(function, items[index + 1]) if index + 1 < len(items) else None
-        yield item, current
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +25,13 @@ from bench.metrics.table import metric_cards
 from bench.records import BenchError, Failure, Pair, RunSpec, said
 from bench.store import RESULTS, RunFolder, file_name
 from bench.suites import Suite, spread
+from bench.suites.listing import prepared
 from models.catalogue import Card
 from models.loading import card_of, find_weights, label, load_restorer, read_header, sha256_of
 from models.restorer import Restorer
 from models.training.plain import train
 
+NO_PSF = "no PSF: the blur of these images is not known"
 State = Literal["pending", "done", "not applicable", "failed"]
 
 
@@ -71,7 +74,7 @@ class Run:
     spec: RunSpec
     folder: RunFolder
     suite: Suite
-    pairs: list[Pair]
+    pairs: Sequence[Pair]
     entries: list[Entry]
     progress: Progress
     options: dict[str, Any]
@@ -87,19 +90,22 @@ class Run:
 
     def plan(self) -> None:
         """Decide for each model whether it loads, trains or stays out, and say so."""
-        has_psf = any(pair.psf for pair in self.pairs)
         for entry in self.entries:
             card, task = entry.card, self.suite.card.task
             if card and task not in card.tasks:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
-            elif card and card.needs_psf and not has_psf:
-                entry.drop("not applicable", "no PSF: the blur of these images is not known")
+            elif card and card.needs_psf and not self._knows_psf:
+                entry.drop("not applicable", NO_PSF)
             elif card and card.recipe:
                 self._plan_weights(entry, card)
             elif Path(entry.spec).is_file():
                 entry.weights, entry.origin = Path(entry.spec), "loaded"
         for entry in self.entries:
             self.progress.note(f"  {entry.plan()}")
+
+    @cached_property
+    def _knows_psf(self) -> bool:
+        return any(pair.knows_psf for pair in self.pairs)
 
     def _plan_weights(self, entry: Entry, card: Card) -> None:
         own = self.folder.path / "training" / f"{file_name(entry.label)}.safetensors"
@@ -112,6 +118,8 @@ class Run:
             entry.drop("failed", f"no weights for '{card.name}'; --train missing makes them")
         elif not self.suite.pairs("train"):
             entry.drop("failed", "no weights, and the suite has no training images here")
+        elif self.suite.pairs("train")[0].reference is None:
+            entry.drop("failed", f"no weights, and nothing to train on: {self.suite.no_reference}")
         else:
             entry.needs_training = True
 
@@ -150,7 +158,7 @@ class Run:
             partial.replace(place / trained.weights.name)
 
     def _training_pairs(self, split: Literal["train", "val"]) -> Sequence[Pair]:
-        pairs = self.suite.pairs(split)
+        pairs = prepared(self.suite.pairs(split), self.spec.prepare)
         held_out = {pair.degraded.resolve() for pair in self.suite.pairs("test")}
         if leaked := [pair.id for pair in pairs if pair.degraded.resolve() in held_out]:
             raise BenchError(f"{split} images are test images too: {', '.join(leaked[:3])}")
@@ -178,15 +186,22 @@ class Run:
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", said(error))
                 continue
-            if entry.restorer.needs_psf and not any(pair.psf for pair in self.pairs):
-                entry.drop("not applicable", "no PSF: the blur of these images is not known")
+            if entry.restorer.needs_psf and not self._knows_psf:
+                entry.drop("not applicable", NO_PSF)
+            elif entry.restorer.scale not in (None, self.suite.scale):
+                entry.drop(
+                    "not applicable",
+                    f"enlarges x{entry.restorer.scale}; this suite asks for x{self.suite.scale}",
+                )
 
     # --- restore, score, profile ----------------------------------------------------------------
 
     def score(self) -> None:
         """Fill every missing cell."""
         restorers = {e.label: e.restorer for e in self.entries if e.active and e.restorer}
-        scorer = Scorer(self.spec.metrics, device=self.spec.device, border=self.suite.border)
+        scorer = Scorer(
+            self.spec.metrics, self.spec.device, self.suite.border, self.suite.no_reference
+        )
         self.failures = restore_and_score(self.pairs, restorers, scorer, self.folder, self.progress)
         for entry in self.entries:
             if entry.active:
@@ -211,6 +226,7 @@ class Run:
                 passes=10,
                 seconds=2.0,
                 tile=self.spec.tile,
+                scale=self.suite.scale,
             ),
             lambda done, total, text: self.progress.update("profile", done, total, text),
         )
@@ -241,6 +257,7 @@ class Run:
                     "citation": suite.card.citation,
                     "notes": list(suite.notes),
                     "border": suite.border,
+                    "scale": suite.scale,
                     "images": len(self.pairs),
                     "clusters": len({pair.cluster for pair in self.pairs}),
                 },
@@ -251,8 +268,9 @@ class Run:
                 "environment": environment(self.spec.device),
             }
         )
-        self.folder.write_images(self.pairs)
-        self.folder.write_scores([e.label for e in self.entries], [p.id for p in self.pairs])
+        labels = [entry.label for entry in self.entries]
+        self.folder.write_images(self.pairs, labels)
+        self.folder.write_scores(labels, [pair.id for pair in self.pairs])
 
 
 def run(
@@ -269,7 +287,7 @@ def run(
     run in the folder or a full disk, and KeyboardInterrupt: the folder is then in a
     state that the same call completes.
     """
-    pairs = spread(suite.pairs("test"), spec.limit)
+    pairs = prepared(spread(suite.pairs("test"), spec.limit), spec.prepare)
     if not pairs:
         raise BenchError(f"suite '{suite.spec}' has no test images in '{suite.root}'")
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]

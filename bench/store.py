@@ -15,10 +15,10 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from bench.image import write_atomic
 from bench.records import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS = Path("results")
+Strata = Mapping[str, str]
 
 
 def file_name(text: str) -> str:
@@ -45,10 +46,14 @@ def file_name(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One model on one image: a score for every metric of the run."""
+    """One model on one image: a score for every metric of the run.
+
+    ``measured`` are the strata that were measured from the image, the same in every model's cell.
+    """
 
     image: str
     scores: Mapping[str, Score]
+    measured: Strata = field(default_factory=dict)
 
     def to_line(self) -> bytes:
         """Return the cell as one line of JSON."""
@@ -58,7 +63,10 @@ class Cell:
             else number_to_json(score.value)
             for metric, score in self.scores.items()
         }
-        return json.dumps({"image": self.image, "scores": values}).encode() + b"\n"
+        row: dict[str, Any] = {"image": self.image, "scores": values}
+        if self.measured:
+            row["measured"] = dict(self.measured)
+        return json.dumps(row).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Cell:
@@ -70,7 +78,7 @@ class Cell:
             else Score(number_from_json(value))
             for metric, value in row["scores"].items()
         }
-        return cls(row["image"], scores)
+        return cls(row["image"], scores, row.get("measured", {}))
 
 
 class CellWriter:
@@ -134,6 +142,7 @@ class RunFolder:
         if folder.exists:
             old = folder.record()["spec"]
             new = json.loads(json.dumps(asdict(spec)))
+            old = {"prepare": []} | old  # runs of before there was such an option
             changed = [f"{key} was {old.get(key)!r}, now {new[key]!r}"
                        for key in new if old.get(key) != new[key]]  # fmt: skip
             if changed:
@@ -204,15 +213,30 @@ class RunFolder:
         """Return where a model's restored image lies."""
         return self.path / "images" / file_name(model) / f"{image}.png"
 
-    def write_images(self, pairs: Iterable[Pair]) -> None:
-        """Write images.csv: which images the run has, in order, and the files behind them."""
-        rows = (
-            (p.id, p.cluster, str(p.degraded.absolute()),
-             str(p.reference.absolute()) if p.reference else "", json.dumps(dict(p.strata)))
-            for p in pairs
-        )  # fmt: skip
+    def view_path(self, kind: Literal["degraded", "reference"], image: str) -> Path:
+        """Return where an image lies that no file of the suite shows as models and scores saw it.
+
+        The degraded one is rounded to 8 bits and enlarged to the reference's size.
+        """
+        return self.path / kind / f"{image}.png"
+
+    def write_images(self, pairs: Iterable[Pair], models: Sequence[str] = ()) -> None:
+        """Write images.csv: which images the run has, in order, and the files behind them.
+
+        Strata are the suite's own, and what the finished cells of ``models`` tell of the images.
+        """
+        measured = {cell.image: cell.measured for model in models for cell in self.cells(model)}
         header = ("image", "cluster", "degraded", "reference", "strata")
+        rows = ((p.id, p.cluster, *self._files(p),
+                 json.dumps({**measured.get(p.id, {}), **p.strata})) for p in pairs)  # fmt: skip
         _write_csv(self.path / "images.csv", header, rows)
+
+    def _files(self, pair: Pair) -> tuple[str, str]:
+        degraded, reference = pair.degraded, pair.reference
+        if pair.needs_views:
+            degraded = self.view_path("degraded", pair.id)
+            reference = self.view_path("reference", pair.id) if reference else None
+        return str(degraded.absolute()), str(reference.absolute()) if reference else ""
 
     def images(self) -> pd.DataFrame:
         """Return image, cluster, degraded, reference (paths or "") and strata (dict), in order."""
@@ -277,7 +301,7 @@ class RunFolder:
 
     def write_profiles(self, profiles: Iterable[Profile]) -> None:
         """Replace profiles.csv."""
-        names = [field.name for field in fields(Profile)]
+        names = [one.name for one in fields(Profile)]
         order = [*(n for n in names if n not in _LAST), *_LAST]
         rows = (["" if (v := getattr(p, name)) is None else v for name in order] for p in profiles)
         _write_csv(self.path / "profiles.csv", order, rows)
@@ -299,7 +323,7 @@ class RunFolder:
                 {key: "" if v is None and key == "missing" else v for key, v in asdict(p).items()}
                 for p in self.read_profiles()
             ],
-            columns=[field.name for field in fields(Profile)],
+            columns=[one.name for one in fields(Profile)],
         ).astype({"value": float, "low": float, "high": float})
 
     def _table(self, name: str) -> pd.DataFrame:

@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-from bench.cli import compare, doctor, fetch, listing, profile, report, restore, run, score
+from bench.cli import (
+    compare,
+    doctor,
+    fetch,
+    listing,
+    profile,
+    rate,
+    report,
+    restore,
+    run,
+    score,
+    suites,
+)
 from bench.cli.console import complain
 from bench.records import BenchError
 
@@ -30,7 +42,6 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
     "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
     "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
-    "suites": (listing.suites, "bench suites --json"),
     "models": (listing.models, "bench models"),
     "metrics": (listing.metrics, "bench metrics"),
     "doctor": (doctor.doctor, "bench doctor"),
@@ -38,6 +49,10 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
 
 for _name, (_function, _example) in VERBS.items():
     app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
+
+
+app.add_typer(suites.app, name="suites", help="List suites, check a copy of one, or make your own.")
+app.add_typer(rate.app, name="rate", help="Ask people, blindly: a study made of a run.")
 
 
 def _version(show: bool) -> None:

@@ -65,6 +65,21 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
+def split_specs(text: str) -> tuple[str, ...]:
+    """Split specs ``name[:key=value,..]`` at the commas that are not inside one.
+
+    >>> split_specs("quality:blur=0.6,side=256,clahe")
+    ('quality:blur=0.6,side=256', 'clahe')
+    """
+    found: list[str] = []
+    for item in split(text):
+        if found and ":" in found[-1] and ":" not in item and "=" in item:
+            found[-1] += f",{item}"
+        else:
+            found.append(item)
+    return tuple(found)
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Read ``HEIGHTxWIDTH``.
 

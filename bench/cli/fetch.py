@@ -47,7 +47,10 @@ def fetch(
     else:
         card = suite_cards()[choose("suite", what, [*suite_cards(), "weights"])]
         if card.download is None:
-            raise BenchError(f"suite '{what}' has nothing to download: {card.size}")
+            from bench.suites.folder import how_to_get
+
+            there = f"it is {card.size}" if not card.source else how_to_get(card)
+            raise BenchError(f"suite '{what}' is nothing to download from here: {there}")
         downloads = [load_object(card.download)]
         target = out or Path("data") / what
     with ShownProgress() as progress:

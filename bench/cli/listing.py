@@ -1,4 +1,4 @@
-"""``bench suites``, ``bench models``, ``bench metrics``: what there is, and what each needs."""
+"""``bench models`` and ``bench metrics``: what there is, and what each needs."""
 
 from __future__ import annotations
 
@@ -9,44 +9,15 @@ from typing import Any
 from bench.cli.console import print_json, print_table
 from bench.cli.options import Json
 from bench.metrics.table import metric_cards
-from bench.suites.table import suite_cards
 from models.catalogue import model_cards
 
 
-def suites(as_json: Json = False) -> None:
-    """List the suites: what they hold, where their data is expected, licence and size."""
-    rows = [
-        {
-            **asdict(card),
-            "options": {key: list(values) for key, values in card.options.items()},
-            "data": f"data/{name}",
-            "found": (Path("data") / name).is_dir(),
-        }
-        for name, card in suite_cards().items()
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        "",
-        ("suite", "task", "options", "here", "size", "licence", "what"),
-        (
-            (
-                row["name"],
-                row["task"],
-                ", ".join(f"{k}={'|'.join(v)}" for k, v in row["options"].items()) or "—",
-                row["data"] if row["found"] else "made here" if row["made_here"] else "—",
-                row["size"],
-                row["licence"],
-                row["about"],
-            )
-            for row in rows
-        ),
-    )
-
-
 def models(as_json: Json = False) -> None:
-    """List the models of the catalogue: family, task, what each needs, weights found or not."""
+    """List the models of the catalogue: family, task, what each needs, weights found or not.
+
+    Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of 256x256. Those
+    marked standard run where a run names no models.
+    """
     shelf = Path("results") / "weights"
     rows: list[dict[str, Any]] = []
     for name, card in model_cards().items():
@@ -63,13 +34,18 @@ def models(as_json: Json = False) -> None:
 
     print_table(
         "",
-        ("model", "family", "tasks", "needs", "licence", "what"),
+        ("model", "standard", "family", "tasks", "M params", "GMACs", "needs", "licence", "what"),
         (
-            (r["name"], r["family"], ", ".join(r["tasks"]), needs(r), r["licence"],
+            (r["name"], "yes" if r["standard"] else "", r["family"], ", ".join(r["tasks"]),
+             _size(r["params"], 1e6), _size(r["gmacs"], 1), needs(r), r["licence"],
              f"{r['title']}. {r['citation']}")
             for r in rows
         ),
     )  # fmt: skip
+
+
+def _size(value: float | None, unit: float) -> str:
+    return "—" if value is None else f"{value / unit:.3f}"
 
 
 def metrics(as_json: Json = False) -> None:

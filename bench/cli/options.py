@@ -19,10 +19,9 @@ Tile = Annotated[
     typer.Option(min=32, help="Work in tiles of this size.", show_default="whole images"),
 ]
 
-Metrics = Annotated[
-    str,
-    typer.Option(help=f"Metrics, separated by commas: all, {', '.join(metric_cards())}."),
-]
+METRICS_HELP = f"Metrics, separated by commas: all, {', '.join(metric_cards())}."
+
+Metrics = Annotated[str, typer.Option(help=METRICS_HELP)]
 
 DEFAULT_METRICS = ",".join(DEFAULT)
 

@@ -7,9 +7,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bench.cli.console import ShownProgress, complain, parse_size, print_table, say, split
-from bench.cli.options import DEFAULT_METRICS, Device, Metrics, Tile
+from bench.cli.console import (
+    ShownProgress,
+    complain,
+    parse_size,
+    print_table,
+    say,
+    split,
+    split_specs,
+)
+from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Tile
 from bench.metrics.table import resolve
+from bench.prepare import STEPS, read_step
 from bench.records import BenchError, RunSpec, choose, parse_spec
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
@@ -46,11 +55,23 @@ def run(
         str,
         typer.Option(
             help="Model specs, separated by commas: a name of 'bench models', FILE.safetensors, "
-            "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER.",
-            show_default="every model for the suite's task",
+            "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER; or 'all': every model "
+            "of 'bench models' for the suite's task.",
+            show_default="the standard ones of these",
         ),
     ] = "",
-    metrics: Metrics = DEFAULT_METRICS,
+    metrics: Annotated[
+        str,
+        typer.Option(help=METRICS_HELP, show_default=f"the suite's own, mostly {DEFAULT_METRICS}"),
+    ] = "",
+    prepare: Annotated[
+        str,
+        typer.Option(
+            help="Steps before every model, in order, separated by commas: "
+            f"{', '.join(STEPS)}; a step is NAME[:KEY=VALUE].",
+            show_default="none",
+        ),
+    ] = "",
     limit: Annotated[
         int | None,
         typer.Option(help="Take so many images, spread over the sequences.", show_default="all"),
@@ -83,9 +104,14 @@ def run(
     options: dict[str, Any] = {k: str(v) for k, v in locals().items() if v is not None}
     name, _ = parse_spec(suite)
     card = suite_cards()[choose("suite", name, suite_cards())]
-    chosen = split(models) or tuple(n for n, c in model_cards().items() if card.task in c.tasks)
+    fit = {model: c for model, c in model_cards().items() if card.task in c.tasks}
+    standard = tuple(model for model, c in fit.items() if c.standard)
+    chosen = tuple(fit) if models == "all" else split(models) or standard
     size = None if profile == "none" else parse_size(profile)
-    wanted = resolve(split(metrics))
+    wanted = resolve(split(metrics) or card.metrics)
+    steps = split_specs(prepare)
+    for step in steps:
+        read_step(step)
 
     from bench.compute.environment import pick_device
     from bench.report import summary_table, write_report
@@ -109,6 +135,7 @@ def run(
             budget=budget,
             seed=seed,
             tile=tile,
+            prepare=steps,
         )
         place = out or RESULTS / file_name(card.name) / spec.digest()
         progress.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")

@@ -119,7 +119,8 @@ def _start(job: dict[str, Any], tell: Tell) -> Start:
     if restorer.network is None and job["dtype"] != "float32":
         raise BenchError(f"no network: it computes in its own precision, not in {job['dtype']}")
     loaded = time.perf_counter()
-    hints = Hints(image="profile", psf=_gaussian_psf() if restorer.needs_psf else None)
+    psf = _gaussian_psf() if restorer.needs_psf else None
+    hints = Hints(image="profile", psf=psf, scale=job["scale"])
     start = Start(restorer, hints, [], [])
     if restorer.network is not None:
         restorer.network.eval()

@@ -43,6 +43,8 @@ class Conditions:
     passes: int = 30
     seconds: float = 10.0
     tile: int | None = None
+    scale: int = 1
+    """What a model without a scale of its own is asked to enlarge by."""
     limit: float = 600.0
 
     def __post_init__(self) -> None:
@@ -50,7 +52,7 @@ class Conditions:
             raise BenchError(f"dtype '{self.dtype}': expected one of {', '.join(DTYPES)}")
         if self.device.partition(":")[0] not in ("cpu", "cuda"):
             raise BenchError(f"device '{self.device}': expected cpu, cuda or cuda:N")
-        for name in ("height", "width", "batch", "processes", "passes", "threads", "tile"):
+        for name in ("height", "width", "batch", "processes", "passes", "threads", "tile", "scale"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise BenchError(f"{name} {value}: expected at least 1")
         if self.seconds <= 0 or self.limit <= 0:
@@ -244,6 +246,7 @@ def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) ->
         "passes": asked.passes,
         "seconds": asked.seconds,
         "tile": asked.tile,
+        "scale": asked.scale,
         "count": first,
     }
 

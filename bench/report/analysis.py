@@ -9,10 +9,12 @@ import numpy as np
 
 from bench.framework.significance import Standing, improvements, standings
 from bench.records import Profile
-from bench.report.gather import BASE, Conditions, Gathered
+from bench.report.gather import BASES, Conditions, Gathered
 from bench.report.numbers import decimals
 from raters.statistics.bootstrap import Difference
 
+LEVELS = 12
+"""A stratum of more levels than this is not a kind of image."""
 SHOWN = 4
 """So many metrics get plots on the page; the others get theirs in plots/ only."""
 
@@ -39,9 +41,14 @@ class Analysis:
         return self.measured[0] if self.measured else None
 
     @property
+    def base(self) -> str:
+        """The model that adds nothing: the others are measured against it where it is there."""
+        return base_of(self.data)
+
+    @property
     def has_base(self) -> bool:
-        """Whether the untouched input is among the models."""
-        return BASE in self.data.table.models
+        """Whether the model that adds nothing is among the models."""
+        return self.base in self.data.table.models
 
     def standing(self, metric: str, name: str) -> Standing:
         """Return a model's standing."""
@@ -80,7 +87,7 @@ def analyse(data: Gathered) -> Analysis:
     return Analysis(
         data=data,
         standings=found,
-        gains={metric: improvements(table, metric, BASE) for metric in table.metrics},
+        gains={metric: improvements(table, metric, base_of(data)) for metric in table.metrics},
         order=[table.models[i] for i in order],
         measured=measured,
         shown=list(families.values())[:SHOWN],
@@ -91,6 +98,23 @@ def analyse(data: Gathered) -> Analysis:
             for metric in table.metrics
         },
     )
+
+
+def base_of(data: Gathered) -> str:
+    """Return the name of the model that adds nothing: the untouched input, or its enlargement."""
+    return next((name for name in BASES if name in data.table.models), BASES[0])
+
+
+def strata(analysis: Analysis) -> dict[str, dict[str, list[int]]]:
+    """Return key -> level -> the places of its images, of kinds of images that tell apart.
+
+    Keys of one level, or of more than `LEVELS` (an identity, a date), are left out.
+    """
+    found: dict[str, dict[str, list[int]]] = {}
+    for index, shot in enumerate(analysis.data.shots):
+        for key, level in shot.strata.items():
+            found.setdefault(key, {}).setdefault(level, []).append(index)
+    return {key: levels for key, levels in found.items() if 1 < len(levels) <= LEVELS}
 
 
 def family(metric: str) -> str:

@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 
 from bench.framework.scores import INFINITE
-from bench.report.analysis import Analysis, conventions
+from bench.report.analysis import Analysis, conventions, strata
 from bench.report.costs import SHORT_COSTS, cost_cell, memory
-from bench.report.gather import BASE
 from bench.report.numbers import COSTS, counted, fixed, interval, title
 from bench.report.tables import Cell, Column, Table
 from raters.statistics.bootstrap import Difference, Estimate, cluster_means
-
-LEVELS = 12
-"""A stratum of more levels than this (an identity, a date) is not a kind of image."""
 
 
 def results(analysis: Analysis) -> Table:
@@ -103,7 +99,7 @@ def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
 def improvements(analysis: Analysis) -> Table:
     """Return each model's paired difference from the untouched input, by metric."""
     table = analysis.data.table
-    names = [name for name in analysis.order if name != BASE]
+    names = [name for name in analysis.order if name != analysis.base]
     columns = [Column("Model", numeric=False)]
     columns += [Column(title(m), head_unit(analysis, m)) for m in analysis.measured]
     rows, records = [], []
@@ -196,18 +192,15 @@ def _common_means(analysis: Analysis, model: str, metrics: list[str]) -> dict[st
 def by_stratum(analysis: Analysis) -> Table | None:
     """Return means of the first metric for every kind of image; None where there is one kind."""
     metric, data = analysis.primary, analysis.data
-    levels: dict[tuple[str, str], list[int]] = {}
-    for index, shot in enumerate(data.shots):
-        for key, level in shot.strata.items():
-            levels.setdefault((key, level), []).append(index)
-    keys = [key for key, _ in levels]
-    kinds = {kind: at for kind, at in levels.items() if 1 < keys.count(kind[0]) <= LEVELS}
+    kinds = [
+        (k, level, at) for k, levels in strata(analysis).items() for level, at in levels.items()
+    ]
     if metric is None or not kinds:
         return None
     columns = [Column("Model", numeric=False)]
     rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
     records = []
-    for (key, level), at in kinds.items():
+    for key, level, at in kinds:
         columns.append(Column(level, counted(len(at), "image"), key))
         means = cluster_means(data.table.finite(metric)[at], data.table.clusters[at])
         for row, name in zip(rows, analysis.order, strict=True):

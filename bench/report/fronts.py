@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.framework.pareto import front
 from bench.report.analysis import Analysis
-from bench.report.gather import BASE, Conditions
+from bench.report.gather import Conditions
 from bench.report.labels import Box, place
 from bench.report.numbers import COSTS, counted, significant, title
 from bench.report.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
@@ -58,7 +58,7 @@ def quality_against_cost(
         found = _point(analysis, name, metric, quantity, conditions) if estimate else None
         if found:
             points.append(found)
-        elif name != BASE:
+        elif name != analysis.base:
             absent.append(f"{name} ({_why_absent(analysis, name, metric, quantity, conditions)})")
     if len(points) < 2:
         return None
@@ -98,7 +98,7 @@ def _point(
 ) -> Point | None:
     estimate = analysis.standing(metric, name).estimate
     figure = analysis.cost(name, quantity, conditions)
-    if name == BASE or estimate is None or figure is None or not figure.value:
+    if name == analysis.base or estimate is None or figure is None or not figure.value:
         return None  # a cost of 0 has no place on a log axis
     factor = COSTS[quantity][2]
     cost = figure.value * factor
@@ -116,7 +116,7 @@ def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int
     The untouched input costs nothing, so a model that is no better than it is dominated.
     """
     up = analysis.data.table.higher_is_better[metric]
-    base = analysis.standing(metric, BASE).estimate if analysis.has_base else None
+    base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
     worth = [
         index
         for index, point in enumerate(points)
@@ -150,7 +150,7 @@ def _frame(axes: Axes, points: Sequence[Point], analysis: Analysis, metric: str,
     span = max(math.log10(max(costs) / min(costs)), 0.3)
     axes.set_xlim(min(costs) / 10 ** (0.14 * span), max(costs) * 10 ** (0.14 * span))
     values = [edge for p in points for edge in (p.low, p.high)]
-    base = analysis.standing(metric, BASE).estimate if analysis.has_base else None
+    base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
     values += [base.value] if base else []
     room = 0.09 * (max(values) - min(values)) or 0.05 * abs(max(values)) or 1.0
     limits = (min(values) - room, max(values) + room)
@@ -169,7 +169,7 @@ def log_axis(axes: Axes, decades: float) -> None:
 
 def _base_line(axes: Axes, analysis: Analysis, metric: str) -> list[Segment]:
     """Draw the untouched input across, and return the line."""
-    base = analysis.standing(metric, BASE).estimate if analysis.has_base else None
+    base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
     if base is None:
         return []
     axes.axhline(base.value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)

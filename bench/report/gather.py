@@ -18,8 +18,8 @@ from bench.records import Profile
 from bench.store import RunFolder, file_name
 
 NOT_HERE = "not measured in its run"
-BASE = "input"
-"""The model that returns the degraded image: what the others are measured against."""
+BASES = ("input", "bicubic")
+"""The models that add nothing to the degraded image: what the others are measured against."""
 
 
 @dataclass(frozen=True, slots=True)

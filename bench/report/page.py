@@ -12,10 +12,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 import bench
 from bench.image import write_atomic
 from bench.records import BenchError
-from bench.report import contents, fronts, spreads
+from bench.report import contents, fronts, robustness, spreads
 from bench.report.analysis import Analysis, analyse, conventions
 from bench.report.costs import costs
-from bench.report.gather import BASE, Gathered, gather
+from bench.report.gather import Gathered, gather
 from bench.report.numbers import counted, fixed, interval, title
 from bench.report.samples import cases, samples, worst_images, worst_table
 from bench.report.summary import why_without_score
@@ -54,7 +54,7 @@ def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
         css=_text("page.css"),
         js=_text("page.js"),
         title=title,
-        base=BASE,
+        base=analysis.base,
         samples_drawn=f"{SAMPLES:,}".replace(",", " "),
         exact_scenes=EXACT_CLUSTERS,
     )
@@ -89,7 +89,7 @@ def _tables(analysis: Analysis) -> dict[str, Any]:
 
 def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
     """Draw everything; the folder holds more than the page, which shows `Analysis.shown`."""
-    styles = looks([row.name for row in analysis.data.rows])
+    styles = looks([row.name for row in analysis.data.rows], analysis.base)
     found: dict[str, list[Plot]] = {}
 
     def keep(section: str, metric: str, plot: Plot | None) -> None:
@@ -107,6 +107,8 @@ def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
     for metric in analysis.measured:
         keep("improvements", metric, spreads.improvement(analysis, metric, styles, folder))
         keep("distributions", metric, spreads.distribution(analysis, metric, styles, folder))
+        for plot in robustness.curves(analysis, metric, styles, folder):
+            keep("robustness", metric, plot)
     lines = [
         spreads.convention_lines(analysis, m, styles, folder)
         for m in conventions(analysis).values()
@@ -172,7 +174,7 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
     text = f"{title(metric)}: {best} has the best mean, {fixed(estimate.value, places)}{unit}"
     text += f" {around}" if around else ""
     gain = analysis.gain(metric, best)
-    if best == BASE:
+    if best == analysis.base:
         text += "; no model improves on the untouched input"
     elif gain:
         text += f", {fixed(gain.value, places, sign=True)}{unit} against the untouched input"

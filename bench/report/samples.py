@@ -19,7 +19,7 @@ from bench.report.crops import (
     where_it_is_wrong,
     where_they_differ,
 )
-from bench.report.gather import BASE, Shot
+from bench.report.gather import Shot
 from bench.report.numbers import fixed, title
 from bench.report.tables import Cell, Column, Table
 
@@ -63,7 +63,7 @@ def _spread_by_difficulty(analysis: Analysis) -> list[Shot]:
     if metric is None:
         return list(shots[:SAMPLES])
     table = analysis.data.table
-    name = BASE if analysis.has_base else analysis.order[0]
+    name = analysis.base if analysis.has_base else analysis.order[0]
     scores = table.column(metric, name) * (1 if table.higher_is_better[metric] else -1)
     ranked = [shots[i] for i in np.argsort(scores, kind="stable")]  # NaN and infinity at the end
     chosen: list[Shot] = []
@@ -83,8 +83,8 @@ def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
     if found is None:
         return None
     window, full = found
-    restored = [name for name in paths if name != BASE][:MODELS]
-    tiles = [_tile(analysis, BASE, shot.degraded, shot, window, full, "Degraded")]
+    restored = [name for name in paths if name != analysis.base][:MODELS]
+    tiles = [_tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded")]
     tiles += [_tile(analysis, n, paths[n], shot, window, full) for n in restored]
     if shot.reference:
         tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
@@ -152,10 +152,14 @@ def worst_images(analysis: Analysis) -> list[Worst]:
             sign = 1 if table.higher_is_better[metric] else -1
             scores = table.column(metric, name)
             scores = np.where(np.isfinite(scores), scores, np.nan)
-            base = table.column(metric, BASE) if analysis.has_base else np.full_like(scores, np.nan)
+            base = (
+                table.column(metric, analysis.base)
+                if analysis.has_base
+                else np.full_like(scores, np.nan)
+            )
             base = np.where(np.isfinite(base), base, np.nan)
             for kind, column in (("worst", scores), ("largest loss", scores - base)):
-                if np.isnan(column).all() or (kind == "largest loss" and name == BASE):
+                if np.isnan(column).all() or (kind == "largest loss" and name == analysis.base):
                     continue
                 at = int(np.nanargmin(sign * column))
                 found.append(
@@ -196,7 +200,7 @@ def cases(analysis: Analysis, found: Sequence[Worst]) -> list[Case]:
     """Return crops of every model's worst images by the first metric, taken where it errs most."""
     shots = {shot.image: shot for shot in analysis.data.shots}
     made: list[Case] = []
-    chosen = [w for w in found if w.metric == analysis.primary and w.model != BASE]
+    chosen = [w for w in found if w.metric == analysis.primary and w.model != analysis.base]
     models = list(dict.fromkeys(w.model for w in chosen))[:CASES]
     for worst in chosen:
         if worst.model not in models:
@@ -218,7 +222,7 @@ def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | Non
         return None
     window, full = found
     tiles = [
-        _tile(analysis, BASE, shot.degraded, shot, window, full, "Degraded"),
+        _tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded"),
         _tile(analysis, worst.model, path, shot, window, full),
     ]
     if shot.reference:

@@ -21,7 +21,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.image import write_atomic
-from bench.report.gather import BASE
 
 INK, MUTED, GRID, PAPER = "#16181d", "#6a6f78", "#dfe1e5", "#fefefe"
 _ON_PAGE = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--rule)", PAPER: "var(--paper)"}
@@ -67,12 +66,12 @@ class Plot:
     notes: Sequence[str] = ()
 
 
-def looks(names: Sequence[str]) -> Mapping[str, Look]:
-    """Give every model its colour by its place in the run; the untouched input is in ink."""
+def looks(names: Sequence[str], base: str) -> Mapping[str, Look]:
+    """Give every model its colour by its place in the run; ``base`` is in ink."""
     found: dict[str, Look] = {}
     number = 0
     for name in names:
-        if name == BASE:
+        if name == base:
             found[name] = Look(INK, "o")
             continue
         shift = number // len(COLOURS)  # beyond seven models, a colour meets another marker
