@@ -203,7 +203,7 @@ def test_a_corrupt_image_and_one_of_another_size_stop_nothing_else(
     failures = json.loads((folder_suite.parent / "out" / "run.json").read_text())["failures"]
     assert [f["image"] for f in failures] == ["scene0", "scene1"]
     assert "scene0.png" in failures[0]["message"]
-    assert "96x96 but its reference is 96x90" in failures[1]["message"]
+    assert "image 96x96 and reference 90x96" in failures[1]["message"]
     assert lines(folder_suite.parent / "out") == 4
 
 
