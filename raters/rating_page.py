@@ -20,8 +20,8 @@ PATH = "/rate"
 ASSETS = "/rate-assets"
 SERVED = {
     **{f"{name}.js": "text/javascript" for name in (
-        "api", "checks", "desk", "images", "keys", "main", "panel", "screen", "stage", "timer",
-        "viewport",
+        "api", "checks", "desk", "images", "keys", "look", "main", "panel", "screen", "stage",
+        "timer", "viewport",
     )},
     "page.css": "text/css", "notice.css": "text/css", "desk.css": "text/css",
 }  # fmt: skip
@@ -114,6 +114,10 @@ def _html(template: str, css: str = "", script: str | None = None) -> None:
             padding=False)  # fmt: skip
 
 
+def _judging() -> str:
+    return asset("judge.html").decode().replace("<!-- tools -->", asset("tools.html").decode())
+
+
 def rating_blocks() -> gr.Blocks:
     """Build the page: every part in a column of its own, the judging component in one of them."""
     blocks = gr.Blocks(title="Looking at images", analytics_enabled=False)
@@ -135,7 +139,7 @@ def rating_blocks() -> gr.Blocks:
         with gr.Column(elem_id="stage-message"):
             _html(MESSAGE)
         with gr.Column(elem_id="stage-judging"):
-            _html(asset("judge.html").decode(), asset("judge.css").decode(), START)
+            _html(_judging(), asset("viewport.css").decode() + asset("judge.css").decode(), START)
     return blocks
 
 

@@ -4,6 +4,7 @@
 import { Refused, call, persist, tabName } from "./api.js";
 import { setUpChecks } from "./checks.js";
 import { listen } from "./keys.js";
+import { actions } from "./look.js";
 import { Panel } from "./panel.js";
 import { Stage } from "./stage.js";
 import { Viewport } from "./viewport.js";
@@ -76,20 +77,13 @@ function judge(element, session) {
   show("judging");
   const viewport = new Viewport(part("room"), part("slider"), () => panel.renderView(viewport));
   const stage = new Stage(session, tabName(), viewport, (now) => panel.render(now), thank);
-  const look = {
-    flicker: () => viewport.flicker(), hold: (on) => viewport.hold(on),
-    zoom: () => viewport.nextZoom(), pan: (right, down) => viewport.pan(right, down),
-  };
+  const look = actions(viewport);
   const decide = {
     choose: (word) => stage.choose(word), confirm: () => stage.confirm(),
     revise: () => stage.revise(), cancel: () => stage.cancel(),
   };
   const panel = new Panel(root, session, {
-    ...look, ...decide, hold: look.hold, answer: (code) => stage.choose(code),
-    side: () => viewport.setMode("side"), split: () => viewport.setMode("split"),
-    auto: () => viewport.toggleAuto(), pause: () => stage.togglePause(),
-    panLeft: () => look.pan(-1, 0), panRight: () => look.pan(1, 0),
-    panUp: () => look.pan(0, -1), panDown: () => look.pan(0, 1),
+    ...look, ...decide, answer: (code) => stage.choose(code), pause: () => stage.togglePause(),
     takeOver: () => stage.begin({ takeOver: true }), reload: () => window.location.reload(),
     retry: () => window.dispatchEvent(new Event("rating:retry")),
     help: () => part("help").showModal(), closeHelp: () => part("help").close(),

@@ -1,5 +1,6 @@
 // Puts the stage's state on the page: buttons, status line, curtain.
 
+import { showState, whileHeld } from "./look.js";
 import { advice } from "./screen.js";
 import { reducedMotion } from "./viewport.js";
 
@@ -46,7 +47,7 @@ export class Panel {
     this.button("hold").hidden = !session.reference;
     this.button("auto").disabled = reducedMotion();
     root.addEventListener("click", (event) => this.clicked(event));
-    this.holdButton(this.button("hold"));
+    whileHeld(this.button("hold"), (on) => this.act.hold(on));
   }
 
   find(name) {
@@ -82,20 +83,6 @@ export class Panel {
     this.act[button.dataset.act]?.(button.dataset.answer);
     // After the mouse, Space and Enter are the page's keys again, not this button's.
     if (event.detail > 0) button.blur();
-  }
-
-  // Held with the pointer, or with Space or Enter while focused.
-  holdButton(button) {
-    const on = (event) => {
-      if (event.key && ![" ", "Enter"].includes(event.key)) return;
-      event.preventDefault();
-      if (!event.repeat) this.act.hold(true);
-    };
-    const off = () => this.act.hold(false);
-    for (const name of ["pointerdown", "keydown"]) button.addEventListener(name, on);
-    for (const name of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) {
-      button.addEventListener(name, off);
-    }
   }
 
   render(stage) {
@@ -137,16 +124,7 @@ export class Panel {
   }
 
   renderView(viewport) {
-    const { mode, zoom, auto, holding } = viewport;
-    for (const name of ["side", "flicker", "split"]) {
-      this.button(name).setAttribute("aria-pressed", String(mode === name));
-    }
-    this.button("auto").setAttribute("aria-pressed", String(auto !== null));
-    this.button("hold").setAttribute("aria-pressed", String(holding));
-    this.find("zoom").textContent = `${zoom}×`;
-    this.find("slider").hidden = mode !== "split";
-    this.root.dataset.mode = mode;
-    this.root.dataset.zoom = zoom;
+    showState(this.root, viewport);
   }
 
   renderCurtain(stage) {

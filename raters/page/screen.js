@@ -1,10 +1,8 @@
 // What the screen must offer, and what it is.
 
-// CSS pixels between images, above each, and around them all. The first two are whole device pixels
-// at every usual ratio (1.1, 1.25, 1.5 ..); the last leaves room for putting images on such pixels.
-export const GAP = 20;
-export const CAPTION = 20;
-const MARGIN = 8;
+import { CAPTION, GAP } from "./viewport.js";
+
+const MARGIN = 8; // CSS pixels around the images: room for putting them on whole device pixels
 const BUTTONS = { pair: 1000, dcr: 1080, acr: 760 }; // CSS pixels that the bars need
 
 /** Images that must fit beside each other: what is judged, or the judged one and the reference. */

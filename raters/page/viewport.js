@@ -3,8 +3,13 @@
 // One image pixel covers exactly `zoom` x `zoom` device pixels, so a pane's CSS size is its device
 // pixels divided by the device pixel ratio, and its corner is put on a whole device pixel: anything
 // else would make the browser resample what people are asked to judge.
+//
+// This file, look.js, keys.js and viewport.css are the report's side-by-side viewer too, which puts
+// them into its page: they load nothing.
 
-import { CAPTION, GAP } from "./screen.js";
+// CSS pixels between images and above each: whole device pixels at every usual ratio (1.1, 1.25 ..).
+export const GAP = 20;
+export const CAPTION = 20;
 
 const ZOOMS = [1, 2, 4];
 const AUTO_MS = 700; // below three changes a second (WCAG 2.3.1)
@@ -51,6 +56,13 @@ export class Viewport {
     this.stopAuto();
     if (views.length < 2) this.mode = "side";
     this.use = freshUse(this.mode);
+    this.layout();
+    this.changed();
+  }
+
+  /** Shows other images of the same size, at the same place and in the same way. */
+  exchange(images, labels) {
+    Object.assign(this, { images, labels });
     this.layout();
     this.changed();
   }
