@@ -112,6 +112,10 @@ _TAKEN = (
     comparison.update().where(comparison.c.id == bindparam("key"))
     .values(taken=comparison.c.taken + 1, swapped=comparison.c.swapped + bindparam("more"))
 )  # fmt: skip
+SET_STATE = (
+    assignment.update().where(assignment.c.id == bindparam("trial")).values(state=bindparam("to"))
+)
+_LEASE, _SERVE = assignment.insert(), schema.serving.insert()
 _REFERENCE = select(schema.stimulus.c.id).where(
     schema.stimulus.c.content == bindparam("key"), schema.stimulus.c.kind == "reference"
 )
@@ -136,16 +140,17 @@ def plan(seed: int, rater: int, trials: int, golden: int, repeats: int) -> list[
     return kinds
 
 
-def release_expired(connection: Connection, study: int, now: datetime) -> None:
-    """Give back the places of all main trials whose lease has run out."""
+def release_expired(connection: Connection, study: int, now: datetime) -> int:
+    """Give back the places of all main trials whose lease has run out; return how many."""
     ended = connection.execute(_ENDED, {"of_study": study, "now": now}).all()
     for row in ended:
         release(connection, row)
+    return len(ended)
 
 
 def release(connection: Connection, row: AnyRow) -> None:
     """Give back the place of one leased main trial (id, item, swapped, comparison)."""
-    connection.execute(assignment.update().where(assignment.c.id == row.id).values(state=RELEASED))
+    connection.execute(SET_STATE, {"trial": row.id, "to": RELEASED})
     give_place(connection, row)
 
 
@@ -168,12 +173,11 @@ def take_place(connection: Connection, item_id: int, comparison_id: int, swapped
 
 
 class Chooser:
-    """One rater's next trials, within one transaction."""
+    """One rater's next trials, within one transaction, after `release_expired` in it."""
 
     def __init__(self, store: Store, connection: Connection, rules: Rules, rater: int) -> None:
         self.store, self.connection, self.rules, self.rater = store, connection, rules, rater
         self.now = store.clock()
-        release_expired(connection, rules.study, self.now)
         self.own = [Own(**row._mapping) for row in connection.execute(_OWN, {"rater": rater})]
 
     def leased(self, training: bool) -> list[int]:
@@ -286,9 +290,9 @@ class Chooser:
         """Return an item of the comparison that tells most and still has one for this rater."""
         of = {"of_study": self.rules.study}
         rows = self.connection.execute(_PLACES, of).all()
-        known = self.store.remembered.get(self.rules.study)
+        known = self.store.remembered.get(("gains", self.rules.study))
         if known is None or not known.fresh(rows):
-            known = self.store.remembered[self.rules.study] = Gains.of(
+            known = self.store.remembered["gains", self.rules.study] = Gains.of(
                 self.connection.execute(_ANSWERS, of).all()
             )
         for index in known.order(rows):
@@ -325,11 +329,11 @@ class Chooser:
         models: tuple[int | None, int | None] = (None, None),
     ) -> None:  # fmt: skip
         key = self.connection.execute(
-            assignment.insert().values(
-                public_id=secrets.token_urlsafe(16), study=self.rules.study, rater=self.rater,
-                item=row.id, kind=kind, repeat_of=repeat_of, position=position, swapped=swapped,
-                leased=self.now, expires=self.now + self.rules.lease, state=LEASED, shown_count=0,
-            )
+            _LEASE,
+            {"public_id": secrets.token_urlsafe(16), "study": self.rules.study,
+             "rater": self.rater, "item": row.id, "kind": kind, "repeat_of": repeat_of,
+             "position": position, "swapped": swapped, "leased": self.now,
+             "expires": self.now + self.rules.lease, "state": LEASED, "shown_count": 0},
         ).inserted_primary_key  # fmt: skip
         assert key is not None
         left, right = (row.second, row.first) if swapped else (row.first, row.second)
@@ -339,7 +343,7 @@ class Chooser:
                 _REFERENCE, {"key": row.content}
             ).scalar_one()
         self.connection.execute(
-            schema.serving.insert(),
+            _SERVE,
             [{"id": secrets.token_urlsafe(16), "assignment": key[0], "slot": slot,
               "stimulus": stimulus} for slot, stimulus in slots.items()],
         )  # fmt: skip

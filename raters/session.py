@@ -5,8 +5,9 @@ Every answer is committed before the next trial is named. What is sent twice is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
@@ -16,6 +17,7 @@ from raters.assignment import (
     DONE,
     MAIN,
     RELEASED,
+    SET_STATE,
     TRAINING,
     Chooser,
     count_answer,
@@ -70,6 +72,11 @@ _SHOWN = (
     .join(schema.content, schema.content.c.id == schema.item.c.content)
     .where(schema.assignment.c.id == bindparam("trial"))
 )  # fmt: skip
+_SHOW = (
+    schema.assignment.update().where(schema.assignment.c.id == bindparam("trial"))
+    .values(shown_count=bindparam("shown"), expires=bindparam("until"))
+)  # fmt: skip
+_JUDGE = schema.judgement.insert()
 _SLOTS = select(schema.serving).where(
     or_(schema.serving.c.assignment == bindparam("one"),
         schema.serving.c.assignment == bindparam("two"))
@@ -108,7 +115,7 @@ class Session:
                     raise Refused("closed")
                 if row.link_expires is not None and row.link_expires < store.clock():
                     raise Refused("expired")
-            return cls(store, view_study(connection, row.study), row.id)
+            return cls(store, _view(store, connection, row.study), row.id)
 
     # --- the way ------------------------------------------------------------------------------
 
@@ -153,7 +160,7 @@ class Session:
                 self._set(connection, tab=tab)
             elif rater.tab is None:
                 self._set(connection, tab=tab)
-            return self._next(connection, again=True)
+            return self._next(connection, rater, again=True)
 
     def submit(
         self, trial_id: str, answer: str, key: str, tab: str, client: Mapping[str, Any]
@@ -229,8 +236,12 @@ class Session:
 
     # --- inside a transaction -------------------------------------------------------------------
 
-    def _write(self) -> Any:
-        return self.store.write(self.study.id)
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        """A transaction in which no lease is past its end."""
+        with self.store.write(self.study.id) as connection:
+            release_expired(connection, self.study.id, self.store.clock())
+            yield connection
 
     def _rater(self, connection: Connection) -> AnyRow:
         row = connection.execute(_ALLOWED, {"rater": self.rater}).one_or_none()
@@ -267,8 +278,6 @@ class Session:
     ) -> Saved:  # fmt: skip
         if (held.kind == TRAINING) != (_stage(rater) == "training"):
             raise NotNow("this trial belongs to another stage")
-        release_expired(connection, self.study.id, self.store.clock())
-        held = self._held(connection, held.public_id)  # its lease may just have been released
         of = held.comparison
         if held.state == RELEASED and not (
             held.kind == MAIN and take_place(connection, held.item, of, held.swapped)
@@ -277,31 +286,27 @@ class Session:
         client = dict(client)
         milliseconds = client.pop("response_ms", None)
         broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
-        inserted = connection.execute(
-            self.store.insert(schema.judgement).values(
-                assignment=held.id, key=key, answer=answer, created=self.store.clock(),
-                response_ms=_milliseconds(milliseconds), timer_broken=broken,
-                reloads=max(held.shown_count - 1, 0), client=_small(client),
-            ).on_conflict_do_nothing().returning(schema.judgement.c.id)
-        ).scalar_one_or_none()  # fmt: skip
-        if inserted is None:
-            raise RuntimeError("an answer was stored in the middle of this transaction")
         connection.execute(
-            schema.assignment.update().where(schema.assignment.c.id == held.id).values(state=DONE)
-        )
+            _JUDGE,
+            {"assignment": held.id, "key": key, "answer": answer, "created": self.store.clock(),
+             "response_ms": _milliseconds(milliseconds), "timer_broken": broken,
+             "reloads": max(held.shown_count - 1, 0), "client": _small(client)},
+        )  # fmt: skip
+        connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
         if held.kind == MAIN:
             count_answer(connection, of, on_stimuli(answer, held.swapped), +1, +1)
         elsewhere = rater.tab not in (None, tab)
-        following = Elsewhere() if elsewhere else self._next(connection, again=False)
+        following = Elsewhere() if elsewhere else self._next(connection, rater, again=False)
         return Saved(answer, False, self._feedback(connection, held, answer), following)
 
     def _after(self, connection: Connection, tab: str) -> Next:
         """Return what comes next without counting it as shown again."""
-        rater = self._rater(connection)
+        rater = self._allowed(connection)
         if rater.finished is not None:
             return Finished(rater.completion_code)
-        self._allowed(connection)
-        return Elsewhere() if rater.tab not in (None, tab) else self._next(connection, again=False)
+        if rater.tab not in (None, tab):
+            return Elsewhere()
+        return self._next(connection, rater, again=False)
 
     def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> str | None:
         if held.kind != TRAINING:
@@ -315,10 +320,9 @@ class Session:
         words = dict(self.study.answers)
         return f"Look again: '{words[correct[0]]}' or '{words[correct[-1]]}' was expected."
 
-    def _next(self, connection: Connection, again: bool) -> Next:
+    def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed, or finish."""
         chooser = Chooser(self.store, connection, self.study.rules, self.rater)
-        rater = self._rater(connection)
         if rater.trained is None:
             held = chooser.fill_training()
             if held:
@@ -337,14 +341,12 @@ class Session:
         self, connection: Connection, held: list[int], again: bool,
         kind: Literal["training", "judging"], done: int, total: int,
     ) -> Trial:  # fmt: skip
-        table = schema.assignment
         row = connection.execute(_SHOWN, {"trial": held[0]}).one()
         shown = row.shown_count + 1 if again else max(row.shown_count, 1)
         now = self.store.clock()
         connection.execute(
-            table.update().where(table.c.id == held[0])
-            .values(shown_count=shown, expires=now + self.study.rules.lease)
-        )  # fmt: skip
+            _SHOW, {"trial": held[0], "shown": shown, "until": now + self.study.rules.lease}
+        )
         slots: dict[int, dict[str, str]] = {key: {} for key in held[:2]}
         for serving in connection.execute(_SLOTS, {"one": held[0], "two": held[:2][-1]}):
             slots[serving.assignment][serving.slot] = serving.id
@@ -353,6 +355,14 @@ class Session:
             resumed=row.shown_count > 0 and again,
             following=slots[held[1]] if len(held) > 1 else None,
         )  # fmt: skip
+
+
+def _view(store: Store, connection: Connection, study: int) -> StudyView:
+    """Return what raters may see of a study, which never changes once it is made."""
+    known = store.remembered.get(("view", study))
+    if known is None:
+        known = store.remembered["view", study] = view_study(connection, study)
+    return cast(StudyView, known)
 
 
 def _stage(rater: AnyRow) -> Stage:

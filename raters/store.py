@@ -41,8 +41,8 @@ class Store:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # SQLite's waiting writers poll, up to 100 ms apart; those of one process queue here.
         self._queue: Any = threading.Lock() if self.is_sqlite else nullcontext()
-        self.remembered: dict[int, Any] = {}
-        """Per study, what the active choice need not compute anew: see `assignment`."""
+        self.remembered: dict[tuple[str, int], Any] = {}
+        """By what it is, and its study: what need not be read or computed anew each time."""
         try:
             with self.write() as connection:
                 if not self.is_sqlite:
