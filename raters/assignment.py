@@ -1,8 +1,7 @@
 """Which trial a rater gets next, and the leases that hold it for them.
 
 Everything here runs inside a write transaction of the study (`Store.write`), so what it counts
-cannot change under it. A trial takes its place in the item's quota when it is leased. A lease that
-has run out gives the place back; the first transaction that comes along does so.
+cannot change under it. `raters.quota` keeps the counts.
 """
 
 from __future__ import annotations
@@ -11,14 +10,27 @@ import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, select
 
 from raters import schema
-from raters.schema import AnyRow, assignment, comparison, item
+from raters.quota import take_place
+from raters.schema import (
+    DONE,
+    GOLDEN,
+    LEASED,
+    MAIN,
+    RELEASED,
+    REPEAT,
+    TRAINING,
+    AnyRow,
+    assignment,
+    comparison,
+    item,
+)  # fmt: skip
 from raters.statistics.active import information_gain, posterior
 from raters.store import Store
 
@@ -27,9 +39,6 @@ REPEAT_GAP = 5
 
 STALE = 8
 """The active choice computes its posterior anew after so many judgements."""
-
-MAIN, GOLDEN, REPEAT, TRAINING = "main", "golden", "repeat", "training"
-LEASED, DONE, RELEASED = "leased", "done", "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +87,6 @@ _OWN = (
     .where(assignment.c.rater == bindparam("rater"))
     .order_by(assignment.c.position)
 )  # fmt: skip
-_ENDED = (
-    select(assignment.c.id, assignment.c.item, assignment.c.swapped, item.c.comparison)
-    .join(item, item.c.id == assignment.c.item)
-    .where(assignment.c.study == bindparam("of_study"), assignment.c.state == LEASED,
-           assignment.c.expires < bindparam("now"), assignment.c.kind == MAIN)
-)  # fmt: skip
 _WITH_ROOM = (
     select(item, comparison.c.taken)
     .join(comparison, comparison.c.id == item.c.comparison)
@@ -104,17 +107,6 @@ _PLACES = _ANSWERS.with_only_columns(
     comparison.c.id, comparison.c.taken, comparison.c.quota, comparison.c.done
 )
 _COMPARISON = select(comparison).where(comparison.c.id == bindparam("key"))
-_TAKE = (
-    item.update().where(item.c.id == bindparam("key"), item.c.room > 0)
-    .values(room=item.c.room - 1)
-)  # fmt: skip
-_TAKEN = (
-    comparison.update().where(comparison.c.id == bindparam("key"))
-    .values(taken=comparison.c.taken + 1, swapped=comparison.c.swapped + bindparam("more"))
-)  # fmt: skip
-SET_STATE = (
-    assignment.update().where(assignment.c.id == bindparam("trial")).values(state=bindparam("to"))
-)
 _LEASE, _SERVE = assignment.insert(), schema.serving.insert()
 _REFERENCE = select(schema.stimulus.c.id).where(
     schema.stimulus.c.content == bindparam("key"), schema.stimulus.c.kind == "reference"
@@ -138,38 +130,6 @@ def plan(seed: int, rater: int, trials: int, golden: int, repeats: int) -> list[
             if free:
                 kinds[rng.choice(free)] = kind
     return kinds
-
-
-def release_expired(connection: Connection, study: int, now: datetime) -> int:
-    """Give back the places of all main trials whose lease has run out; return how many."""
-    ended = connection.execute(_ENDED, {"of_study": study, "now": now}).all()
-    for row in ended:
-        release(connection, row)
-    return len(ended)
-
-
-def release(connection: Connection, row: AnyRow) -> None:
-    """Give back the place of one leased main trial (id, item, swapped, comparison)."""
-    connection.execute(SET_STATE, {"trial": row.id, "to": RELEASED})
-    give_place(connection, row)
-
-
-def give_place(connection: Connection, row: AnyRow) -> None:
-    """Count a main trial out of its quota."""
-    connection.execute(item.update().where(item.c.id == row.item).values(room=item.c.room + 1))
-    connection.execute(
-        comparison.update().where(comparison.c.id == row.comparison).values(
-            taken=comparison.c.taken - 1, swapped=comparison.c.swapped - int(row.swapped)
-        )
-    )  # fmt: skip
-
-
-def take_place(connection: Connection, item_id: int, comparison_id: int, swapped: bool) -> bool:
-    """Count a main trial into its quota; False if that is full."""
-    if not connection.execute(_TAKE, {"key": item_id}).rowcount:
-        return False
-    connection.execute(_TAKEN, {"key": comparison_id, "more": int(swapped)})
-    return True
 
 
 class Chooser:
@@ -393,22 +353,3 @@ class Gains:
 
 def _done(rows: Sequence[AnyRow]) -> int:
     return sum(row.done for row in rows)
-
-
-def count_answer(connection: Connection, of: int, answer: str, step: int, done: int) -> None:
-    """Count an answer (``a``: the first is better, on stimuli) of a comparison in or out.
-
-    ``step`` is 1 or -1; ``done`` is the same, or 0 where a revision replaces an answer.
-    """
-    connection.execute(
-        _COUNT,
-        {"key": of, "done": done, **{name: step * (answer == code) for name, code in _CODES}},
-    )
-
-
-_CODES = (("first_better", "a"), ("second_better", "b"), ("same", "same"))
-_COUNT = (
-    comparison.update().where(comparison.c.id == bindparam("key"))
-    .values({name: comparison.c[name] + bindparam(name)
-             for name in ("done", *(name for name, _ in _CODES))})
-)  # fmt: skip

@@ -6,16 +6,9 @@ from sqlalchemy import Connection, select, text
 
 from bench.records import BenchError
 from raters import schema
-from raters.assignment import (
-    DONE,
-    LEASED,
-    MAIN,
-    RELEASED,
-    count_answer,
-    give_place,
-    release,
-)
 from raters.protocols import on_stimuli
+from raters.quota import count_answer, give_place, release
+from raters.schema import DONE, LEASED, MAIN, RELEASED
 from raters.store import Store
 
 

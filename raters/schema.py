@@ -34,6 +34,11 @@ from sqlalchemy import (
 
 from bench.records import BenchError
 
+MAIN, GOLDEN, REPEAT, TRAINING = "main", "golden", "repeat", "training"
+"""Kinds of trials."""
+LEASED, DONE, RELEASED = "leased", "done", "released"
+"""States of trials."""
+
 
 class Utc(TypeDecorator[datetime]):
     """A point in time that comes back with its zone: SQLite would drop it."""

@@ -13,20 +13,11 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from bench.records import BenchError
 from raters import schema
-from raters.assignment import (
-    DONE,
-    MAIN,
-    RELEASED,
-    SET_STATE,
-    TRAINING,
-    Chooser,
-    count_answer,
-    release_expired,
-    take_place,
-)
+from raters.assignment import Chooser
 from raters.leaving import erase_rater, final_answer, free_leases
 from raters.protocols import check_answer, on_stimuli, passed
-from raters.schema import AnyRow
+from raters.quota import SET_STATE, count_answer, release_expired, take_place
+from raters.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
 from raters.store import Store
 from raters.tokens import Refused, completion_code, hashed
 from raters.views import (

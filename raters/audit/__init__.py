@@ -21,13 +21,13 @@ from sqlalchemy import select
 from bench.records import BenchError
 from raters import schema
 from raters.app import create_app, server
-from raters.assignment import MAIN
 from raters.audit.copies import copy_study
 from raters.audit.features import Truth, compare, extra_bytes
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.audit.names import needles, search
 from raters.audit.walk import Exchange, Record, Shown, Walker
 from raters.leaving import erase
+from raters.schema import MAIN
 from raters.store import Store
 from raters.study import close_study
 from raters.tokens import invite

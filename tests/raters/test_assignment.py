@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from raters import schema
-from raters.assignment import GOLDEN, REPEAT, REPEAT_GAP, plan
+from raters.assignment import REPEAT_GAP, plan
+from raters.schema import GOLDEN, REPEAT
 from raters.session import Finished, Session, Trial
 from raters.store import Store
 from raters.study import StudyOptions, create_study

@@ -22,8 +22,8 @@ import psutil
 from sqlalchemy import func, select
 
 from raters import schema
-from raters.assignment import DONE, LEASED, MAIN
 from raters.audit.walk import CLIENT, SCREEN
+from raters.schema import DONE, LEASED, MAIN
 from raters.store import Store
 
 RETRY_SECONDS = 0.25
