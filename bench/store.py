@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -225,7 +225,8 @@ class RunFolder:
 
         Strata are the suite's own, and what the finished cells of ``models`` tell of the images.
         """
-        measured = {cell.image: cell.measured for model in models for cell in self.cells(model)}
+        measured = {cell.image: cell.measured for model in models for cell in self.cells(model)
+                    if cell.measured}  # fmt: skip
         header = ("image", "cluster", "degraded", "reference", "strata")
         rows = ((p.id, p.cluster, *self._files(p),
                  json.dumps({**measured.get(p.id, {}), **p.strata})) for p in pairs)  # fmt: skip
@@ -300,19 +301,25 @@ class RunFolder:
     # --- profiles -------------------------------------------------------------------------------
 
     def write_profiles(self, profiles: Iterable[Profile]) -> None:
-        """Replace profiles.csv."""
-        names = [one.name for one in fields(Profile)]
-        order = [*(n for n in names if n not in _LAST), *_LAST]
-        rows = (["" if (v := getattr(p, name)) is None else v for name in order] for p in profiles)
-        _write_csv(self.path / "profiles.csv", order, rows)
+        """Replace profiles.csv, and samples.csv with the single measurements behind it."""
+        profiles = list(profiles)
+        rows = (["" if (v := getattr(p, n)) is None else v for n in _COLUMNS] for p in profiles)
+        _write_csv(self.path / "profiles.csv", _COLUMNS, rows)
+        single = (
+            [*(getattr(p, name) for name in _KEY), p.quantity, process, value]
+            for p in profiles
+            for process, passes in enumerate(p.samples, start=1)
+            for value in passes
+        )
+        _write_csv(self.path / "samples.csv", (*_KEY, "quantity", "process", "value"), single)
 
     def read_profiles(self) -> list[Profile]:
         """Return the rows of profiles.csv as they were written; none where there is no file."""
-        path = self.path / "profiles.csv"
-        if not path.exists():
-            return []
-        with path.open(newline="") as file:
-            return [_profile(row) for row in csv.DictReader(file)]
+        samples: dict[tuple[str, ...], dict[str, list[float]]] = {}
+        for row in _rows(self.path / "samples.csv"):
+            of = samples.setdefault(tuple(row[name] for name in (*_KEY, "quantity")), {})
+            of.setdefault(row["process"], []).append(float(row["value"]))
+        return [_profile(row, samples) for row in _rows(self.path / "profiles.csv")]
 
     def profiles(self) -> pd.DataFrame:
         """Return profiles.csv; value, low and high are floats, NaN where missing."""
@@ -323,7 +330,7 @@ class RunFolder:
                 {key: "" if v is None and key == "missing" else v for key, v in asdict(p).items()}
                 for p in self.read_profiles()
             ],
-            columns=[one.name for one in fields(Profile)],
+            columns=_COLUMNS,
         ).astype({"value": float, "low": float, "high": float})
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -345,14 +352,27 @@ def write_cells(path: Path, cells: Iterable[Cell]) -> None:
     _write_csv(path, ("image", "metric", "value", "missing"), rows)
 
 
-_LAST = ("quantity", "value", "low", "high", "unit", "missing")
+_KEY = ("model", "device", "dtype", "height", "width", "batch", "threads")
+_COLUMNS = (*_KEY, "quantity", "value", "low", "high", "unit", "missing")
 
 
-def _profile(row: Mapping[str, str]) -> Profile:
+def _profile(
+    row: Mapping[str, str], samples: Mapping[tuple[str, ...], Mapping[str, Sequence[float]]]
+) -> Profile:
     values: dict[str, Any] = dict(row) | {"missing": row["missing"] or None}
+    behind = samples.get(tuple(row[name] for name in (*_KEY, "quantity")), {})
+    values["samples"] = tuple(tuple(passes) for passes in behind.values())
     values |= {key: float(row[key]) if row[key] else None for key in ("value", "low", "high")}
     values |= {key: int(row[key]) for key in ("height", "width", "batch", "threads")}
     return Profile(**values)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

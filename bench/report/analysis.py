@@ -46,6 +46,11 @@ class Analysis:
         return base_of(self.data)
 
     @property
+    def base_title(self) -> str:
+        """What the base is called in a sentence: "the untouched input", "bicubic interpolation"."""
+        return BASES[self.base]
+
+    @property
     def has_base(self) -> bool:
         """Whether the model that adds nothing is among the models."""
         return self.base in self.data.table.models
@@ -55,7 +60,7 @@ class Analysis:
         return self.standings[metric][self.data.table.models.index(name)]
 
     def gain(self, metric: str, name: str) -> Difference | None:
-        """Return a model's paired difference from the input."""
+        """Return a model's paired difference from the base."""
         return self.gains[metric][self.data.table.models.index(name)]
 
     def score(self, metric: str, name: str, image: str) -> float:
@@ -101,8 +106,8 @@ def analyse(data: Gathered) -> Analysis:
 
 
 def base_of(data: Gathered) -> str:
-    """Return the name of the model that adds nothing: the untouched input, or its enlargement."""
-    return next((name for name in BASES if name in data.table.models), BASES[0])
+    """Return the name of the model that adds nothing: the input, where the runs have none."""
+    return next((name for name in BASES if name in data.table.models), next(iter(BASES)))
 
 
 def strata(analysis: Analysis) -> dict[str, dict[str, list[int]]]:

@@ -97,7 +97,7 @@ def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def improvements(analysis: Analysis) -> Table:
-    """Return each model's paired difference from the untouched input, by metric."""
+    """Return each model's paired difference from the base, by metric."""
     table = analysis.data.table
     names = [name for name in analysis.order if name != analysis.base]
     columns = [Column("Model", numeric=False)]
@@ -112,10 +112,11 @@ def improvements(analysis: Analysis) -> Table:
         rows.append(row)
     legend = [
         "Mean of the paired differences with its 95 % interval. {better}: significantly better "
-        "than the input. {worse}: significantly worse (p below 0.05, adjusted for all models)."
+        f"than {analysis.base_title}. {{worse}}: significantly worse (p below 0.05, adjusted for "
+        "all models)."
     ]
     return Table(
-        "improvements", f"Improvement over the untouched input, {_images(table.images)}",
+        "improvements", f"Improvement over {analysis.base_title}, {_images(table.images)}",
         columns, rows, records, [*legend, *_weaknesses(analysis, gains=True)],
     )  # fmt: skip
 

@@ -22,6 +22,9 @@ CROP = 88
 CONTEXT = 372
 """Pixels of the whole image's width on the page, at most."""
 
+FLAT = 1e-6
+"""Squared levels of lightness below which a difference is the rounding of its computation."""
+
 Luma = NDArray[np.float64]
 
 
@@ -71,10 +74,27 @@ class Context:
     down: float
 
 
-def where_they_differ(paths: Iterable[Path]) -> tuple[Window, tuple[int, int]] | None:
+Found = tuple[Window, tuple[int, int]]
+"""A window, and the size (H, W) of the images that it is of."""
+
+
+def where_to_look(paths: Sequence[Path], reference: Path | None, side: int = CROP) -> Found | None:
+    """Return where the images differ most; where all are alike, where they are most wrong.
+
+    Without a reference, or where they equal it, the place of the finest detail. None if no image
+    can be read.
+    """
+    found = where_they_differ(paths, side)
+    if found is None and reference:
+        found = next(filter(None, (where_it_is_wrong(p, reference, side) for p in paths)), None)
+    return found or next(filter(None, (_where_detail_is(p, side) for p in paths)), None)
+
+
+def where_they_differ(paths: Iterable[Path], side: int = CROP) -> Found | None:
     """Return the window where the images' lightness varies most from one to the next, and the size.
 
-    Files that cannot be read, or are not of the first one's size, do not count. None without two.
+    Files that cannot be read, or are not of the first one's size, do not count. None without two,
+    and where all are alike.
     """
     total = squares = None
     count = 0
@@ -87,16 +107,30 @@ def where_they_differ(paths: Iterable[Path]) -> tuple[Window, tuple[int, int]] |
         count += 1
     if total is None or squares is None or count < 2:
         return None
-    variance = squares / count - (total / count) ** 2
-    return _peak(variance), (total.shape[0], total.shape[1])
+    return _peak(squares / count - (total / count) ** 2, side)
 
 
-def where_it_is_wrong(restored: Path, reference: Path) -> tuple[Window, tuple[int, int]] | None:
-    """Return the window of the largest squared error of lightness, and the images' size."""
+def where_it_is_wrong(restored: Path, reference: Path, side: int = CROP) -> Found | None:
+    """Return the window of the largest squared error of lightness, and the images' size.
+
+    None where one cannot be read, sizes differ, or the two are alike.
+    """
     first, second = _luma(restored), _luma(reference)
     if first is None or second is None or first.shape != second.shape:
         return None
-    return _peak((first - second) ** 2), (first.shape[0], first.shape[1])
+    return _peak((first - second) ** 2, side)
+
+
+def _where_detail_is(path: Path, side: int) -> Found | None:
+    luma = _luma(path)
+    if luma is None:
+        return None
+    middle = Window(
+        max(0, (luma.shape[1] - side) // 2), max(0, (luma.shape[0] - side) // 2),
+        min(side, luma.shape[1]), min(side, luma.shape[0]),
+    )  # fmt: skip
+    smooth = cv2.GaussianBlur(luma, (0, 0), 2)
+    return _peak((luma - smooth) ** 2, side) or (middle, (luma.shape[0], luma.shape[1]))
 
 
 def _luma(path: Path) -> Luma | None:
@@ -106,16 +140,21 @@ def _luma(path: Path) -> Luma | None:
         return None
 
 
-def _peak(density: Luma) -> Window:
-    """Return the window with the largest sum; the first in reading order where several have it."""
-    height, width = min(CROP, density.shape[0]), min(CROP, density.shape[1])
+def _peak(density: Luma, side: int) -> Found | None:
+    """Return the window with the largest sum; the first in reading order where several have it.
+
+    None where the density is nothing but rounding: there is no peak.
+    """
+    if density.max(initial=0) < FLAT:
+        return None
+    height, width = min(side, density.shape[0]), min(side, density.shape[1])
     sums = cv2.integral(density)
     windows = (
         sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
         + sums[:-height, :-width]
     )  # fmt: skip
     top, left = np.unravel_index(int(np.rint(windows * 256).argmax()), windows.shape)
-    return Window(int(left), int(top), width, height)
+    return Window(int(left), int(top), width, height), (density.shape[0], density.shape[1])
 
 
 def tile(

@@ -49,8 +49,8 @@ def quality_against_cost(
 ) -> Plot | None:  # fmt: skip
     """Plot one metric against one cost measured under one set of conditions.
 
-    None where fewer than two models have both figures. The untouched input, which costs nothing,
-    is a line across.
+    None where fewer than two models have both figures. The base, which costs next to
+    nothing, is a line across.
     """
     points, absent = [], []
     for name in analysis.order:
@@ -113,7 +113,7 @@ def _point(
 def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int]:
     """Return the indices of the points on the front, cheapest first.
 
-    The untouched input costs nothing, so a model that is no better than it is dominated.
+    The base costs next to nothing, so a model that is no better than it is dominated.
     """
     up = analysis.data.table.higher_is_better[metric]
     base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
@@ -168,14 +168,14 @@ def log_axis(axes: Axes, decades: float) -> None:
 
 
 def _base_line(axes: Axes, analysis: Analysis, metric: str) -> list[Segment]:
-    """Draw the untouched input across, and return the line."""
+    """Draw the base across, and return the line."""
     base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
     if base is None:
         return []
     axes.axhline(base.value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
-        "untouched\ninput", (1, base.value), xycoords=("axes fraction", "data"), xytext=(4, 0),
-        textcoords="offset points", ha="left", va="center", color=MUTED, fontsize=7.5,
+        analysis.base_title.removeprefix("the ").replace(" ", "\n"), (1, base.value),
+        xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", ha="left", va="center", color=MUTED, fontsize=7.5,
     )  # fmt: skip
     return [(axes.get_xlim(), (base.value, base.value))]
 

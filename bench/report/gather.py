@@ -18,8 +18,9 @@ from bench.records import Profile
 from bench.store import RunFolder, file_name
 
 NOT_HERE = "not measured in its run"
-BASES = ("input", "bicubic")
-"""The models that add nothing to the degraded image: what the others are measured against."""
+BASES = {"input": "the untouched input", "bicubic": "bicubic interpolation"}
+"""The models that add nothing to the degraded image, and what they are called in a sentence: what
+the others are measured against."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,9 +175,9 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
     text += f" {around}" if around else ""
     gain = analysis.gain(metric, best)
     if best == analysis.base:
-        text += "; no model improves on the untouched input"
+        text += f"; no model improves on {analysis.base_title}"
     elif gain:
-        text += f", {fixed(gain.value, places, sign=True)}{unit} against the untouched input"
+        text += f", {fixed(gain.value, places, sign=True)}{unit} against {analysis.base_title}"
         if gain.p_adjusted is not None and gain.p_adjusted >= 0.05:
             text += ", which is not significant"
     tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]

@@ -17,7 +17,7 @@ from bench.report.crops import (
     context,
     tile,
     where_it_is_wrong,
-    where_they_differ,
+    where_to_look,
 )
 from bench.report.gather import Shot
 from bench.report.numbers import fixed, title
@@ -79,7 +79,7 @@ def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
     data = analysis.data
     paths = {name: data.restored(name, shot.image) for name in analysis.order}
     paths = {name: path for name, path in paths.items() if path.is_file()}
-    found = where_they_differ([*paths.values(), shot.degraded])
+    found = where_to_look([*paths.values(), shot.degraded], shot.reference)
     if found is None:
         return None
     window, full = found
@@ -134,7 +134,7 @@ def _best_on(analysis: Analysis, image: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """``score`` is the model's and ``base`` the input's (NaN without one) on ``image``."""
+    """``score`` is the model's and ``base`` the base's (NaN without one) on ``image``."""
 
     model: str
     metric: str
@@ -145,7 +145,7 @@ class Worst:
 
 
 def worst_images(analysis: Analysis) -> list[Worst]:
-    """Return for every model and metric its lowest image and its largest loss against the input."""
+    """Return for every model and metric its lowest image and its largest loss against the base."""
     table, found = analysis.data.table, []
     for name in analysis.order:
         for metric in analysis.measured:
@@ -182,17 +182,17 @@ def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
                 Cell(worst.kind),
                 Cell(worst.image),
                 Cell(fixed(worst.score, places), sort=worst.score),
-                Cell.missing("no finite score of the input")
+                Cell.missing(f"no finite score of {analysis.base_title}")
                 if alone
                 else Cell(fixed(worst.score - worst.base, places, sign=True)),
             ]
         )
         records.append(
             {"model": worst.model, "metric": worst.metric, "kind": worst.kind,
-             "image": worst.image, "score": worst.score, "input": None if alone else worst.base}
+             "image": worst.image, "score": worst.score, "base": None if alone else worst.base}
         )  # fmt: skip
     columns = [Column(h, numeric=False) for h in ("Model", "Metric", "Kind", "Image")]
-    columns += [Column("Score"), Column("Against the input")]
+    columns += [Column("Score"), Column(f"Against {analysis.base_title}")]
     return Table("worst", "The worst image of each model", columns, rows, records)
 
 
@@ -217,7 +217,7 @@ def cases(analysis: Analysis, found: Sequence[Worst]) -> list[Case]:
 def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | None:
     path = analysis.data.restored(worst.model, shot.image)
     found = where_it_is_wrong(path, shot.reference) if shot.reference else None
-    found = found or where_they_differ([path, shot.degraded])
+    found = found or where_to_look([path, shot.degraded], None)
     if found is None:
         return None
     window, full = found
@@ -230,5 +230,6 @@ def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | Non
     places, unit = analysis.places[worst.metric], analysis.data.table.units[worst.metric]
     summary = f"{title(worst.metric)} {fixed(worst.score, places)} {unit}".strip()
     if not np.isnan(worst.base):
-        summary += f", {fixed(worst.score - worst.base, places, sign=True)} against the input"
+        loss = fixed(worst.score - worst.base, places, sign=True)
+        summary += f", {loss} against {analysis.base_title}"
     return Case(worst.model, kind, shot.image, summary, tuple(tiles))

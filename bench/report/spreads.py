@@ -24,7 +24,7 @@ LINES = 40
 def improvement(
     analysis: Analysis, metric: str, styles: Mapping[str, Look], folder: Path
 ) -> Plot | None:
-    """Plot the paired differences from the untouched input with their intervals."""
+    """Plot the paired differences from the base with their intervals."""
     names = [n for n in analysis.order if analysis.gain(metric, n)]
     if not names:
         return None
@@ -40,10 +40,11 @@ def improvement(
             axes.plot(gain.value, place, look.marker, color=look.colour, markersize=6.5)
             told.append(f"{name} {gain.value:+.3g}")
         _model_axis(axes, names)
-        _value_axis(axes, analysis, metric, f"{title(metric)} minus that of the input")
+        _value_axis(axes, analysis, metric, f"{title(metric)} minus that of {analysis.base_title}")
         return finish(
-            figure, folder, f"improvement-{metric}", f"{title(metric)}: difference from the input",
-            f"Mean paired difference in {title(metric)} from the untouched input, with 95 % "
+            figure, folder, f"improvement-{metric}",
+            f"{title(metric)}: difference from {analysis.base_title}",
+            f"Mean paired difference in {title(metric)} from {analysis.base_title}, with 95 % "
             f"intervals: {', '.join(told)}.",
         )  # fmt: skip
 

@@ -77,6 +77,16 @@ def test_scores_of_an_unfinished_run_show_every_finished_cell(tmp_path: Path) ->
     writer.close()
 
 
+def test_a_model_that_measured_nothing_leaves_the_strata_of_another(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for model, measured in (("first", {"light": "low"}), ("outputs-only", {})):
+        with run.cell_writer(model) as writer:
+            writer.append(Cell("i", {"psnr": Score(30.0)}, measured))
+    pair = Pair("i", tmp_path / "x.png", None, "scene", {"blur": "weak"})
+    run.write_images([pair], ["first", "outputs-only"])
+    assert run.images()["strata"].tolist() == [{"light": "low", "blur": "weak"}]
+
+
 def test_a_folder_refuses_a_run_with_other_options_and_names_them(tmp_path: Path) -> None:
     record(RunFolder.create(tmp_path, SPEC), ["input"])
     RunFolder.create(tmp_path, SPEC)
@@ -118,7 +128,10 @@ def test_a_damaged_record_is_named_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_profiles_come_back_as_they_were_written(tmp_path: Path) -> None:
-    row = Profile("m", "cpu", "float32", 256, 256, 1, 2, "latency_ms", "ms", 1.5, 1.25, 1.75)
+    row = Profile(
+        "m", "cpu", "float32", 256, 256, 1, 2, "latency_ms", "ms", 1.5, 1.25, 1.75,
+        samples=((1.25, 1.5), (1.5, 0.1 + 0.2, 1.75)),
+    )  # fmt: skip
     gone = Profile("m", "cpu", "float32", 256, 256, 1, 2, "energy_j", "J", missing="no NVML")
     folder = RunFolder(tmp_path)
     folder.write_profiles([row, gone])
@@ -129,6 +142,17 @@ def test_profiles_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert header == (
         "model,device,dtype,height,width,batch,threads,quantity,value,low,high,unit,missing"
     )
+    assert (tmp_path / "samples.csv").read_text().splitlines()[4] == (
+        "m,cpu,float32,256,256,1,2,latency_ms,2,0.30000000000000004"
+    )
+
+
+def test_profiles_of_runs_that_kept_no_single_measurements_are_read(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    row = Profile("m", "cpu", "float32", 256, 256, 1, 2, "latency_ms", "ms", 1.5, 1.25, 1.75)
+    folder.write_profiles([row])
+    (tmp_path / "samples.csv").unlink()
+    assert folder.read_profiles() == [row]
 
 
 def test_file_names_hold_nothing_that_leaves_the_folder() -> None:

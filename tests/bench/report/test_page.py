@@ -15,7 +15,7 @@ import pytest
 from bench.image import read
 from bench.records import BenchError, Pair, Score
 from bench.report import summary_table, write_report
-from bench.report.crops import Window, where_they_differ
+from bench.report.crops import Window, where_they_differ, where_to_look
 from bench.report.gather import gather
 from bench.store import RunFolder
 from tests.bench.report.html import Page
@@ -136,6 +136,67 @@ def test_the_crop_lies_where_the_outputs_differ(tmp_path: Path) -> None:
     assert window.top <= 150
     assert window.top + window.height >= 170
     assert where_they_differ([tmp_path / "a.png"]) is None
+
+
+def test_outputs_that_are_all_alike_are_shown_where_they_are_wrong(tmp_path: Path) -> None:
+    from bench.image import write_png
+
+    flat = np.full((200, 300, 3), 90, np.uint8)
+    sharp = flat.copy()
+    sharp[100:120, 200:240] = 160
+    textured = flat.copy()
+    textured[20:60:2, 30:70] = 120
+    for name, pixels in (("flat", flat), ("same", flat), ("sharp", sharp), ("textured", textured)):
+        write_png(tmp_path / f"{name}.png", pixels)
+    alike = [tmp_path / "gone.png", tmp_path / "flat.png", tmp_path / "same.png"]
+    assert where_they_differ(alike) is None
+    (wrong, _), (middle, _) = (where_to_look(alike, reference) or pytest.fail("nothing found")
+                               for reference in (tmp_path / "sharp.png", None))  # fmt: skip
+    assert wrong.left <= 200 < 240 <= wrong.left + wrong.width
+    assert wrong.top <= 100 < 120 <= wrong.top + wrong.height
+    assert (middle.left, middle.top) == ((300 - 88) // 2, (200 - 88) // 2)  # nothing to see
+    fine, _ = where_to_look([tmp_path / "textured.png"] * 2, None) or pytest.fail("nothing found")
+    assert fine.left <= 30
+    assert fine.top <= 20
+    assert where_to_look([tmp_path / "gone.png"], None) is None
+
+
+def test_a_run_of_the_base_alone_has_crops_out_of_the_corner(tmp_path: Path) -> None:
+    from bench.image import write_png
+    from bench.report.analysis import analyse
+    from bench.report.samples import samples
+
+    pairs = photograph_pairs(tmp_path / "data", ["chelsea", "coffee"], (200, 300))
+    scores = {"input": {pair.id: {"psnr": Score(30.0 + i)} for i, pair in enumerate(pairs)}}
+    run = write_run(tmp_path / "run", pairs, scores, ["psnr"])
+    for pair in pairs:
+        write_png(run.image_path("input", pair.id), read(pair.degraded))
+    found = samples(analyse(gather([run])))
+    assert [len(sample.tiles) for sample in found] == [2] * 4  # degraded, reference
+    places = [(s.whole.left, s.whole.top) for s in found if s.whole]
+    assert len(places) == 4
+    assert (0.0, 0.0) not in places
+
+
+def test_the_base_is_called_by_its_name_everywhere(tmp_path: Path) -> None:
+    from tests.support.runs import costs
+
+    values: dict[str, list[float | str]] = {
+        "bicubic": [28.0, 30.5, 27.0], "m": [30.0, 31.0, 29.5], "n": [31.0, 33.0, 30.0],
+    }  # fmt: skip
+    figures = [*costs("bicubic", 0.5, None), *costs("m", 9.0, 2e6), *costs("n", 90.0, 3e6)]
+    run = simple_run(tmp_path / "run", values, ["a", "b", "c"], profiles=figures)
+    page = write_report([run]).read_text(encoding="utf-8")
+    text = Page(page).text
+    assert "untouched" not in page
+    assert "Improvement over bicubic interpolation" in text
+    assert "than bicubic interpolation. Orange" in text
+    assert re.search(r"n has the best mean, 31.33 dB .*, \+2.83 dB against bicubic", text)
+    assert "minus that of bicubic interpolation" in page  # the axis
+    for suffix in ("csv", "md", "tex"):
+        worst = (run.path / "report" / "tables" / f"worst.{suffix}").read_text()
+        assert "input" not in worst
+    assert "Against bicubic interpolation" in worst
 
 
 def test_a_window_of_the_output_is_cut_from_a_smaller_input_in_proportion() -> None:
