@@ -118,7 +118,9 @@ class RunSpec:
 class Profile:
     """One cost figure with its provenance: figures of different provenance are never compared.
 
-    ``low`` and ``high`` bound the 95 % interval where the quantity is a sample.
+    ``low`` and ``high`` bound the 95 % interval where the quantity is a sample. ``samples`` are the
+    single measurements behind it, one tuple for each process, in ``unit``; a figure that follows
+    from another's (the 90th percentile from the passes of the latency) has none of its own.
     """
 
     model: str
@@ -134,6 +136,7 @@ class Profile:
     low: float | None = None
     high: float | None = None
     missing: str | None = None
+    samples: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

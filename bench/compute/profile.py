@@ -29,6 +29,10 @@ Found = dict[str, tuple[float, float | None, float | None] | str]
 """Quantity -> value, low and high end of its interval, or the reason why there is none."""
 
 
+Samples = tuple[tuple[float, ...], ...]
+"""Single measurements, one tuple for each process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What was asked for, the same for all models of a measurement."""
@@ -81,7 +85,7 @@ class Measurement:
 
     def profiles(self) -> list[Profile]:
         """Return a row for every quantity of the table, in its order."""
-        asked = self.conditions
+        asked, samples = self.conditions, self._samples()
         rows = []
         for name, found in self._found().items():
             number = ((None, None, None), found) if isinstance(found, str) else (found, None)
@@ -90,6 +94,7 @@ class Measurement:
                 Profile(
                     self.model, asked.device, asked.dtype, asked.height, asked.width, asked.batch,
                     self.threads, name, QUANTITIES[name].unit, value, low, high, missing,
+                    samples.get(name, ()),
                 )
             )  # fmt: skip
         return rows
@@ -133,13 +138,9 @@ class Measurement:
         found["device_memory_mb"] = (
             (memory["allocated"] / 1e6, None, None) if memory else self._on_gpu("device_memory")
         )
-        found["process_memory_mb"] = self._sampled(
-            "process_memory", [r["process_memory"] / 1e6 for r in self._with("process_memory")]
-        )
-        parts = ("imports_s", "load_s", "first_pass_s")
-        found["cold_start_s"] = self._sampled(
-            "cold_start", [sum(r[part] for part in parts) for r in self._with("first_pass_s")]
-        )
+        samples = self._samples()
+        found["process_memory_mb"] = self._sampled("process_memory", samples["process_memory_mb"])
+        found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
         energy = self._first("energy")
         found["energy_j"] = (
             (energy["joules"] / energy["passes"], None, None) if energy else self._on_gpu("energy")
@@ -148,7 +149,7 @@ class Measurement:
 
     def _latency(self) -> Found:
         names = ("latency_ms", "latency_ms_p90", "throughput_mpix_s")
-        samples = [report["latency"]["passes_ms"] for report in self._with("latency")]
+        samples = self._samples()["latency_ms"]
         if not samples:
             return dict.fromkeys(names, self._reason("latency"))
         middle = quantile_with_interval(samples, 0.5)
@@ -158,6 +159,19 @@ class Measurement:
         late = quantile_with_interval(samples, 0.9)
         return dict(zip(names, (middle, late, (value, low, high)), strict=True))
 
+    def _samples(self) -> dict[str, Samples]:
+        """Return what was measured more than once, one tuple for each process."""
+        parts = ("imports_s", "load_s", "first_pass_s")
+        return {
+            "latency_ms": tuple(tuple(r["latency"]["passes_ms"]) for r in self._with("latency")),
+            "process_memory_mb": tuple(
+                (r["process_memory"] / 1e6,) for r in self._with("process_memory")
+            ),
+            "cold_start_s": tuple(
+                (sum(r[part] for part in parts),) for r in self._with("first_pass_s")
+            ),
+        }
+
     def _with(self, key: str) -> list[dict[str, Any]]:
         return [report for report in self.reports if key in report]
 
@@ -165,11 +179,9 @@ class Measurement:
         return next((report[key] for report in self._with(key)), None)
 
     def _sampled(
-        self, part: str, values: Sequence[float]
+        self, part: str, samples: Samples
     ) -> tuple[float, float | None, float | None] | str:
-        if not values:
-            return self._reason(part)
-        return quantile_with_interval([[value] for value in values], 0.5)
+        return quantile_with_interval(samples, 0.5) if samples else self._reason(part)
 
     def _on_gpu(self, part: str) -> str:
         """Why a figure that only a GPU has is missing."""

@@ -1,33 +1,77 @@
-"""Models that no other model beats in both quality and cost."""
+"""What no other model beats on every side: the Pareto front in any number of axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+_BLOCK = 8_000_000
+"""Comparisons made at a time: bounds the memory of many draws of many models."""
 
 
-def front(quality: ArrayLike, cost: ArrayLike, higher_is_better: bool = True) -> Sequence[int]:
-    """Return the indices of the points on the Pareto front, cheapest first.
+def dominates(points: ArrayLike, higher_is_better: Sequence[bool]) -> Bools:
+    """Return (..., N, N), True where the row's point dominates the column's.
+
+    ``points`` (..., N, A) are finite or infinite, never NaN; ``higher_is_better`` (A,). One point
+    dominates another if it is at least as good on every axis and better on one; equal points do
+    not dominate each other. Raises ValueError for NaN and for a wrong number of axes.
+    """
+    found = _towards_more(points, higher_is_better)
+    if found.ndim == 2:
+        return _dominates(found)
+    flat = found.reshape(-1, *found.shape[-2:])
+    number, axes = flat.shape[1:]
+    step = max(1, _BLOCK // max(1, number * number * axes))
+    parts = [_dominates(flat[start : start + step]) for start in range(0, len(flat), step)]
+    whole = np.concatenate(parts) if parts else np.zeros((0, number, number), dtype=bool)
+    return whole.reshape(*found.shape[:-1], number)
+
+
+def on_front(points: ArrayLike, higher_is_better: Sequence[bool]) -> Bools:
+    """Return (..., N), True for the points of ``points`` (..., N, A) that none dominates."""
+    return np.asarray(~dominates(points, higher_is_better).any(axis=-2))
+
+
+def front(quality: ArrayLike, cost: ArrayLike, higher_is_better: bool = True) -> list[int]:
+    """Return the indices of the points on the front of quality and cost, cheapest first.
 
     ``quality`` (n,) in the metric's own direction, ``cost`` (n,) where less is better, both finite.
-    A point is dominated if another is at least as good and as cheap, and better in one of the two;
-    equal points are on the front together.
     """
-    gain = np.asarray(quality, dtype=np.float64) * (1 if higher_is_better else -1)
-    price = np.asarray(cost, dtype=np.float64)
+    gain, price = np.asarray(quality, dtype=np.float64), np.asarray(cost, dtype=np.float64)
     if gain.shape != price.shape or gain.ndim != 1:
         raise ValueError(f"expected two arrays (n,), got {gain.shape} and {price.shape}")
     if not (np.isfinite(gain).all() and np.isfinite(price).all()):
         raise ValueError("a point without a finite quality and cost has no place on a front")
-    kept: list[int] = []
-    for index in np.lexsort((-gain, price)):  # cheapest first, the better of equally cheap first
-        last = kept[-1] if kept else None
-        if (
-            last is None
-            or gain[index] > gain[last]
-            or (gain[index] == gain[last] and price[index] == price[last])
-        ):
-            kept.append(int(index))
-    return kept
+    kept = on_front(np.column_stack([gain, price]), [higher_is_better, False])
+    return [int(index) for index in np.argsort(price, kind="stable") if kept[index]]
+
+
+def margins(points: ArrayLike, higher_is_better: Sequence[bool]) -> Floats:
+    """Return (N, N, A): by how much the row's point is better than the column's on every axis.
+
+    Positive is better whatever the axis's direction; in the units of ``points`` (N, A).
+    """
+    found = _towards_more(points, higher_is_better)
+    return np.asarray(found[:, None] - found[None, :])
+
+
+def _towards_more(points: ArrayLike, higher_is_better: Sequence[bool]) -> Floats:
+    """Return the points with every axis turned so that more is better."""
+    table = np.asarray(points, dtype=np.float64)
+    if table.ndim < 2 or table.shape[-1] != len(higher_is_better):
+        raise ValueError(
+            f"expected points (.., N, A) of {len(higher_is_better)} axes, got {table.shape}"
+        )
+    if np.isnan(table).any():
+        raise ValueError("a point without a number on every axis has no place on a front")
+    return np.asarray(table * np.where(higher_is_better, 1.0, -1.0))
+
+
+def _dominates(points: Floats) -> Bools:
+    ahead, behind = points[..., :, None, :], points[..., None, :, :]
+    return np.asarray((ahead >= behind).all(axis=-1) & (ahead > behind).any(axis=-1))
