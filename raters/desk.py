@@ -12,8 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from raters.answers import results
 from raters.export import judgements_csv
-from raters.reveal import results, unblind, unblinded
+from raters.reveal import unblind, unblinded
 from raters.routes import address
 from raters.status import status
 from raters.store import Store

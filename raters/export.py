@@ -1,4 +1,4 @@
-"""What people answered, as CSV, as JSON and as arrays.
+"""What people answered, as CSV and as JSON; `raters.answers` gives arrays.
 
 One row per judgement. The columns are those that JPEG AIC-3 keeps of its subjective tests, under
 plain names: its left / not sure / right is ``answer``; its bias and trap trials are ``kind`` repeat
@@ -17,17 +17,13 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from bench.records import BenchError
 from raters import schema
-from raters.assignment import MAIN
-from raters.protocols import PROTOCOLS, TIE, on_stimuli, passed
+from raters.protocols import PROTOCOLS, TIE, passed
+from raters.reveal import put_on_record
 from raters.schema import AnyRow
 from raters.store import Store
 
@@ -40,26 +36,6 @@ COLUMNS = (
 )  # fmt: skip
 
 _SIDES = {"a": "left", TIE: "not sure", "b": "right"}
-
-
-@dataclass(frozen=True, slots=True)
-class Votes:
-    """Final answers of main trials, one entry of each array per judgement, in order of time.
-
-    ``first`` and ``second`` index ``methods``; ``second`` is -1 where one image was rated.
-    ``answer`` is 1 where the first was preferred, 0 where the second was and 0.5 for a tie; in
-    ratings it is the rating, 1 to 5. ``content`` indexes ``contents``; ``cluster`` gives the
-    cluster of each content. ``rater`` holds the numbers of raters.
-    """
-
-    methods: tuple[str, ...]
-    contents: tuple[str, ...]
-    clusters: tuple[str, ...]
-    rater: NDArray[np.int64]
-    content: NDArray[np.int64]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    answer: NDArray[np.float64]
 
 
 def judgements_csv(store: Store, study_name: str, unblind: bool = False) -> str:
@@ -89,47 +65,14 @@ def judgements(store: Store, study_name: str, unblind: bool = False) -> list[dic
     """Return one dict per judgement, keyed by `COLUMNS`, in order of time."""
     study = store.study(study_name)
     named = study.state == "closed" or unblind
-    if unblind and study.state != "closed":
-        with store.write(study.id) as connection:
-            store.log(connection, study.id, "unblinded", by="export")
+    if unblind:
+        put_on_record(store, study, "export")
     with store.read() as connection:
-        labels = _labels(connection, study.id)
+        labels = labels_of(connection, study.id)
         answers = final_answers(connection, study.id)
         rows = connection.execute(_judged(study.id)).all()
     return [_row(study, row, answers.get(row.judgement, []), labels if named else None)
             for row in rows]  # fmt: skip
-
-
-def votes(store: Store, study_name: str) -> Votes:
-    """Return the votes of a closed study. Raises `BenchError` while it is open."""
-    study = store.study(study_name)
-    if study.state != "closed":
-        raise BenchError(
-            f"study '{study_name}' is open, and its results stay hidden until it is closed; "
-            f"'bench rate close {study_name}' closes it for good"
-        )
-    with store.read() as connection:
-        labels = _labels(connection, study.id)
-        answers = final_answers(connection, study.id)
-        rows = [r for r in connection.execute(_judged(study.id)) if r.kind == MAIN]
-        places = connection.execute(
-            select(schema.content.c.id, schema.content.c.image, schema.content.c.cluster)
-            .where(schema.content.c.study == study.id).order_by(schema.content.c.id)
-        ).all()  # fmt: skip
-    methods = tuple(sorted(labels.values()))
-    index = {key: methods.index(label) for key, label in labels.items()}
-    where = {place.id: number for number, place in enumerate(places)}
-    final = [on_stimuli(answers.get(r.judgement, [r.answer])[-1], r.swapped) for r in rows]
-    worth = {"a": 1.0, "b": 0.0, TIE: 0.5}
-    return Votes(
-        methods, tuple(p.image for p in places), tuple(p.cluster for p in places),
-        np.array([r.rater for r in rows], np.int64),
-        np.array([where[r.content] for r in rows], np.int64),
-        np.array([index[r.first_method] for r in rows], np.int64),
-        np.array([-1 if r.second_method is None else index[r.second_method] for r in rows],
-                 np.int64),
-        np.array([worth[a] if a in worth else float(a) for a in final], np.float64),
-    )  # fmt: skip
 
 
 def final_answers(connection: Connection, study: int) -> dict[int, list[str]]:
@@ -147,7 +90,8 @@ def final_answers(connection: Connection, study: int) -> dict[int, list[str]]:
     return answers
 
 
-def _labels(connection: Connection, study: int) -> dict[int, str]:
+def labels_of(connection: Connection, study: int) -> dict[int, str]:
+    """Return the names of a study's models by their numbers."""
     rows = connection.execute(select(schema.method).where(schema.method.c.study == study))
     return {row.id: row.label for row in rows}
 

@@ -1,13 +1,13 @@
-"""Showing a coordinator who made what: after closing, on request, and on record."""
+"""Who may learn who made what, and when: after closing, or on request and on record."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from bench.records import BenchError
 from raters import schema
-from raters.export import votes
 from raters.store import Store
 
 WHAT = "unblinded"
@@ -15,6 +15,25 @@ WHAT = "unblinded"
 
 class StillOpen(BenchError):
     """Names and results were asked for too early."""
+
+
+def require_closed(store: Store, study: Any, by: str, unblind: bool = False) -> None:
+    """Raise `StillOpen` for the row of an open ``study``; with ``unblind``, record it instead."""
+    if study.state == "closed":
+        return
+    if not unblind:
+        raise StillOpen(
+            f"study '{study.name}' is open, and its results stay hidden until it is closed; "
+            f"'bench rate close {study.name}' closes it for good"
+        )
+    put_on_record(store, study, by)
+
+
+def put_on_record(store: Store, study: Any, by: str) -> None:
+    """Log that the models of an open ``study`` were named; of a closed one, they may be."""
+    if study.state != "closed":
+        with store.write(study.id) as connection:
+            store.log(connection, study.id, WHAT, by=by)
 
 
 def unblind(store: Store, study_name: str) -> None:
@@ -32,25 +51,6 @@ def unblinded(store: Store, study_name: str) -> bool:
     study = store.study(study_name)
     with store.read() as connection:
         return study.state == "closed" and _on_record(connection, study.id)
-
-
-def results(store: Store, study_name: str) -> list[tuple[str, float, int]]:
-    """Return model, mean and number of judgements, best first.
-
-    The mean is the share of wins, ties half, or the mean rating: plain figures for a first look,
-    without the model of comparisons or the intervals of an analysis. Raises `StillOpen` unless
-    `unblinded`.
-    """
-    if not unblinded(store, study_name):
-        raise StillOpen(f"study '{study_name}' has not been closed and unblinded")
-    given = votes(store, study_name)
-    table = []
-    for number, label in enumerate(given.methods):
-        first, second = given.first == number, given.second == number
-        worth = np.concatenate([given.answer[first], 1 - given.answer[second]])
-        if len(worth):
-            table.append((label, float(worth.mean()), len(worth)))
-    return sorted(table, key=lambda row: -row[1])
 
 
 def _on_record(connection: Connection, study: int) -> bool:

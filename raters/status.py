@@ -19,11 +19,10 @@ from scipy.sparse.csgraph import connected_components
 from sqlalchemy import select
 
 from raters import schema
-from raters.assignment import GOLDEN, MAIN, REPEAT
 from raters.export import final_answers
 from raters.protocols import PROTOCOLS, on_stimuli, passed
-from raters.schema import AnyRow
-from raters.statistics.careless import golden_failures, side_bias, straight_lining, too_fast
+from raters.schema import GOLDEN, MAIN, REPEAT, AnyRow
+from raters.statistics.careless import Sitting, signs
 from raters.store import Store
 
 ACTIVE = timedelta(minutes=5)
@@ -197,9 +196,8 @@ def _rater(row: AnyRow, given: Sequence[_Given], pairwise: bool) -> RaterStatus:
     repeats = [g.repeats == g.on_stimuli for g in given if g.kind == REPEAT]
     times = [g.milliseconds for g in given]
     main = [g.answer for g in given if g.kind == MAIN]
-    signs = [golden_failures(golden), too_fast(times), straight_lining([g.answer for g in given])]
-    if pairwise:
-        signs.append(side_bias([answer == "a" for answer in main if answer in ("a", "b")]))
+    left = [answer == "a" for answer in main if answer in ("a", "b")] if pairwise else []
+    sitting = Sitting(golden, times, [g.answer for g in given], left)
     stage = (
         "withdrawn" if row.withdrawn is not None
         else "done" if row.finished is not None
@@ -208,7 +206,7 @@ def _rater(row: AnyRow, given: Sequence[_Given], pairwise: bool) -> RaterStatus:
     )  # fmt: skip
     return RaterStatus(
         row.id, stage, len(given), _median(times), sum(golden), len(golden), sum(repeats),
-        len(repeats), tuple(sign for sign in signs if sign is not None),
+        len(repeats), signs(sitting),
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, expit
 
+from raters.statistics.scaling import bradley_terry
+
 Floats = NDArray[np.float64]
 
 PRIOR_SD = 2.0
@@ -16,37 +18,19 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 def posterior(wins: ArrayLike, prior_sd: float = PRIOR_SD) -> tuple[Floats, Floats]:
-    """Return mean (M,) and covariance (M, M) of Bradley-Terry strengths in logits.
+    """Return mean (..., M) and covariance (..., M, M) of Bradley-Terry strengths in logits.
 
-    ``wins[i, j]``: how often i was preferred to j, a tie half a win to each. The posterior is the
-    Gaussian at its mode (Laplace) under independent Gaussian priors, so it exists whatever has been
-    judged. Newton's method, with steps halved where they would overshoot.
+    ``wins[..., i, j]``: how often i was preferred to j, a tie half a win to each. The posterior is
+    the Gaussian at its mode (Laplace) under independent Gaussian priors, so it exists whatever has
+    been judged.
     """
     w = np.asarray(wins, np.float64)
-    games = w + w.T
-    strength = np.zeros(len(w))
-    precision = 1.0 / prior_sd**2
-
-    def loss(q: Floats) -> float:
-        return float((w * np.logaddexp(0.0, q[None, :] - q[:, None])).sum()
-                     + 0.5 * precision * (q @ q))  # fmt: skip
-
-    value = loss(strength)
-    for _ in range(50):
-        p = expit(strength[:, None] - strength[None, :])
-        gradient = (w - games * p).sum(axis=1) - precision * strength
-        curvature = games * p * (1 - p)
-        hessian = np.diag(curvature.sum(axis=1) + precision) - curvature
-        step = np.linalg.solve(hessian, gradient)
-        while (new := loss(strength + step)) > value + 1e-12 and np.abs(step).max() > 1e-9:
-            step *= 0.5
-        strength, value = strength + step, new
-        if np.abs(step).max() < 1e-8:
-            break
-    p = expit(strength[:, None] - strength[None, :])
-    curvature = games * p * (1 - p)
-    hessian = np.diag(curvature.sum(axis=1) + precision) - curvature
-    return strength, np.linalg.inv(hessian)
+    strength = bradley_terry(w, prior_sd)
+    p = expit(strength[..., :, None] - strength[..., None, :])
+    curvature = (w + np.swapaxes(w, -1, -2)) * p * (1 - p)
+    of_prior = np.eye(w.shape[-1]) / prior_sd**2
+    information = curvature.sum(axis=-1)[..., None] * np.eye(w.shape[-1]) - curvature + of_prior
+    return strength, np.linalg.inv(information)
 
 
 def information_gain(

@@ -149,6 +149,10 @@ def repeat_consistency(rater: ArrayLike, unit: ArrayLike, answer: ArrayLike) -> 
     again = np.setdiff1d(np.arange(len(given)), first)
     if not len(again):
         return None
-    same = int((given[again] == given[first[question[again]]]).sum())
-    interval = binomtest(same, len(again)).proportion_ci(method="wilson")
-    return Share(same / len(again), float(interval.low), float(interval.high), len(again))
+    return share_of(int((given[again] == given[first[question[again]]]).sum()), len(again))
+
+
+def share_of(found: int, n: int) -> Share:
+    """Return ``found`` of ``n``, 1 or more, as a share."""
+    interval = binomtest(found, n).proportion_ci(method="wilson")
+    return Share(found / n, float(interval.low), float(interval.high), n)

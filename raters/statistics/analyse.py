@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,20 +16,23 @@ from raters.statistics.intervals import (
     SAMPLES,
     Differences,
     Draws,
+    PairDifference,
+    clusters,
     differences,
     draw_scales,
     letters,
+    pair_differences,
     rank_intervals,
     reach,
     standard_error,
+    weaknesses,
 )
-from raters.statistics.scaling import MODELS, Model
+from raters.statistics.scaling import MODELS
 from raters.statistics.votes import Votes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-FEW_CLUSTERS = 10
 FEW_VOTES = 20
 
 
@@ -53,26 +55,6 @@ class ScaleEstimate:
     rank_low: int
     rank_high: int
     group: str
-
-
-@dataclass(frozen=True, slots=True)
-class PairDifference:
-    """How far ``better`` stands above ``worse``; ``p_adjusted`` by Holm over all pairs.
-
-    ``preferred``: share of decided votes that the scale gives to ``better``. ``certainty``: share
-    of bootstrap samples in which it stands above. ``votes``: direct comparisons of the two.
-    """
-
-    better: str
-    worse: str
-    value: float
-    low: float
-    high: float
-    p: float
-    p_adjusted: float
-    preferred: float
-    certainty: float
-    votes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +125,7 @@ def analyse(
         raise BenchError("all votes are ties, which 'davidson' cannot scale; use bradley-terry")
     prior = math.inf if prior_sd is None else prior_sd
     estimate = MODELS[model].fit(wins, ties, prior, None)
-    clusterings = _clusterings(votes)
+    clusterings = clusters(votes.rater, votes.image, votes.scenes)
     draws = draw_scales(
         MODELS[model], estimate, vote_cells(votes.a, votes.b, votes.outcome, number),
         list(clusterings.values()), samples, seed, prior,
@@ -154,27 +136,13 @@ def analyse(
     return Analysis(
         model, MODELS[model].unit, level,
         _estimates(votes, estimate, draws, found, wins, ties, order, level),
-        _pairs(names, MODELS[model], found, wins + np.swapaxes(wins, 0, 1) + ties),
+        pair_differences(names, found, wins + wins.T + ties, MODELS[model].preferred),
         _agreement(votes),
         len(votes), len(votes.images), None if votes.rater is None else len(votes.raters),
         tuple(clusterings), samples, seed, prior_sd, tuple(map(tuple, groups)),
         tuple(_flags(votes, clusterings, draws, wins, ties, prior_sd, groups)),
         draws.scales[:, order],
     )  # fmt: skip
-
-
-def _clusterings(votes: Votes) -> dict[str, Ints]:
-    """Return what to resample: raters and images where there are two or more, else votes."""
-    found = {}
-    if votes.rater is not None and len(votes.raters) > 1:
-        found["raters"] = votes.rater
-    if len(votes.images) > 1:
-        found["images"] = votes.image
-    if not found and len(votes) > 1:
-        found["votes"] = np.arange(len(votes))
-    if not found:
-        raise BenchError("one vote has no uncertainty to show; collect more")
-    return found
 
 
 def _estimates(
@@ -192,32 +160,6 @@ def _estimates(
         )
         for i in order
     )  # fmt: skip
-
-
-def _pairs(
-    names: Sequence[str], model: Model, found: Differences, compared: Floats
-) -> tuple[PairDifference, ...]:
-    """Return all pairs, each with the better one first, the largest difference first."""
-    rows = []
-    for k in np.argsort(-np.abs(found.value), kind="stable"):
-        i, j = int(found.first[k]), int(found.second[k])
-        up = bool(found.value[k] >= 0)
-        value, low, high = _turned(found.value[k], found.low[k], found.high[k], up)
-        rows.append(
-            PairDifference(
-                names[i if up else j], names[j if up else i], value, low, high,
-                float(found.p[k]), float(found.p_adjusted[k]),
-                float(model.preferred(np.asarray(value))),
-                float(found.beats[k] if up else 1 - found.beats[k]), int(compared[i, j]),
-            )
-        )  # fmt: skip
-    return tuple(rows)
-
-
-def _turned(value: float, low: float, high: float, up: bool) -> tuple[float, float, float]:
-    """Return a difference and its interval, turned around unless ``up``."""
-    found = (value, low, high) if up else (-value, -high, -low)
-    return float(found[0]), float(found[1]), float(found[2])
 
 
 def _agreement(votes: Votes) -> Agreement:
@@ -247,17 +189,7 @@ def _flags(
     votes: Votes, clusterings: dict[str, Ints], draws: Draws, wins: Floats, ties: Floats,
     prior_sd: float | None, groups: list[list[str]],
 ) -> list[str]:  # fmt: skip
-    flags = []
-    if votes.rater is None:
-        flags.append("no rater ids: intervals say nothing of how other raters would judge")
-    elif len(votes.raters) == 1:
-        flags.append("one rater: nothing is known of how others would judge")
-    if len(votes.images) == 1:
-        flags.append("one image: nothing is known of how other images would fare")
-    if "votes" in clusterings:
-        flags.append("intervals take all votes as independent")
-    elif draws.clusters < FEW_CLUSTERS:
-        flags.append(f"only {draws.clusters} {_smaller(clusterings)}: wide, rough intervals")
+    flags = weaknesses(votes.rater, votes.image, clusterings)
     if prior_sd is not None:
         flags.append(f"a Gaussian prior of standard deviation {prior_sd:g} pulls all values to 0")
         if len(groups) > 1:
@@ -283,7 +215,3 @@ def _flags(
     if (share := float((votes.outcome == 0).mean())) > 0.5:
         flags.append(f"{share:.0%} of votes are ties")
     return flags
-
-
-def _smaller(clusterings: dict[str, Ints]) -> str:
-    return min(clusterings, key=lambda name: int(clusterings[name].max()))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +29,32 @@ FAST_SHARE = 0.2
 
 FEW = 8
 """Fewer answers than these tell nothing about haste."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """One rater's answers, in the order of answering.
+
+    ``passed``: of known answers, right or not. ``response_ms``: NaN where not known. ``shown``: all
+    answers as they stood on the screen. ``left``: of decided comparisons of models, whether the
+    left was chosen; empty for ratings.
+    """
+
+    passed: ArrayLike
+    response_ms: ArrayLike
+    shown: Sequence[Any]
+    left: ArrayLike
+
+
+def signs(sitting: Sitting) -> tuple[str, ...]:
+    """Return all that speaks against a rater."""
+    found = (
+        golden_failures(sitting.passed),
+        too_fast(sitting.response_ms),
+        straight_lining(sitting.shown),
+        side_bias(sitting.left),
+    )
+    return tuple(sign for sign in found if sign is not None)
 
 
 def golden_failures(passed: ArrayLike) -> str | None:
@@ -63,7 +91,7 @@ def side_bias(left: ArrayLike) -> str | None:
     return None
 
 
-def straight_lining(answers: Sequence[str]) -> str | None:
+def straight_lining(answers: Sequence[Any]) -> str | None:
     """Flag the same answer, on the screen, too many times in a row.
 
     With no answer likelier than 1/2, a run of L begins at one of n places with a chance below

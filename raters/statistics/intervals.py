@@ -7,7 +7,7 @@ raters and whole images.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.stats import t as student
 
+from bench.records import BenchError
 from raters.statistics.comparisons import split_cells, strongly_connected
 from raters.statistics.multiplicity import holm
 from raters.statistics.scaling import Model
@@ -27,7 +28,12 @@ SAMPLES = 1000
 PRIOR_SD = 2.0
 """Of the prior that keeps a resample finite in which some method never lost, or never won."""
 
+FEW_CLUSTERS = 10
+
 _BLOCK = 4_000_000
+
+Refit = Callable[[Floats], tuple[Floats, NDArray[np.bool_]]]
+"""Numbers per cell (S, cells) -> estimates (S, M) and which samples fix one on their own (S,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +79,35 @@ def draw_scales(
     seed: int = 0,
     prior_sd: float = math.inf,
 ) -> Draws:
-    """Return bootstrap draws of the scale ``estimate`` (M,) of votes in ``cells`` (V,).
+    """Return `draw` of the scale ``estimate`` (M,) of votes in ``cells`` (V,) of `vote_cells`."""
+    q = np.asarray(estimate, np.float64)
 
-    ``clusterings``: one label (V,) per vote for each way of clustering, at most two, such as
+    def refit(drawn: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        wins, ties = split_cells(drawn, len(q))
+        finite = strongly_connected(wins + ties)
+        prior = np.where(finite, prior_sd, min(prior_sd, PRIOR_SD))
+        return model.fit(wins, ties, prior, q), finite
+
+    return draw(refit, q, cells, 2 * len(q) ** 2, clusterings, samples, seed)
+
+
+def draw(
+    refit: Refit,
+    estimate: Floats,
+    cells: ArrayLike,
+    size: int,
+    clusterings: Sequence[ArrayLike],
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> Draws:
+    """Return bootstrap draws of an ``estimate`` (M,) from judgements in ``cells`` (V,) of ``size``.
+
+    ``clusterings``: one label (V,) per judgement for each way of clustering, at most two, such as
     raters and images. With two, each is resampled on its own, as are their intersections, and the
     draws are given the covariance V(raters) + V(images) - V(intersections) of two-way clustering
     (Cameron, Gelbach and Miller 2011, doi:10.1198/jbes.2010.07136). Resampling both at once would
-    count the noise of a single vote three times (Owen 2007, doi:10.1214/07-AOAS122).
+    count the noise of a single judgement three times (Owen 2007, doi:10.1214/07-AOAS122).
     """
-    q = np.asarray(estimate, np.float64)
     column = np.asarray(cells, np.intp)
     labels = [np.unique(np.asarray(c), return_inverse=True)[1].reshape(-1) for c in clusterings]
     if not 1 <= len(labels) <= 2:
@@ -91,15 +117,51 @@ def draw_scales(
         labels.append(labels[0] * numbers[1] + labels[1])
     parts, loose = [], []
     for turn, label in enumerate(labels):
-        drawn = resample_counts(label, column, 2 * len(q) ** 2, samples, seed + turn)
-        wins, ties = split_cells(drawn, len(q))
-        finite = strongly_connected(wins + ties)
-        prior = np.where(finite, prior_sd, min(prior_sd, PRIOR_SD))
-        found = model.fit(wins, ties, prior, q)
+        found, fixed = refit(resample_counts(label, column, size, samples, seed + turn))
         parts.append(found - found.mean(axis=0))
-        loose.append(float((~finite).mean()))
+        loose.append(float((~fixed).mean()))
     scales = parts[0] if len(parts) == 1 else _both_ways(*parts)
-    return Draws(q + scales, min(numbers), max(loose))
+    return Draws(estimate + scales, min(numbers), max(loose))
+
+
+def clusters(rater: Ints | None, image: Ints, scenes: Sequence[str] = ()) -> dict[str, Ints]:
+    """Return what to resample: raters and images where there are two or more, else judgements.
+
+    ``rater`` and ``image`` (V,) are numbers from 0; ``scenes``: that of each image, resampled in
+    the images' place where several share one. Raises `BenchError` for a single judgement.
+    """
+    found: dict[str, Ints] = {}
+    if rater is not None and np.ptp(rater) > 0:
+        found["raters"] = rater
+    names, scene = np.unique(list(scenes), return_inverse=True)
+    if 1 < len(names) < len(scenes):
+        found["scenes"] = scene.reshape(-1)[image]
+    elif np.ptp(image) > 0:
+        found["images"] = image
+    if not found and len(image) > 1:
+        found["votes"] = np.arange(len(image))
+    if not found:
+        raise BenchError("one vote has no uncertainty to show; collect more")
+    return found
+
+
+def weaknesses(rater: Ints | None, image: Ints, clusterings: Mapping[str, Ints]) -> list[str]:
+    """Say what the intervals of `clusters` cannot tell, for want of raters or images."""
+    found = []
+    if rater is None:
+        found.append("no rater ids: intervals say nothing of how other raters would judge")
+    elif np.ptp(rater) == 0:
+        found.append("one rater: nothing is known of how others would judge")
+    if np.ptp(image) == 0:
+        found.append("one image: nothing is known of how other images would fare")
+    if "votes" in clusterings:
+        found.append("intervals take all votes as independent")
+        return found
+    sizes = {name: len(np.unique(label)) for name, label in clusterings.items()}
+    fewest = min(sizes, key=lambda name: sizes[name])
+    if sizes[fewest] < FEW_CLUSTERS:
+        found.append(f"only {sizes[fewest]} {fewest}: wide, rough intervals")
+    return found
 
 
 def _both_ways(first: Floats, second: Floats, both: Floats) -> Floats:
@@ -171,6 +233,55 @@ def differences(estimate: ArrayLike, draws: Draws, level: float = 0.95) -> Diffe
     beats = ((drawn > 0) + 0.5 * (drawn == 0)).mean(axis=0)
     adjusted = np.asarray(holm([float(x) for x in p]))
     return Differences(first, second, value, value - far, value + far, p, adjusted, beats)
+
+
+@dataclass(frozen=True, slots=True)
+class PairDifference:
+    """How far ``better`` stands above ``worse``; ``p_adjusted`` by Holm over all pairs.
+
+    ``preferred``: share of decided votes that the scale gives to ``better``, None for ratings.
+    ``certainty``: share of bootstrap samples in which it stands above. ``votes``: direct
+    comparisons of the two, or ratings of either.
+    """
+
+    better: str
+    worse: str
+    value: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    preferred: float | None
+    certainty: float
+    votes: int
+
+
+def pair_differences(
+    names: Sequence[str],
+    found: Differences,
+    compared: ArrayLike,
+    preferred: Callable[[Floats], Floats] | None,
+) -> tuple[PairDifference, ...]:
+    """Return all pairs, each with the better one first, the largest difference first.
+
+    ``compared`` (M, M): votes on each pair. ``preferred`` is `scaling.Model.preferred`.
+    """
+    votes = np.asarray(compared)
+    rows = []
+    for k in np.argsort(-np.abs(found.value), kind="stable"):
+        i, j = int(found.first[k]), int(found.second[k])
+        up = bool(found.value[k] >= 0)
+        low, high = (found.low[k], found.high[k]) if up else (-found.high[k], -found.low[k])
+        value = abs(float(found.value[k]))
+        rows.append(
+            PairDifference(
+                names[i if up else j], names[j if up else i], value, float(low), float(high),
+                float(found.p[k]), float(found.p_adjusted[k]),
+                None if preferred is None else float(preferred(np.asarray(value))),
+                float(found.beats[k] if up else 1 - found.beats[k]), int(votes[i, j]),
+            )
+        )  # fmt: skip
+    return tuple(rows)
 
 
 def rank_intervals(

@@ -118,7 +118,7 @@ MODELS = {
         lambda w, t, prior, start: bradley_terry(w + t / 2, prior, start),
         expit, "log odds", "half a win each",
     ),
-    "jod": Model(
+    "thurstone": Model(
         lambda w, t, prior, start: thurstone(w + t / 2, prior, start),
         lambda x: np.asarray(ndtr(x / JOD)), "JOD", "half a win each",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ class Votes:
     """V votes, arrays (V,): ``a`` and ``b`` index ``methods``, ``image`` indexes ``images``.
 
     ``outcome`` is 1 where a was preferred, -1 where b was, 0 for a tie. ``rater`` indexes
-    ``raters``, or is None where nobody wrote down who judged.
+    ``raters``, or is None where nobody wrote down who judged. ``scenes``: that of each image, where
+    it is known that images share them.
     """
 
     methods: tuple[str, ...]
@@ -37,9 +38,24 @@ class Votes:
     b: Ints
     outcome: NDArray[np.int8]
     rater: Ints | None
+    scenes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.outcome)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Votes:
+        """Return the votes that are ``chosen`` (V,), with the images and raters that are left."""
+        images, image = np.unique(self.image[chosen], return_inverse=True)
+        raters: tuple[str, ...] = ()
+        rater = None
+        if self.rater is not None:
+            kept, rater = np.unique(self.rater[chosen], return_inverse=True)
+            raters = tuple(self.raters[i] for i in kept)
+        return replace(
+            self, images=tuple(self.images[i] for i in images), raters=raters, image=image,
+            a=self.a[chosen], b=self.b[chosen], outcome=self.outcome[chosen], rater=rater,
+            scenes=tuple(self.scenes[i] for i in images) if self.scenes else (),
+        )  # fmt: skip
 
 
 def make_votes(

@@ -53,7 +53,7 @@ def speed() -> bool:
     """Time the whole analysis, and our bootstrap against choix's fit of resampled votes."""
     votes = many_votes()
     slowest = 0.0
-    for model in ("bradley-terry", "jod"):
+    for model in ("bradley-terry", "thurstone"):
         start, begun = time.perf_counter(), time.process_time()
         analyse(votes, model, SAMPLES)
         # Processor time over all threads: an idle machine's clock does not show more

@@ -22,6 +22,34 @@ def test_two_models_have_the_mode_of_a_one_dimensional_posterior() -> None:
     assert spread == pytest.approx(1 / (9 * p * (1 - p) + 1 / 8), rel=1e-6)
 
 
+def test_the_covariance_is_that_of_the_curvature_at_the_mode() -> None:
+    wins = np.array([[0, 3, 1, 0], [1, 0, 5, 2], [2, 2, 0, 4], [0, 1, 3, 0]], float)
+    mean, covariance = posterior(wins)
+
+    def log_density(q: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+        return float((wins * np.log(expit(q[:, None] - q[None, :]))).sum() - q @ q / 8)
+
+    step, unit = 1e-3, np.eye(4)
+    curvature = [
+        [
+            sum(s * r * log_density(mean + step * (s * unit[i] + r * unit[j]))
+                for s in (1, -1) for r in (1, -1)) / (4 * step**2)
+            for j in range(4)
+        ]
+        for i in range(4)
+    ]  # fmt: skip
+    assert covariance == pytest.approx(-np.linalg.inv(np.array(curvature)), abs=1e-4)
+
+
+def test_several_studies_are_fitted_at_once() -> None:
+    wins = np.array([[[0, 7], [2, 0]], [[0, 1], [4, 0]]], float)
+    mean, covariance = posterior(wins)
+    for k in (0, 1):
+        one = posterior(wins[k])
+        assert mean[k] == pytest.approx(one[0])
+        assert covariance[k] == pytest.approx(one[1])
+
+
 def test_nothing_judged_leaves_the_prior() -> None:
     mean, covariance = posterior(np.zeros((3, 3)))
     assert mean == pytest.approx([0, 0, 0])

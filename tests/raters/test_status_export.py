@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from bench.records import BenchError
 from raters import schema
-from raters.export import COLUMNS, judgements_csv, judgements_json, votes
+from raters.answers import read_answers
+from raters.export import COLUMNS, judgements_csv, judgements_json
 from raters.session import Session, Trial
 from raters.status import needed, status
 from raters.store import Store
@@ -171,9 +172,10 @@ def test_votes_are_final_answers_of_main_trials(store: Store, run_folder: Path) 
     sessions[0].submit(trial.id, {"a": "b", "b": "a"}[rule(trial)], "k-late", "tab", {})
     sessions[0].revise("r0", rule(trial), "tab")  # a slip, put right
     with pytest.raises(BenchError, match="open, and its results stay hidden"):
-        votes(study, "s")
+        read_answers(study, "s")
     close_study(study, "s")
-    found = votes(study, "s")
+    answers = read_answers(study, "s")
+    found = answers.votes()
     assert found.methods == MODELS
     with study.read() as connection:
         main = connection.execute(
@@ -181,10 +183,12 @@ def test_votes_are_final_answers_of_main_trials(store: Store, run_folder: Path) 
                 schema.assignment.c.kind == "main", schema.assignment.c.state == "done"
             )
         ).all()
-    assert len(found.answer) == len(main) > 0
+    assert len(found) == len(main) > 0
     # every vote is for the earlier of the alphabet, whatever side it was on
-    assert np.array_equal(found.answer == 1.0, found.first < found.second)
-    assert set(found.rater) == {session.rater for session in sessions}
+    assert np.array_equal(found.outcome == 1, found.a < found.b)
+    assert set(found.raters) == {str(session.rater) for session in sessions}
+    assert found.images == tuple(place.image for place in answers.places)
+    assert set(found.scenes) == {"cluster0", "cluster1"}
 
 
 def test_ratings_are_votes_too(sqlite_store: Store, run_folder: Path) -> None:
@@ -192,6 +196,40 @@ def test_ratings_are_votes_too(sqlite_store: Store, run_folder: Path) -> None:
     create_study(sqlite_store, run_folder, options)
     judge(trained(sqlite_store, *invite(sqlite_store, "s", 1), "2"), lambda trial: "4")
     close_study(sqlite_store, "s")
-    found = votes(sqlite_store, "s")
+    found = read_answers(sqlite_store, "s").ratings()
     assert found.methods == (*MODELS, "reference")
-    assert (set(found.second), set(found.answer)) == ({-1}, {4.0})
+    assert set(found.rating) == {4.0}
+    table, stimuli = found.table()
+    assert table.shape == (1, len(found)) == (1, len(set(stimuli)))
+
+
+def test_answers_tell_what_status_tells(study: Store) -> None:
+    rule = prefer(study)
+    for number, token in enumerate(invite(study, "s", 2)):
+        session = trained(study, token)
+        judge(session, rule if number else lambda trial: "a")
+    close_study(study, "s")
+    answers, now = read_answers(study, "s"), status(study, "s")
+    golden, repeats = answers.golden(), answers.repeats()
+    assert golden is not None
+    assert repeats is not None
+    assert (round(golden.value * golden.n), golden.n) == (now.golden_passed, now.golden_seen)
+    assert (round(repeats.value * repeats.n), repeats.n) == (now.repeats_same, now.repeats_seen)
+    assert answers.flags() == {str(rater.rater): rater.flags for rater in now.raters}
+    assert len(answers.votes()) == now.done
+
+
+def test_an_open_study_is_analysed_on_record_only(study: Store) -> None:
+    judge(trained(study, *invite(study, "s", 1)), prefer(study), 4)
+    with pytest.raises(BenchError, match="'bench rate close s' closes it for good"):
+        read_answers(study, "s")
+    assert len(read_answers(study, "s", unblind=True).methods) == 4
+    with study.read() as connection:
+        events = connection.execute(select(schema.event.c.what, schema.event.c.detail)).all()
+    assert events[-1] == ("unblinded", {"by": "analyse"})
+
+
+def test_a_study_without_answers_has_no_votes(study: Store) -> None:
+    close_study(study, "s")
+    with pytest.raises(BenchError, match="nobody has judged anything in 's'"):
+        read_answers(study, "s").votes()

@@ -44,5 +44,5 @@ def test_the_votes_give_the_known_scale_with_intervals_and_groups(votes: Votes) 
 
 
 def test_in_jod_the_order_is_the_same(votes: Votes) -> None:
-    found = analyse(votes, "jod", samples=200)
+    found = analyse(votes, "thurstone", samples=200)
     assert [m.method for m in found.methods] == list(SCALE)

@@ -85,7 +85,7 @@ def test_the_seed_decides_the_numbers() -> None:
 
 
 def test_jod_tells_the_same_story_in_its_own_unit(found: Analysis) -> None:
-    jod = analyse(simulated(), "jod", samples=200)
+    jod = analyse(simulated(), "thurstone", samples=200)
     assert jod.unit == "JOD"
     assert [m.method for m in jod.methods] == [m.method for m in found.methods]
     # 75 % preferred are 1 JOD and log 3 = 1.1 log odds
@@ -166,7 +166,8 @@ def test_agreement_and_consistency_come_with_the_scale() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [({"model": "elo"}, "known: bradley-terry, jod, davidson"), ({"samples": 9}, "100 or more"),
+    [({"model": "elo"}, "known: bradley-terry, thurstone, davidson"),
+     ({"samples": 9}, "100 or more"),
      ({"prior_sd": -1.0}, "is positive")],
 )  # fmt: skip
 def test_impossible_requests_are_refused(arguments: dict[str, object], why: str) -> None:

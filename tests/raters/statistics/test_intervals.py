@@ -140,4 +140,4 @@ def test_one_group_without_and_as_many_as_methods_with_all_differences() -> None
 
 def test_more_than_two_clusterings_are_refused() -> None:
     with pytest.raises(ValueError, match="one or two clusterings"):
-        draw_scales(MODELS["jod"], [0, 0], [1, 2], [[0, 1]] * 3)
+        draw_scales(MODELS["thurstone"], [0, 0], [1, 2], [[0, 1]] * 3)

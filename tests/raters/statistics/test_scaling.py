@@ -10,7 +10,6 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_ndtr
 from scipy.stats import norm
 
-from raters.statistics.active import posterior
 from raters.statistics.scaling import JOD, MODELS, bradley_terry, davidson, thurstone
 
 Floats = NDArray[np.float64]
@@ -48,11 +47,6 @@ def test_a_prior_is_choixs_penalty() -> None:
     # choix maximises log likelihood - alpha * sum q^2; the prior's is - sum q^2 / (2 sd^2)
     oracle = choix.opt_pairwise(5, votes, alpha=1 / (2 * 1.5**2))
     assert bradley_terry(wins, prior_sd=1.5) == pytest.approx(oracle - oracle.mean(), abs=1e-4)
-
-
-def test_a_prior_gives_the_mode_that_the_active_choice_uses() -> None:
-    wins = random_wins(6, 3, 2)
-    assert bradley_terry(wins, prior_sd=2.0) == pytest.approx(posterior(wins)[0], abs=1e-6)
 
 
 def test_a_batch_is_its_matrices_one_by_one() -> None:

@@ -1,0 +1,303 @@
+"""Ratings in, mean opinions of methods with their uncertainty out: the twin of `analyse`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.records import BenchError
+from raters.statistics.agreement import Share, alpha_of_counts, kendall_w, mean_tau
+from raters.statistics.intervals import (
+    SAMPLES,
+    PairDifference,
+    clusters,
+    differences,
+    draw,
+    letters,
+    pair_differences,
+    rank_intervals,
+    reach,
+    standard_error,
+    weaknesses,
+)
+from raters.statistics.opinion import RecoveredOpinions, mean_opinion, recover_opinion
+from raters.statistics.screening import screen
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+LEVELS = np.arange(1.0, 6.0)
+FEW_RATERS = 15
+"""ITU-T P.910 wants so many raters or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """V ratings from 1 to 5, arrays (V,): ``method`` indexes ``methods``, ``image`` ``images``.
+
+    ``rater`` indexes ``raters``. ``scenes``: that of each image, where images share them.
+    """
+
+    methods: tuple[str, ...]
+    images: tuple[str, ...]
+    raters: tuple[str, ...]
+    image: Ints
+    method: Ints
+    rating: NDArray[np.float64]
+    rater: Ints
+    scenes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Ratings:
+        """Return the ratings that are ``chosen`` (V,), with the images and raters left."""
+        images, image = np.unique(self.image[chosen], return_inverse=True)
+        raters, rater = np.unique(self.rater[chosen], return_inverse=True)
+        return replace(
+            self, images=tuple(self.images[i] for i in images),
+            raters=tuple(self.raters[i] for i in raters), image=image, rater=rater,
+            method=self.method[chosen], rating=self.rating[chosen],
+            scenes=tuple(self.scenes[i] for i in images) if self.scenes else (),
+        )  # fmt: skip
+
+    def table(self) -> tuple[Floats, Ints]:
+        """Return ratings (raters, stimuli), NaN where there is none, and the stimuli (N,).
+
+        A stimulus is image * M + method. A rater's later rating of the same one does not count.
+        """
+        stimuli, column = np.unique(self.image * len(self.methods) + self.method,
+                                    return_inverse=True)  # fmt: skip
+        table = np.full((len(self.raters), len(stimuli)), np.nan)
+        table[self.rater[::-1], column[::-1]] = self.rating[::-1]
+        return table, stimuli.astype(np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionEstimate:
+    """One method's mean opinion score and its interval; ``votes``: number of its ratings.
+
+    ``recovered``: the score with raters' bias taken off and their consistency weighed, None where
+    that has no solution. Ranks and ``group`` as in `analyse.ScaleEstimate`.
+    """
+
+    method: str
+    value: float
+    low: float
+    high: float
+    votes: int
+    recovered: float | None
+    rank: int
+    rank_low: int
+    rank_high: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class StimulusOpinion:
+    """One image of one method: its mean opinion score; no interval where one person rated it."""
+
+    method: str
+    image: str
+    value: float
+    low: float | None
+    high: float | None
+    votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RaterOpinion:
+    """How one rater rates: ``bias`` above the others, ``inconsistency`` around the consensus.
+
+    Both are None where P.913 has no solution. ``rejected`` by the screening of BT.500, from
+    ``above`` and ``below``, ratings far from the others'. Nobody is taken out for it.
+    """
+
+    rater: str
+    votes: int
+    bias: float | None
+    inconsistency: float | None
+    rejected: bool
+    above: int
+    below: int
+
+
+@dataclass(frozen=True, slots=True)
+class RatingAgreement:
+    """Krippendorff's ``alpha`` (ordinal), Kendall's ``w`` with its p-value, the mean ``tau``.
+
+    ``w`` needs that everyone rated everything. None where the ratings cannot tell.
+    """
+
+    alpha: float | None
+    w: float | None
+    w_p: float | None
+    tau: float | None
+    repeats: Share | None
+
+
+@dataclass(frozen=True, slots=True)
+class RatingAnalysis:
+    """Mean opinions from ratings; ``methods`` and ``draws`` (S, M) in order, the best first.
+
+    The other fields are those of `analyse.Analysis`.
+    """
+
+    model: str
+    unit: str
+    level: float
+    methods: tuple[OpinionEstimate, ...]
+    differences: tuple[PairDifference, ...]
+    stimuli: tuple[StimulusOpinion, ...]
+    people: tuple[RaterOpinion, ...]
+    agreement: RatingAgreement
+    votes: int
+    images: int
+    raters: int
+    resampled: tuple[str, ...]
+    samples: int
+    seed: int
+    flags: tuple[str, ...]
+    draws: Floats
+
+
+def analyse_ratings(
+    ratings: Ratings, samples: int = SAMPLES, seed: int = 0, level: float = 0.95
+) -> RatingAnalysis:
+    """Give every method of ``ratings`` its mean opinion score, tested against all others.
+
+    A method's score is the mean of all its ratings, as P.910 has it. Intervals resample raters and
+    images. The same seed gives the same numbers.
+    """
+    if samples < 100:
+        raise BenchError(f"{samples} bootstrap samples tell nothing; expected 100 or more")
+    number = len(ratings.methods)
+    n = np.bincount(ratings.method, minlength=number)
+    if not n.all():
+        gone = [ratings.methods[i] for i in np.flatnonzero(n == 0)]
+        raise BenchError(f"nobody rated {', '.join(gone)}; collect ratings of every method")
+    estimate = np.bincount(ratings.method, ratings.rating, number) / n
+    clusterings = clusters(ratings.rater, ratings.image, ratings.scenes)
+
+    def refit(drawn: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        table = drawn.reshape(-1, number, len(LEVELS))
+        times = table.sum(axis=2)
+        means = np.where(times > 0, table @ LEVELS / np.maximum(times, 1), estimate)
+        return means, (times > 0).all(axis=1)
+
+    cells = ratings.method * len(LEVELS) + ratings.rating.astype(np.intp) - 1
+    draws = draw(
+        refit, estimate, cells, number * len(LEVELS), list(clusterings.values()), samples, seed
+    )
+    found = differences(estimate, draws, level)
+    far = reach(draws.clusters, level) * standard_error(draws.scales, draws.clusters)
+    rank, low, high = rank_intervals(estimate, found, level)
+    group = letters(estimate, found, level)
+    table, stimuli = ratings.table()
+    recovered, trouble = _recovered(table)
+    per_method = _per_method(recovered, stimuli, number)
+    order = np.argsort(-estimate, kind="stable")
+    flags = weaknesses(ratings.rater, ratings.image, clusterings)
+    if len(ratings.raters) < FEW_RATERS:
+        flags.append(f"{len(ratings.raters)} raters; ITU-T P.910 asks for {FEW_RATERS} or more")
+    if draws.unbounded:
+        flags.append(f"{draws.unbounded:.1%} of resamples had no rating of some method")
+    flags += [f"raters' bias and consistency are not known: {trouble}"] if trouble else []
+    compared = n[:, None] + n[None, :]
+    return RatingAnalysis(
+        "mean opinion", "MOS", level,
+        tuple(
+            OpinionEstimate(
+                ratings.methods[i], float(estimate[i]), float(estimate[i] - far[i]),
+                float(estimate[i] + far[i]), int(n[i]), per_method[i], int(rank[i]), int(low[i]),
+                int(high[i]), group[i],
+            )
+            for i in order
+        ),
+        pair_differences(ratings.methods, found, compared, None),
+        _stimuli(ratings, table, stimuli, level),
+        people := _people(ratings, table, recovered),
+        _agreement(table),
+        len(ratings), len(ratings.images), len(ratings.raters), tuple(clusterings), samples, seed,
+        (*flags, *_rejected(people)), draws.scales[:, order],
+    )  # fmt: skip
+
+
+def _recovered(table: Floats) -> tuple[RecoveredOpinions | None, str]:
+    try:
+        return recover_opinion(table), ""
+    except ArithmeticError as error:
+        return None, str(error)
+
+
+def _per_method(
+    recovered: RecoveredOpinions | None, stimuli: Ints, number: int
+) -> list[float | None]:
+    """Return the mean recovered score of each method's stimuli."""
+    if recovered is None:
+        return [None] * number
+    method = stimuli % number
+    sums = np.bincount(method, recovered.value, number)
+    return [float(x) for x in sums / np.bincount(method, minlength=number)]
+
+
+def _stimuli(
+    ratings: Ratings, table: Floats, stimuli: Ints, level: float
+) -> tuple[StimulusOpinion, ...]:
+    found = mean_opinion(table, level)
+    number = len(ratings.methods)
+
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else float(value)
+
+    return tuple(
+        StimulusOpinion(
+            ratings.methods[s % number], ratings.images[s // number], float(found.value[k]),
+            known(found.low[k]), known(found.high[k]), int(found.n[k]),
+        )
+        for k, s in enumerate(stimuli)
+    )  # fmt: skip
+
+
+def _people(
+    ratings: Ratings, table: Floats, recovered: RecoveredOpinions | None
+) -> tuple[RaterOpinion, ...]:
+    screened = screen(table)
+    return tuple(
+        RaterOpinion(
+            name, int(screened.n[k]),
+            None if recovered is None else float(recovered.bias[k]),
+            None if recovered is None else float(recovered.inconsistency[k]),
+            bool(screened.rejected[k]), int(screened.above[k]), int(screened.below[k]),
+        )
+        for k, name in enumerate(ratings.raters)
+    )  # fmt: skip
+
+
+def _rejected(people: tuple[RaterOpinion, ...]) -> list[str]:
+    names = [person.rater for person in people if person.rejected]
+    if not names:
+        return []
+    return [f"BT.500 would reject {len(names)} of {len(people)} raters ({', '.join(names)}); "
+            "they are still in these numbers"]  # fmt: skip
+
+
+MOST_PAIRS = 200
+"""Raters whose orders are compared two by two; of more, the first so many."""
+
+
+def _agreement(table: Floats) -> RatingAgreement:
+    values = LEVELS[(table[..., None] == LEVELS).any(axis=(0, 1))]
+    counts = (table[..., None] == values).sum(axis=0)
+    w = p = None
+    if np.isfinite(table).all() and min(table.shape) > 1:
+        try:
+            w, p = kendall_w(table)
+        except ValueError:
+            w = p = None
+    return RatingAgreement(
+        alpha_of_counts(counts, values, "ordinal"), w, p, mean_tau(table[:MOST_PAIRS]), None
+    )
