@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.framework.costs import Conditions, figure_under
 from bench.framework.significance import Standing, improvements, standings
 from bench.records import Profile
-from bench.report.gather import BASES, Conditions, Gathered
+from bench.report.gather import BASES, Gathered
 from bench.report.numbers import decimals
 from raters.statistics.bootstrap import Difference
 
@@ -70,10 +71,7 @@ class Analysis:
 
     def cost(self, name: str, quantity: str, conditions: Conditions) -> Profile | None:
         """Return a figure measured under conditions that are the same as far as they matter."""
-        for at, figures in self.data.costs[name].items():
-            if at.of(quantity) == conditions.of(quantity) and quantity in figures:
-                return figures[quantity]
-        return None
+        return figure_under(self.data.costs[name], quantity, conditions)
 
 
 def analyse(data: Gathered) -> Analysis:

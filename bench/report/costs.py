@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from bench.framework.costs import Conditions, as_record, why_no_figure
 from bench.report.analysis import Analysis
-from bench.report.gather import Conditions
 from bench.report.numbers import COSTS, significant
 from bench.report.tables import Cell, Column, Table
 
@@ -35,7 +33,7 @@ def costs(analysis: Analysis, conditions: Conditions) -> Table:
     rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
             for name, _, _ in measured]  # fmt: skip
     records = [
-        {"model": name, **_conditions_record(at), "quantity": q, "unit": f.unit,
+        {"model": name, **as_record(at), "quantity": q, "unit": f.unit,
          "value": f.value, "low": f.low, "high": f.high, "missing": f.missing}
         for name, at, figures in measured
         for q, f in figures.items()
@@ -52,7 +50,7 @@ def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditio
     """Return a cost in the unit of its column."""
     figure = analysis.cost(name, quantity, conditions)
     if figure is None:
-        return Cell.missing(_no_cost(analysis, name, quantity))
+        return Cell.missing(_no_cost(analysis, name, quantity, conditions))
     if figure.value is None:
         return Cell.missing(figure.missing or "not measured")
     _, _, factor = COSTS.get(quantity, (quantity, figure.unit, 1))
@@ -62,13 +60,9 @@ def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditio
     return Cell(significant(figure.value * factor), detail, sort=figure.value)
 
 
-def _no_cost(analysis: Analysis, name: str, quantity: str) -> str:
-    elsewhere = analysis.data.costs[name]
-    found = [figures[quantity] for figures in elsewhere.values() if quantity in figures]
-    if found and all(figure.value is None for figure in found):
-        return found[0].missing or "not measured"
-    if elsewhere:
-        return f"measured under other conditions only ({'; '.join(map(str, elsewhere))})"
+def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> str:
+    if figures := analysis.data.costs[name]:
+        return why_no_figure(figures, quantity, conditions)
     return analysis.data.table.states.get(name) or "not measured"
 
 
@@ -81,8 +75,3 @@ def memory(analysis: Analysis, conditions: Conditions) -> str:
 
 def _cost_title(quantity: str) -> tuple[str, str]:
     return COSTS[quantity][:2] if quantity in COSTS else (quantity, "")
-
-
-def _conditions_record(at: Conditions) -> dict[str, Any]:
-    names = ("device", "dtype", "height", "width", "batch", "threads")
-    return {name: getattr(at, name) for name in names}

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bench.framework.costs import Conditions
 from bench.framework.pareto import front
 from bench.report.analysis import Analysis
-from bench.report.gather import Conditions
 from bench.report.labels import Box, place
 from bench.report.numbers import COSTS, counted, significant, title
 from bench.report.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
@@ -175,7 +175,8 @@ def _base_line(axes: Axes, analysis: Analysis, metric: str) -> list[Segment]:
     axes.axhline(base.value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
         analysis.base_title.removeprefix("the ").replace(" ", "\n"), (1, base.value),
-        xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", ha="left", va="center", color=MUTED, fontsize=7.5,
+        xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", ha="left",
+        va="center", color=MUTED, fontsize=7.5,
     )  # fmt: skip
     return [(axes.get_xlim(), (base.value, base.value))]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.framework.costs import Conditions, all_conditions, conditions_of
 from bench.framework.scores import ScoreTable, read_scores
 from bench.records import Profile
 from bench.store import RunFolder, file_name
@@ -42,33 +43,6 @@ class Shot:
     degraded: Path
     reference: Path | None
     strata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a cost was measured under. ``machine`` numbers the runs' machines and libraries."""
-
-    device: str
-    dtype: str
-    height: int
-    width: int
-    batch: int
-    threads: int
-    machine: int = 0
-
-    def __str__(self) -> str:
-        size = f"{self.height}×{self.width}, batch {self.batch}" if self.height else ""
-        threads = f"{self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
-        machine = f"machine {self.machine + 1}" if self.machine else ""
-        return ", ".join(filter(None, (self.device, self.dtype, size, threads, machine)))
-
-    def of(self, quantity: str) -> Conditions:
-        """Return these conditions without those that ``quantity`` does not depend on."""
-        if quantity in ("params", "weights_mb"):
-            return Conditions("", "", 0, 0, 0, 0)
-        if quantity in ("macs", "activations"):
-            return replace(self, device="", dtype="", threads=0, machine=0)
-        return self
 
 
 @dataclass(frozen=True)
@@ -105,18 +79,8 @@ class Gathered:
         return self.runs[row.run].path / "training" / f"{file_name(row.label)}.csv"
 
     def conditions(self) -> list[Conditions]:
-        """Return the conditions that costs were measured under, those of most figures first.
-
-        Conditions without a single figure (a model that died in profiling) are not among them,
-        unless there are no others.
-        """
-        counts: dict[Conditions, int] = {}
-        for by_conditions in self.costs.values():
-            for conditions, figures in by_conditions.items():
-                known = sum(figure.value is not None for figure in figures.values())
-                counts[conditions] = counts.get(conditions, 0) + known
-        found = sorted(counts, key=lambda conditions: -counts[conditions])
-        return [conditions for conditions in found if counts[conditions]] or found[:1]
+        """Return the conditions that costs were measured under, those of most figures first."""
+        return all_conditions(self.costs)
 
 
 def gather(runs: Sequence[RunFolder]) -> Gathered:
@@ -140,10 +104,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
     for number, run in enumerate(runs):
         for figure in run.read_profiles():
             if (number, figure.model) in names:
-                at = Conditions(
-                    figure.device, figure.dtype, figure.height, figure.width, figure.batch,
-                    figure.threads, machines.index(machines[number]),
-                )  # fmt: skip
+                at = conditions_of(figure, machines.index(machines[number]))
                 figures = costs[names[number, figure.model]].setdefault(at, {})
                 figures.setdefault(figure.quantity, figure)
     images = runs[0].images()

@@ -1,0 +1,233 @@
+"""What models cost, under which conditions, and how sure that is.
+
+Figures of different device, precision, size, batch, threads or machine say different things, so
+everything that ranks models by a cost takes its figures from here, under one set of conditions.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bench.compute.quantities import QUANTITIES
+from bench.compute.sampling import draw_quantile
+from bench.records import BenchError, Profile, choose
+from bench.store import RunFolder
+
+Floats = NDArray[np.float64]
+
+ALIASES: dict[str, tuple[str, float]] = {
+    "latency": ("latency_ms", 1.0),
+    "latency_s": ("latency_ms", 1e3),
+    "latency_p90_ms": ("latency_ms_p90", 1.0),
+    "throughput": ("throughput_mpix_s", 1.0),
+    "mparams": ("params", 1e6),
+    "gmacs": ("macs", 1e9),
+    "gflops": ("macs", 0.5e9),
+    "flops": ("macs", 0.5),
+    "energy": ("energy_j", 1.0),
+    "cold_start": ("cold_start_s", 1.0),
+}
+"""Short name -> quantity, and what one of it is in that quantity's unit (FLOPs = 2 x MACs)."""
+
+MEMORY = {"memory_mb": 1.0, "memory": 1.0, "memory_gb": 1e3}
+"""Names of the GPU's memory where it was measured, else of the process's."""
+
+_OF_LATENCY = {"latency_ms": 0.5, "latency_ms_p90": 0.9, "throughput_mpix_s": 0.5}
+"""Quantities that follow from the passes of ``latency_ms``, and from which quantile of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a cost was measured under. ``machine`` numbers the runs' machines and libraries."""
+
+    device: str
+    dtype: str
+    height: int
+    width: int
+    batch: int
+    threads: int
+    machine: int = 0
+
+    def __str__(self) -> str:
+        size = f"{self.height}×{self.width}, batch {self.batch}" if self.height else ""
+        threads = f"{self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
+        machine = f"machine {self.machine + 1}" if self.machine else ""
+        return ", ".join(filter(None, (self.device, self.dtype, size, threads, machine)))
+
+    def of(self, quantity: str) -> Conditions:
+        """Return these conditions without those that ``quantity`` does not depend on."""
+        if quantity in ("params", "weights_mb"):
+            return Conditions("", "", 0, 0, 0, 0)
+        if quantity in ("macs", "activations"):
+            return replace(self, device="", dtype="", threads=0, machine=0)
+        return self
+
+
+Figures = Mapping[Conditions, Mapping[str, Profile]]
+"""What is known of one model: conditions -> quantity -> figure."""
+
+
+def conditions_of(figure: Profile, machine: int = 0) -> Conditions:
+    """Return what a figure was measured under."""
+    return Conditions(
+        figure.device, figure.dtype, figure.height, figure.width, figure.batch, figure.threads,
+        machine,
+    )  # fmt: skip
+
+
+def read_costs(run: RunFolder) -> dict[str, dict[Conditions, dict[str, Profile]]]:
+    """Return a run's figures, model -> conditions -> quantity -> figure; none for a new model."""
+    found: dict[str, dict[Conditions, dict[str, Profile]]] = {
+        model: {} for model in run.record()["models"]
+    }
+    for figure in run.read_profiles():
+        if figure.model in found:
+            found[figure.model].setdefault(conditions_of(figure), {}).setdefault(
+                figure.quantity, figure
+            )
+    return found
+
+
+def all_conditions(costs: Mapping[str, Figures]) -> list[Conditions]:
+    """Return the conditions that costs were measured under, those of most figures first.
+
+    Conditions without a single figure (a model that died in profiling) are not among them, unless
+    there are no others.
+    """
+    counts: dict[Conditions, int] = {}
+    for figures in costs.values():
+        for conditions, by_quantity in figures.items():
+            known = sum(figure.value is not None for figure in by_quantity.values())
+            counts[conditions] = counts.get(conditions, 0) + known
+    found = sorted(counts, key=lambda conditions: -counts[conditions])
+    return [conditions for conditions in found if counts[conditions]] or found[:1]
+
+
+def figure_under(figures: Figures, quantity: str, conditions: Conditions) -> Profile | None:
+    """Return a figure measured under conditions that are the same as far as they matter."""
+    for at, by_quantity in figures.items():
+        if at.of(quantity) == conditions.of(quantity) and quantity in by_quantity:
+            return by_quantity[quantity]
+    return None
+
+
+def why_no_figure(figures: Figures, quantity: str, conditions: Conditions) -> str:
+    """Return why a model has no figure under ``conditions``: missing, or measured otherwise."""
+    figure = figure_under(figures, quantity, conditions)
+    if figure is not None and figure.value is None:
+        return figure.missing or "not measured"
+    found = {at: of[quantity] for at, of in figures.items() if quantity in of}
+    if found and all(one.value is None for one in found.values()):
+        return next(iter(found.values())).missing or "not measured"
+    if found:
+        elsewhere = "; ".join(str(at.of(quantity)) for at in found)
+        return f"measured under other conditions only ({elsewhere})"
+    return "not measured"
+
+
+def require_same(figures: Iterable[tuple[Profile, int]]) -> Conditions | None:
+    """Return the one set of conditions of figures, each with its machine; None for no figures.
+
+    Raises `BenchError` that names what differs: such costs are never ranked together.
+    """
+    met: dict[Conditions, Profile] = {}
+    for figure, machine in figures:
+        met.setdefault(conditions_of(figure, machine).of(figure.quantity), figure)
+    if len(met) > 1:
+        (first, one), (second, other) = list(met.items())[:2]
+        differ = [
+            f"{field.name} {getattr(first, field.name)} and {getattr(second, field.name)}"
+            for field in fields(Conditions)
+            if getattr(first, field.name) != getattr(second, field.name)
+        ]
+        raise BenchError(
+            f"costs of different conditions are never ranked together: {one.quantity} of "
+            f"'{one.model}' and {other.quantity} of '{other.model}' differ in "
+            f"{', '.join(differ)}; measure both alike"
+        )
+    return next(iter(met), None)
+
+
+def resolve_quantity(
+    name: str, costs: Mapping[str, Figures], others: Iterable[str] = ()
+) -> tuple[str, float]:
+    """Return the quantity that ``name`` stands for, and what one of it is in that one's unit.
+
+    Raises `BenchError` for an unknown name, with the nearest known one; ``others`` are names that
+    the caller knows besides.
+    """
+    if name in MEMORY:
+        on_gpu = any(
+            figure.value is not None
+            for figures in costs.values()
+            for by_quantity in figures.values()
+            if (figure := by_quantity.get("device_memory_mb"))
+        )
+        return ("device_memory_mb" if on_gpu else "process_memory_mb"), MEMORY[name]
+    if name in ALIASES:
+        return ALIASES[name]
+    return choose("cost", name, [*QUANTITIES, *ALIASES, *MEMORY, *others]), 1.0
+
+
+def cost_draws(
+    figures: Mapping[str, Profile], quantity: str, samples: int, seed: int
+) -> tuple[Floats, str]:
+    """Return ``samples`` draws (S,) of a figure that has a value, and how they were made.
+
+    Where the processes and passes behind it are known they are drawn anew, as the figure's own
+    interval was made; latency, its 90th percentile and throughput by the same draws. Where only the
+    interval is known, the draws are log-normal on either side of the value so that 95 % lie inside
+    it. A count does not vary.
+    """
+    figure = figures[quantity]
+    assert figure.value is not None
+    if figure.low is None or figure.high is None:
+        return np.full(samples, figure.value), "exact"
+    rng = np.random.default_rng([seed, zlib.crc32(figure.model.encode())])
+    source = figures.get("latency_ms") if quantity in _OF_LATENCY else figure
+    if source and source.samples:
+        drawn = draw_quantile(source.samples, _OF_LATENCY.get(quantity, 0.5), samples, rng)
+        if quantity == "throughput_mpix_s" and source.value:
+            drawn = figure.value * source.value / drawn
+        return drawn, "processes"
+    return _between(figure, samples, rng), "interval"
+
+
+def _between(figure: Profile, samples: int, rng: np.random.Generator) -> Floats:
+    """Draw from the interval alone: log-normal halves that meet at the value."""
+    value, low, high = _positive(figure)
+    z = rng.standard_normal(samples)
+    reach = float(norm.ppf(0.975))
+    below, above = np.log(value / low) / reach, np.log(high / value) / reach
+    return np.asarray(value * np.exp(np.where(z < 0, below, above) * z))
+
+
+def _positive(figure: Profile) -> tuple[float, float, float]:
+    """Return value and interval, all above zero, which a logarithm needs."""
+    assert figure.value is not None
+    low = figure.value if figure.low is None else figure.low
+    high = figure.value if figure.high is None else figure.high
+    tiny = 1e-12
+    return max(figure.value, tiny), max(min(low, figure.value), tiny), max(high, figure.value, tiny)
+
+
+def told(sources: Sequence[str]) -> str | None:
+    """Say how cost draws of ``sources`` were made, or None where nothing is to be said."""
+    if "interval" in sources:
+        return (
+            "single measurements of some costs were not kept: their draws follow the interval alone"
+        )
+    return None
+
+
+def as_record(at: Conditions) -> dict[str, Any]:
+    """Return the conditions as columns of a table."""
+    return {name: getattr(at, name)
+            for name in ("device", "dtype", "height", "width", "batch", "threads")}  # fmt: skip
