@@ -53,6 +53,9 @@ class Rater:
     def go(self, token: str) -> None:
         self.page.goto(f"{self.address}/r/{token}")
 
+    def go_from_platform(self, entry: str, number: str) -> None:
+        self.page.goto(f"{self.address}/p/{entry}?PROLIFIC_PID={number}")
+
     def stage(self, name: str) -> None:
         self.page.wait_for_selector(f"html[data-stage={name}]")
 

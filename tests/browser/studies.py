@@ -72,6 +72,7 @@ class Study:
     url: str
     tokens: tuple[str, ...]
     desk: str
+    entry: str
 
     def rows(self, table: str, columns: str = "*") -> list[Any]:
         """Return rows of a table of the database, of all studies, in the order written."""
@@ -123,7 +124,7 @@ def make_study(run: Path, url: str, raters: int = 1, **options: Any) -> Study:
         tokens = invite(store, name, raters)
     finally:
         store.close()
-    return Study(name, url, tuple(tokens), made.dashboard_token)
+    return Study(name, url, tuple(tokens), made.dashboard_token, made.entry_token)
 
 
 def free_port() -> int:

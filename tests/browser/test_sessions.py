@@ -87,6 +87,27 @@ def test_a_session_by_mouse_alone(
     assert rater.errors == []
 
 
+def test_a_crowd_worker_comes_back_and_gets_the_platforms_code(
+    study: MakeStudy, enter: Open
+) -> None:
+    made = study(trials=2, golden=0.0, completion_code="CROWD-7", crowd=1)
+    rater = enter(made)
+    rater.go_from_platform(made.entry, "5f3ab")
+    rater.reach_judging()
+    rater.answer_and_wait("ArrowLeft")
+    rater.go_from_platform(made.entry, "5f3ab")  # the platform's tab was closed
+    rater.state("ready")
+    assert rater.count == "2/2"
+    rater.answer("ArrowRight")
+    rater.stage("thanks")
+    assert rater.page.inner_text("#code") == "CROWD-7"
+    given = [row.answer for row in made.judgements() if row.kind != "training"]
+    assert given == ["a", "b"]
+    rater.page.context.clear_cookies()
+    rater.go_from_platform(made.entry, "6c4de")
+    assert "all the people it needs" in rater.page.inner_text("body")
+
+
 def test_one_key_answers_where_the_coordinator_wants_that(study: MakeStudy, enter: Open) -> None:
     made = study(trials=2, golden=0.0, one_key=True)
     rater = enter(made)

@@ -26,6 +26,7 @@ from raters.stimuli import PADDING, chunks, opaque_pngs
 from raters.store import Store
 from raters.study import StudyOptions, create_study
 from raters.tokens import invite
+from tests.support import postgres
 from tests.support.studies import small_run
 
 MODELS = ("restoreformer", "input", "tv")
@@ -78,6 +79,20 @@ def test_a_study_leaks_nothing_and_an_audit_leaves_it_untouched(
     assert report.numbers["requests"] > 150
     assert report.numbers["strings searched for"] > 50
     assert json.loads(json.dumps(report.as_dict()))["leaks"] == []
+
+
+@pytest.mark.slow
+def test_a_study_in_postgresql_is_audited_as_it_is(postgres_server: Path, run: Path) -> None:
+    with postgres.database(postgres_server) as url:
+        store = Store(url)
+        try:
+            name = make_study(store, run)
+            before = contents(store)
+            report = audit(url, name, raters=1)
+            assert (report.leaks, report.numbers["images"] > 10) == ((), True)
+            assert contents(store) == before
+        finally:
+            store.close()
 
 
 class Leaking:
