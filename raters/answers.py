@@ -6,7 +6,7 @@ Only a closed study is read, or an open one on record: see `reveal`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from raters.protocols import PROTOCOLS, TIE
 from raters.reveal import StillOpen, require_closed, unblinded
 from raters.schema import GOLDEN, MAIN, REPEAT
 from raters.statistics.agreement import Share, share_of
+from raters.statistics.analyse import Analysis, analyse
 from raters.statistics.careless import Sitting, signs
-from raters.statistics.ratings import Ratings
+from raters.statistics.intervals import SAMPLES
+from raters.statistics.ratings import RatingAnalysis, Ratings, analyse_ratings
 from raters.statistics.votes import Votes
 from raters.store import Store
 
@@ -106,6 +108,30 @@ class Answers:
             self.answer[main].astype(np.float64), rater.astype(np.intp),
             tuple(p.scene for p in self.places),
         )  # fmt: skip
+
+    def analyse(
+        self,
+        model: str = "bradley-terry",
+        samples: int = SAMPLES,
+        seed: int = 0,
+        prior_sd: float | None = None,
+        only: NDArray[np.bool_] | None = None,
+    ) -> Analysis | RatingAnalysis:
+        """Analyse the main trials, votes or ratings; ``only`` (places,) keeps those of some images.
+
+        ``model`` and ``prior_sd`` are for votes. Raises `BenchError` as `analyse` does.
+        """
+        found: Analysis | RatingAnalysis
+        if self.pairwise:
+            votes = self.votes()
+            votes = votes if only is None else votes.only(only[votes.image])
+            found = analyse(votes, model, samples, seed, prior_sd)
+            given = replace(found.agreement, repeats=self.repeats())
+            return replace(found, agreement=given)
+        ratings = self.ratings()
+        ratings = ratings if only is None else ratings.only(only[ratings.image])
+        found = analyse_ratings(ratings, samples, seed)
+        return replace(found, agreement=replace(found.agreement, repeats=self.repeats()))
 
     def _main(self) -> NDArray[np.bool_]:
         main = np.asarray(self.kind == _KINDS[MAIN])

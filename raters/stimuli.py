@@ -48,6 +48,14 @@ def _bare(png: bytes) -> list[bytes]:
     return [_chunk(*parts[0]), _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")]
 
 
+def decoded(png: bytes) -> Pixels:
+    """Return the pixels of a stimulus, (H, W, 3) uint8, as they were encoded."""
+    bgr = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ImageError("a stimulus that is no PNG")
+    return np.ascontiguousarray(np.asarray(bgr, np.uint8)[:, :, ::-1])
+
+
 def opaque_pngs(images: Sequence[Pixels], rng: np.random.Generator) -> list[bytes]:
     """Encode (H, W, 3) uint8 images of one size losslessly, all to the same number of bytes."""
     if len({image.shape for image in images}) > 1:

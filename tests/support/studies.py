@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import select
 
 from bench.image import Pixels, write_png
 from bench.records import Pair
 from bench.store import RunFolder
+from raters import schema
 from raters.session import Session, Trial
 from raters.store import Store
 
@@ -55,6 +57,54 @@ def small_run(
 
 
 Rule = Callable[[Trial], str]
+
+
+class Shown:
+    """Looks up which models stand behind a trial's sides: what only a simulation may know."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        with store.read() as connection:
+            labels = {m.id: m.label for m in connection.execute(select(schema.method))}
+            self.of_stimulus = {
+                s.id: (labels.get(s.method, s.kind), s.content)
+                for s in connection.execute(
+                    select(schema.stimulus.c.id, schema.stimulus.c.method, schema.stimulus.c.kind,
+                           schema.stimulus.c.content)
+                )
+            }  # fmt: skip
+
+    def sides(self, slots: Mapping[str, str]) -> tuple[dict[str, str], int]:
+        """Return the model (or reference, golden, training) of each slot, and the content.
+
+        ``slots`` name servings, by their id or by the address that ends in it.
+        """
+        names = {slot: name.rpartition("/")[2] for slot, name in slots.items()}
+        with self.store.read() as connection:
+            rows = connection.execute(
+                select(schema.serving).where(schema.serving.c.id.in_(names.values()))
+            ).all()
+        found = {row.slot: self.of_stimulus[row.stimulus] for row in rows}
+        return {slot: label for slot, (label, _) in found.items()}, next(iter(found.values()))[1]
+
+
+def preferring(store: Store, strength: Mapping[str, float], seed: int = 0) -> Rule:
+    """Return a rule that prefers, or rates, by chance as ``strength`` (log odds) says.
+
+    A reference is better, a golden or training image worse, than all. Ratings are 3 + strength.
+    """
+    shown, rng = Shown(store), np.random.default_rng(seed)
+    known = {"reference": 9.0, "golden": -9.0, "training": -9.0} | dict(strength)
+
+    def rule(trial: Trial) -> str:
+        sides, _ = shown.sides(trial.slots)
+        if "b" not in sides:
+            rating = 3 + known[sides["a"]] + rng.normal(0, 0.7)
+            return str(int(np.clip(np.rint(rating), 1, 5)))
+        gap = known[sides["a"]] - known[sides["b"]]
+        return "a" if rng.random() < 1 / (1 + np.exp(-gap)) else "b"
+
+    return rule
 
 
 def enter(store: Store, token: str) -> Session:
