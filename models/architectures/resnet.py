@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.architectures.unet import silence
+from models.architectures.unet_classic import two_convolutions
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's red, green and blue: what such backbones expect to be taken away and divided by."""
@@ -49,7 +50,7 @@ class ResNetRestorer(nn.Module):
         self.decoder = nn.ModuleList()
         inside = 512
         for skip, width in zip(skips, config.widths, strict=True):
-            self.decoder.append(_convolutions(inside + skip, width))
+            self.decoder.append(two_convolutions(inside + skip, width))
             inside = width
         self.tail = nn.Conv2d(inside, 3, 3, padding=1)
         silence(self.tail)
@@ -73,14 +74,3 @@ class ResNetRestorer(nn.Module):
             features = convolutions(features)
         correction: torch.Tensor = self.tail(features)  # (B,32,H,W) -> (B,3,H,W)
         return degraded + correction
-
-
-def _convolutions(inside: int, outside: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for channels in (inside, outside):
-        layers += [
-            nn.Conv2d(channels, outside, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outside),
-            nn.ReLU(),
-        ]
-    return nn.Sequential(*layers)

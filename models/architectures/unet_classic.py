@@ -32,10 +32,10 @@ class ClassicUNet(nn.Module):
         super().__init__()
         self.config = config = ClassicUNetConfig(**options)
         widths = config.widths
-        self.encoder = nn.ModuleList(_twice(i, o) for i, o in pairwise((3, *widths)))
+        self.encoder = nn.ModuleList(two_convolutions(i, o) for i, o in pairwise((3, *widths)))
         self.pool = nn.MaxPool2d(2)
         self.up = nn.ModuleList(nn.ConvTranspose2d(v, u, 2, stride=2) for u, v in pairwise(widths))
-        self.decoder = nn.ModuleList(_twice(2 * width, width) for width in widths[:-1])
+        self.decoder = nn.ModuleList(two_convolutions(2 * width, width) for width in widths[:-1])
         self.output = nn.Conv2d(widths[0], 3, 1)
 
     def forward(self, degraded: torch.Tensor) -> torch.Tensor:
@@ -53,7 +53,8 @@ class ClassicUNet(nn.Module):
         return restored
 
 
-def _twice(inside: int, outside: int) -> nn.Sequential:
+def two_convolutions(inside: int, outside: int) -> nn.Sequential:
+    """(B,inside,H,W) -> (B,outside,H,W): convolution, batch norm and ReLU, twice."""
     layers: list[nn.Module] = []
     for channels in (inside, outside):
         layers += [
