@@ -40,9 +40,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, warnings as errors, and show the coverage."""
+    """Run the tests, warnings as errors, one file at a time on each core; show the coverage."""
     install(session, "dev")
-    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    session.env["OMP_NUM_THREADS"] = "1"
+    options = ["-n", "logical", "--dist", "loadfile", "--cov", "--cov-report=term:skip-covered"]
+    session.run("pytest", *options, *session.posargs)
 
 
 @nox.session
