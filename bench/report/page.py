@@ -12,7 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 import bench
 from bench.image import write_atomic
 from bench.records import BenchError
-from bench.report import contents, fronts, robustness, spreads
+from bench.report import contents, fronts, robustness, spreads, viewer
 from bench.report.analysis import Analysis, analyse, conventions
 from bench.report.costs import costs
 from bench.report.gather import Gathered, gather
@@ -40,6 +40,7 @@ def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
     for table in (*tables["costs"], *(tables[name] for name in tables if name != "costs")):
         table.write(out / "tables")
     worst_table(analysis, worst).write(out / "tables")
+    scenes = viewer.scenes(analysis)
     page = _template().render(
         facts=_facts(analysis.data),
         findings=_findings(analysis),
@@ -51,7 +52,13 @@ def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
         analysis=analysis,
         environment=_environment(analysis.data.record["environment"]),
         version=bench.__version__,
-        css=_text("page.css"),
+        scenes=scenes,
+        viewer_data=viewer.data(scenes),
+        viewer_mb=viewer.megabytes(scenes),
+        viewer_models=viewer.MODELS,
+        viewer_tools=viewer.tools(),
+        viewer_script=viewer.script(),
+        css=_text("page.css") + viewer.css(),
         js=_text("page.js"),
         title=title,
         base=analysis.base,

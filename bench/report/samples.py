@@ -106,13 +106,14 @@ def _tile(
         text
         for metric in analysis.shown[:2]
         if name in analysis.data.table.models
-        and (text := _score(analysis, metric, name, shot.image))
+        and (text := score_text(analysis, metric, name, shot.image))
     ]
     mark = "best" if analysis.primary and name == _best_on(analysis, shot.image) else ""
     return tile(shown or name, path, window, full, f"{shot.image}: {shown or name}", lines, mark)
 
 
-def _score(analysis: Analysis, metric: str, name: str, image: str) -> str:
+def score_text(analysis: Analysis, metric: str, name: str, image: str) -> str:
+    """Return a score with its unit, or the metric's name where it has none; "" where missing."""
     value = analysis.score(metric, name, image)
     if np.isnan(value):
         return ""

@@ -32,7 +32,8 @@ def test_nothing_is_loaded_from_outside_the_file(page: str) -> None:
     assert [u for u in found.loads if not u.startswith(("data:image/png;base64,", "#"))] == []
     assert [u for u in found.links if not u.startswith("#")] == []
     assert re.findall(r"url\((?!#)|@import|<link|<iframe", page) == []
-    assert "http" not in re.sub(r"<title>.*?</title>", "", page)
+    text = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", page)  # may spell anything
+    assert "http" not in re.sub(r"<title>.*?</title>", "", text)
 
 
 def test_links_inside_the_page_lead_somewhere(page: str) -> None:

@@ -1,0 +1,106 @@
+// The side-by-side viewer: which image in which two versions. How they are shown is the business of
+// viewport.js, look.js and keys.js, which stand before this in the page.
+
+const viewer = document.querySelector(".viewer");
+if (viewer) startViewer(viewer, JSON.parse(document.querySelector("#viewer-data").textContent));
+
+function startViewer(root, scenes) {
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  const button = (name) => root.querySelector(`[data-act="${name}"]`);
+  const home = root.parentElement;
+  const dialog = document.querySelector("#viewer-dialog");
+  const viewport = new Viewport(part("room"), part("slider"), () => showState(root, viewport));
+  const decoded = new Map();
+  let scene = null;
+  let request = 0;
+
+  const bitmap = (view) => {
+    if (!decoded.has(view)) decoded.set(view, decode(view.source));
+    return decoded.get(view);
+  };
+
+  async function show() {
+    const next = scenes[part("image").selectedIndex];
+    const fresh = next !== scene;
+    if (fresh) choose(next);
+    const left = scene.views[part("left").selectedIndex];
+    const right = scene.views[part("right").selectedIndex];
+    request += 1;
+    const mine = request;
+    const wanted = { left, right, ...(scene.reference && { reference: scene.views.at(-1) }) };
+    const slots = Object.entries(wanted).map(async ([slot, view]) => [slot, await bitmap(view)]);
+    const images = Object.fromEntries(await Promise.all(slots));
+    if (mine !== request) return; // something else has been asked for meanwhile
+    const labels = { left: label(left), right: label(right), reference: "Reference" };
+    if (fresh || !viewport.images) viewport.show(images, ["left", "right"], labels, null);
+    else viewport.exchange(images, labels);
+  }
+
+  function choose(next) {
+    scene = next;
+    viewport.clear();
+    for (const pending of decoded.values()) pending.then((image) => image.close());
+    decoded.clear();
+    const names = scene.views.map((view) => view.name);
+    for (const [side, first] of [["left", 0], ["right", 1]]) {
+      const kept = names.indexOf(part(side).value);
+      part(side).replaceChildren(...names.map((name) => new Option(name)));
+      part(side).selectedIndex = kept < 0 ? first : kept;
+    }
+    part("place").textContent = scene.place;
+    button("hold").hidden = !scene.reference;
+  }
+
+  function step(by) {
+    const list = part("right");
+    list.selectedIndex = (list.selectedIndex + by + list.length) % list.length;
+    show();
+  }
+
+  function swap() {
+    const [left, right] = [part("left"), part("right")];
+    [left.selectedIndex, right.selectedIndex] = [right.selectedIndex, left.selectedIndex];
+    show();
+  }
+
+  function enlarge() {
+    dialog.append(root);
+    dialog.showModal();
+    button("full").setAttribute("aria-pressed", "true");
+    root.focus();
+  }
+
+  dialog.addEventListener("close", () => {
+    home.append(root);
+    button("full").setAttribute("aria-pressed", "false");
+    root.focus();
+  });
+
+  const act = { ...actions(viewport), swap, full: () => (dialog.open ? dialog.close() : enlarge()) };
+  const keys = { left: () => step(-1), right: () => step(1), same: swap };
+  listen(() => root.contains(document.activeElement), { ...act, choose: (word) => keys[word]?.() });
+  root.addEventListener("click", (event) => {
+    const pressed = event.target.closest("button[data-act]");
+    if (!pressed) return;
+    if (pressed.dataset.act !== "hold") act[pressed.dataset.act]();
+    if (event.detail > 0) root.focus({ preventScroll: true }); // the keys are the viewer's again
+  });
+  whileHeld(button("hold"), act.hold);
+  button("auto").disabled = reducedMotion();
+  for (const name of ["image", "left", "right"]) part(name).addEventListener("change", show);
+
+  part("image").replaceChildren(...scenes.map(({ image }) => new Option(image)));
+  root.hidden = false;
+  show();
+}
+
+function label({ name, score }) {
+  return score ? `${name} · ${score}` : name;
+}
+
+// Without a request, and without any change of the values.
+function decode(source) {
+  const bytes = Uint8Array.from(atob(source.slice(source.indexOf(",") + 1)), (c) => c.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], { type: "image/png" }),
+    { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
