@@ -29,7 +29,7 @@ from bench.suites.listing import prepared
 from models.catalogue import Card
 from models.loading import card_of, find_weights, label, load_restorer, read_header, sha256_of
 from models.restorer import Restorer
-from models.training.plain import train
+from models.training.train import Job, train
 
 NO_PSF = "no PSF: the blur of these images is not known"
 State = Literal["pending", "done", "not applicable", "failed"]
@@ -135,8 +135,9 @@ class Run:
                 self.progress.update(f"train {name}", done, total, text)
 
             try:
-                trained = train(
+                job = Job(
                     entry.card,
+                    entry.card.preset("quick"),
                     self.suite.spec,
                     self._training_pairs("train"),
                     self._training_pairs("val"),
@@ -144,8 +145,8 @@ class Run:
                     self.spec.budget,
                     seed=self.spec.seed,
                     device=self.spec.device,
-                    progress=tell,
                 )
+                trained = train(job, tell, self.progress.note)
             except BenchError as error:
                 entry.drop("failed", str(error))
                 continue

@@ -7,24 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.plugins import extended
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a network is trained: data, not code."""
-
-    loss: str = "charbonnier"
-    optimiser: str = "adamw"
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    batch: int = 8
-    crop: int = 64
-    schedule: str = "cosine"
-    augment: tuple[str, ...] = ("flip", "rot90")
-    validate_every: int = 100
-    """Optimiser steps between validations; each one writes a checkpoint."""
-    patience: int = 20
-    """Validations without improvement before training stops early."""
+from bench.records import BenchError
+from models import recipes
+from models.recipes import PRESETS, QUICK, UNTRAINED, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +29,9 @@ class Card:
     licence: str = "MIT"
     options: Mapping[str, Any] = field(default_factory=dict)
     recipe: Recipe | None = None
+    """The preset ``quick``."""
+    paper: Recipe | None = None
+    """The preset ``paper``."""
     needs_psf: bool = False
     multiple: int = 1
     """The network needs heights and widths that are a multiple of this; inputs are padded."""
@@ -54,6 +42,16 @@ class Card:
     """Builder of the opponent in adversarial training: images in [0,1] -> unbounded scores."""
     standard: bool = True
     """Part of a run that names no models."""
+
+    def preset(self, name: str) -> Recipe:
+        """Return a recipe by its name. Raises `BenchError` where the card has none."""
+        if self.recipe is None:
+            raise BenchError(f"'{self.name}' is not trained: it has no recipe in the catalogue")
+        recipe = {"quick": self.recipe, "paper": self.paper}.get(name)
+        if recipe is None:
+            what = "a recipe of its paper" if name in PRESETS else f"a recipe '{name}'"
+            raise BenchError(f"'{self.name}' has not {what}; known: {', '.join(PRESETS)}")
+        return recipe
 
 
 MODELS: dict[str, Card] = {
@@ -91,94 +89,107 @@ MODELS: dict[str, Card] = {
         ),
         Card(
             "unet", "U-Net", "cnn", ("deblur", "denoise"), "models.architectures.unet:UNet",
-            "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28", recipe=Recipe(),
+            "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28",
+            recipe=QUICK, paper=UNTRAINED,
             multiple=8, params=312_092, gmacs=1.283,
         ),
         Card(
             "rescnn", "Residual CNN", "cnn", ("deblur", "denoise"),
             "models.architectures.rescnn:ResidualCNN", "He et al. 2016, doi:10.1109/CVPR.2016.90",
-            recipe=Recipe(), multiple=2, params=117_932, gmacs=1.925,
+            recipe=QUICK, paper=UNTRAINED, multiple=2, params=117_932, gmacs=1.925,
         ),
         Card(
             "litenet", "Lightweight attention network", "cnn", ("deblur", "denoise"),
             "models.architectures.litenet:LiteNet",
-            "ours, after Chen et al. 2022, doi:10.1007/978-3-031-20071-7_2", recipe=Recipe(),
+            "ours, after Chen et al. 2022, doi:10.1007/978-3-031-20071-7_2",
+            recipe=QUICK, paper=UNTRAINED,
             multiple=8, params=245_028, gmacs=0.480, standard=False,
         ),
         Card(
             "cnn", "Plain convolutional encoder-decoder", "cnn", ("deblur",),
             "models.architectures.plain_cnn:PlainCNN",
-            "Masci et al. 2011, doi:10.1007/978-3-642-21735-7_7", recipe=Recipe(), multiple=4,
+            "Masci et al. 2011, doi:10.1007/978-3-642-21735-7_7",
+            recipe=QUICK, paper=recipes.COMPUTATIONAL_LIMITS, multiple=4,
             params=1_368_387, gmacs=17.138, standard=False,
         ),
         Card(
             "gan", "The plain encoder-decoder against a PatchGAN", "gan", ("deblur",),
             "models.architectures.plain_cnn:PlainCNN",
-            "Goodfellow et al. 2014, arXiv:1406.2661", recipe=Recipe(), multiple=4,
+            "Goodfellow et al. 2014, arXiv:1406.2661",
+            recipe=recipes.QUICK_GAN, paper=recipes.COMPUTATIONAL_LIMITS_GAN, multiple=4,
             params=1_368_387, gmacs=17.138,
             discriminator="models.architectures.plain_cnn:discriminator", standard=False,
         ),
         Card(
             "autoencoder", "Convolutional autoencoder", "cnn", ("deblur",),
             "models.architectures.autoencoder:Autoencoder",
-            "Masci et al. 2011, doi:10.1007/978-3-642-21735-7_7", recipe=Recipe(), multiple=8,
+            "Masci et al. 2011, doi:10.1007/978-3-642-21735-7_7",
+            recipe=QUICK, paper=recipes.AUTOENCODER, multiple=8,
             params=1_036_611, gmacs=3.463, standard=False,
         ),
         Card(
             "unet-classic", "U-Net of 64 to 1024 channels", "cnn", ("deblur", "denoise"),
             "models.architectures.unet_classic:ClassicUNet",
-            "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28", recipe=Recipe(),
+            "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28",
+            recipe=QUICK, paper=UNTRAINED,
             multiple=16, params=31_037_763, gmacs=48.176, standard=False,
         ),
         Card(
             "resnet", "ResNet-18 backbone with a decoder", "cnn", ("deblur", "denoise"),
             "models.architectures.resnet:ResNetRestorer",
-            "He et al. 2016, doi:10.1109/CVPR.2016.90", recipe=Recipe(), multiple=32,
+            "He et al. 2016, doi:10.1109/CVPR.2016.90", recipe=QUICK, paper=UNTRAINED, multiple=32,
             params=14_414_371, gmacs=7.861, standard=False,
         ),
         Card(
             "t1t4-gan", "t1-t4 generator (two-stage CNN)", "gan", ("deblur",),
             "models.architectures.t1t4:T1T4",
-            "Gençaslan, Two-Stage CNN Framework for Single-Image Deblurring", recipe=Recipe(),
+            "Gençaslan, Two-Stage CNN Framework for Single-Image Deblurring",
+            recipe=recipes.QUICK_GAN, paper=recipes.TWO_STAGE,
             params=253_155, gmacs=24.071,
             discriminator="models.architectures.t1t4:T1T4Discriminator", standard=False,
         ),
         Card(
             "unet-gan", "U-Net with residual blocks and PatchGAN", "gan", ("deblur",),
             "models.architectures.unet_gan:UNetGAN",
-            "Isola et al. 2017, doi:10.1109/CVPR.2017.632", recipe=Recipe(), multiple=8,
+            "Isola et al. 2017, doi:10.1109/CVPR.2017.632",
+            recipe=recipes.QUICK_GAN, paper=recipes.UNET_GAN, multiple=8,
             params=11_612_227, gmacs=53.779,
             discriminator="models.architectures.unet_gan:discriminator", standard=False,
         ),
         Card(
             "deblurgan", "DeblurGAN as released", "gan", ("deblur",),
             "models.architectures.deblurgan:DeblurGAN",
-            "Kupyn et al. 2018, doi:10.1109/CVPR.2018.00854", recipe=Recipe(), multiple=8,
+            "Kupyn et al. 2018, doi:10.1109/CVPR.2018.00854",
+            recipe=recipes.QUICK_WGAN, paper=recipes.DEBLURGAN, multiple=8,
             params=6_067_459, gmacs=27.808,
             discriminator="models.architectures.deblurgan:critic", standard=False,
         ),
         Card(
             "deepdeblur", "DeepDeblur, 3 scales", "cnn", ("deblur",),
             "models.architectures.deepdeblur:DeepDeblur",
-            "Nah et al. 2017, doi:10.1109/CVPR.2017.35", recipe=Recipe(), multiple=4,
+            "Nah et al. 2017, doi:10.1109/CVPR.2017.35",
+            recipe=QUICK, paper=recipes.DEEPDEBLUR, multiple=4,
             params=11_721_321, gmacs=335.943, standard=False,
         ),
         Card(
             "srn", "SRN-DeblurNet", "recurrent", ("deblur",), "models.architectures.srn:SRN",
-            "Tao et al. 2018, doi:10.1109/CVPR.2018.00853", recipe=Recipe(), multiple=16,
+            "Tao et al. 2018, doi:10.1109/CVPR.2018.00853",
+            recipe=QUICK, paper=recipes.SRN, multiple=16,
             params=8_061_411, gmacs=89.845, standard=False,
         ),
         Card(
             "cyclegan", "CycleGAN generator, degraded to sharp", "gan", ("deblur",),
             "models.architectures.cyclegan:CycleGANGenerator",
-            "Zhu et al. 2017, doi:10.1109/ICCV.2017.244", recipe=Recipe(), multiple=8,
+            "Zhu et al. 2017, doi:10.1109/ICCV.2017.244",
+            recipe=recipes.QUICK_CYCLE, paper=recipes.CYCLEGAN, multiple=8,
             params=11_378_179, gmacs=49.552,
             discriminator="models.architectures.cyclegan:discriminator", standard=False,
         ),
         Card(
             "hybrid-gan", "Hybrid CNN-transformer-GAN", "hybrid", ("deblur", "denoise"),
             "models.architectures.hybrid:Hybrid",
-            "Singh and Sharma 2023, IJSRTM 2(2):6-10", recipe=Recipe(), multiple=8,
+            "Singh and Sharma 2023, IJSRTM 2(2):6-10",
+            recipe=recipes.QUICK_GAN, paper=recipes.HYBRID, multiple=8,
             params=4_058_467, gmacs=20.121,
             discriminator="models.architectures.hybrid:discriminator", standard=False,
         ),
@@ -186,46 +197,53 @@ MODELS: dict[str, Card] = {
             "hybrid-gan-x4", "Hybrid CNN-transformer-GAN, x4", "hybrid", ("super-resolution",),
             "models.architectures.hybrid:Hybrid",
             "Singh and Sharma 2023, IJSRTM 2(2):6-10", options={"scale": 4},
-            recipe=Recipe(), multiple=8, params=4_071_472, gmacs=20.971,
+            recipe=recipes.QUICK_GAN_X4, paper=recipes.HYBRID_X4,
+            multiple=8, params=4_071_472, gmacs=20.971,
             discriminator="models.architectures.hybrid:discriminator", standard=False,
         ),
         Card(
             "dncnn", "DnCNN, colour, 20 layers", "cnn", ("denoise",),
             "models.architectures.dncnn:DnCNN", "Zhang et al. 2017, doi:10.1109/TIP.2017.2662206",
-            recipe=Recipe(), params=670_531, gmacs=43.713, standard=False,
+            recipe=QUICK, paper=recipes.DNCNN_COLOUR, params=670_531, gmacs=43.713, standard=False,
         ),
         Card(
             "dncnn-grey", "DnCNN, each channel apart, 17 layers", "cnn", ("denoise",),
             "models.architectures.dncnn:DnCNN", "Zhang et al. 2017, doi:10.1109/TIP.2017.2662206",
-            options={"channels": 1, "layers": 17}, recipe=Recipe(), params=557_057, gmacs=108.943,
+            options={"channels": 1, "layers": 17},
+            recipe=QUICK, paper=recipes.DNCNN, params=557_057, gmacs=108.943,
             standard=False,
         ),
         Card(
             "swinir-denoise", "SwinIR, colour denoising", "transformer", ("denoise",),
             "models.architectures.swinir:swinir_denoise",
             "Liang et al. 2021, doi:10.1109/ICCVW54120.2021.00210", licence="Apache-2.0",
-            recipe=Recipe(), multiple=8, params=11_504_163, gmacs=800.297, standard=False,
+            recipe=QUICK, paper=recipes.SWINIR_DENOISE,
+            multiple=8, params=11_504_163, gmacs=800.297, standard=False,
         ),
         Card(
             "srcnn", "SRCNN 9-1-5, x4", "cnn", ("super-resolution",),
             "models.architectures.srcnn:SRCNN", "Dong et al. 2016, doi:10.1109/TPAMI.2015.2439281",
-            options={"scale": 4}, recipe=Recipe(), params=8_129, gmacs=8.422, standard=False,
+            options={"scale": 4},
+            recipe=recipes.QUICK_X4, paper=recipes.SRCNN, params=8_129, gmacs=8.422, standard=False,
         ),
         Card(
             "srcnn-955", "SRCNN 9-5-5, x4", "cnn", ("super-resolution",),
             "models.architectures.srcnn:SRCNN", "Dong et al. 2016, doi:10.1109/TPAMI.2015.2439281",
-            options={"scale": 4, "kernels": (9, 5, 5)}, recipe=Recipe(), params=57_281,
+            options={"scale": 4, "kernels": (9, 5, 5)},
+            recipe=recipes.QUICK_X4, paper=recipes.SRCNN, params=57_281,
             gmacs=59.961, standard=False,
         ),
         Card(
             "vdsr", "VDSR, x4", "cnn", ("super-resolution",), "models.architectures.vdsr:VDSR",
-            "Kim et al. 2016, doi:10.1109/CVPR.2016.182", options={"scale": 4}, recipe=Recipe(),
+            "Kim et al. 2016, doi:10.1109/CVPR.2016.182", options={"scale": 4},
+            recipe=recipes.QUICK_X4, paper=recipes.VDSR,
             params=664_704, gmacs=696.992, standard=False,
         ),
         Card(
             "esrgan", "ESRGAN (RRDB), x4", "gan", ("super-resolution",),
             "models.architectures.esrgan:rrdbnet", "Wang et al. 2018, arXiv:1809.00219",
-            licence="Apache-2.0", options={"scale": 4}, recipe=Recipe(), params=16_697_987,
+            licence="Apache-2.0", options={"scale": 4},
+            recipe=recipes.QUICK_RAGAN, paper=recipes.ESRGAN, params=16_697_987,
             gmacs=1174.854, discriminator="models.architectures.esrgan:VGGDiscriminator",
             standard=False,
         ),
@@ -233,14 +251,18 @@ MODELS: dict[str, Card] = {
             "swinir", "SwinIR, x4", "transformer", ("super-resolution",),
             "models.architectures.swinir:swinir",
             "Liang et al. 2021, doi:10.1109/ICCVW54120.2021.00210", licence="Apache-2.0",
-            options={"scale": 4}, recipe=Recipe(), multiple=8, params=11_900_199, gmacs=856.903,
+            options={"scale": 4},
+            recipe=recipes.QUICK_X4, paper=recipes.SWINIR,
+            multiple=8, params=11_900_199, gmacs=856.903,
             standard=False,
         ),
         Card(
             "swinir-light", "SwinIR, lightweight, x4", "transformer", ("super-resolution",),
             "models.architectures.swinir:swinir_light",
             "Liang et al. 2021, doi:10.1109/ICCVW54120.2021.00210", licence="Apache-2.0",
-            options={"scale": 4}, recipe=Recipe(), multiple=8, params=929_628, gmacs=69.800,
+            options={"scale": 4},
+            recipe=recipes.QUICK_X4, paper=recipes.SWINIR_LIGHT,
+            multiple=8, params=929_628, gmacs=69.800,
             standard=False,
         ),
     )

@@ -8,7 +8,7 @@ is then ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
 Method = Literal["plain", "gan", "cyclegan"]
@@ -23,11 +23,11 @@ class Schedule:
     """How the learning rate changes. Several of a recipe multiply each other.
 
     constant; cosine (down to ``floor`` at the end); linear (constant until the part ``start`` of
-    the training, then straight down to ``floor``); step (times ``factor`` each ``every`` epochs, or
-    at each of the parts ``at`` of the training); plateau (times ``factor`` once ``patience``
-    validations have brought nothing better in the quantity that the recipe watches); cyclic
-    (triangles between ``floor`` and 1, each ``every`` epochs long). An epoch is one pass over the
-    training pairs.
+    the training, then down to ``floor`` as the ``power`` of what is left of it: 1 is a line); step
+    (times ``factor`` each ``every`` epochs, or at each of the parts ``at`` of the training);
+    plateau (times ``factor`` once more than ``patience`` validations have brought nothing better
+    in what the recipe watches); cyclic (triangles from ``floor`` to 1 and back, each ``every``
+    epochs long). An epoch is as many steps as show as many crops as there are training pairs.
     """
 
     kind: ScheduleKind
@@ -36,6 +36,7 @@ class Schedule:
     at: tuple[float, ...] = ()
     patience: int = 5
     start: float = 0.0
+    power: float = 1.0
     floor: float = 0.01
     """As a part of the recipe's learning rate."""
 
@@ -67,13 +68,15 @@ class Adversary:
 class Recipe:
     """How a network is trained.
 
-    ``losses`` is a weighted sum of named terms (`models.training.losses`). ``crop`` is the side of
-    the degraded crops. A ``budget`` is ``90s``, ``10m``, ``1h``, ``300steps`` or ``100epochs``.
+    ``losses`` is a weighted sum of named terms (`models.training.losses`), taken of the results at
+    all scales where ``pyramid``, and averaged over them. ``crop`` is the side of the degraded
+    crops. A ``budget`` is ``90s``, ``10m``, ``1h``, ``300steps`` or ``100epochs``.
     """
 
     method: Method = "plain"
     losses: Mapping[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
     adversary: Adversary | None = None
+    pyramid: bool = False
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.99)
@@ -100,7 +103,192 @@ class Recipe:
     source: str = ""
     """Where the numbers come from."""
     not_given: tuple[str, ...] = ()
-    """Fields of which the source says nothing."""
+    """Fields of which the source says nothing: their values are ours."""
+    departs: tuple[str, ...] = ()
+    """What the source does and this training does not."""
 
 
-QUICK = Recipe(source="ours: minutes on two cores")
+# --- quick: minutes on two cores ------------------------------------------------------------------
+
+QUICK = Recipe(source="ours, for minutes on two cores")
+
+_SMALL_OPPONENT = Adversary("bce", weight=0.005, learning_rate=2e-4)
+QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_OPPONENT)
+QUICK_LSGAN = replace(QUICK_GAN, adversary=replace(_SMALL_OPPONENT, loss="lsgan"))
+QUICK_WGAN = replace(QUICK_GAN, adversary=replace(_SMALL_OPPONENT, loss="wgan-gp"))
+QUICK_RAGAN = replace(QUICK_GAN, crop=32, batch=4, adversary=replace(_SMALL_OPPONENT, loss="ragan"))
+QUICK_CYCLE = replace(
+    QUICK, method="cyclegan", losses={}, learning_rate=5e-4, batch=2,
+    adversary=Adversary("lsgan", weight=1.0, pool=50, identity=5.0),
+)  # fmt: skip
+QUICK_X4 = replace(QUICK, crop=32)
+QUICK_GAN_X4 = replace(QUICK_GAN, crop=32)
+"""These two are for networks that enlarge: crops are put out with four times the side."""
+
+# --- paper: what each paper says ------------------------------------------------------------------
+
+_ALL = tuple(
+    item.name
+    for item in fields(Recipe)
+    if item.name not in ("method", "adversary", "source", "not_given", "departs")
+)
+_NO_FRILLS = Recipe(
+    losses={"mse": 1.0}, optimiser="adam", betas=(0.9, 0.999), weight_decay=0.0, clip=None,
+    schedule=(Schedule("constant"),), warm_up=0.0, augment=(), validate_every=None, patience=None,
+    watch="val_loss",
+)  # fmt: skip
+"""What a paper that does not mention a thing is taken to have done without."""
+
+UNTRAINED = replace(QUICK, source="no paper trains this network to restore images", not_given=_ALL)
+
+COMPUTATIONAL_LIMITS = replace(
+    QUICK, not_given=_ALL,
+    source="Computational Limits and Breakthroughs: normalised, resized and augmented images, a "
+    "validation set; no number of the training",
+)  # fmt: skip
+
+COMPUTATIONAL_LIMITS_GAN = replace(
+    COMPUTATIONAL_LIMITS, method="gan", learning_rate=1e-3, adversary=_SMALL_OPPONENT,
+    not_given=(*_ALL, "adversary"),
+    source="Computational Limits and Breakthroughs: generator and discriminator, FID and inception "
+    "score watched; no number of the training",
+)  # fmt: skip
+
+AUTOENCODER = replace(
+    _NO_FRILLS, optimiser="adamw", learning_rate=1e-3, weight_decay=1e-2, crop=128, batch=16,
+    schedule=(Schedule("plateau", factor=0.5, patience=5),), budget="100epochs",
+    source="Convolutional Autoencoder: MSE, AdamW with weight decay, plateau schedule, the best "
+    "checkpoint kept, images of 128x128",
+    not_given=("learning_rate", "weight_decay", "betas", "batch", "schedule.factor",
+               "schedule.patience", "augment", "patience", "budget"),
+    departs=("perceptual and structural losses are named there without weights: left out",
+             "images are resized to 128x128 there, cropped here"),
+)  # fmt: skip
+
+TWO_STAGE = replace(
+    _NO_FRILLS, method="gan", losses={"mse": 1.0, "ssim": 0.3}, adversary=Adversary("bce", 0.01),
+    learning_rate=5e-4, weight_decay=5e-4, batch=4, crop=256,
+    schedule=(Schedule("plateau", factor=0.5, patience=5),
+              Schedule("step", factor=0.1, every=30)),
+    augment=("flip", "rotate"), patience=10, budget="100epochs",
+    source="Two-Stage CNN, section 3.3",
+    not_given=("betas", "crop"),
+    departs=("whole images of 800x450 there, squares of 256 here",),
+)  # fmt: skip
+
+UNET_GAN = replace(
+    _NO_FRILLS, method="gan", losses={"l1": 1.0, "vgg": 1.0}, adversary=Adversary("bce", 0.01),
+    learning_rate=2e-4, batch=16, crop=256, schedule=(Schedule("step", factor=0.9, every=10),),
+    augment=("flip", "rot90"), budget="100epochs",
+    source="U-Net with residual blocks: L1, adversarial and VGG losses, Adam 2e-4 with a decay "
+    "factor of 0.9, batch 16, 100 epochs, flips and rotation",
+    not_given=("losses: weights, VGG layer", "adversary.loss", "adversary.weight", "betas", "crop",
+               "schedule.every", "patience"),
+)  # fmt: skip
+
+DEBLURGAN = replace(
+    _NO_FRILLS, method="gan", losses={"vgg": 100.0},
+    adversary=Adversary("wgan-gp", weight=1.0, steps=5, penalty=10.0),
+    learning_rate=1e-4, betas=(0.5, 0.999), batch=1, crop=256,
+    schedule=(Schedule("linear", start=0.5, floor=0.0),), augment=("flip",), budget="300epochs",
+    source="Kupyn et al. 2018 and the authors' train_options.py; batch, crop, flips from memory",
+    departs=("images are shrunk by half before they are cropped there",),
+)  # fmt: skip
+
+DEEPDEBLUR = replace(
+    _NO_FRILLS, pyramid=True, learning_rate=5e-5, batch=2, crop=256,
+    schedule=(Schedule("step", factor=0.1, at=(1 / 3,)),),
+    augment=("flip", "rot90", "jitter"), validate_every=5000, budget="900000steps",
+    source="Nah et al. 2017, from memory, and the authors' opts.lua",
+    departs=("1e-4 of an adversarial loss is added there",),
+)  # fmt: skip
+
+SRN = replace(
+    _NO_FRILLS, pyramid=True, learning_rate=1e-4, batch=16, crop=256,
+    schedule=(Schedule("linear", power=0.3, floor=0.0),), budget="4000epochs",
+    source="Tao et al. 2018: the authors' run_model.py and model.py",
+    departs=("the scales' losses are summed there, which Adam hardly feels",),
+)  # fmt: skip
+
+CYCLEGAN = replace(
+    _NO_FRILLS, method="cyclegan", losses={},
+    adversary=Adversary("lsgan", weight=1.0, pool=50, cycle=10.0),
+    learning_rate=2e-4, betas=(0.5, 0.999), batch=1, crop=256,
+    schedule=(Schedule("linear", start=0.5, floor=0.0),), augment=("flip",), budget="200epochs",
+    watch="val_psnr",
+    source="Zhu et al. 2017, from memory", not_given=("watch",),
+)  # fmt: skip
+
+HYBRID = replace(
+    _NO_FRILLS, method="gan", losses={"l1": 1.0, "vgg": 0.1}, adversary=Adversary("bce", 0.005),
+    learning_rate=2e-4, batch=8, crop=128, schedule=(Schedule("plateau", factor=0.5, patience=5),),
+    augment=("flip", "rot90", "scale", "jitter"), patience=10, budget="100epochs",
+    source="Singh and Sharma 2023: L1 or L2, VGG and adversarial losses, Adam, adaptive rate, "
+    "early stop, rotation, scaling, crops, colour jitter",
+    not_given=("losses: weights, VGG layer", "adversary.loss", "adversary.weight", "learning_rate",
+               "betas", "batch", "crop", "schedule.factor", "schedule.patience", "patience",
+               "budget"),
+)  # fmt: skip
+HYBRID_X4 = replace(HYBRID, crop=32)
+
+DNCNN = replace(
+    _NO_FRILLS, learning_rate=1e-3, batch=128, crop=40, augment=("flip", "rot90"),
+    schedule=(Schedule("step", factor=0.1, at=(0.6,)),), validate_every=1600,
+    budget="80000steps",
+    source="Zhang et al. 2017: the authors' Demo_Train with Adam, 50 epochs of 128 x 1600 patches; "
+    "patches from memory",
+    departs=("the loss is summed over a patch there, which Adam hardly feels",),
+)  # fmt: skip
+DNCNN_COLOUR = replace(DNCNN, crop=50)
+
+SRCNN = replace(
+    _NO_FRILLS, optimiser="sgd", learning_rate=1e-4, betas=(0.9, 0.0), batch=128, crop=8,
+    validate_every=10_000, budget="6250000steps",
+    source="Dong et al. 2016, from memory: patches of 33x33, 8e8 back-propagations",
+    not_given=("betas", "batch"),
+    departs=("the last layer learns at 1e-5 there",
+             "patches of 33x33 there, 32x32 here: 8x8 enlarged by 4"),
+)  # fmt: skip
+
+VDSR = replace(
+    _NO_FRILLS, optimiser="sgd", learning_rate=0.1, betas=(0.9, 0.0), weight_decay=1e-4, batch=64,
+    crop=10, clip=0.4, schedule=(Schedule("step", factor=0.1, every=20),),
+    augment=("flip", "rot90"), budget="80epochs",
+    source="Kim et al. 2016, from memory",
+    not_given=("clip",),
+    departs=("one scale is trained here, three together there",
+             "the gradient is cut to theta / rate there, by its norm here",
+             "patches of 41x41 there, 40x40 here: 10x10 enlarged by 4"),
+)  # fmt: skip
+
+ESRGAN = replace(
+    _NO_FRILLS, method="gan", losses={"l1": 0.01, "vgg54": 1.0},
+    adversary=Adversary("ragan", weight=0.005),
+    learning_rate=1e-4, betas=(0.9, 0.99), batch=16, crop=32, augment=("flip", "rot90"),
+    schedule=(Schedule("step", factor=0.5, at=(0.125, 0.25, 0.5, 0.75)),),
+    validate_every=5000, budget="400000steps",
+    source="Wang et al. 2018 and the authors' train_ESRGAN_x4.yml",
+    departs=("begins with a generator trained on L1 alone there: give --from",
+             "weights are averaged over steps there"),
+)  # fmt: skip
+
+_SWINIR_STEPS = (0.5, 0.8, 0.9, 0.95)
+SWINIR = replace(
+    _NO_FRILLS, losses={"l1": 1.0}, learning_rate=2e-4, batch=32, crop=48,
+    augment=("flip", "rot90"), schedule=(Schedule("step", factor=0.5, at=_SWINIR_STEPS),),
+    validate_every=5000, budget="500000steps",
+    source="Liang et al. 2021: the authors' train_swinir_sr_classical.json",
+    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",
+             "weights are averaged over steps there"),
+)  # fmt: skip
+SWINIR_LIGHT = replace(
+    SWINIR, batch=64, crop=64,
+    source="Liang et al. 2021: the authors' train_swinir_sr_lightweight.json",
+)  # fmt: skip
+SWINIR_DENOISE = replace(
+    SWINIR, losses={"charbonnier": 1.0}, batch=8, crop=128, budget="1600000steps",
+    schedule=(Schedule("step", factor=0.5, at=(0.5, 0.75, 0.875, 0.9375)),),
+    source="Liang et al. 2021: the authors' train_swinir_denoising_color.json",
+    departs=("sigma 25 and 50 begin with the weights for 15 there: give --from",
+             "weights are averaged over steps there"),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The networks under LPIPS: which files they are, and whether this machine has them.
+"""The networks under LPIPS and perceptual losses: which files they are, and whether this machine has them.
 
 Only files are looked at here; nothing is downloaded and nothing of torch is imported.
 """
@@ -43,6 +43,7 @@ BACKBONES: dict[str, Backbone] = {
     for backbone in (
         _backbone("alex", "alexnet-owt-7be5be79.pth", 244_408_911),
         _backbone("vgg", "vgg16-397923af.pth", 553_433_881),
+        _backbone("vgg19", "vgg19-dcbb9e9d.pth", 574_673_361),
         _backbone("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839),
     )
 }

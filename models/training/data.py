@@ -1,7 +1,7 @@
 """Training data: crops of degraded and reference images, cut and turned together.
 
 What item number ``index`` of a training is follows from (seed, index) alone, so neither workers nor
-interruptions change the order.
+interruptions nor the number of devices change it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from bench.image import Floats, Pixels, to_tensor
 from bench.records import BenchError, Pair
 from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
+from models.training.augment import AUGMENTATIONS, Jitter, Warp, turned
+from models.training.curriculum import Curriculum
 
 CACHE_BYTES = 2 * 1024**3
-AUGMENTATIONS = frozenset({"flip", "rot90"})
-
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
 """Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]."""
@@ -63,7 +63,10 @@ class ViewCache:
 
 
 class PairedCrops(Dataset[Item]):
-    """Random square crops numbers ``start`` to ``stop`` of an endless sequence of them."""
+    """Random square crops numbers ``start`` to ``stop`` of an endless sequence of them.
+
+    ``share`` (rank, ranks) takes one of so many equal parts of every batch's crops.
+    """
 
     def __init__(
         self,
@@ -74,37 +77,46 @@ class PairedCrops(Dataset[Item]):
         start: int,
         stop: int,
         cache: ViewCache,
+        curriculum: Curriculum | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         if unknown := sorted(set(augment) - AUGMENTATIONS):
             known = ", ".join(sorted(AUGMENTATIONS))
             raise BenchError(f"no augmentation {', '.join(unknown)}; known: {known}")
         self._pairs, self._side, self._seed = pairs, side, seed
         self._augment, self._cache = frozenset(augment), cache
-        self._start, self._length = start, stop - start
+        self._numbers = range(start + share[0], stop, share[1])
+        self._curriculum = curriculum
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._numbers)
 
     def __getitems__(self, indices: list[int]) -> list[Item]:
         """Return a batch; what is not in the cache is decoded on all cores at once."""
         return list(self._cache.readers.map(self.__getitem__, indices))
 
     def __getitem__(self, index: int) -> Item:
-        rng = np.random.Generator(np.random.PCG64([self._seed, self._start + index]))
-        pair = self._pairs[int(rng.integers(len(self._pairs)))]
+        number = self._numbers[index]
+        rng = np.random.Generator(np.random.PCG64([self._seed, number]))
+        if self._curriculum is None:
+            pair = self._pairs[int(rng.integers(len(self._pairs)))]
+        else:
+            pair = self._pairs[self._curriculum.draw(number, rng)]
         degraded, reference = self._cache.open(pair)
-        top, left = (
-            int(rng.integers(max(side - self._side, 0) + 1)) for side in degraded.shape[:2]
-        )
-        turns, mirrored = int(rng.integers(4)), rng.integers(2)
+        warp = Warp.drawn(self._augment, self._side, rng)
+        side = self._side if warp is None else warp.source
+        top, left = (int(rng.integers(max(length - side, 0) + 1)) for length in degraded.shape[:2])
+        turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+        turns = turns if "rot90" in self._augment else 0
+        mirrored = mirrored and "flip" in self._augment
+        jitter = Jitter.drawn(rng) if "jitter" in self._augment else None
 
         def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
-            piece = square(image, top * scale, left * scale, self._side * scale)
-            if "rot90" in self._augment:
-                piece = np.rot90(piece, turns)
-            if "flip" in self._augment and mirrored:
-                piece = piece[:, ::-1]
-            return as_tensor(piece)
+            piece = square(image, top * scale, left * scale, side * scale)
+            if warp is not None:
+                piece = warp.apply(piece, scale)
+            tensor = as_tensor(turned(piece, turns, mirrored))
+            return tensor if jitter is None else jitter.apply(tensor)
 
         return cut(degraded, 1), cut(reference, pair.scale)
 

@@ -1,11 +1,20 @@
-"""What training minimises and what it watches, on batches of (B,3,H,W) in [0,1]."""
+"""What training minimises and what it watches, on batches of (B,3,H,W) in [0,1].
+
+A recipe names terms and weights; `Losses` is their sum. A perceptual term whose network has no
+weights on this machine is left out, and said to be: see `left_out`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
+
+from bench.metrics.backbones import find_backbone
+from bench.records import BenchError, Unscorable
+from models.recipes import Recipe
+from models.training.perceptual import PERCEPTUAL, Perceptual
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(restored, reference), both (B,3,H,W) -> a scalar to minimise."""
@@ -31,8 +40,83 @@ def charbonnier(
     return torch.sqrt((restored - reference) ** 2 + epsilon**2).mean()
 
 
-LOSSES: dict[str, Loss] = {"mse": mse, "l1": l1, "charbonnier": charbonnier}
-"""Name in a recipe -> loss."""
+def dissimilarity(restored: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """1 - SSIM, the mean over the batch. H and W are 11 at least."""
+    return 1 - ssim(restored, reference).mean()
+
+
+LOSSES: dict[str, Loss] = {
+    "mse": mse, "l1": l1, "charbonnier": charbonnier, "ssim": dissimilarity,
+}  # fmt: skip
+"""Name in a recipe -> loss; beside these there are the perceptual ones."""
+
+
+class Losses:
+    """The weighted sum of a recipe's terms. Raises `BenchError` for a name that is none.
+
+    The networks of perceptual terms are kept out of the module that trains: they are not learnt
+    and belong in no checkpoint.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        known = [*LOSSES, *PERCEPTUAL]
+        if unknown := [name for name in weights if name not in known]:
+            raise BenchError(f"no loss '{unknown[0]}'; known: {', '.join(known)}")
+        self.weights = dict(weights)
+        self._networks: dict[str, Perceptual] = {}
+
+    def terms(self, restored: torch.Tensor, reference: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return every term, not weighted. In float32, whatever precision is around."""
+        with torch.autocast(restored.device.type, enabled=False):
+            restored, reference = restored.float(), reference.float()
+            return {name: self._loss(name, restored)(restored, reference) for name in self.weights}
+
+    def total(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the weighted sum of these terms; other names are passed over. 0 of nothing."""
+        total: torch.Tensor | None = None
+        for name, weight in self.weights.items():
+            part = weight * terms[name]
+            total = part if total is None else total + part
+        return torch.zeros(()) if total is None else total
+
+    def pyramid(
+        self, results: Sequence[torch.Tensor], reference: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Return every term's mean over results of several sizes, the reference shrunk to each."""
+        found = [
+            self.terms(
+                result, F.adaptive_avg_pool2d(reference, (result.shape[-2], result.shape[-1]))
+            )
+            for result in results
+        ]
+        return {name: torch.stack([one[name] for one in found]).mean() for name in self.weights}
+
+    def _loss(self, name: str, like: torch.Tensor) -> Loss:
+        if name in LOSSES:
+            return LOSSES[name]
+        if name not in self._networks:
+            self._networks[name] = PERCEPTUAL[name].load(like.device)
+        return self._networks[name]
+
+
+def left_out(recipe: Recipe) -> dict[str, str]:
+    """Return the terms of a recipe that cannot be computed here, and why.
+
+    Raises `BenchError` where nothing would be left that ties the result to its reference.
+    """
+    missing: dict[str, str] = {}
+    for name in recipe.losses:
+        if name in PERCEPTUAL:
+            try:
+                find_backbone(PERCEPTUAL[name].backbone)
+            except Unscorable as reason:
+                missing[name] = str(reason)
+    if missing and len(missing) == len(recipe.losses):
+        raise BenchError(
+            f"without {', '.join(missing)} the recipe has no loss left: "
+            f"{'; '.join(missing.values())}; random weights would teach nothing that means anything"
+        )
+    return missing
 
 
 def psnr(restored: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
@@ -40,9 +124,13 @@ def psnr(restored: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
 
     Held at 100 dB, so that identical images leave the mean finite.
     """
-    rounded = restored.clamp(0, 1).mul(255).round().div(255)
-    errors = (rounded - reference).square().flatten(1).mean(1)
+    errors = (rounded(restored) - reference).square().flatten(1).mean(1)
     return -10 * errors.clamp_min(1e-10).log10()
+
+
+def rounded(images: torch.Tensor) -> torch.Tensor:
+    """Clip to [0,1] and round to 256 levels."""
+    return images.clamp(0, 1).mul(255).round().div(255)
 
 
 def ssim(restored: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -1,170 +1,211 @@
-"""The Lightning side of plain training. Imported by `models.training.plain` when it trains."""
+"""The Lightning side that every training method shares: data, validation, rates, what is watched.
+
+Optimisation is manual (`Training.descend`), because an adversarial training has several optimisers,
+and one way for all is one way to be right.
+"""
 
 from __future__ import annotations
 
-import io
-import math
-import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
-from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
-from bench.image import write_atomic
-from bench.records import BenchError
-from models.training.curves import Curves
 from models.training.data import Item, PairedCrops, ViewCache
-from models.training.losses import LOSSES, psnr, ssim
-from models.training.optimisation import optimiser_for, rate_at
-from models.training.plan import Plan, Progress, Task
-
-EXPLODED = 10.0
-"""A mean loss so many times that of the first period ends the training."""
+from models.training.losses import Losses, psnr, rounded, ssim
+from models.training.optimisation import Rates, optimiser_for
+from models.training.plan import Plan, Task
 
 VALIDATION_BATCH = 4
 
+LOOK_EVERY = 10
+"""Steps of a period between two looks at PSNR and SSIM of a batch, and at whether all is finite."""
 
-class Restoration(LightningModule):
-    """Supervised training of a network on pairs: one epoch is one validation period."""
 
-    def __init__(self, task: Task, plan: Plan) -> None:
+class Training(LightningModule):
+    """Training of ``task.network``: one epoch of Lightning's is one validation period.
+
+    A method is a subclass: it says what a step is (`learn`), and, where it has opponents, which
+    optimisers there are (`configure_optimizers`, the restoring network's first) and what validation
+    measures (`validation_terms`). It works without a trainer too: so steps are timed.
+    """
+
+    automatic_optimization = False
+
+    guarded: ClassVar[str] = "loss"
+    """The term whose explosion ends the training."""
+
+    def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__()
-        recipe = task.recipe
-        if recipe.loss not in LOSSES:
-            raise BenchError(f"no loss '{recipe.loss}'; known: {', '.join(LOSSES)}")
+        self.task, self.recipe, self.plan = task, task.recipe, plan
         self.network = task.network.to(memory_format=torch.channels_last)
-        self.task, self.recipe, self.plan = task, recipe, plan
-        self.losses: list[torch.Tensor] = []
-        self._loss = LOSSES[recipe.loss]
+        self.losses = Losses(task.recipe.losses)
+        self.rates = Rates(task.recipe, plan.steps if plan else 1, task.epoch)
+        self.steps = 0
+        """Steps of the restoring network that are done."""
+        self.tally: dict[str, list[torch.Tensor]] = {}
+        """What each step since the last validation found, detached."""
+        self.sample: Sequence[torch.Tensor] = ()
+        """Degraded, restored and reference of the first validation crop, each (3,H,W)."""
         self._cache = ViewCache()
+        self._attached = False
 
-    def training_step(self, batch: Item, index: int) -> torch.Tensor:
-        """Return the loss of one batch."""
-        degraded, reference = batch
-        restored = self.network(degraded.contiguous(memory_format=torch.channels_last))
-        loss = self._loss(restored, reference)
-        self.losses.append(loss.detach())
-        return loss
+    # --- what a method says -----------------------------------------------------------------------
+
+    def learn(
+        self, batch: Item, optimisers: Sequence[Any]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Do one step. Return what the network restored, and every term with their sum ``loss``."""
+        raise NotImplementedError
+
+    def validation_terms(
+        self, restored: torch.Tensor, reference: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Return every term of validation with their weighted sum ``loss``."""
+        terms = self.losses.terms(restored, reference)
+        return {"loss": self.losses.total(terms), **terms}
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return the optimisers, the restoring network's first."""
+        return [optimiser_for(self.network.parameters(), self.recipe)]
+
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed training must know beyond weights and optimisers."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
+
+    # --- what all have ----------------------------------------------------------------------------
+
+    def forward(self, degraded: torch.Tensor) -> torch.Tensor:
+        """Return what the network makes of (B,3,H,W)."""
+        restored: torch.Tensor = self.network(
+            degraded.contiguous(memory_format=torch.channels_last)
+        )
+        return restored
+
+    def descend(self, loss: torch.Tensor, optimiser: Any) -> None:
+        """Take one step of an optimiser down a loss, its gradient cut as the recipe says."""
+        optimiser.zero_grad()
+        if self._attached:
+            self.manual_backward(loss)
+        else:
+            loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.clip is not None:
+            groups = _bare(optimiser).param_groups
+            parameters = [parameter for group in groups for parameter in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+        optimiser.step()
+
+    def training_step(self, batch: Item, index: int) -> None:
+        """Do a step of the method at its learning rate, and remember what it found."""
+        assert self.plan is not None
+        optimisers = self.optimizers()
+        optimisers = optimisers if isinstance(optimisers, list) else [optimisers]
+        factor = self.rates.at(self.steps)
+        for optimiser in optimisers:
+            for group in _bare(optimiser).param_groups:
+                group["lr"] = group["initial_lr"] * factor
+        # dropout and whatever else a method draws follow from seed and step, interrupted or not
+        torch.manual_seed(1_000_003 * self.plan.seed + self.steps)
+        restored, terms = self.learn(batch, optimisers)
+        for name, value in terms.items():
+            self.tally.setdefault(name, []).append(value.detach())
+        if self.looks_at(self.steps):
+            with torch.no_grad():
+                restored = restored.detach().float()
+                self.tally.setdefault("psnr", []).append(psnr(restored, batch[1]).mean())
+                similarity = ssim(rounded(restored), batch[1]).mean()
+                self.tally.setdefault("ssim", []).append(similarity)
+        self.steps += 1
+
+    def looks_at(self, step: int) -> bool:
+        """Say whether a step is one of those whose batch is looked at."""
+        assert self.plan is not None
+        return step % self.plan.period % LOOK_EVERY == 0
 
     def validation_step(self, batch: Item, index: int) -> None:
-        """Measure PSNR and SSIM of the fixed crops, as 8-bit images."""
+        """Measure the terms, and PSNR and SSIM of the fixed crops as 8-bit images."""
         degraded, reference = batch
-        restored = self.network(degraded.contiguous(memory_format=torch.channels_last))
-        rounded = restored.clamp(0, 1).mul(255).round().div(255)
-        count = len(degraded)
-        self.log("val_psnr", psnr(restored, reference).mean(), batch_size=count, on_epoch=True)
-        self.log("val_ssim", ssim(rounded, reference).mean(), batch_size=count, on_epoch=True)
+        restored = self(degraded).float()
+        found = {
+            **self.validation_terms(restored, reference),
+            "psnr": psnr(restored, reference).mean(),
+            "ssim": ssim(rounded(restored), reference).mean(),
+        }
+        for name, value in found.items():
+            self.log(f"val_{name}", value, batch_size=len(degraded), on_epoch=True)
+        if index == 0:
+            self.sample = [images[0].cpu() for images in (degraded, restored, reference)]
 
-    def configure_optimizers(self) -> Any:
-        """Return the optimiser, and the schedule that follows the plan step by step."""
-        optimiser = optimiser_for(self.network, self.recipe)
-        steps, schedule = self.plan.steps, self.recipe.schedule
-        rates = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: rate_at(step, steps, schedule)
-        )
-        return [optimiser], [{"scheduler": rates, "interval": "step"}]
+    def watched(self) -> dict[str, float]:
+        """Return the means since the last validation, what that found, and the learning rate."""
+        means = {
+            f"train_{name}": float(torch.stack(values).mean())
+            for name, values in self.tally.items()
+        }
+        self.tally.clear()
+        logged: Mapping[str, torch.Tensor] = self.trainer.callback_metrics
+        rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        validation = {name: float(value) for name, value in logged.items() if name[:4] == "val_"}
+        return {**means, **validation, "learning_rate": rate}
+
+    def on_fit_start(self) -> None:
+        """Let the trainer do the backward passes."""
+        self._attached = True
+
+    def on_train_epoch_end(self) -> None:
+        """Let a plateau schedule know what validation found."""
+        self.rates.observe(float(self.trainer.callback_metrics[self.recipe.watch]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the validation figures beside the weights that they belong to."""
+        """Keep where the training is, and the validation figures that belong to the weights."""
         metrics = self.trainer.callback_metrics
+        checkpoint["training"] = {
+            "steps": self.steps, "rates": self.rates.state(), "method": self.state(),
+        }  # fmt: skip
         checkpoint["validation"] = {
             "psnr": float(metrics["val_psnr"]),
             "ssim": float(metrics["val_ssim"]),
         }
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Undo `on_save_checkpoint`."""
+        kept = checkpoint["training"]
+        self.steps = kept["steps"]
+        self.rates.load(kept["rates"])
+        self.load_state(kept["method"])
+
     def train_dataloader(self) -> DataLoader[Item]:
-        """Return the batches from here to the next validation. Asked for anew every epoch."""
-        done = self.trainer.global_step
-        stop = min(done + self.plan.period, self.plan.steps)
+        """Return the batches from here to the next validation. Asked for anew every epoch.
+
+        With several devices each gets its share of every batch.
+        """
+        assert self.plan is not None
+        stop = min(self.steps + self.plan.period, self.plan.steps)
+        batch, ranks = self.recipe.batch, self.trainer.world_size
         crops = PairedCrops(
             self.task.pairs,
             self.recipe.crop,
             self.plan.seed,
             self.recipe.augment,
-            done * self.recipe.batch,
-            stop * self.recipe.batch,
+            self.steps * batch,
+            stop * batch,
             self._cache,
+            curriculum=self.task.curriculum(self.plan.steps),
+            share=(self.trainer.global_rank, ranks),
         )
-        return DataLoader(crops, batch_size=self.recipe.batch)
+        return DataLoader(crops, batch_size=batch // ranks)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return the validation crops."""
+        """Return the validation crops: all of them on every device, so that all agree."""
         return DataLoader(TensorDataset(*self.task.validation), batch_size=VALIDATION_BATCH)
 
 
-class Watch(Callback):
-    """Writes the curves, tells the progress, and stops what explodes or takes far too long."""
-
-    def __init__(self, plan: Plan, curves: Path, since: float, progress: Progress | None) -> None:
-        self._plan, self._path, self._progress = plan, curves, progress
-        self._spent, self._since = 0.0, since
-        self._first_loss: float | None = None
-        self._text = ""
-        self.out_of_time = False
-
-    @property
-    def seconds(self) -> float:
-        """Wall-clock seconds of this training, those before an interruption included."""
-        return self._spent + time.monotonic() - self._since
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed training must know."""
-        return {"seconds": self.seconds, "first_loss": self._first_loss}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
-        self._spent, self._first_loss = state_dict["seconds"], state_dict["first_loss"]
-
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Open the curves where this training, perhaps resumed, begins."""
-        self._curves = Curves(self._path, trainer.current_epoch)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Tell the progress, and look at the clock."""
-        if self._progress:
-            self._progress(trainer.global_step, self._plan.steps, self._text)
-        limit = self._plan.limit_seconds
-        if limit is not None and self.seconds > limit:
-            self.out_of_time = trainer.should_stop = True
-
-    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Write the period's row; before any checkpoint is written."""
-        assert isinstance(module, Restoration)
-        loss = float(torch.stack(module.losses).mean())
-        module.losses.clear()
-        found = {name: float(trainer.callback_metrics[name]) for name in ("val_psnr", "val_ssim")}
-        self._first_loss = loss if self._first_loss is None else self._first_loss
-        broken = [value for value in (loss, *found.values()) if not math.isfinite(value)]
-        if broken or loss > EXPLODED * self._first_loss:
-            kept = "; the best weights before are kept in its .best.ckpt"
-            raise BenchError(
-                f"training came apart by step {trainer.global_step}: the loss is {loss:.3g}, it "
-                f"began at {self._first_loss:.3g}; give the recipe a learning rate under "
-                f"{module.recipe.learning_rate:g}{kept if trainer.current_epoch else ''}"
-            )
-        rate = float(module.trainer.optimizers[0].param_groups[0]["lr"])
-        values = {"train_loss": loss, **found, "learning_rate": rate}
-        self._curves.append(trainer.current_epoch + 1, values)
-        gain = found["val_psnr"] - self._plan.input_psnr
-        self._text = f"loss {loss:.4f}, validation {found['val_psnr']:.2f} dB ({gain:+.2f})"
-
-
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or absent.
-
-    Lightning's own writes to the temporary folder and moves the file: across file systems that is
-    a copy, which a kill tears.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        """Write beside the name, then rename."""
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        write_atomic(Path(path), buffer.getvalue())
+def _bare(optimiser: Any) -> torch.optim.Optimizer:
+    """Return the optimiser inside Lightning's, whose own view of it goes stale on resuming."""
+    bare: torch.optim.Optimizer = getattr(optimiser, "optimizer", optimiser)
+    return bare

@@ -3,43 +3,115 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any, get_args
 
 import torch
 
 from bench.records import BenchError
-from models.catalogue import Recipe
+from models.recipes import Recipe, Schedule, ScheduleKind
 
-WARM_UP = 0.05
-"""The part of all steps during which the learning rate rises."""
+OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD,
+}  # fmt: skip
 
-LAST_RATE = 0.01
-"""Where the cosine ends, as a part of the recipe's learning rate."""
+SMALLEST_GAIN = 1e-4
+"""A validation is better where it is so: by this part of a loss, or by so many dB."""
 
 
-def optimiser_for(network: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser over all parameters."""
-    kinds: dict[str, type[torch.optim.Adam]] = {
-        "adamw": torch.optim.AdamW,
-        "adam": torch.optim.Adam,
-    }
-    if recipe.optimiser not in kinds:
-        raise BenchError(f"no optimiser '{recipe.optimiser}'; known: {', '.join(kinds)}")
-    return kinds[recipe.optimiser](
-        network.parameters(),
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        betas=(0.9, 0.99),  # a short training cannot wait for a memory of a thousand steps
+def optimiser_for(
+    parameters: Iterable[torch.nn.Parameter], recipe: Recipe, learning_rate: float | None = None
+) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser, at its learning rate unless another is given."""
+    if recipe.optimiser not in OPTIMISERS:
+        known = ", ".join(OPTIMISERS)
+        raise BenchError(f"no optimiser '{recipe.optimiser}'; known: {known}")
+    memory: dict[str, Any] = (
+        {"momentum": recipe.betas[0]} if recipe.optimiser == "sgd" else {"betas": recipe.betas}
     )
+    optimiser = OPTIMISERS[recipe.optimiser](
+        parameters,
+        lr=recipe.learning_rate if learning_rate is None else learning_rate,  # type: ignore[call-arg]
+        weight_decay=recipe.weight_decay,
+        **memory,
+    )
+    for group in optimiser.param_groups:
+        group["initial_lr"] = group["lr"]  # kept with the optimiser's state, so that it resumes
+    return optimiser
 
 
-def rate_at(step: int, steps: int, schedule: str) -> float:
-    """Return the learning rate at a step as a part of the recipe's: warm-up, then the schedule."""
-    warm = max(1, round(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    if schedule == "constant":
-        return 1.0
-    if schedule != "cosine":
-        raise BenchError(f"no schedule '{schedule}'; known: cosine, constant")
-    part = (step - warm) / max(1, steps - warm)
-    return LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(part, 1.0)))
+class Rates:
+    """The learning rate of each step as a part of the recipe's.
+
+    It follows from the step alone, but for plateau schedules: those are told what each validation
+    found, and what they remember is a state.
+    """
+
+    def __init__(self, recipe: Recipe, steps: int, epoch: int) -> None:
+        for schedule in recipe.schedule:
+            if schedule.kind not in get_args(ScheduleKind):
+                known = ", ".join(get_args(ScheduleKind))
+                raise BenchError(f"no schedule '{schedule.kind}'; known: {known}")
+        self._schedules = recipe.schedule
+        self._warm_up, self._steps, self._epoch = recipe.warm_up, steps, epoch
+        self._higher_is_better = recipe.watch != "val_loss"
+        self._best: float | None = None
+        self._bad = [0 for _ in recipe.schedule]
+        self._reductions = [0 for _ in recipe.schedule]
+
+    def at(self, step: int) -> float:
+        """Return the part for a step, the first being 0: warm-up, then the schedules' product."""
+        warm = max(1, round(self._warm_up * self._steps)) if self._warm_up else 0
+        if step < warm:
+            return (step + 1) / warm
+        part = min((step - warm) / max(1, self._steps - warm), 1.0)
+        factor = 1.0
+        for index, schedule in enumerate(self._schedules):
+            if schedule.kind == "plateau":
+                factor *= schedule.factor ** self._reductions[index]
+            else:
+                factor *= factor_at(schedule, part, step / self._epoch)
+        return factor
+
+    def observe(self, value: float) -> None:
+        """Tell what a validation found of the quantity that the recipe watches."""
+        if self._best is None or self._is_better(value, self._best):
+            self._best, self._bad = value, [0 for _ in self._bad]
+            return
+        for index, schedule in enumerate(self._schedules):
+            self._bad[index] += 1
+            if schedule.kind == "plateau" and self._bad[index] > schedule.patience:
+                self._reductions[index] += 1
+                self._bad[index] = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed training must know."""
+        return {"best": self._best, "bad": self._bad, "reductions": self._reductions}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
+        self._best, self._bad = state["best"], list(state["bad"])
+        self._reductions = list(state["reductions"])
+
+    def _is_better(self, value: float, best: float) -> bool:
+        if self._higher_is_better:
+            return value > best + SMALLEST_GAIN
+        return value < best - SMALLEST_GAIN * abs(best)
+
+
+def factor_at(schedule: Schedule, part: float, epoch: float) -> float:
+    """Return a schedule's factor after ``part`` of the steps (0 to 1) and so many epochs."""
+    floor = schedule.floor
+    if schedule.kind == "cosine":
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * part))
+    if schedule.kind == "linear":
+        left = min(1.0, (1 - part) / max(1 - schedule.start, 1e-12))
+        return floor + (1 - floor) * math.pow(left, schedule.power)
+    if schedule.kind == "step":
+        by_epochs = int(epoch / schedule.every) if schedule.every else 0
+        times = by_epochs + sum(part >= at for at in schedule.at)
+        return schedule.factor**times
+    if schedule.kind == "cyclic":
+        phase = epoch / (schedule.every or 1.0) % 1.0
+        return floor + (1 - floor) * (1 - abs(2 * phase - 1))
+    return 1.0

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from bench.image import write_atomic
 from bench.records import BenchError, Pair
-from models.catalogue import Recipe
+from models.architectures.srcnn import enlarge
+from models.catalogue import Card
+from models.recipes import Recipe
 from models.training.budget import Budget
+from models.training.curriculum import Curriculum, curriculum_of
 from models.training.data import Item, PairedCrops, ViewCache
-from models.training.losses import LOSSES, psnr, ssim
-from models.training.optimisation import optimiser_for
+from models.training.losses import psnr, ssim
+from models.training.methods import training_of
+
+if TYPE_CHECKING:
+    from models.training.module import Training
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps planned, and a line of text."""
@@ -38,13 +45,33 @@ WORTH_IT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is trained, how, on what, and where. ``validation`` holds fixed crops."""
+    """What is trained, how, on what, and where. ``validation`` holds fixed crops.
+
+    Adversarial methods build what else they need from ``card`` and ``seed``.
+    """
 
     network: torch.nn.Module
     recipe: Recipe
     pairs: Sequence[Pair]
     validation: Item
     device: str = "cpu"
+    card: Card | None = None
+    seed: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """Steps that show as many crops as there are pairs."""
+        return max(1, math.ceil(len(self.pairs) / self.recipe.batch))
+
+    @property
+    def period(self) -> int:
+        """Steps between two validations."""
+        return self.recipe.validate_every or self.epoch
+
+    def curriculum(self, steps: int) -> Curriculum | None:
+        """Return in which order the pairs come in, if the recipe says so."""
+        share = self.recipe.curriculum
+        return curriculum_of(self.pairs, share * steps * self.recipe.batch) if share else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +89,7 @@ class Plan:
     threads: int
     input_psnr: float
     input_ssim: float
-    """Of the untouched validation crops."""
+    """Of the untouched validation crops; where the task is to enlarge, by bicubic interpolation."""
 
     def write(self, path: Path) -> None:
         """Write the plan as JSON."""
@@ -102,24 +129,26 @@ def make_plan(
 
     ``since`` is the monotonic time at which the budget began to run.
     """
-    threads, step_seconds, limit, steps = torch.get_num_threads(), None, None, budget.steps or 0
+    threads, step_seconds, limit = torch.get_num_threads(), None, None
+    steps = budget.steps or round((budget.epochs or 0) * task.epoch)
     if budget.seconds is not None:
         threads, timing = _choose_threads(task, TIMING_SHARE * budget.seconds)
         step_seconds, limit = timing.step, PATIENCE * budget.seconds
         left = since + budget.seconds - time.monotonic()
-        steps = int(left / (timing.step + timing.validation / task.recipe.validate_every))
-        steps = max(1, steps)
+        steps = int(left / (timing.step + timing.validation / task.period))
+    steps = max(1, steps)
     degraded, reference = task.validation
+    untouched = enlarge(degraded, reference.shape[-1] // degraded.shape[-1])
     return Plan(
         made_for=made_for,
         steps=steps,
-        period=min(task.recipe.validate_every, steps),
+        period=min(task.period, steps),
         seed=seed,
         limit_seconds=limit,
         step_seconds=step_seconds,
         threads=threads,
-        input_psnr=float(psnr(degraded, reference).mean()),
-        input_ssim=float(ssim(degraded, reference).mean()),
+        input_psnr=float(psnr(untouched, reference).mean()),
+        input_ssim=float(ssim(untouched, reference).mean()),
     )
 
 
@@ -170,8 +199,23 @@ def time_steps(task: Task, seconds: float) -> Timing:
     is not taken to go on. Stops after ``seconds``, but not before a few steps. The task's network
     is left as it was.
     """
-    network = copy.deepcopy(task.network).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser, loss = optimiser_for(network, task.recipe), LOSSES[task.recipe.loss]
+    copied = copy.deepcopy(task.network).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with torch.random.fork_rng():
+        module = training_of(replace(task, network=copied)).to(task.device)
+        optimisers = module.configure_optimizers()
+        module.train()
+        taken = _timed(module, optimisers, task, seconds)
+    began = time.monotonic()
+    with torch.inference_mode():
+        for images in torch.split(task.validation[0], 4):
+            module.eval()(images.to(task.device)).cpu()
+    timed = taken[WARM_STEPS:]
+    quarter = statistics.quantiles(timed, n=4, method="inclusive")[0]
+    return Timing(statistics.mean(timed), quarter, time.monotonic() - began)
+
+
+def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: float) -> list[float]:
+    """Return the seconds of each of a few training steps, the first ones too."""
     batch, cache = task.recipe.batch, ViewCache()
     stop = (WARM_STEPS + TIMED_STEPS) * batch
     crops = PairedCrops(task.pairs, task.recipe.crop, 0, task.recipe.augment, 0, stop, cache)
@@ -182,25 +226,12 @@ def time_steps(task: Task, seconds: float) -> Timing:
         degraded, reference = (
             torch.stack(side).to(task.device) for side in zip(*items, strict=True)
         )
-        optimiser.zero_grad()
-        loss(_forward(network, degraded), reference).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        module.learn((degraded, reference), optimisers)
         _wait(task.device)
         taken.append(time.monotonic() - began)
         if len(taken) >= WARM_STEPS + 5 and sum(taken) > seconds:
             break
-    began = time.monotonic()
-    with torch.inference_mode():
-        for images in torch.split(task.validation[0], 4):
-            _forward(network.eval(), images.to(task.device)).cpu()
-    timed = taken[WARM_STEPS:]
-    quarter = statistics.quantiles(timed, n=4, method="inclusive")[0]
-    return Timing(statistics.mean(timed), quarter, time.monotonic() - began)
-
-
-def _forward(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    restored: torch.Tensor = network(images.contiguous(memory_format=torch.channels_last))
-    return restored
+    return taken
 
 
 def _wait(device: str) -> None:

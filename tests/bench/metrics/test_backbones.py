@@ -91,11 +91,17 @@ def test_a_backbone_put_right_is_taken_without_a_new_process(place: Callable[...
 
 @pytest.mark.parametrize("name", list(BACKBONES))
 def test_the_table_is_torchvisions(name: str) -> None:
-    from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
+    from torchvision.models import (
+        AlexNet_Weights,
+        SqueezeNet1_1_Weights,
+        VGG16_Weights,
+        VGG19_Weights,
+    )
 
     weights = {
         "alex": AlexNet_Weights.IMAGENET1K_V1,
         "vgg": VGG16_Weights.IMAGENET1K_V1,
+        "vgg19": VGG19_Weights.IMAGENET1K_V1,
         "squeeze": SqueezeNet1_1_Weights.IMAGENET1K_V1,
     }[name]
     row = BACKBONES[name]

@@ -27,13 +27,13 @@ def test_losses_of_a_constant_difference_are_known() -> None:
 
 @pytest.mark.parametrize("name", list(LOSSES))
 def test_a_loss_is_least_and_flat_where_nothing_differs(name: str) -> None:
-    image = torch.rand(1, 3, 8, 8, requires_grad=True)
+    image = torch.rand(1, 3, 12, 12, requires_grad=True)
     target = image.detach().clone()
     loss = LOSSES[name](image, target)
     loss.backward()
     assert float(loss.detach()) <= 1.001e-3
     assert image.grad is not None
-    assert float(image.grad.abs().max()) == 0
+    assert float(image.grad.abs().max()) < 1e-6
 
 
 def test_psnr_is_that_of_scikit_image(images: tuple[Pixels, Pixels]) -> None:

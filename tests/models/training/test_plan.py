@@ -12,10 +12,10 @@ import torch
 
 from bench.records import BenchError, Pair
 from models.architectures.unet import UNet
-from models.catalogue import Recipe
+from models.recipes import Recipe, Schedule
 from models.training.budget import Budget, parse_budget
 from models.training.data import validation_crops
-from models.training.optimisation import optimiser_for, rate_at
+from models.training.optimisation import Rates, optimiser_for
 from models.training.plan import Plan, Task, make_plan, threads
 
 RECIPE = Recipe(batch=2, crop=16, validate_every=30)
@@ -38,6 +38,7 @@ def task(folder_suite: Path) -> Task:
         ("1h", Budget(seconds=3600)),
         ("1.5 M", Budget(seconds=90)),
         ("300steps", Budget(steps=300)),
+        ("20 epochs", Budget(epochs=20)),
     ],
 )
 def test_a_budget_is_a_time_or_a_number_of_steps(text: str, budget: Budget) -> None:
@@ -94,20 +95,25 @@ def test_a_plan_is_read_back_and_that_of_another_training_refused(
         Plan.read(path, made_for)
 
 
+def rates(*schedules: Schedule, steps: int = 200, epoch: int = 10, **changes: object) -> Rates:
+    return Rates(replace(RECIPE, schedule=schedules, **changes), steps, epoch)  # type: ignore[arg-type]
+
+
 def test_the_rate_rises_then_falls_to_a_hundredth() -> None:
-    rates = [rate_at(step, 200, "cosine") for step in range(200)]
-    assert rates[0] == pytest.approx(0.1)  # 5 % of 200: ten steps up
-    assert rates[9] == rates[10] == 1
-    assert all(a > b for a, b in pairwise(rates[10:]))
-    assert rates[105] == pytest.approx((1 + 0.01) / 2)  # half way down
-    assert rate_at(200, 200, "cosine") == pytest.approx(0.01)
-    assert rate_at(150, 200, "constant") == 1
-    assert rate_at(0, 1, "cosine") == 1
+    cosine = rates(Schedule("cosine"))
+    found = [cosine.at(step) for step in range(200)]
+    assert found[0] == pytest.approx(0.1)  # 5 % of 200: ten steps up
+    assert found[9] == found[10] == 1
+    assert all(a > b for a, b in pairwise(found[10:]))
+    assert found[105] == pytest.approx((1 + 0.01) / 2)  # half way down
+    assert cosine.at(200) == pytest.approx(0.01)
+    assert rates(Schedule("constant")).at(150) == 1
+    assert rates(Schedule("cosine"), steps=1).at(0) == 1
 
 
 def test_a_recipe_with_a_typo_says_what_is_known() -> None:
     network = UNet(widths=(8,), blocks=(1,))
-    with pytest.raises(BenchError, match="no optimiser 'adma'; known: adamw, adam"):
-        optimiser_for(network, Recipe(optimiser="adma"))
-    with pytest.raises(BenchError, match="no schedule 'cosin'; known: cosine, constant"):
-        rate_at(50, 100, "cosin")
+    with pytest.raises(BenchError, match="no optimiser 'adma'; known: adamw, adam, sgd"):
+        optimiser_for(network.parameters(), Recipe(optimiser="adma"))  # type: ignore[arg-type]
+    with pytest.raises(BenchError, match="no schedule 'cosin'; known: constant, cosine"):
+        rates(Schedule("cosin"))  # type: ignore[arg-type]

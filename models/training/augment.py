@@ -1,0 +1,101 @@
+"""Augmentations: what happens to degraded and reference crops alike.
+
+flip (left to right), rot90 (by quarters of a turn), rotate (by up to 10 degrees), scale (shrunk to
+between half the size and all of it) and jitter (contrast, brightness and saturation, never out of
+range and the same straight line for both, so that noise stays noise).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+AUGMENTATIONS = frozenset({"flip", "rot90", "rotate", "scale", "jitter"})
+
+MOST_DEGREES = 10.0
+SMALLEST_SCALE = 0.5
+LEAST_CONTRAST, LEAST_SATURATION = 0.7, 0.5
+LUMA = (0.299, 0.587, 0.114)
+
+
+def turned(piece: NDArray[Any], turns: int, mirrored: bool) -> NDArray[Any]:
+    """Turn (H, W, 3) by quarters and, if so said, mirror it from left to right."""
+    if turns:
+        piece = np.rot90(piece, turns)
+    return piece[:, ::-1] if mirrored else piece
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """A small turn and a shrinking about the middle of a piece, of which ``side`` pixels are left.
+
+    ``source`` is the side of the piece that holds all they need.
+    """
+
+    side: int
+    source: int
+    degrees: float
+    shrink: float
+
+    @classmethod
+    def drawn(cls, names: Collection[str], side: int, rng: np.random.Generator) -> Warp | None:
+        """Draw one for the augmentations named, None if none of them needs it."""
+        if not {"rotate", "scale"} & set(names):
+            return None
+        degrees = rng.uniform(-MOST_DEGREES, MOST_DEGREES) if "rotate" in names else 0.0
+        shrink = rng.uniform(SMALLEST_SCALE, 1.0) if "scale" in names else 1.0
+        angle = math.radians(abs(degrees))
+        source = math.ceil(side / shrink * (math.cos(angle) + math.sin(angle))) + 2
+        return cls(side, source, float(degrees), float(shrink))
+
+    def apply(self, piece: NDArray[Any], scale: int) -> NDArray[np.float32]:
+        """(source*scale, source*scale, 3) uint8 or float32 in [0,1] -> (side*scale, .., 3) float32.
+
+        Linear between pixels, after a Gaussian against aliasing where it shrinks.
+        """
+        image = np.asarray(piece, np.float32)
+        if piece.dtype == np.uint8:
+            image = image / np.float32(255)
+        if self.shrink < 1:
+            sigma = (1 / self.shrink - 1) / 2
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3)), np.float32)
+        out = self.side * scale
+        middle, target = (image.shape[0] - 1) / 2, (out - 1) / 2
+        matrix = cv2.getRotationMatrix2D((middle, middle), self.degrees, self.shrink)
+        matrix[:, 2] += target - middle
+        warped = cv2.warpAffine(
+            np.ascontiguousarray(image), matrix, (out, out),
+            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT,
+        )  # fmt: skip
+        return np.asarray(warped, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """x -> contrast * (saturation * x + (1 - saturation) * luma) + (1 - contrast) * level."""
+
+    contrast: float
+    level: float
+    saturation: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Jitter:
+        """Draw one."""
+        return cls(
+            float(rng.uniform(LEAST_CONTRAST, 1)),
+            float(rng.uniform(0, 1)),
+            float(rng.uniform(LEAST_SATURATION, 1)),
+        )
+
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
+        """(3,H,W) -> (3,H,W); [0,1] stays inside [0,1]."""
+        luma = (image * torch.tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
+        mixed = self.saturation * image + (1 - self.saturation) * luma
+        return self.contrast * mixed + (1 - self.contrast) * self.level

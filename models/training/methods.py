@@ -1,0 +1,27 @@
+"""THE table of training methods: what a recipe's ``method`` names -> the module that does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.plugins import load_object
+from bench.records import BenchError
+
+if TYPE_CHECKING:
+    from models.training.module import Training
+    from models.training.plan import Plan, Task
+
+METHODS: dict[str, str] = {
+    "plain": "models.training.plain:Plain",
+    "gan": "models.training.gan:Adversarial",
+    "cyclegan": "models.training.cyclegan:Cycle",
+}
+
+
+def training_of(task: Task, plan: Plan | None = None) -> Training:
+    """Return the module that trains ``task``. Imports the trainer, which takes seconds once."""
+    method = task.recipe.method
+    if method not in METHODS:
+        raise BenchError(f"no training method '{method}'; known: {', '.join(METHODS)}")
+    made: Training = load_object(METHODS[method])(task, plan)
+    return made

@@ -1,0 +1,284 @@
+"""Training: pairs in, weights out. The one way in, whatever the method.
+
+In ``folder`` it leaves ``<model>.safetensors``, the best weights seen in validation, with a header
+that says how they came about; ``<model>.csv``, the curves; ``<model>/epoch-0007.png`` and so on,
+sample rows; and ``<model>.plan.json``. While it works there are also ``<model>.last.ckpt``, from
+which the same call resumes, bit for bit on a CPU, and ``<model>.best.ckpt``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.records import SCHEMA, BenchError, Pair
+from models.catalogue import Card
+from models.loading import build_network
+from models.recipes import Recipe
+from models.training.budget import parse_budget
+from models.training.data import split_off_validation, validation_crops
+from models.training.files import Files, digest_of
+from models.training.losses import left_out
+from models.training.plan import Plan, Progress, Task, Timing, make_plan, threads, time_steps
+from models.training.quiet import interruptible, quiet
+from models.weights import load_weights, read_header, read_state, save_weights, sha256_of
+
+Note = Callable[[str], None]
+
+ESTIMATE_SECONDS = 2.0
+"""About how long steps are timed where only their duration is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A training that is wanted: of which network, how, on what, where.
+
+    ``budget`` overrides the recipe's. Without ``val`` a part of the training pairs, whole
+    clusters, is held out. ``initial`` is a file of weights to begin with.
+    """
+
+    card: Card
+    recipe: Recipe
+    suite: str
+    train: Sequence[Pair]
+    val: Sequence[Pair]
+    folder: Path
+    budget: str | None = None
+    seed: int = 0
+    device: str = "cpu"
+    devices: int = 1
+    initial: Path | None = None
+
+    @property
+    def length(self) -> str:
+        """The budget that holds."""
+        return self.budget or self.recipe.budget
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training. ``header`` is what the file of weights says of it."""
+
+    weights: Path
+    header: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a training will take: steps, each of so many seconds as measured, and all in all."""
+
+    steps: int
+    step_seconds: float
+    seconds: float
+
+
+def train(job: Job, progress: Progress | None = None, note: Note | None = None) -> Trained:
+    """Train a network of the catalogue, or go on where an interrupted call stopped.
+
+    A budget in time is turned into a number of steps once, by timing a few; what takes 1.3 times as
+    long is stopped. A finished training is returned as it is. ``note`` is told what is left out.
+
+    Raises `BenchError` for unusable pairs, a loss that explodes, a full disk, or another training
+    in the folder; KeyboardInterrupt leaves a state that resumes.
+    """
+    job, missing, made_for = _resolved(job)
+    files = Files(job.folder, job.card.name)
+    plan = Plan.read(files.plan, made_for)
+    if plan is None or not files.weights.is_file():
+        for term, why in missing.items():
+            if note:
+                note(f"{job.card.name}: trains without its loss '{term}': {why}")
+        _import_trainer()
+        since = time.monotonic()
+        task = _task(job)
+        if plan is None:
+            plan = _planned(job, task, files, made_for, since, progress)
+        stopped = _fit(task, plan, files, since, job.devices, progress)
+        header = {**made_for, **_outcome(files, plan, stopped, job.device)}
+        _best_into(task.network, files)
+        save_weights(files.weights, task.network, header)
+    files.finished()
+    return Trained(files.weights, read_header(files.weights))
+
+
+def estimate(job: Job) -> Estimate:
+    """Return what a training will take, from steps measured here and now.
+
+    A budget in time is planned for good: `train` then does just so many steps.
+    """
+    job, _, made_for = _resolved(job)
+    files = Files(job.folder, job.card.name)
+    plan = Plan.read(files.plan, made_for)
+    limits = parse_budget(job.length)
+    _import_trainer()
+    task = _task(job)
+    if plan is None and limits.seconds is not None:
+        plan = _planned(job, task, files, made_for, time.monotonic(), None)
+    if plan is not None and plan.step_seconds is not None:
+        return Estimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
+    steps = max(1, limits.steps or round((limits.epochs or 0) * task.epoch))
+    timing: Timing = time_steps(task, ESTIMATE_SECONDS)
+    each = timing.step + timing.validation / min(task.period, steps)
+    return Estimate(steps, timing.step, steps * each)
+
+
+def _resolved(job: Job) -> tuple[Job, dict[str, str], dict[str, Any]]:
+    """Return the job as it will be done, the terms left out, and all that makes it what it is."""
+    parse_budget(job.length)  # one that cannot be read is told before anything is opened
+    train, val = job.train, job.val
+    if not val:
+        train, val = split_off_validation(train)
+    if not train:
+        raise BenchError(f"suite '{job.suite}' has no training images")
+    if job.recipe.batch % job.devices:
+        raise BenchError(
+            f"--devices {job.devices}: a batch of {job.recipe.batch} cannot be dealt out evenly; "
+            "give a divisor of it"
+        )
+    missing = left_out(job.recipe)
+    made_for = {
+        "schema": SCHEMA,
+        "model": job.card.name,
+        "options": dict(job.card.options),
+        "recipe": asdict(job.recipe),
+        "left_out": missing,
+        "initial": None if job.initial is None else sha256_of(job.initial),
+        "suite": job.suite,
+        "budget": job.length,
+        "seed": job.seed,
+        "devices": job.devices,
+        "pairs": {"train": digest_of(train), "validation": digest_of(val)},
+    }
+    kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
+    resolved = replace(job, train=train, val=val, recipe=replace(job.recipe, losses=kept))
+    return resolved, missing, made_for
+
+
+def _task(job: Job) -> Task:
+    network = build_network(job.card, job.seed)
+    if job.initial is not None:
+        load_weights(network, job.initial, job.card.name)
+    crops = validation_crops(job.val)
+    return Task(network, job.recipe, job.train, crops, job.device, job.card, job.seed)
+
+
+def _planned(
+    job: Job,
+    task: Task,
+    files: Files,
+    made_for: dict[str, Any],
+    since: float,
+    progress: Progress | None,
+) -> Plan:
+    limits = parse_budget(job.length)
+    if progress and limits.seconds:
+        progress(0, 1, "timing a few steps")
+    plan = make_plan(task, made_for, limits, job.seed, since)
+    files.clear()
+    plan.write(files.plan)
+    return plan
+
+
+def _import_trainer() -> None:
+    with quiet():
+        import lightning.pytorch  # noqa: F401  seconds of start-up, once: not in the budget
+
+
+def _fit(
+    task: Task, plan: Plan, files: Files, since: float, devices: int, progress: Progress | None
+) -> str:
+    """Train to the plan's end; return why it ended there."""
+    with quiet():
+        from lightning.pytorch import Trainer
+        from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+        from models.training.methods import training_of
+        from models.training.watch import AtomicCheckpoints, Watch
+
+        watched, patience = task.recipe.watch, task.recipe.patience
+        mode = "min" if watched == "val_loss" else "max"
+        best, last = (
+            ModelCheckpoint(
+                dirpath=files.folder,
+                filename=path.name.removesuffix(".ckpt"),
+                monitor=monitor,
+                mode=mode,
+                save_weights_only=monitor is not None,
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            )
+            for path, monitor in ((files.best, watched), (files.last, None))
+        )
+        watch = Watch(plan, files.curves, files.samples, since, progress)
+        callbacks: list[Callback] = [watch, best, last]
+        if patience is not None:
+            callbacks.append(
+                EarlyStopping(watched, mode=mode, patience=patience, check_on_train_epoch_end=True)
+            )
+        place = torch.device(task.device)
+        on_cuda = place.type == "cuda"
+        alone = [place.index or 0] if on_cuda else 1
+        mixed = on_cuda and torch.cuda.is_bf16_supported()
+        trainer = Trainer(
+            accelerator="gpu" if on_cuda else "cpu",
+            devices=alone if devices == 1 else devices,
+            strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
+            precision="bf16-mixed" if mixed else "32-true",
+            max_epochs=math.ceil(plan.steps / plan.period),
+            reload_dataloaders_every_n_epochs=1,
+            use_distributed_sampler=False,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpoints()],
+            default_root_dir=files.folder,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        module = training_of(task, plan)
+        resume = files.last if files.last.is_file() else None
+        try:
+            with interruptible(), threads(plan.threads), torch.random.fork_rng():
+                trainer.fit(module, ckpt_path=resume, weights_only=True)
+        except OSError as error:
+            raise BenchError(
+                f"cannot write to '{files.folder}': {error.strerror or error}; make room and give "
+                "the same command again: training goes on from its last checkpoint"
+            ) from error
+    if not trainer.is_global_zero:
+        raise SystemExit(0)  # one process of several: the first one writes the weights
+    if watch.out_of_time:
+        return "out of time"
+    return "no improvement" if module.steps < plan.steps else "as planned"
+
+
+def _outcome(files: Files, plan: Plan, stopped: str, device: str) -> dict[str, Any]:
+    best = read_state(files.best)
+    return {
+        "planned_steps": plan.steps,
+        "best_step": best["training"]["steps"],
+        "stopped": stopped,
+        "validation": {
+            **best["validation"],
+            "input_psnr": plan.input_psnr,
+            "input_ssim": plan.input_ssim,
+        },
+        "device": torch.device(device).type,
+        "threads": plan.threads,
+        "code_version": version("restoration-bench"),
+        "torch_version": torch.__version__,
+    }
+
+
+def _best_into(network: torch.nn.Module, files: Files) -> None:
+    prefix = "network."
+    state = read_state(files.best)["state_dict"]
+    own = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
+    network.load_state_dict(own)
