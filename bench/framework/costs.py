@@ -155,13 +155,10 @@ def require_same(figures: Iterable[tuple[Profile, int]]) -> Conditions | None:
     return next(iter(met), None)
 
 
-def resolve_quantity(
-    name: str, costs: Mapping[str, Figures], others: Iterable[str] = ()
-) -> tuple[str, float]:
+def resolve_quantity(name: str, costs: Mapping[str, Figures]) -> tuple[str, float]:
     """Return the quantity that ``name`` stands for, and what one of it is in that one's unit.
 
-    Raises `BenchError` for an unknown name, with the nearest known one; ``others`` are names that
-    the caller knows besides.
+    Raises `BenchError` for an unknown name, with the nearest known one.
     """
     if name in MEMORY:
         on_gpu = any(
@@ -173,7 +170,7 @@ def resolve_quantity(
         return ("device_memory_mb" if on_gpu else "process_memory_mb"), MEMORY[name]
     if name in ALIASES:
         return ALIASES[name]
-    return choose("cost", name, [*QUANTITIES, *ALIASES, *MEMORY, *others]), 1.0
+    return choose("cost", name, [*QUANTITIES, *ALIASES, *MEMORY]), 1.0
 
 
 def cost_draws(

@@ -1,0 +1,227 @@
+"""Which model to take under a budget: limits held against the unlucky end of every interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.framework.costs import Conditions, all_conditions
+from bench.framework.joint import Axis, Evidence, Joint, join, resolve_axis
+from bench.framework.pareto import on_front
+from bench.framework.ranking import beats, tied
+from bench.records import BenchError
+
+RELAXATIONS = 5
+"""So many of the smallest relaxations are told where nothing fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One bound of a budget, in the axis's unit. ``bound``: "max" holds the interval's upper end
+    at or below ``value``, "min" its lower end at or above.
+    """
+
+    axis: Axis
+    bound: Literal["max", "min"]
+    value: float
+    given: str
+    """The limit as it was asked for: ``memory_gb <= 2``."""
+    factor: float = 1.0
+    """What one of the unit in which it was asked for is in the axis's unit."""
+
+    def needed(self, low: float, high: float) -> float:
+        """Return the limit that a model with this interval would just meet."""
+        return high if self.bound == "max" else low
+
+    def admits(self, low: float, high: float) -> bool:
+        """Tell whether a model with this interval surely keeps to the limit."""
+        return high <= self.value if self.bound == "max" else low >= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model under a budget.
+
+    ``state``: "chosen"; "tied", within the budget and not surely worse than the chosen; "behind",
+    within it and surely worse; "over", outside it, by the limits in ``broken``; "unknown" without
+    a figure, ``reason`` says of what. ``figures``: axis -> value, low, high in the axis's unit.
+    ``beaten``: the probability that the chosen model is better.
+    """
+
+    model: str
+    state: Literal["chosen", "tied", "behind", "over", "unknown"]
+    figures: Mapping[str, tuple[float, float, float]]
+    broken: tuple[str, ...] = ()
+    beaten: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """What would have to give for ``model`` to fit.
+
+    ``limits``: the limit as it was asked for -> the number in its place that the model would meet.
+    """
+
+    model: str
+    limits: Mapping[str, float]
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The answer to a budget query; candidates are best first, those within the budget before
+    others. ``chosen`` is None where nothing fits, and ``relaxations`` then says what would.
+    """
+
+    quality: Axis
+    limits: tuple[Limit, ...]
+    chosen: str | None
+    candidates: tuple[Candidate, ...]
+    relaxations: tuple[Relaxation, ...]
+    conditions: Conditions | None
+    images: int
+    notes: tuple[str, ...]
+
+
+def pick(
+    evidence: Evidence,
+    quality: str,
+    maxima: Mapping[str, float] | None = None,
+    minima: Mapping[str, float] | None = None,
+    conditions: Conditions | None = None,
+    seed: int = 0,
+) -> Pick:
+    """Choose the best model by ``quality`` among those that surely keep to all limits.
+
+    ``maxima`` and ``minima`` bound metrics, ``people`` or costs, by name or alias: a maximum holds
+    for the upper end of a model's 95 % interval, a minimum for the lower end. The base is never
+    chosen. Raises `BenchError` for an unknown name and for a limit that no number keeps.
+    """
+    axis = resolve_axis(evidence, quality)[0]
+    if axis.kind == "cost":
+        raise BenchError(
+            f"'{quality}' is a cost, and the best model is chosen by its quality; "
+            f"give --quality a metric of the run: {', '.join(evidence.table.metrics)}"
+        )
+    limits = [*_limits(evidence, maxima or {}, "max"), *_limits(evidence, minima or {}, "min")]
+    names = list(dict.fromkeys([axis.name, *(limit.axis.name for limit in limits)]))
+    if conditions is None:
+        conditions = next(iter(all_conditions(evidence.costs)), None)
+    joint = join(evidence, names, conditions, seed=seed)
+    if not joint.models:
+        raise BenchError(_nothing_known(evidence, joint))
+    figures = [
+        {name: (float(joint.values[i, a]), float(joint.low[i, a]), float(joint.high[i, a]))
+         for a, name in enumerate(names)}
+        for i in range(len(joint.models))
+    ]  # fmt: skip
+    broken = [
+        tuple(limit.given for limit in limits if not limit.admits(*f[limit.axis.name][1:]))
+        for f in figures
+    ]
+    inside = [i for i in range(len(joint.models)) if not broken[i]]
+    better = 1.0 if axis.higher_is_better else -1.0
+    order = sorted(range(len(joint.models)), key=lambda i: -better * joint.values[i, 0])
+    chosen = next((i for i in order if i in inside), None)
+    share, same = beats(joint, axis.name), tied(joint, axis.name)
+
+    def candidate(i: int) -> Candidate:
+        beaten = None if chosen is None or i == chosen else float(share[chosen, i])
+        state: Literal["chosen", "tied", "behind", "over"] = "over"
+        if i in inside:
+            state = "chosen" if i == chosen else "tied" if same[chosen, i] else "behind"
+        return Candidate(joint.models[i], state, figures[i], broken[i], beaten)
+
+    ranked = [candidate(i) for i in [*(i for i in order if i in inside),
+                                     *(i for i in order if i not in inside)]]  # fmt: skip
+    unknown = [Candidate(m, "unknown", {}, reason=why) for m, why in joint.left_out.items()]
+    return Pick(
+        axis, tuple(limits), None if chosen is None else joint.models[chosen],
+        (*ranked, *unknown), () if inside else tuple(_relaxations(joint, limits, figures)),
+        conditions if any(one.kind == "cost" for one in joint.axes) else None,
+        joint.images, (*joint.notes, *_notes(evidence, joint, chosen)),
+    )  # fmt: skip
+
+
+def _limits(
+    evidence: Evidence, asked: Mapping[str, float], bound: Literal["max", "min"]
+) -> list[Limit]:
+    found = []
+    for name, value in asked.items():
+        if math.isnan(value):
+            raise BenchError(f"{bound} {name}: expected a number, got {value}")
+        axis, factor = resolve_axis(evidence, name)
+        sign = "<=" if bound == "max" else ">="
+        found.append(Limit(axis, bound, value * factor, f"{name} {sign} {value:g}", factor))
+    return found
+
+
+def _nothing_known(evidence: Evidence, joint: Joint) -> str:
+    if not joint.left_out:
+        return "the run has no model to choose among"
+    table = evidence.table
+    why: dict[str, list[str]] = {}
+    for name, reason in joint.left_out.items():
+        why.setdefault(reason, []).append(name)
+    reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in why.items())
+    scored = [m for m in table.metrics if np.isfinite(table.values[m]).any()]
+    return (
+        f"no model has all the figures that were asked for ({reasons}); the run has scores of "
+        f"{', '.join(scored) or 'no metric'}"
+    )
+
+
+def _relaxations(
+    joint: Joint, limits: Sequence[Limit], figures: Sequence[Mapping[str, tuple[float, ...]]]
+) -> list[Relaxation]:
+    """Return the models for which least would have to give; none needs more on every limit.
+
+    How far a limit gives is a ratio for a cost, and for a quality its share of the models' range.
+    """
+    needed = np.array([[limit.needed(*f[limit.axis.name][1:]) for limit in limits]
+                       for f in figures])  # fmt: skip
+    gives = np.column_stack([_gives(limit, needed[:, k], joint) for k, limit in enumerate(limits)])
+    least = np.flatnonzero(on_front(gives, [False] * len(limits)))
+    better = 1.0 if joint.axes[0].higher_is_better else -1.0
+    order = sorted(
+        least, key=lambda i: ((gives[i] > 0).sum(), gives[i].sum(), -better * joint.values[i, 0])
+    )
+    return [
+        Relaxation(
+            joint.models[i],
+            {limit.given: float(needed[i, k]) / limit.factor
+             for k, limit in enumerate(limits) if gives[i, k] > 0},
+            float(joint.values[i, 0]),
+        )
+        for i in order[:RELAXATIONS]
+    ]  # fmt: skip
+
+
+def _gives(limit: Limit, needed: np.ndarray[tuple[int], np.dtype[np.float64]], joint: Joint
+           ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:  # fmt: skip
+    """Return how far a limit would have to give for each model; 0 where it is kept."""
+    sign = 1.0 if limit.bound == "max" else -1.0
+    if limit.axis.kind == "cost" and limit.value > 0:
+        floor = np.maximum(needed, 1e-12)
+        return np.asarray(np.maximum(0.0, sign * np.log(floor / limit.value)))
+    at = joint.at(limit.axis.name)
+    span = float(np.ptp(joint.values[:, at])) or 1.0
+    return np.asarray(np.maximum(0.0, sign * (needed - limit.value) / span))
+
+
+def _notes(evidence: Evidence, joint: Joint, chosen: int | None) -> list[str]:
+    """Say where the chosen model is not surely better than doing nothing."""
+    if chosen is None or joint.base is None or joint.base_value is None:
+        return []
+    better = 1.0 if joint.axes[0].higher_is_better else -1.0
+    gain = better * (joint.draws[:, chosen, 0] - joint.base[:, 0])
+    share = float((gain > 0).mean() + 0.5 * (gain == 0).mean())
+    if share < 0.975:
+        return [f"'{joint.models[chosen]}' is better than '{evidence.base}', which adds nothing, "
+                f"with probability {share:.2f} only"]  # fmt: skip
+    return []

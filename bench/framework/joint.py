@@ -1,0 +1,311 @@
+"""Quality by metrics, quality by people, and cost of the same models, drawn together.
+
+A draw is one way that everything could have come out: images resampled by whole scenes, the same
+for all models and metrics; processes and passes behind every cost; raters and images of the study.
+What holds in a share p of the draws is said to have probability p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.compute.quantities import QUANTITIES
+from bench.framework.costs import (
+    ALIASES,
+    MEMORY,
+    Conditions,
+    Figures,
+    all_conditions,
+    cost_draws,
+    figure_under,
+    resolve_quantity,
+    told,
+    why_no_figure,
+)
+from bench.framework.scores import ScoreTable
+from bench.metrics.table import ALIASES as METRIC_ALIASES
+from bench.metrics.table import metric_cards
+from bench.records import BenchError, Profile, choose
+from raters.statistics.bootstrap import cluster_draws, cluster_means
+
+if TYPE_CHECKING:
+    from bench.framework.people import HumanScale
+
+Floats = NDArray[np.float64]
+
+PEOPLE = "people"
+"""The axis of what people said."""
+SAMPLES = 2000
+ENOUGH = 0.5
+"""A model with scores on a smaller share of the images than this is left out: all are compared on
+common images, and these would be too few."""
+NORMAL = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One side of a model: a metric, people's scale, or a cost."""
+
+    name: str
+    kind: Literal["metric", "people", "cost"]
+    unit: str
+    higher_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of some models. ``base``: the one that adds nothing to the input, if any.
+
+    The base is no candidate. On a front it costs nothing, so that what is no better is dominated.
+    """
+
+    table: ScoreTable
+    costs: Mapping[str, Figures]
+    people: HumanScale | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """M models on A axes: ``values``, ``low``, ``high`` (M, A) and ``draws`` (S, M, A).
+
+    ``low`` and ``high`` are 95 % intervals, the value itself where there is nothing to vary.
+    ``base`` (S, A) and ``base_value`` (A,) are the base's, its costs 0; None without one.
+    ``left_out`` says why a model is not among them, ``notes`` what weakens the numbers.
+    """
+
+    models: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    values: Floats
+    low: Floats
+    high: Floats
+    draws: Floats
+    images: int
+    conditions: Conditions | None
+    base: Floats | None
+    base_value: Floats | None
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def directions(self) -> list[bool]:
+        """Whether higher is better, by axis."""
+        return [axis.higher_is_better for axis in self.axes]
+
+    def at(self, axis: str) -> int:
+        """Return the place of the axis called ``axis``."""
+        return [one.name for one in self.axes].index(axis)
+
+    def only(self, axes: Sequence[str]) -> Joint:
+        """Return the same models on some of the axes, in the order given."""
+        at = [self.at(name) for name in axes]
+        return replace(
+            self, axes=tuple(self.axes[i] for i in at), values=self.values[:, at],
+            low=self.low[:, at], high=self.high[:, at], draws=self.draws[:, :, at],
+            base=None if self.base is None else self.base[:, at],
+            base_value=None if self.base_value is None else self.base_value[at],
+        )  # fmt: skip
+
+
+def resolve_axis(evidence: Evidence, name: str) -> tuple[Axis, float]:
+    """Return the axis that ``name`` stands for, and what one of it is in the axis's unit.
+
+    A metric of the run or its alias, ``people``, or a cost or its alias. Raises `BenchError` for
+    an unknown name, with the nearest known one, and for ``people`` without a study.
+    """
+    table = evidence.table
+    metric = METRIC_ALIASES.get(name, name)
+    if metric in table.metrics:
+        return Axis(metric, "metric", table.units[metric], table.higher_is_better[metric]), 1.0
+    if name == PEOPLE:
+        if evidence.people is None:
+            raise BenchError("what people said is not known: give the study (--study DB)")
+        return Axis(PEOPLE, "people", evidence.people.unit, True), 1.0
+    if name in {*QUANTITIES, *ALIASES, *MEMORY}:
+        quantity, factor = resolve_quantity(name, evidence.costs)
+        row = QUANTITIES[quantity]
+        return Axis(quantity, "cost", row.unit, row.higher_is_better), factor
+    if metric in metric_cards():
+        raise BenchError(
+            f"the run did not measure '{metric}'; it has {', '.join(table.metrics)}"
+            "; 'bench run --metrics' measures others"
+        )
+    people = [PEOPLE] if evidence.people else []
+    costs = [*QUANTITIES, *ALIASES, *MEMORY]
+    choose("metric or cost", name, [*table.metrics, *METRIC_ALIASES, *people, *costs])
+    raise AssertionError(name)
+
+
+def join(
+    evidence: Evidence,
+    axes: Sequence[str],
+    conditions: Conditions | None = None,
+    models: Sequence[str] | None = None,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> Joint:
+    """Draw ``models`` (default: all but the base) together on ``axes``.
+
+    Costs are those measured under ``conditions`` (default: those of most figures) and no others.
+    A model without a figure on an axis is left out with the reason; the others are compared on the
+    images that all of them have. The same seed gives the same draws.
+    """
+    found = tuple(resolve_axis(evidence, name)[0] for name in axes)
+    table = evidence.table
+    asked = tuple(m for m in (table.models if models is None else models) if m != evidence.base)
+    if conditions is None and any(axis.kind == "cost" for axis in found):
+        conditions = next(iter(all_conditions(evidence.costs)), None)
+    left_out = {name: why for name in asked
+                if (why := _why_absent(evidence, name, found, conditions))}  # fmt: skip
+    kept = tuple(name for name in asked if name not in left_out)
+    metrics = [axis.name for axis in found if axis.kind == "metric"]
+    base = evidence.base if _base_fits(evidence, found) else None
+    columns = [table.models.index(name) for name in (*kept, *([base] if base else []))]
+    common = np.ones(len(table.images), dtype=bool)
+    for metric in metrics:
+        common &= np.isfinite(table.values[metric][:, columns]).all(axis=1)
+    if metrics and kept and not common.any():
+        raise BenchError(
+            f"no image has a finite {' and '.join(metrics)} of all of {', '.join(kept)}; "
+            "name fewer models or metrics"
+        )
+    shape = (len(columns), len(found))
+    values, low, high = (np.zeros(shape) for _ in range(3))
+    draws = np.zeros((samples, *shape))
+    sources: list[str] = []
+    for place, axis in enumerate(found):
+        if axis.kind == "metric":
+            scores = table.values[axis.name][common][:, columns]
+            _put_metric(scores, table.clusters[common], (values, low, high, draws), place, seed)
+        elif axis.kind == "people":
+            _put_people(evidence, (*kept, *([base] if base else [])),
+                        (values, low, high, draws), place, seed)  # fmt: skip
+        else:
+            assert conditions is not None
+            nothing = np.inf if axis.higher_is_better else 0.0
+            draws[:, len(kept) :, place] = values[len(kept) :, place] = nothing
+            for row, name in enumerate(kept):
+                source = _put_cost(evidence, name, axis.name, conditions,
+                                   (values, low, high, draws), (row, place), seed)  # fmt: skip
+                sources.append(source)
+    number = len(kept)
+    return Joint(
+        kept, found, values[:number], low[:number], high[:number], draws[:, :number],
+        int(common.sum()) if metrics else 0, conditions,
+        draws[:, number] if base else None, values[number] if base else None,
+        left_out, tuple(_notes(table, metrics, common, sources)),
+    )  # fmt: skip
+
+
+Arrays = tuple[Floats, Floats, Floats, Floats]
+"""Values, low, high, draws: filled in place, axis by axis."""
+
+
+def _why_absent(
+    evidence: Evidence, name: str, axes: Sequence[Axis], conditions: Conditions | None
+) -> str | None:
+    table = evidence.table
+    for axis in axes:
+        if axis.kind == "metric":
+            finite = np.isfinite(table.values[axis.name])
+            mine, most = int(finite[:, table.models.index(name)].sum()), finite.sum(axis=0).max()
+            if not mine:
+                why = next(iter(table.excluded(axis.name, name)), "the run has no images")
+                return f"no {axis.name}: {why}"
+            if mine < ENOUGH * most:
+                return f"{axis.name} on {mine} of {len(table.images)} images only"
+        elif axis.kind == "people":
+            if evidence.people is None or name not in evidence.people.models:
+                return "not in the study"
+        else:
+            figures = evidence.costs.get(name, {})
+            figure = figure_under(figures, axis.name, conditions) if conditions else None
+            if conditions is None or figure is None or figure.value is None:
+                why = why_no_figure(figures, axis.name, conditions) if conditions else ""
+                state = "" if figures else table.states.get(name, "")
+                return f"no {axis.name}: {state or why or 'costs were not measured'}"
+    return None
+
+
+def _base_fits(evidence: Evidence, axes: Sequence[Axis]) -> bool:
+    """Tell whether the base has a figure on all axes but the costs, which are nothing."""
+    name = evidence.base
+    if name is None or name not in evidence.table.models:
+        return False
+    quality = [axis for axis in axes if axis.kind != "cost"]
+    return bool(quality) and _why_absent(evidence, name, quality, None) is None
+
+
+def _put_metric(
+    scores: Floats, clusters: NDArray[np.str_], into: Arrays, place: int, seed: int
+) -> None:
+    values, low, high, draws = into
+    if not scores.size:
+        return
+    draws[:, :, place] = cluster_draws(scores, clusters, len(draws), seed)
+    for row, mean in enumerate(cluster_means(scores, clusters)):
+        assert mean is not None
+        values[row, place] = mean.value
+        low[row, place] = mean.value if mean.low is None else mean.low
+        high[row, place] = mean.value if mean.high is None else mean.high
+
+
+def _put_people(
+    evidence: Evidence, names: Sequence[str], into: Arrays, place: int, seed: int
+) -> None:
+    """Draw from the study's own draws, spread so that its stated intervals hold of them too."""
+    values, low, high, draws = into
+    scale = evidence.people
+    assert scale is not None
+    at = [scale.models.index(name) for name in names]
+    value, half = scale.value[at], (scale.high - scale.low)[at] / 2
+    rows = np.random.default_rng([seed, 1]).integers(0, len(scale.draws), len(draws))
+    away = scale.draws[:, at] - scale.draws[:, at].mean(axis=0)
+    spread = away.std(axis=0, ddof=1)
+    factor = np.divide(half, NORMAL * spread, out=np.ones_like(half), where=spread > 0)
+    draws[:, :, place] = value + away[rows] * factor
+    values[:, place], low[:, place], high[:, place] = value, scale.low[at], scale.high[at]
+
+
+def _put_cost(
+    evidence: Evidence, name: str, quantity: str, conditions: Conditions, into: Arrays,
+    where: tuple[int, int], seed: int,
+) -> str:  # fmt: skip
+    values, low, high, draws = into
+    figure = figure_under(evidence.costs[name], quantity, conditions)
+    assert figure is not None
+    assert figure.value is not None
+    values[where] = figure.value
+    low[where] = figure.value if figure.low is None else figure.low
+    high[where] = figure.value if figure.high is None else figure.high
+    behind = _beside(evidence.costs[name], figure)
+    draws[:, *where], source = cost_draws(behind, quantity, len(draws), seed)
+    return source
+
+
+def _beside(figures: Figures, figure: Profile) -> Mapping[str, Profile]:
+    """Return the figures measured together with ``figure``."""
+    return next(by for by in figures.values() if by.get(figure.quantity) is figure)
+
+
+def _notes(
+    table: ScoreTable, metrics: Sequence[str], common: NDArray[np.bool_], sources: Sequence[str]
+) -> list[str]:
+    notes = []
+    if metrics:
+        scenes = len(set(table.clusters[common]))
+        if not common.all():
+            notes.append(
+                f"compared on the {int(common.sum())} of {len(table.images)} images "
+                f"on which all have a finite {' and '.join(metrics)}"
+            )
+        if scenes == 1:
+            notes.append("one scene: nothing is known of how other images would fare")
+    if note := told(sources):
+        notes.append(note)
+    return notes

@@ -1,0 +1,131 @@
+"""Who beats whom, how surely, and who is on the front: shares of the draws of a `Joint`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.framework.joint import Joint
+from bench.framework.pareto import dominates, margins, on_front
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+
+
+def beats(joint: Joint, axis: str) -> Floats:
+    """Return (M, M): the probability that the row is better than the column; 0.5 on the diagonal.
+
+    Draws in which the two are equal count half.
+    """
+    drawn = _turned(joint, axis)
+    first, second = drawn[:, :, None], drawn[:, None, :]
+    return np.asarray((first > second).mean(axis=0) + 0.5 * (first == second).mean(axis=0))
+
+
+def tied(joint: Joint, axis: str, level: float = 0.95) -> Bools:
+    """Return (M, M), True where the interval of the two models' difference includes zero.
+
+    The difference is paired, both drawn with the same images: models whose own intervals overlap
+    are tied unless one is better in all but a few of the draws.
+    """
+    share = beats(joint, axis)
+    tail = (1 - level) / 2
+    return np.asarray((share > tail) & (share < 1 - tail))
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A model's ``rank`` by its value, 1 for the best, and the interval of its rank in draws."""
+
+    model: str
+    rank: int
+    low: int
+    high: int
+    tied: tuple[str, ...]
+    """The models of which none can say whether they are better or worse."""
+
+
+def ranks(joint: Joint, axis: str, level: float = 0.95) -> list[Rank]:
+    """Return the models' ranks on one axis, in the order of ``joint``; equal values share one."""
+    at = joint.at(axis)
+    sign = 1.0 if joint.axes[at].higher_is_better else -1.0
+    rank = _rank(sign * joint.values[None, :, at])[0]
+    drawn = _rank(_turned(joint, axis))
+    tail = (1 - level) / 2
+    low = np.quantile(drawn, tail, axis=0, method="lower")
+    high = np.quantile(drawn, 1 - tail, axis=0, method="higher")
+    same = tied(joint, axis, level)
+    return [
+        Rank(name, int(rank[i]), int(min(low[i], rank[i])), int(max(high[i], rank[i])),
+             tuple(other for j, other in enumerate(joint.models) if j != i and same[i, j]))
+        for i, name in enumerate(joint.models)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Dominator:
+    """A model that is at least as good on all axes and better on one.
+
+    ``margins``: by how much, axis by axis, positive for better, in the axis's unit.
+    ``probability``: share of the draws in which it dominates.
+    """
+
+    model: str
+    margins: tuple[float, ...]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrontRow:
+    """One model and the front. ``probability``: share of the draws in which it is on the front.
+
+    ``worthless``: the base, which costs nothing, is at least as good.
+    """
+
+    model: str
+    on_front: bool
+    probability: float
+    dominators: tuple[Dominator, ...]
+    worthless: bool = False
+
+
+def fronts(joint: Joint) -> list[FrontRow]:
+    """Return how each model stands to the front of all axes of ``joint``, in its order."""
+    higher, number = joint.directions, len(joint.models)
+    if not number:
+        return []
+    values, drawn = joint.values, joint.draws
+    if joint.base is not None and joint.base_value is not None:
+        values = np.vstack([values, joint.base_value])
+        drawn = np.concatenate([drawn, joint.base[:, None]], axis=1)
+    kept = on_front(values, higher)
+    probability = on_front(drawn, higher).mean(axis=0)
+    over, gap = dominates(values, higher), margins(joint.values, higher)
+    rows = []
+    for i, name in enumerate(joint.models):
+        by = [int(j) for j in np.flatnonzero(over[:number, i])]
+        share = {j: float(dominates(drawn[:, [j, i]], higher)[:, 0, 1].mean()) for j in by}
+        order = sorted(by, key=lambda j: -share[j])
+        rows.append(
+            FrontRow(
+                name, bool(kept[i]), float(probability[i]),
+                tuple(Dominator(joint.models[j], tuple(map(float, gap[j, i])), share[j])
+                      for j in order),
+                bool(over[number:, i].any()),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _turned(joint: Joint, axis: str) -> Floats:
+    """Return the draws (S, M) of one axis, turned so that more is better."""
+    at = joint.at(axis)
+    return np.asarray(joint.draws[:, :, at] * (1.0 if joint.axes[at].higher_is_better else -1.0))
+
+
+def _rank(values: Floats) -> Ints:
+    """Return ranks (S, M) of ``values`` (S, M), 1 for the largest; equal ones share the best."""
+    return np.asarray(1 + (values[:, None, :] > values[:, :, None]).sum(axis=2), dtype=np.intp)
