@@ -22,5 +22,5 @@ def report(
     from bench.report import write_report
     from bench.store import RunFolder
 
-    page = write_report([RunFolder.find(name) for name in runs], out)
+    page = write_report([RunFolder.find(name) for name in runs], out, say)
     say(f"report: {page}")

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from bench.framework.costs import Conditions, all_conditions, conditions_of
-from bench.framework.scores import ScoreTable, read_scores
+from bench.framework.scores import ScoreTable
 from bench.records import Profile
+from bench.report.match import mismatch, read_part
 from bench.store import RunFolder, file_name
 
 NOT_HERE = "not measured in its run"
@@ -58,6 +59,9 @@ class Gathered:
     """Row name -> conditions -> quantity -> figure."""
     metrics: Mapping[str, Mapping[str, Any]]
     left_out: tuple[tuple[str, str], ...]
+    """Path and reason of the runs that cannot share tables with the others."""
+    machines: tuple[int, ...]
+    """Run by run the number of its machine, from 0: costs of different machines do not mix."""
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -84,27 +88,28 @@ class Gathered:
 
 
 def gather(runs: Sequence[RunFolder]) -> Gathered:
-    """Read the runs and join those that match the first. Raises `BenchError` for a damaged run."""
-    records = [run.record() for run in runs]
-    tables = [read_scores(run) for run in runs]
-    kept, left_out = [0], []
-    for index in range(1, len(runs)):
-        why = _mismatch(records[0], tables[0], records[index], tables[index])
-        if why is None and runs[index].path.resolve() in {runs[i].path.resolve() for i in kept}:
-            why = "named twice"
+    """Read the runs and join those that match (`bench.report.match`) the first and each other.
+
+    Raises `BenchError` for a damaged run.
+    """
+    parts, left_out = [read_part(runs[0])], []
+    for run in runs[1:]:
+        part = read_part(run)
+        why = mismatch(parts, part)
         if why is None:
-            kept.append(index)
+            parts.append(part)
         else:
-            left_out.append((str(runs[index].path), why))
-    runs, records = [runs[i] for i in kept], [records[i] for i in kept]
-    tables = [tables[i] for i in kept]
+            left_out.append((str(run.path), why))
+    runs, records = [part.run for part in parts], [part.record for part in parts]
+    tables = [part.table for part in parts]
     rows, names = _rows(runs, records, tables)
-    machines = [_machine(record) for record in records]
+    places = [_machine(record) for record in records]
+    machines = [places.index(place) for place in places]
     costs: dict[str, dict[Conditions, dict[str, Profile]]] = {row.name: {} for row in rows}
     for number, run in enumerate(runs):
         for figure in run.read_profiles():
             if (number, figure.model) in names:
-                at = conditions_of(figure, machines.index(machines[number]))
+                at = conditions_of(figure, machines[number])
                 figures = costs[names[number, figure.model]].setdefault(at, {})
                 figures.setdefault(figure.quantity, figure)
     images = runs[0].images()
@@ -128,30 +133,8 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
             name: card for record in reversed(records) for name, card in record["metrics"].items()
         },
         left_out=tuple(left_out),
+        machines=tuple(machines),
     )
-
-
-def _mismatch(
-    first: Mapping[str, Any], table: ScoreTable, other: Mapping[str, Any], others: ScoreTable
-) -> str | None:
-    """Return why ``other`` cannot share a table with ``first``, or None."""
-    suites = [record["spec"]["suite"] for record in (first, other)]
-    if suites[0] != suites[1]:
-        return f"another suite: {suites[1]}, not {suites[0]}"
-    if first["suite"]["border"] != other["suite"]["border"]:
-        return f"another border is cut before scoring: {other['suite']['border']} pixels"
-    mine = dict(zip(table.images, table.clusters, strict=True))
-    theirs = dict(zip(others.images, others.clusters, strict=True))
-    if mine != theirs:
-        both = len(mine.keys() & theirs.keys())
-        return f"other images: {both} of its {len(theirs)} are among these {len(mine)}"
-    shared = [name for name in other["metrics"] if name in first["metrics"]]
-    if not shared:
-        return "no metric in common"
-    for name in shared:
-        if other["metrics"][name]["convention"] != first["metrics"][name]["convention"]:
-            return f"another convention of {name}: {other['metrics'][name]['convention']}"
-    return None
 
 
 def _rows(

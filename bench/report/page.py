@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,23 @@ from bench.store import RunFolder
 from raters.statistics.bootstrap import EXACT_CLUSTERS, SAMPLES
 
 
-def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
+def write_report(
+    runs: Sequence[RunFolder],
+    out: Path | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Path:
     """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: first run's report/).
 
     Runs share tables where suite, images and conventions match the first run's; the page names the
-    others. Returns the page. Raises `BenchError` for no runs, and for damaged ones.
+    others, and ``tell`` is called with a line on each. Returns the page. Raises `BenchError` for no
+    runs, and for damaged ones.
     """
     if not runs:
         raise BenchError("no run to report on; expected at least one run folder")
     analysis = analyse(gather(runs))
+    if tell:
+        for path, why in analysis.data.left_out:
+            tell(f"left out: {path}: {why}")
     out = out or runs[0].path / "report"
     plots = _plots(analysis, out / "plots")
     worst = worst_images(analysis)
@@ -50,7 +58,7 @@ def write_report(runs: Sequence[RunFolder], out: Path | None = None) -> Path:
         cases=cases(analysis, worst),
         data=analysis.data,
         analysis=analysis,
-        environment=_environment(analysis.data.record["environment"]),
+        environments=_environments(analysis.data),
         version=bench.__version__,
         scenes=scenes,
         viewer_data=viewer.data(scenes),
@@ -191,6 +199,18 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
     if tied:
         text += f". Not significantly different from it: {', '.join(tied)}"
     return text + "."
+
+
+def _environments(data: Gathered) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
+    """Return a heading and the environment of every machine that a run was made on."""
+    several = len(set(data.machines)) > 1
+    return [
+        (
+            f"Environment of machine {machine + 1}" if several else "Environment",
+            _environment(data.records[data.machines.index(machine)]["environment"]),
+        )
+        for machine in dict.fromkeys(data.machines)
+    ]
 
 
 def _environment(record: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

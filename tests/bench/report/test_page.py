@@ -395,8 +395,11 @@ def test_runs_that_cannot_be_joined_are_named_with_the_reason(
     first = simple_run(tmp_path / "one", values, ["a", "b"])
     options = {"clusters": ["a", "b"], "metric": "psnr"} | changed
     other = simple_run(tmp_path / "two", values, **options)  # type: ignore[arg-type]
-    page = write_report([first, other], tmp_path / "report").read_text(encoding="utf-8")
-    assert f"left out: {other.path}: {why}" in Page(page).text
+    told: list[str] = []
+    page = write_report([first, other], tmp_path / "report", told.append).read_text("utf-8")
+    assert "Left out, because what they measured cannot be compared" in Page(page).text
+    assert f"{other.path}: {why}" in Page(page).text
+    assert [line.partition(why)[0] for line in told] == [f"left out: {other.path}: "]
     assert [row[0] for row in Page(page).tables["table-results"][2:]] == ["m", "input"]
 
 

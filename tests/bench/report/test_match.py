@@ -1,0 +1,138 @@
+"""Runs share tables only where suite, images, preparation and conventions are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bench.image import read, write_png
+from bench.records import Pair, Score
+from bench.report import write_report
+from bench.report.gather import gather
+from bench.store import RunFolder
+from tests.bench.report.html import Page
+from tests.support.runs import costs, photograph_pairs, simple_run, write_run
+
+VALUES: dict[str, list[float | str]] = {"input": [29.0, 30.0], "m": [30.0, 33.0]}
+
+
+def two(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> list[RunFolder]:
+    """Return two runs that are alike but for what ``change`` does to the second's record."""
+    runs = [simple_run(tmp_path / name, VALUES, ["a", "b"]) for name in ("one", "two")]
+    record = runs[1].record()
+    change(record)
+    runs[1].write_record(record)
+    return runs
+
+
+def of_pictures(root: Path, strength: float, bright: int = 0) -> RunFolder:
+    """Return a run of real photographs; ``strength`` is its model's, ``bright`` the input's."""
+    pairs = photograph_pairs(root / "data", ["chelsea", "coffee"], (96, 96))
+    scores = {"m": {pair.id: {"psnr": Score(30.0 + strength)} for pair in pairs}}
+    for pair in pairs:
+        degraded = read(pair.degraded)
+        write_png(pair.degraded, np.clip(degraded.astype(int) + bright, 0, 255).astype(np.uint8))
+        restored = np.asarray(cv2.GaussianBlur(degraded, (0, 0), strength))
+        write_png(root / "run" / "images" / "m" / f"{pair.id}.png", restored)
+    return write_run(root / "run", pairs, scores, ["psnr"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        (("spec", "suite"), "gopro:blur=blur", "another suite: gopro:blur=blur, not demo"),
+        (("suite", "border"), 4, "another border is cut before scoring: 4 pixels"),
+        (("spec", "prepare"), ["clahe", "wavelet"],
+         "other steps before every model (--prepare): clahe, wavelet, not none"),
+        (("metrics", "psnr", "convention"), "luma", "another convention of psnr: luma"),
+    ],
+)  # fmt: skip
+def test_what_differs_is_named(tmp_path: Path, path: tuple[str, ...], value: Any, why: str) -> None:
+    def change(record: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            record = record[key]
+        record[path[-1]] = value
+
+    runs = two(tmp_path, change)
+    data = gather(runs)
+    assert data.left_out == ((str(runs[1].path), why),)
+    assert [row.name for row in data.rows] == ["input", "m"]
+
+
+def test_runs_of_before_there_were_steps_match_those_without_any(tmp_path: Path) -> None:
+    runs = two(tmp_path, lambda record: record["spec"].pop("prepare"))
+    assert gather(runs).left_out == ()
+
+
+def test_a_third_run_matches_the_second_too(tmp_path: Path) -> None:
+    pairs = [Pair("i", tmp_path / "x", None, "a")]
+    scores = [{"psnr": Score(1.0)}, {"psnr": Score(2.0), "ssim": Score(0.5)}]
+    metrics = [["psnr"], ["psnr", "ssim"], ["psnr", "ssim"]]
+    runs = [
+        write_run(tmp_path / str(n), pairs, {f"m{n}": {"i": scores[min(n, 1)]}}, metrics[n])
+        for n in range(3)
+    ]
+    record = runs[2].record()
+    record["metrics"]["ssim"]["convention"] = "uniform 7"
+    runs[2].write_record(record)
+    data = gather(runs)
+    assert data.left_out == ((str(runs[2].path), "another convention of ssim: uniform 7"),)
+    assert [row.name for row in data.rows] == ["m0", "m1"]
+
+
+def test_a_run_named_twice_counts_once(tmp_path: Path) -> None:
+    run = simple_run(tmp_path / "one", VALUES, ["a", "b"])
+    again = RunFolder(tmp_path / "one" / ".." / "one")
+    assert gather([run, again]).left_out == ((str(again.path), "named twice"),)
+
+
+def test_copies_of_the_same_pictures_match_wherever_they_lie(tmp_path: Path) -> None:
+    runs = [of_pictures(tmp_path / name, strength) for name, strength in (("a", 1.0), ("b", 2.0))]
+    data = gather(runs)
+    assert data.left_out == ()
+    assert [row.name for row in data.rows] == ["m", "m (run)"]
+    assert data.table.column("psnr", "m (run)").tolist() == [32.0] * 4
+
+
+def test_other_pictures_of_the_same_names_do_not_match(tmp_path: Path) -> None:
+    runs = [of_pictures(tmp_path / "a", 1.0), of_pictures(tmp_path / "b", 1.0, bright=1)]
+    ((_, why),) = gather(runs).left_out
+    assert why == "other images: the degraded chelsea-0 is not the same picture"
+
+
+def test_a_run_with_references_does_not_match_one_without(tmp_path: Path) -> None:
+    runs = []
+    for name, reference in (("one", tmp_path / "y.png"), ("two", None)):
+        pairs = [Pair("i", tmp_path / "x.png", reference, "a")]
+        runs.append(
+            write_run(tmp_path / name, pairs, {name: {"i": {"psnr": Score(1.0)}}}, ["psnr"])
+        )
+    ((_, why),) = gather(runs).left_out
+    assert why == "other images: the reference i is not the same picture"
+
+
+def test_costs_of_two_machines_stand_in_two_tables_and_both_machines_are_described(
+    tmp_path: Path,
+) -> None:
+    names = {"one": ("m", "n"), "two": ("o", "p")}
+    runs = []
+    for run, (first, second) in names.items():
+        values: dict[str, list[float | str]] = {first: [30.0, 31.0], second: [29.0, 28.0]}
+        figures = [*costs(first, 5.0, 1e6), *costs(second, 9.0, 2e6)]
+        runs.append(simple_run(tmp_path / run, values, ["a", "b"], profiles=figures))
+    runs[1].write_record(runs[1].record() | {"environment": {"cpu": "another"}})
+    page = Page(write_report(runs, tmp_path / "report").read_text(encoding="utf-8"))
+    here, there = page.tables["table-costs"], page.tables["table-costs-2"]
+    assert [row[0] for row in here[1:]] == ["m", "n"]
+    assert [row[0] for row in there[1:]] == ["o", "p"]
+    rows = {row[0]: row for row in page.tables["table-results"][2:]}
+    assert page.tables["table-results"][1][2::2] == ["ParametersM", "Latencyms"]
+    assert [rows[name][4].startswith("—") for name in "mnop"] == [False, False, True, True]
+    assert [rows[name][2] for name in "mnop"] == ["1.00", "2.00", "1.00", "2.00"]
+    assert "Environment of machine 2" in page.text
+    assert "on machine 2; options" in page.text
