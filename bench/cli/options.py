@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bench.metrics.table import DEFAULT, metric_cards
+from bench.records import BenchError
+
+if TYPE_CHECKING:
+    from bench.framework.people import HumanScale
+    from bench.store import RunFolder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -19,6 +26,15 @@ Tile = Annotated[
     typer.Option(min=32, help="Work in tiles of this size.", show_default="whole images"),
 ]
 
+Study = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DB[#NAME]",
+        help="What people said: a study database, and which study in it.",
+        show_default="none; without a name, the latest study of the run",
+    ),
+]
+
 METRICS_HELP = f"Metrics, separated by commas: all, {', '.join(metric_cards())}."
 
 Metrics = Annotated[str, typer.Option(help=METRICS_HELP)]
@@ -29,3 +45,19 @@ MODEL_FORMS = (
     "a name of 'bench models', FILE.safetensors, FILE.pth, FILE.onnx, package.module:factory, "
     "outputs:FOLDER"
 )
+
+
+def read_people(study: str | None, runs: Sequence[RunFolder]) -> HumanScale | None:
+    """Read what the `Study` option names. Raises `BenchError` where there is no such database."""
+    if study is None:
+        return None
+    from bench.framework.people import read_study
+
+    db, _, name = study.partition("#")
+    file = Path(db.removeprefix("sqlite:///"))
+    if "://" not in db.removeprefix("sqlite:///") and not file.is_file():
+        raise BenchError(
+            f"no study database '{file}'; expected the file that 'bench rate' keeps its studies "
+            "in (results/studies.db unless --db named another), as DB or DB#NAME"
+        )
+    return read_study(db, name, runs)

@@ -215,7 +215,7 @@ class _Problem:
         self._pairs = _indicator(vote_cells(a, b, outcome, models), 2 * models**2)
         self._images = _indicator(image, len(levels))
         self._levels = np.nan_to_num(levels)
-        self._known = np.isfinite(levels).all(axis=2).astype(np.float64)
+        self._known = np.asarray(np.isfinite(levels).all(axis=2), dtype=np.float64)
 
     def check(self, times: Floats, names: Sequence[str]) -> None:
         """Raise `BenchError` for a predictor that never differs, and for two that go together."""
@@ -248,7 +248,7 @@ class _Problem:
         scale = thurstone(wins + ties / 2, np.where(finite, np.inf, PRIOR_SD))
         weights: Floats = (self._images @ drawn.T).T
         sums = np.einsum("si,imk->smk", weights, self._levels * self._known[:, :, None])
-        judged = np.asarray(np.maximum(weights @ self._known, 1e-12))
+        judged: Floats = np.maximum(weights @ self._known, 1e-12)
         means = sums / judged[:, :, None]
         said = np.einsum("smk,sk->sm", means, slopes / self.spread)
         residual = scale - (said - said.mean(axis=1, keepdims=True))

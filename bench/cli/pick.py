@@ -1,0 +1,158 @@
+"""``bench pick``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli.console import print_json, print_table, say
+from bench.cli.options import Json, Study, read_people
+from bench.records import BenchError, number_to_json
+
+if TYPE_CHECKING:
+    from bench.framework.budgets import Candidate, Pick
+
+
+def pick(
+    run: Annotated[str, typer.Argument(help="Run folder, or a suite's name for its latest run.")],
+    quality: Annotated[
+        str, typer.Option(help="What to be best in: a metric of the run, or people (with --study).")
+    ],
+    maxima: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max",
+            metavar="NAME=VALUE",
+            help="Not more than this of a cost or a metric: latency_ms, memory_mb, gmacs, mparams, "
+            "cold_start_s, energy_j .. The upper end of the interval is what counts. Repeat it.",
+            show_default="no limit",
+        ),
+    ] = None,
+    minima: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--min",
+            metavar="NAME=VALUE",
+            help="Not less than this: the lower end of the interval counts.",
+            show_default="no limit",
+        ),
+    ] = None,
+    study: Study = None,
+    as_json: Json = False,
+) -> None:
+    """Choose the best model within a budget, and say which others cannot be told from it.
+
+    A limit holds for the unlucky end of a figure's 95 % interval. Where nothing fits, the smallest
+    changes of the budget that admit a model are told. Costs are those measured under one set of
+    conditions: figures of another device, size, batch or number of threads are never mixed in.
+    Exit status 1: nothing fits.
+    """
+    from bench.framework.budgets import pick as choose_model
+    from bench.framework.costs import read_costs
+    from bench.framework.joint import Evidence
+    from bench.framework.scores import read_scores
+    from bench.report.gather import BASES
+    from bench.store import RunFolder
+
+    folder = RunFolder.find(run)
+    table = read_scores(folder)
+    base = next((name for name in BASES if name in table.models), None)
+    evidence = Evidence(table, read_costs(folder), read_people(study, [folder]), base)
+    found = choose_model(evidence, quality, _limits("--max", maxima), _limits("--min", minima))
+    if as_json:
+        print_json(_json(asdict(found)))
+    else:
+        _show(found)
+    if found.chosen is None:
+        raise typer.Exit(1)
+
+
+def _limits(option: str, texts: list[str] | None) -> dict[str, float]:
+    """Read ``NAME=VALUE`` options."""
+    found: dict[str, float] = {}
+    for text in texts or ():
+        name, _, value = text.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise BenchError(
+                f"{option} '{text}': expected NAME=VALUE with a number, such as latency_ms=50"
+            ) from None
+    return found
+
+
+def _show(found: Pick) -> None:
+    budget = ", ".join(limit.given for limit in found.limits) or "no limit"
+    if found.chosen:
+        say(f"{found.chosen} is the best by {found.quality.name} within the budget ({budget})")
+        if also := [c.model for c in found.candidates if c.state == "tied"]:
+            say(f"not surely worse: {', '.join(also)}")
+    else:
+        say(f"no model fits the budget ({budget}); what would have to give:")
+        for way in found.relaxations:
+            needed = " and ".join(_wider(given, value) for given, value in way.limits.items())
+            say(f"  {way.model} ({found.quality.name} {way.quality:.4g}) with {needed}")
+    axes = list(dict.fromkeys([found.quality.name, *(limit.axis.name for limit in found.limits)]))
+    units = {found.quality.name: found.quality.unit}
+    units |= {limit.axis.name: limit.axis.unit for limit in found.limits}
+    print_table(
+        "",
+        ("model", *(f"{name} {units[name]}".strip() for name in axes), "in the budget", "why"),
+        (
+            (c.model, *(_figure(c.figures.get(name)) for name in axes), _WORDS[c.state],
+             _why(found, c))
+            for c in found.candidates
+        ),
+    )  # fmt: skip
+    if found.images:
+        say(f"means over {found.images} images, with 95 % intervals")
+    if found.conditions:
+        say(f"costs on {found.conditions}")
+    for note in found.notes:
+        say(f"note: {note}")
+
+
+_WORDS = {
+    "chosen": "yes, the best", "tied": "yes, tied", "behind": "yes, worse", "over": "no",
+    "unknown": "not known",
+}  # fmt: skip
+
+
+def _figure(figure: tuple[float, float, float] | None) -> str:
+    if figure is None:
+        return "—"
+    value, low, high = figure
+    return f"{value:.4g}" if low == high else f"{value:.4g} [{low:.4g}, {high:.4g}]"
+
+
+def _wider(given: str, value: float) -> str:
+    """Return a limit with ``value`` in its number's place, rounded so that the model does fit."""
+    name, sign, _ = given.rsplit(" ", 2)
+    digits = 10.0 ** (3 - math.floor(math.log10(abs(value)))) if value else 1.0
+    rounded = (math.ceil if sign == "<=" else math.floor)(value * digits) / digits
+    return f"{name} {sign} {rounded:.10g}"
+
+
+def _why(found: Pick, one: Candidate) -> str:
+    broken = [limit for limit in found.limits if limit.given in one.broken]
+    if broken:
+        return ", ".join(
+            f"{limit.axis.name} may be {limit.needed(*one.figures[limit.axis.name][1:]):.4g}"
+            for limit in broken
+        )
+    if one.beaten is not None and found.chosen:
+        share = "over 0.99" if one.beaten > 0.99 else f"{one.beaten:.2f}"
+        return f"{found.chosen} is better with probability {share}"
+    return one.reason or ""
+
+
+def _json(value: Any) -> Any:
+    """Return ``value`` with infinities as text."""
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return number_to_json(value) if isinstance(value, float) else value
