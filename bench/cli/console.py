@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -78,6 +79,18 @@ def split_specs(text: str) -> tuple[str, ...]:
         else:
             found.append(item)
     return tuple(found)
+
+
+def part(option: str, text: str) -> float:
+    """Read a part of the whole that ``--option`` gives.
+
+    >>> part("golden", "5%")
+    0.05
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
+    if not match:
+        raise BenchError(f"--{option} {text}: expected a part such as 5% or 0.05")
+    return float(match[1]) / (100 if match[2] else 1)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bench.cli.console import ShownProgress, complain, print_json, print_table, say, split
+from bench.cli.console import ShownProgress, complain, part, print_json, print_table, say, split
 from bench.cli.options import Json
 from bench.records import BenchError, parse_spec
 from bench.suites.table import resolve_suite, suite_cards
@@ -154,8 +153,8 @@ def _make(
         jpeg=() if jpeg == "none" else _numbers("jpeg", jpeg, int),
         crop=None if crop == "none" else _numbers("crop", crop, int)[0],
         per_photo=per_photo,
-        val=_part("val", val),
-        test=_part("test", test),
+        val=part("val", val),
+        test=part("test", test),
         seed=seed,
         quality=_quality(quality),
         fixed=dict(_setting(text) for text in fixed or ()),
@@ -206,13 +205,6 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Num
         what = "whole numbers" if kind is int else "numbers"
         raise BenchError(f"--{option} '{text}': expected {what}, separated by commas")
     return found
-
-
-def _part(option: str, text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
-    if not match:
-        raise BenchError(f"--{option} {text}: expected a part such as 20% or 0.2")
-    return float(match[1]) / (100 if match[2] else 1)
 
 
 def _quality(text: str) -> tuple[float, int] | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bench.records import BenchError
 from raters.statistics.agreement import Share, alpha_of_counts, kendall_u, repeat_consistency
+from raters.statistics.careless import at_odds
 from raters.statistics.comparisons import components, counts, require_scale, vote_cells
 from raters.statistics.intervals import (
     PRIOR_SD,
@@ -27,7 +28,7 @@ from raters.statistics.intervals import (
     standard_error,
     weaknesses,
 )
-from raters.statistics.scaling import MODELS
+from raters.statistics.scaling import MODELS, Model
 from raters.statistics.votes import Votes
 
 Floats = NDArray[np.float64]
@@ -58,6 +59,22 @@ class ScaleEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class RaterVotes:
+    """One rater against the scale of all: their ``votes``, and of the ``decided`` ones (no ties)
+    the share that ``agreed`` with it and the share that it makes one expect (None without any).
+
+    ``flag``: why this looks like someone who did not look; a flag, and no vote is taken out.
+    """
+
+    rater: str
+    votes: int
+    decided: int
+    agreed: float | None
+    expected: float | None
+    flag: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """Krippendorff's ``alpha`` (nominal, per image and pair) and Kendall's ``u`` (all images).
 
@@ -84,6 +101,7 @@ class Analysis:
     level: float
     methods: tuple[ScaleEstimate, ...]
     differences: tuple[PairDifference, ...]
+    people: tuple[RaterVotes, ...]
     agreement: Agreement
     votes: int
     images: int
@@ -137,10 +155,11 @@ def analyse(
         model, MODELS[model].unit, level,
         _estimates(votes, estimate, draws, found, wins, ties, order, level),
         pair_differences(names, found, wins + wins.T + ties, MODELS[model].preferred),
+        people := _people(votes, estimate, MODELS[model]),
         _agreement(votes),
         len(votes), len(votes.images), None if votes.rater is None else len(votes.raters),
         tuple(clusterings), samples, seed, prior_sd, tuple(map(tuple, groups)),
-        tuple(_flags(votes, clusterings, draws, wins, ties, prior_sd, groups)),
+        (*_flags(votes, clusterings, draws, wins, ties, prior_sd, groups), *_suspects(people)),
         draws.scales[:, order],
     )  # fmt: skip
 
@@ -160,6 +179,37 @@ def _estimates(
         )
         for i in order
     )  # fmt: skip
+
+
+def _people(votes: Votes, estimate: Floats, model: Model) -> tuple[RaterVotes, ...]:
+    if votes.rater is None:
+        return ()
+    gap = estimate[votes.a] - estimate[votes.b]
+    expected = model.preferred(np.abs(gap))
+    agreed = votes.outcome * gap > 0
+    decided = (votes.outcome != 0) & (gap != 0)
+    order = np.argsort(votes.rater, kind="stable")
+    ends = np.cumsum(np.bincount(votes.rater, minlength=len(votes.raters)))[:-1]
+    found = []
+    for name, rows in zip(votes.raters, np.split(order, ends), strict=True):
+        mine = rows[decided[rows]]
+        found.append(
+            RaterVotes(
+                name, len(rows), len(mine),
+                float(agreed[mine].mean()) if len(mine) else None,
+                float(expected[mine].mean()) if len(mine) else None,
+                at_odds(agreed[mine], expected[mine]),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _suspects(people: tuple[RaterVotes, ...]) -> list[str]:
+    names = [person.rater for person in people if person.flag]
+    if not names:
+        return []
+    return [f"{len(names)} of {len(people)} raters agree with the others as a coin would "
+            f"({', '.join(names)}); their votes are still in these numbers"]  # fmt: skip
 
 
 def _agreement(votes: Votes) -> Agreement:

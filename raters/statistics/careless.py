@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 CHANCE = 1e-3
 """How seldom an attentive rater may be flagged."""
@@ -103,4 +103,22 @@ def straight_lining(answers: Sequence[Any]) -> str | None:
         longest = max(longest, run)
     if answers and longest >= math.ceil(math.log2(len(answers) / CHANCE)):
         return f"gave the same answer {longest} times in a row"
+    return None
+
+
+def at_odds(agreed: ArrayLike, expected: ArrayLike) -> str | None:
+    """Flag agreement with the scale of all raters that is no better than chance.
+
+    Per decided vote: ``agreed``, whether it went to the method that stands higher; ``expected``,
+    how likely the scale makes that. Someone whose taste is their own still agrees more often than
+    a coin, so both must hold: fewer than the scale explains, and no more than a coin.
+    """
+    same, likely = np.asarray(agreed, bool), np.asarray(expected, np.float64)
+    n, found = len(same), int(same.sum())
+    spread = math.sqrt(float((likely * (1 - likely)).sum()))
+    if n < FEW or not spread > 0:
+        return None
+    too_few = norm.cdf((found + 0.5 - likely.sum()) / spread) < CHANCE
+    if too_few and binom.sf(found - 1, n, 0.5) > 0.05:
+        return f"agreed with the others in {found} of {n} votes, as a coin would"
     return None

@@ -12,9 +12,10 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from bench.records import BenchError
-from raters.statistics.comparisons import strongly_connected
+from raters.statistics.comparisons import counts, require_scale, strongly_connected
 from raters.statistics.intervals import PRIOR_SD
 from raters.statistics.scaling import bradley_terry
+from raters.statistics.votes import Votes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -48,6 +49,66 @@ class Design:
             )
         if min(self.rater_sd, self.image_sd) < 0:
             raise BenchError("standard deviations of raters and of images are not negative")
+
+
+LOGISTIC_NORMAL = (16 * math.sqrt(3) / (15 * math.pi)) ** 2
+"""Zeger, Liang and Albert 1988, doi:10.2307/2531734: averaged over a normal difference of variance
+v, log odds shrink by sqrt(1 + 0.346 v)."""
+
+LEAST_SHRUNK = 0.1
+"""Where raters and images differ so much that the approximation ends, strengths grow threefold."""
+
+
+def pilot_design(votes: Votes, images: int, judgements: int) -> Design:
+    """Return a study of as many ``images`` and ``judgements`` a rater as finds what a pilot found.
+
+    How far raters and images differ is estimated by moments: what the scores of single raters (and
+    images) vary more than their votes explain. Strengths are then those within a rater and image,
+    which are larger than those of the pilot's scale. A pilot without rater ids, or of one image,
+    gives 0 there: too few raters. Raises `NotComparable` where the pilot has no finite scale.
+    """
+    number = len(votes.methods)
+    wins, ties = counts(votes.a, votes.b, votes.outcome, number)
+    require_scale(wins + ties, votes.methods)
+    strength = bradley_terry(wins + ties / 2)
+    p = expit(strength[votes.a] - strength[votes.b])
+    residual = (votes.outcome + 1) / 2 - p
+    between = [
+        0.0 if label is None else _spread_between(label, votes, residual, p * (1 - p))
+        for label in (votes.rater, votes.image)
+    ]
+    # Moments give all spreads as shrunk as the scale is: v = s^2 v', s^2 = 1 + 0.346 * 2 v
+    shrunk = 1 - LOGISTIC_NORMAL * 2 * (between[0] + between[1])
+    scale = 1 / math.sqrt(max(shrunk, LEAST_SHRUNK))
+    return Design(
+        tuple(float(q) for q in scale * strength), images, judgements,
+        scale * math.sqrt(between[0]), scale * math.sqrt(between[1]),
+    )  # fmt: skip
+
+
+def _spread_between(label: Ints, votes: Votes, residual: Floats, weight: Floats) -> float:
+    """Return the variance of a method's strength between clusters, from their score sums.
+
+    The score of cluster c and method m is the sum of its residuals, signed. Its variance is the sum
+    of weights, and with strengths that vary by s^2, s^2 (W_m^2 + sum over k of W_mk^2) more, where
+    W_mk is the weight of the comparisons of m with k and W_m their sum.
+    """
+    groups, number = int(label.max()) + 1, len(votes.methods)
+    if groups < 2:
+        return 0.0
+
+    def summed(values: Floats) -> Floats:
+        """Return (clusters, M, M): sums of votes with the row first."""
+        cell = (label * number + votes.a) * number + votes.b
+        table = np.bincount(cell, values, groups * number**2)
+        return np.asarray(table.reshape(groups, number, number), np.float64)
+
+    signed, weights = summed(residual), summed(weight)
+    score = signed.sum(axis=2) - signed.sum(axis=1)
+    pair = weights + np.swapaxes(weights, 1, 2)
+    own = pair.sum(axis=2)
+    excess = (score**2).sum() - own.sum()
+    return max(0.0, float(excess / ((own**2).sum() + (pair**2).sum())))
 
 
 @dataclass(frozen=True, slots=True)

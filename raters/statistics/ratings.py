@@ -285,7 +285,7 @@ def _rejected(people: tuple[RaterOpinion, ...]) -> list[str]:
             "they are still in these numbers"]  # fmt: skip
 
 
-MOST_PAIRS = 200
+MOST_PAIRS = 50
 """Raters whose orders are compared two by two; of more, the first so many."""
 
 

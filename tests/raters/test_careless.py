@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from raters.statistics.careless import golden_failures, side_bias, straight_lining, too_fast
+from raters.statistics.careless import (
+    at_odds,
+    golden_failures,
+    side_bias,
+    straight_lining,
+    too_fast,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,26 @@ def test_attentive_raters_are_seldom_flagged() -> None:
         flags += straight_lining(list(answers)) is not None
     # at most one in a thousand each: 4 of 2 x 2000 expected, 12 is four deviations more
     assert flags <= 12
+
+
+def test_answers_of_a_coin_are_at_odds_with_the_scale_and_an_own_taste_is_not() -> None:
+    # the scale expects 48 of 60; deviation sqrt(60 .8 .2) = 3.1
+    expected = np.full(60, 0.8)
+    assert at_odds([True] * 31 + [False] * 29, expected) == (
+        "agreed with the others in 31 of 60 votes, as a coin would"
+    )
+    # 40 of 60: P of a coin .0067, so this is a taste, however far from 48
+    assert at_odds([True] * 40 + [False] * 20, expected) is None
+    assert at_odds([True, False] * 3, np.full(6, 0.99)) is None  # too few
+    assert at_odds([True, False] * 30, np.full(60, 0.55)) is None  # the scale expects no more
+
+
+def test_those_who_look_are_seldom_at_odds_and_clickers_mostly_are() -> None:
+    rng = np.random.default_rng(0)
+    looking = clicking = 0
+    for _ in range(2000):
+        expected = rng.uniform(0.5, 0.95, 60)
+        looking += at_odds(rng.random(60) < expected, expected) is not None
+        clicking += at_odds(rng.random(60) < 0.5, expected) is not None
+    assert looking <= 4
+    assert clicking > 1000

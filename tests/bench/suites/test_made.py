@@ -378,7 +378,7 @@ def test_other_fields_of_a_degradation_can_be_set(source: Path, tmp_path: Path) 
     [
         (["--noise", "two"], "--noise 'two': expected numbers, separated by commas"),
         (["--crop", "1.5"], "--crop '1.5': expected whole numbers"),
-        (["--val", "much"], "--val much: expected a part such as 20% or 0.2"),
+        (["--val", "much"], "--val much: expected a part such as 5% or 0.05"),
         (["--set", "exposure"], "expected"),
         (["--quality", "blur=x"], "expected a number"),
         (["--blur", "shaek"], "did you mean 'shake'"),

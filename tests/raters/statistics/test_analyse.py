@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -189,3 +191,42 @@ def test_votes_that_are_all_ties_are_refused_by_davidson_and_equal_for_the_other
 def test_one_vote_is_refused() -> None:
     with pytest.raises(BenchError, match="one vote"):
         analyse(make_votes(["x"], ["A"], ["B"], ["tie"]))
+
+
+def test_scenes_are_resampled_where_images_share_them() -> None:
+    votes = simulated(20, 40, images=12)
+    in_scenes = replace(votes, scenes=tuple(f"s{k // 2}" for k in range(12)))
+    found = analyse(in_scenes, samples=100)
+    assert found.resampled == ("raters", "scenes")
+    assert any("only 6 scenes" in flag for flag in found.flags)
+    # every image a scene of its own, or one scene for all: images are resampled
+    for scenes in (votes.images, ("one",) * 12):
+        assert analyse(replace(votes, scenes=scenes), samples=100).resampled[1] == "images"
+
+
+def test_some_votes_are_a_study_of_their_own() -> None:
+    votes = simulated(6, 40)
+    chosen = votes.image < 3
+    part = votes.only(chosen)
+    assert (len(part), part.images) == (int(chosen.sum()), votes.images[:3])
+    assert part.rater is not None
+    assert votes.rater is not None
+    assert [part.raters[i] for i in part.rater] == [votes.raters[i] for i in votes.rater[chosen]]
+
+
+def test_each_rater_stands_against_the_scale_and_a_clicker_is_named() -> None:
+    votes = simulated(raters=20, per_rater=60)
+    assert votes.rater is not None
+    outcome = votes.outcome.copy()
+    clicker = votes.rater == votes.raters.index("r7")
+    outcome[clicker] = np.where(np.random.default_rng(1).random(clicker.sum()) < 0.5, 1, -1)
+    found = analyse(replace(votes, outcome=outcome), samples=100)
+    value = {m.method: m.value for m in found.methods}
+    people = {p.rater: p for p in found.people}
+    assert [p.rater for p in found.people if p.flag] == ["r7"]
+    assert any("1 of 20 raters agree with the others as a coin would (r7)" in f
+               for f in found.flags)  # fmt: skip
+    mine = np.flatnonzero(votes.rater == votes.raters.index("r3"))
+    higher = [value[votes.methods[votes.a[k]]] > value[votes.methods[votes.b[k]]] for k in mine]
+    assert people["r3"].agreed == pytest.approx(np.mean((outcome[mine] > 0) == higher))
+    assert (people["r3"].votes, people["r3"].decided) == (60, 60)

@@ -7,10 +7,11 @@ import pytest
 from scipy.stats import norm
 
 from bench.records import BenchError
-from raters.statistics.comparisons import split_cells
+from raters.statistics.comparisons import NotComparable, split_cells
 from raters.statistics.intervals import differences, draw_scales
-from raters.statistics.planning import Design, power, raters_needed
+from raters.statistics.planning import Design, pilot_design, power, raters_needed
 from raters.statistics.scaling import MODELS, bradley_terry
+from raters.statistics.votes import Votes, make_votes
 from tests.raters.statistics.simulated import study
 
 SIXTY = float(np.log(0.6 / 0.4))
@@ -88,3 +89,35 @@ def test_impossible_questions_are_refused() -> None:
         power(Design((1, 0), 5, 5), 1)
     with pytest.raises(BenchError, match="between 0 and 1"):
         raters_needed(Design((1, 0), 5, 5), target=80)
+
+
+def pilot(seed: int, strengths: np.ndarray, rater_sd: float, image_sd: float) -> Votes:
+    rng = np.random.default_rng(seed)
+    number = len(strengths)
+    cells, rater, image = study(rng, strengths, 40, 30, 60, rater_sd, image_sd)
+    winner, loser = np.divmod(cells, number)
+    return Votes(
+        tuple(map(str, range(number))), tuple(map(str, range(30))), tuple(map(str, range(40))),
+        image, winner, loser, np.ones(len(cells), np.int8), rater,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("rater_sd", "image_sd"), [(0.0, 0.0), (0.5, 0.0), (0.3, 0.6)])
+def test_a_pilot_tells_strengths_and_how_far_raters_and_images_differ(
+    rater_sd: float, image_sd: float
+) -> None:
+    q = np.array([1.0, 0.3, 0.0, -0.4, -0.9])
+    found = [pilot_design(pilot(seed, q, rater_sd, image_sd), 20, 50) for seed in range(12)]
+    assert np.mean([d.strengths for d in found], axis=0) == pytest.approx(q, abs=0.12)
+    assert np.mean([d.rater_sd for d in found]) == pytest.approx(rater_sd, abs=0.08)
+    assert np.mean([d.image_sd for d in found]) == pytest.approx(image_sd, abs=0.08)
+    assert (found[0].images, found[0].judgements) == (20, 50)
+
+
+def test_a_pilot_without_a_scale_or_rater_ids_says_so() -> None:
+    with pytest.raises(NotComparable, match="never lost"):
+        pilot_design(make_votes(["x"] * 3, ["a"] * 3, ["b"] * 3, ["a"] * 3), 20, 50)
+    bare = make_votes(["x"] * 4, ["a"] * 4, ["b"] * 4, ["a", "a", "a", "b"])
+    found = pilot_design(bare, 20, 50)
+    assert found.strengths == pytest.approx((np.log(3) / 2, -np.log(3) / 2))
+    assert (found.rater_sd, found.image_sd) == (0, 0)

@@ -1,0 +1,27 @@
+"""``bench rate``: a blind study made of a run, from the first invitation to the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from bench.cli.rate import analyse, plan, serve, study, watch
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+VERBS: dict[str, tuple[Callable[..., None], str]] = {
+    "plan": (plan.plan, "bench rate plan --share 60% --models 6"),
+    "new": (study.new, "bench rate new --run demo --protocol pair --ties"),
+    "invite": (study.invite, "bench rate invite demo-pair -n 30 --out links.txt"),
+    "serve": (serve.serve, "bench rate serve --host 0.0.0.0 --url https://study.example.org"),
+    "status": (watch.status, "bench rate status demo-pair --watch"),
+    "audit": (watch.audit, "bench rate audit demo-pair"),
+    "export": (watch.export, "bench rate export demo-pair --out judgements.csv"),
+    "erase": (study.erase, "bench rate erase demo-pair 7"),
+    "close": (study.close, "bench rate close demo-pair"),
+    "analyse": (analyse.analyse, "bench rate analyse demo-pair --out analysis"),
+}
+
+for _name, (_function, _example) in VERBS.items():
+    app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)

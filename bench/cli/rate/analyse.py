@@ -1,0 +1,155 @@
+"""``bench rate analyse``: from votes to a ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bench.cli.console import print_json, print_table, say
+from bench.cli.options import Json
+from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
+from bench.records import BenchError
+
+if TYPE_CHECKING:
+    from raters.answers import Answers
+    from raters.statistics.analyse import Analysis
+    from raters.statistics.ratings import RatingAnalysis
+    from raters.statistics.votes import Votes
+
+VotesFile = Annotated[
+    Path | None,
+    typer.Option(help="A file of votes instead of a study: CSV with image,a,b,winner[,rater]."),
+]
+MethodsFile = Annotated[
+    Path | None, typer.Option(help="Names of methods that --votes numbers from 1, one a line.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
+
+
+def analyse(
+    study: Study = "",
+    votes: VotesFile = None,
+    methods: MethodsFile = None,
+    model: Annotated[
+        Literal["bradley-terry", "thurstone", "davidson"],
+        typer.Option(help="How votes become a scale; thurstone is in JOD, davidson models ties."),
+    ] = "bradley-terry",
+    samples: Annotated[int, typer.Option(help="Bootstrap samples of raters and images.")] = 1000,
+    seed: Seed = 0,
+    prior: Annotated[
+        float | None,
+        typer.Option(
+            help="Standard deviation of a Gaussian prior, for votes that fix no scale.",
+            show_default="none",
+        ),
+    ] = None,
+    unblind: Annotated[
+        bool, typer.Option("--unblind", help="Rank though the study is open; goes on record.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."),
+    ] = None,
+    as_json: Json = False,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Rank the models of a closed study, or of anyone's votes: scale, intervals, groups, flags."""
+    from bench.report.people import agreement, scale_plot, tables
+
+    answers = None
+    if votes is None:
+        if methods is not None:
+            raise BenchError("--methods names the methods of --votes FILE.csv; give that too")
+        answers = _answers(db, study, unblind)
+        found = answers.analyse(model, samples, seed, prior)
+        signs = answers.flags()
+    else:
+        from raters.statistics.analyse import analyse as analyse_votes
+
+        found = analyse_votes(_votes(votes, methods, study), model, samples, seed, prior)
+        signs = {}
+    title = votes.name if votes else answers.study if answers else ""
+    made = tables(found, signs, title)
+    if as_json:
+        print_json(_as_dict(found, signs, title, answers))
+    else:
+        _show(found, made, agreement(found, answers.golden() if answers else None), title)
+    if out is not None:
+        for table in made:
+            table.write(out / "tables")
+        scale_plot(found, {}, out / "plots")
+        if not as_json:
+            say(f"written: {out / 'tables'}, {out / 'plots'}")
+
+
+def _answers(db: str, study: str, unblind: bool) -> Answers:
+    from raters.answers import read_answers
+    from raters.reveal import StillOpen
+
+    store = open_store(db)
+    try:
+        return read_answers(store, chosen_study(store, study), unblind)
+    except StillOpen as error:
+        raise BenchError(
+            f"{error}; 'bench rate analyse --unblind' ranks it now, on record"
+        ) from None
+    finally:
+        store.close()
+
+
+def _votes(path: Path, methods: Path | None, study: str) -> Votes:
+    from raters.statistics.votes import read_votes
+
+    if study:
+        raise BenchError(f"both a study, '{study}', and --votes '{path}'; give one of them")
+    return read_votes(path, methods)
+
+
+def pilot_votes(votes: Path | None, methods: Path | None, study: str, db: str) -> Votes:
+    """Return the comparisons of a file or of a closed study."""
+    if votes is not None:
+        return _votes(votes, methods, study)
+    return _answers(db, study, unblind=False).votes()
+
+
+def _as_dict(
+    found: Analysis | RatingAnalysis, signs: Mapping[str, Sequence[str]], title: str,
+    answers: Answers | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return everything but the bootstrap samples."""
+    shown: dict[str, Any] = {"study" if answers else "votes_file": title}
+    shown |= {key: value for key, value in asdict(found).items() if key != "draws"}
+    golden = answers.golden() if answers else None
+    shown["agreement"]["golden"] = asdict(golden) if golden else None
+    shown["signs"] = {rater: list(against) for rater, against in signs.items() if against}
+    return shown
+
+
+def _show(
+    found: Analysis | RatingAnalysis, made: Sequence[Any], agreed: Sequence[tuple[str, str]],
+    title: str,
+) -> None:  # fmt: skip
+    scale, others = made[0], {table.name: table for table in made[1:]}
+    heads = [" ".join(filter(None, (c.head, c.unit and f"({c.unit})"))) for c in scale.columns]
+    print_table(scale.caption, heads, [[_text(cell) for cell in row] for row in scale.rows])
+    for line in scale.html_legend():
+        say(line)
+    for name, text in agreed:
+        say(f"{name}: {text}")
+    raters = others.get("raters")
+    if raters is not None:
+        flagged = [row for row in raters.rows if row[-1].text != "—"]
+        if flagged:
+            print_table(
+                "", [c.head for c in raters.columns],
+                [[_text(cell) for cell in row] for row in flagged],
+            )  # fmt: skip
+        say(raters.legend[0])
+
+
+def _text(cell: Any) -> str:
+    return f"{cell.text} {cell.detail}".strip()

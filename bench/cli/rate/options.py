@@ -1,0 +1,92 @@
+"""What the verbs of ``bench rate`` share: the database, the choice of a study, links and files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import say
+from bench.records import BenchError
+
+if TYPE_CHECKING:
+    from raters.store import Store
+
+Db = Annotated[
+    str, typer.Option(help="Study database: a file, or any SQLAlchemy address.", envvar="BENCH_DB")
+]
+DEFAULT_DB = "sqlite:///results/studies.db"
+DEFAULT_URL = "http://127.0.0.1:8000"
+Study = Annotated[str, typer.Argument(help="The study's name.", show_default="the latest")]
+Url = Annotated[str, typer.Option(help="The address under which raters reach the server.")]
+Out = Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")]
+
+
+def open_store(db: str) -> Store:
+    """Open the study database."""
+    from raters.store import Store
+
+    return Store(db)
+
+
+def _names(store: Store) -> list[str]:
+    """Return the studies of a database, the latest last."""
+    from sqlalchemy import select
+
+    from raters.schema import study
+
+    with store.read() as connection:
+        return [row.name for row in connection.execute(select(study.c.name).order_by(study.c.id))]
+
+
+def chosen_study(store: Store, name: str) -> str:
+    """Return the name of a study that there is: the one given, or the latest."""
+    if name:
+        return str(store.study(name).name)
+    names = _names(store)
+    if not names:
+        raise BenchError(
+            f"no study in '{store.url}'; make one: bench rate new --run RUN --protocol pair"
+        )
+    return names[-1]
+
+
+def free_name(store: Store, wanted: str) -> str:
+    """Return ``wanted``, with a number behind it if a study has that name."""
+    taken, number = set(_names(store)), 2
+    name = wanted
+    while name in taken:
+        name, number = f"{wanted}-{number}", number + 1
+    return name
+
+
+def minutes(text: str) -> float:
+    """Read ``90s``, ``10m``, ``12h`` or ``14d``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", text.strip().lower())
+    if not match:
+        raise BenchError(f"'{text}' is no time; expected one such as 90s, 10m, 12h or 14d")
+    return float(match[1]) * {"s": 1 / 60, "m": 1, "h": 60, "d": 1440}[match[2]]
+
+
+def put(text: str, out: Path | None) -> None:
+    """Write text to a file, or to standard output."""
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        from bench.image import write_atomic
+
+        write_atomic(out, text.encode())
+        say(f"written: {out}")
+
+
+def desk_link(url: str, token: str) -> str:
+    """Return the link of the dashboard."""
+    return f"{url}/desk/enter/{token}"
+
+
+def crowd_link(url: str, token: str) -> str:
+    """Return the link that the platform fills in: Prolific writes its placeholders like this."""
+    return f"{url}/p/{token}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}"

@@ -1,0 +1,61 @@
+"""``bench rate serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import say
+from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
+from bench.records import BenchError
+
+
+def serve(
+    study: Study = "",
+    host: Annotated[str, typer.Option(help="Listen on this address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Listen on this port; 0: any free one.")] = 8000,
+    url: Annotated[
+        str | None,
+        typer.Option(help="How raters reach it, where that differs.", show_default="HOST:PORT"),
+    ] = None,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Serve every study of the database, and print a link to try the latest one."""
+    from raters.app import create_app, server
+    from raters.tokens import invite
+
+    store = open_store(db)
+    chosen = chosen_study(store, study)
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise BenchError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); stop what does, or give "
+            "another --port"
+        ) from error
+    address = url or f"http://{host}:{listening.getsockname()[1]}"
+    serving = server(create_app(store.url), host, port)
+
+    async def work() -> None:
+        running = asyncio.create_task(serving.serve(sockets=[listening]))
+        while not (serving.started or running.done()):
+            await asyncio.sleep(0.02)
+        if serving.started:
+            say(f"serving at {address}; Ctrl-C stops it, nothing is lost")
+            if store.study(chosen).state == "open":
+                say(f"rate '{chosen}' here: {address}/r/{invite(store, chosen, 1)[0]}")
+            else:
+                say(f"study '{chosen}' is closed; its dashboard still works")
+            sys.stdout.flush()
+        await running
+
+    try:
+        asyncio.run(work())
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:
+        store.close()

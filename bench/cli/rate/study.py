@@ -1,0 +1,173 @@
+"""A study's life: ``bench rate new``, ``invite``, ``erase`` and ``close``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import typer
+
+from bench.cli.console import part, say, split
+from bench.cli.rate.options import (
+    DEFAULT_DB,
+    DEFAULT_URL,
+    Db,
+    Out,
+    Study,
+    Url,
+    chosen_study,
+    crowd_link,
+    desk_link,
+    free_name,
+    minutes,
+    open_store,
+    put,
+)
+from bench.records import parse_spec
+
+
+def new(
+    run: Annotated[str, typer.Option(help="A run's folder, or the suite of its latest run.")],
+    protocol: Annotated[
+        Literal["pair", "acr", "dcr"],
+        typer.Option(help="Pairs; ratings 1 to 5; or ratings of what changed from the reference."),
+    ] = "pair",
+    name: Annotated[
+        str, typer.Option(help="What the study is called.", show_default="SUITE-PROTOCOL")
+    ] = "",
+    models: Annotated[
+        str, typer.Option(help="Models, separated by commas.", show_default="all of the run")
+    ] = "",
+    images: Annotated[int, typer.Option(help="So many images, spread over the scenes.")] = 20,
+    crop: Annotated[int, typer.Option(help="Side of the piece that is judged, in pixels.")] = 512,
+    reference: Annotated[
+        Literal["shown", "hidden"] | None,
+        typer.Option(help="Show the reference beside.", show_default="shown where there is one"),
+    ] = None,
+    ties: Annotated[bool, typer.Option("--ties", help="Let raters call a pair the same.")] = False,
+    golden: Annotated[str, typer.Option(help="Part of trials with one image spoilt.")] = "5%",
+    repeats: Annotated[str, typer.Option(help="Part of trials that come a second time.")] = "5%",
+    per_pair: Annotated[
+        int, typer.Option(help="Judgements of each pair of models, or ratings of each image.")
+    ] = 20,
+    trials: Annotated[int, typer.Option(help="Judgements asked of one rater, at most.")] = 60,
+    assignment: Annotated[
+        Literal["balanced", "active"],
+        typer.Option(help="Least judged first, or where an answer tells most."),
+    ] = "balanced",
+    lease: Annotated[
+        str, typer.Option(help="An unanswered trial goes to someone else after this.")
+    ] = "10m",
+    one_key: Annotated[
+        bool, typer.Option("--one-key", help="A choice counts at once, without Enter.")
+    ] = False,
+    question: Annotated[
+        str | None, typer.Option(help="Ask this.", show_default="the protocol's question")
+    ] = None,
+    crowd: Annotated[
+        int | None, typer.Option(help="At most so many through the crowd link.", show_default="any")
+    ] = None,
+    completion_code: Annotated[
+        str | None,
+        typer.Option(help="Shown at the end, for a crowd platform.", show_default="one per rater"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of crops and items.")] = 0,
+    url: Url = DEFAULT_URL,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Make a study out of a finished run."""
+    from bench.store import RunFolder
+    from raters.study import StudyOptions, create_study
+
+    folder = RunFolder.find(run)
+    suite, _ = parse_spec(folder.record()["spec"]["suite"])
+    store = open_store(db)
+    options = StudyOptions(
+        name=name or free_name(store, f"{suite}-{protocol}"),
+        protocol=protocol,
+        per_pair=per_pair,
+        trials=trials,
+        images=images,
+        crop=crop,
+        reference=reference,
+        ties=ties,
+        golden=part("golden", golden),
+        repeats=part("repeats", repeats),
+        assignment=assignment,
+        lease=minutes(lease),
+        models=split(models),
+        seed=seed,
+        question=question,
+        one_key=one_key,
+        completion_code=completion_code,
+        crowd=crowd,
+    )
+    made = create_study(store, folder.path, options)
+    each = min(round(trials * (1 - options.golden - options.repeats)), made.items)
+    raters = -(-made.judgements // max(1, each))
+    say(
+        f"study '{made.name}': {len(made.models)} models, {made.images} images, {made.items} "
+        f"trials to choose from, {made.judgements} judgements wanted, from about {raters} raters"
+    )
+    for note in made.notes:
+        say(f"  note: {note}")
+    say(f"dashboard (keep this link, it is shown once): {desk_link(url, made.dashboard_token)}")
+    say(f"link for a crowd platform: {crowd_link(url, made.entry_token)}")
+    say(f"next: bench rate serve, and bench rate invite {made.name} -n {raters}")
+
+
+def invite(
+    study: Study = "",
+    count: Annotated[int, typer.Option("-n", "--count", help="So many personal links.")] = 1,
+    valid: Annotated[
+        str | None,
+        typer.Option(help="They work for so long: 12h, 14d.", show_default="until it is closed"),
+    ] = None,
+    prolific: Annotated[
+        bool,
+        typer.Option("--prolific", help="A new link for a crowd platform; the old one ends."),
+    ] = False,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="A new dashboard link; the old one ends.")
+    ] = False,
+    out: Out = None,
+    url: Url = DEFAULT_URL,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Make personal links for raters. Links are shown once: only their hashes are kept."""
+    from raters.tokens import invite, renew
+
+    store = open_store(db)
+    if prolific or dashboard:
+        chosen = chosen_study(store, study)
+        links = [crowd_link(url, renew(store, chosen, "entry"))] if prolific else []
+        links += [desk_link(url, renew(store, chosen, "dashboard"))] if dashboard else []
+        put("".join(f"{link}\n" for link in links), out)
+        return
+    ends = None if valid is None else timedelta(minutes=minutes(valid))
+    links = [
+        f"{url}/r/{token}" for token in invite(store, chosen_study(store, study), count, valid=ends)
+    ]
+    put("".join(f"{link}\n" for link in links), out)
+
+
+def erase(
+    study: Annotated[str, typer.Argument(help="The study's name.")],
+    rater: Annotated[int, typer.Argument(help="The rater's number, as in status and export.")],
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Remove one rater and all that came from them."""
+    from raters.leaving import erase
+
+    gone = erase(open_store(db), study, rater)
+    say(f"rater {rater} of '{study}' and {gone} judgements are erased")
+
+
+def close(
+    study: Annotated[str, typer.Argument(help="The study's name.")], db: Db = DEFAULT_DB
+) -> None:
+    """End a study: no more judgements, and results may be looked at."""
+    from raters.study import close_study
+
+    close_study(open_store(db), study)
+    say(f"study '{study}' is closed; bench rate export {study} names the models")

@@ -1,0 +1,128 @@
+"""While a study runs: ``bench rate status``, ``audit`` and ``export``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bench.cli.console import complain, console, print_json, print_table, say
+from bench.cli.options import Json
+from bench.cli.rate.options import DEFAULT_DB, Db, Out, Study, chosen_study, open_store, put
+
+if TYPE_CHECKING:
+    from raters.status import Status
+
+
+def status(
+    study: Study = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 5 s.")] = False,
+    as_json: Json = False,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Show how a study is going. Nothing here tells who is ahead."""
+    from raters.status import status as status_of
+
+    store = open_store(db)
+    chosen = chosen_study(store, study)
+    while True:
+        now = status_of(store, chosen)
+        if watch:
+            console().clear()
+        if as_json:
+            print_json(asdict(now))
+        else:
+            _show(now)
+        if not watch:
+            return
+        try:
+            time.sleep(5)
+        except KeyboardInterrupt:
+            return
+
+
+def audit(
+    study: Study = "",
+    raters: Annotated[int, typer.Option(help="Walk it as so many raters.")] = 3,
+    as_json: Json = False,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Walk a study as a rater and search all that comes for anything that names a model.
+
+    Exit status: 0 nothing leaks, 1 something does.
+    """
+    from raters.audit import audit as walk
+
+    store = open_store(db)
+    chosen = chosen_study(store, study)
+    store.close()
+    report = walk(store.url, chosen, raters=raters)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        for what, number in report.numbers.items():
+            say(f"{what}: {number:,}" if isinstance(number, int) else f"{what}: {number}")
+        for leak in report.leaks:
+            complain(f"{leak.where}: {leak.what}: {leak.evidence}")
+        say("no leak found" if not report.leaks else f"{len(report.leaks)} leaks")
+    if report.leaks:
+        raise typer.Exit(1)
+
+
+def export(
+    study: Study = "",
+    form: Annotated[
+        Literal["csv", "json"], typer.Option("--format", help="What to write.")
+    ] = "csv",
+    unblind: Annotated[
+        bool, typer.Option("--unblind", help="Name the models though it is open; goes on record.")
+    ] = False,
+    out: Out = None,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Write every judgement. Models have numbers until the study is closed."""
+    from raters.export import judgements_csv, judgements_json
+
+    store = open_store(db)
+    write = judgements_csv if form == "csv" else judgements_json
+    put(write(store, chosen_study(store, study), unblind=unblind), out)
+
+
+def _show(now: Status) -> None:
+    say(f"{now.study} ({now.protocol}, {now.state}): {now.done} of {now.quota} judgements")
+    say(
+        f"raters: {now.invited} invited, {now.started} began, {now.active} active, "
+        f"{now.finished} finished, {now.withdrawn} withdrew"
+    )
+    seconds = "—" if now.median_ms is None else f"{now.median_ms / 1000:.1f} s"
+    say(
+        f"median time {seconds}; golden passed {now.golden_passed} of {now.golden_seen}; repeats "
+        f"the same {now.repeats_same} of {now.repeats_seen}"
+    )
+    if now.connected is not None:
+        say(
+            f"every model linked to every other by judged pairs: {'yes' if now.connected else 'no'}"
+        )
+    say(f"still needed: {now.to_quota} to the quota, {now.to_target} to the target interval")
+    for note in now.notes:
+        say(f"note: {note}")
+    header = ("pair", "judged", "quota", "in hand")
+    rows: list[tuple[Any, ...]] = [
+        (" — ".join(filter(None, (pair.first, pair.second))), pair.done, pair.quota, pair.leased)
+        for pair in now.pairs
+    ]
+    print_table("", header, rows)
+    if now.raters:
+        print_table(
+            "",
+            ("rater", "stage", "done", "median s", "golden", "repeats", "flags"),
+            (
+                (r.rater, r.stage, r.done,
+                 "—" if r.median_ms is None else f"{r.median_ms / 1000:.1f}",
+                 f"{r.golden_passed}/{r.golden_seen}", f"{r.repeats_same}/{r.repeats_seen}",
+                 ", ".join(r.flags) or "—")
+                for r in now.raters
+            ),
+        )  # fmt: skip
