@@ -88,6 +88,22 @@ MODELS: dict[str, Card] = {
             needs_psf=True,
         ),
         Card(
+            "dip", "Deep image prior, small and short", "prior",
+            ("deblur", "denoise", "super-resolution"), "models.prior:PriorRestorer",
+            "Ulyanov et al. 2018, doi:10.1109/CVPR.2018.00984; a quarter of its width, 400 "
+            "iterations",
+            options={"name": "dip", "iterations": 400, "memory": 0.95, "width": 32},
+            params=152_199, gmacs=1697.042, standard=False,
+        ),
+        Card(
+            "dip-paper", "Deep image prior", "prior", ("deblur", "denoise", "super-resolution"),
+            "models.prior:PriorRestorer",
+            "Ulyanov et al. 2018, doi:10.1109/CVPR.2018.00984; an hour an image of 256x256 on a "
+            "CPU",
+            options={"name": "dip-paper", "iterations": 2500}, params=2_217_831,
+            gmacs=145303.142, standard=False,
+        ),
+        Card(
             "unet", "U-Net", "cnn", ("deblur", "denoise"), "models.architectures.unet:UNet",
             "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28",
             recipe=QUICK, paper=UNTRAINED,

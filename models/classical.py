@@ -126,7 +126,7 @@ def wiener(strength: float = 200.0, least: float = 0.005) -> ClassicalRestorer:
     def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.restoration import wiener as deconvolve
 
-        blur = _known(hints.psf, pixels)
+        blur = known_psf(hints.psf, pixels.shape[:2])
 
         def one(plane: Floats) -> NDArray[Any]:
             balance = max(strength * estimate_noise(plane) ** 2, least)
@@ -150,7 +150,7 @@ def richardson_lucy(iterations: int = 10) -> ClassicalRestorer:
     def method(pixels: Pixels, hints: Hints) -> NDArray[Any]:
         from skimage.restoration import richardson_lucy as deconvolve
 
-        blur = _known(hints.psf, pixels)
+        blur = known_psf(hints.psf, pixels.shape[:2])
         margin = 3 * max(blur.shape)  # scikit-image sees black beyond; that creeps inwards
         inside = slice(margin, -margin)
 
@@ -185,10 +185,11 @@ def _noise(image: Floats, hints: Hints) -> float:
     return float(np.mean([estimate_noise(image[:, :, c]) for c in range(3)]))
 
 
-def _known(psf: Floats | None, pixels: Pixels) -> Floats:
+def known_psf(psf: Floats | None, size: tuple[int, ...]) -> Floats:
+    """Return the PSF. Raises `NotApplicable` where there is none, or an image (H, W) is smaller."""
     if psf is None:
         raise NotApplicable("no PSF: the blur of this image is not known")
-    height, width = pixels.shape[:2]
+    height, width = size
     if min(height, width) < max(2, *psf.shape):
         raise NotApplicable(
             f"the image of {height}x{width} is smaller than its PSF {psf.shape[0]}x{psf.shape[1]}"

@@ -200,7 +200,10 @@ def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restor
 def _wrap(
     built: Any, source: str, name: str, device: str, tile: int | None, multiple: int
 ) -> Restorer:
-    """Return a restorer for what a builder made: a restorer, or a network."""
+    """Return a restorer for what a builder made: a restorer, or a network.
+
+    A restorer with a method ``to`` is moved to the device; the others work where they work.
+    """
     if isinstance(built, torch.nn.Module):
         return NetworkRestorer(name, built, device, multiple, tile=tile, scale=_scale_of(built))
     if not callable(getattr(built, "restore", None)):
@@ -208,6 +211,8 @@ def _wrap(
             f"'{source}' made {type(built).__name__}; expected a torch.nn.Module, or a Restorer "
             "with a method restore"
         )
+    if callable(getattr(built, "to", None)):
+        built.to(device)
     restorer: Restorer = built
     return restorer
 

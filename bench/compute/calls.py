@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,10 +19,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a network; its tensors have shapes and no values."""
+    """One call of a network; its tensors have shapes and no values.
+
+    ``learns``: a gradient came back from it, as where a network is fitted to the image.
+    """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    learns: bool = False
 
     def image(self) -> torch.Tensor | None:
         """Return the one image (B,C,H,W) of the call; None if it took anything else."""
@@ -34,25 +38,45 @@ class Call:
 def observe(network: nn.Module, function: Callable[[], Result]) -> tuple[Result, list[Call]]:
     """Run ``function``; return its result and every call of ``network`` that it made."""
     calls: list[Call] = []
+    learnt: set[int] = set()
 
     def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         calls.append(Call(*tree_map(without_values, (args, kwargs))))
 
-    handle = network.register_forward_pre_hook(note, with_kwargs=True)
+    def watch(_: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+        number = len(calls) - 1
+        if isinstance(result, torch.Tensor) and result.requires_grad:
+            result.register_hook(lambda gradient: learnt.add(number))  # type: ignore[no-untyped-call]
+
+    handles = [
+        network.register_forward_pre_hook(note, with_kwargs=True),
+        network.register_forward_hook(watch),
+    ]
     try:
-        return function(), calls
+        found = function()
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+    return found, [replace(call, learns=index in learnt) for index, call in enumerate(calls)]
 
 
 def count_calls(network: nn.Module, calls: Sequence[Call]) -> Operations:
-    """Count all ``calls`` together; equal ones, as tiles are, are counted once and multiplied."""
+    """Count all ``calls`` together; equal ones, as tiles are, are counted once and multiplied.
+
+    A call that learns counts three times, but its activations once: on the way back there are two
+    products for each on the way there, the gradients of what came in and of the weights.
+    """
     groups: dict[str, list[Call]] = {}
     for call in calls:
         groups.setdefault(repr(call), []).append(call)
-    return total(
-        (count(network, *group[0].args, **group[0].kwargs), len(group)) for group in groups.values()
-    )
+    return total((_count(network, group[0]), len(group)) for group in groups.values())
+
+
+def _count(network: nn.Module, call: Call) -> Operations:
+    once = count(network, *call.args, **call.kwargs)
+    if not call.learns:
+        return once
+    return replace(once, macs=3 * once.macs, elementwise=3 * once.elementwise)
 
 
 def observe_onnx(function: Callable[[], Result]) -> tuple[Result, list[tuple[int, ...]]]:

@@ -55,6 +55,14 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
+def matrix(old: int, new: int) -> Weights:
+    """Return (new, old): what resizing an axis multiplies it by, before anything is rounded."""
+    indices, weights = _taps(old, new)
+    whole = np.zeros((new, old))
+    np.add.at(whole, (np.arange(new)[:, None], indices), weights)
+    return whole
+
+
 def _resize_axis(pixels: Pixels, axis: int, length: int) -> Pixels:
     lines = np.moveaxis(pixels, axis, 0)
     indices, weights = _taps(lines.shape[0], length)
