@@ -93,7 +93,8 @@ class RunSpec:
     """Everything that decides a run's numbers. Equal specs mean the same run.
 
     ``suite`` is the canonical suite spec with every option written out (``gopro:blur=blur``).
-    ``budget`` is as typed: ``90s``, ``10m``, ``1h`` or ``300steps``, for each model trained.
+    ``preset`` names the recipe of each model trained, and ``budget``, as typed (``90s``, ``10m``,
+    ``1h``, ``300steps`` or ``20epochs``), its length if not the recipe's own.
     """
 
     suite: str
@@ -103,7 +104,8 @@ class RunSpec:
     limit: int | None = None
     device: str = "cpu"
     train: str = "missing"
-    budget: str = "90s"
+    budget: str | None = None
+    preset: str = "quick"
     seed: int = 0
     tile: int | None = None
     prepare: tuple[str, ...] = ()

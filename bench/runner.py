@@ -7,8 +7,7 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
-import os
-import shutil
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -26,10 +25,11 @@ from bench.records import BenchError, Failure, Pair, RunSpec, said
 from bench.store import RESULTS, RunFolder, file_name
 from bench.suites import Suite, spread
 from bench.suites.listing import prepared
+from bench.training import Lessons, lessons_of, nothing_to_learn, shelve
 from models.catalogue import Card
 from models.loading import card_of, find_weights, label, load_restorer, read_header, sha256_of
 from models.restorer import Restorer
-from models.training.train import Job, train
+from models.training.train import Job, estimate, train
 
 NO_PSF = "no PSF: the blur of these images is not known"
 State = Literal["pending", "done", "not applicable", "failed"]
@@ -46,7 +46,10 @@ class Entry:
     reason: str | None = None
     weights: Path | None = None
     origin: str = "none"
-    needs_training: bool = False
+    job: Job | None = None
+    """The training that it needs first."""
+    takes: str = ""
+    """How long that takes, in words."""
     restorer: Restorer | None = None
 
     @property
@@ -62,8 +65,8 @@ class Entry:
         """Return one line for the user."""
         if not self.active:
             return f"{self.label}: {self.state}: {self.reason}"
-        if self.needs_training:
-            return f"{self.label}: trains"
+        if self.job:
+            return f"{self.label}: trains {self.takes}"
         return f"{self.label}: " + (f"loads {self.weights}" if self.weights else "ready")
 
 
@@ -100,8 +103,11 @@ class Run:
                 self._plan_weights(entry, card)
             elif Path(entry.spec).is_file():
                 entry.weights, entry.origin = Path(entry.spec), "loaded"
+        seconds = sum(self._measure(entry, entry.job) for entry in self.entries if entry.job)
         for entry in self.entries:
             self.progress.note(f"  {entry.plan()}")
+        if seconds:
+            self.progress.note(f"  all trainings together: about {duration(seconds)}")
 
     @cached_property
     def _knows_psf(self) -> bool:
@@ -112,58 +118,88 @@ class Run:
         shelved = find_weights(card.name, file_name(self.suite.spec), self.shelf)
         if own.is_file():
             entry.weights, entry.origin = own, "trained"
-        elif shelved and self.spec.train != "always":
+        elif shelved and self.spec.train != "always" and self._fits(card, shelved):
             entry.weights, entry.origin = shelved, "loaded"
         elif self.spec.train == "never":
             entry.drop("failed", f"no weights for '{card.name}'; --train missing makes them")
-        elif not self.suite.pairs("train"):
-            entry.drop("failed", "no weights, and the suite has no training images here")
-        elif self.suite.pairs("train")[0].reference is None:
-            entry.drop("failed", f"no weights, and nothing to train on: {self.suite.no_reference}")
+        elif why := nothing_to_learn(self.suite):
+            entry.drop("failed", f"no weights, and {why}")
         else:
-            entry.needs_training = True
+            try:
+                entry.job = self._job(card)
+            except BenchError as error:
+                entry.drop("failed", str(error))
+
+    def _fits(self, card: Card, weights: Path) -> bool:
+        """Say whether weights were learnt from images prepared alike, and as the run asks for.
+
+        A run that asks for nothing better than ``quick`` takes any.
+        """
+        header = read_header(weights)
+        if list(header.get("prepare", ())) != list(self.spec.prepare):
+            return False
+        wanted = json.loads(json.dumps(asdict(card.preset(self.spec.preset))))
+        return self.spec.preset == "quick" or header.get("recipe") == wanted
+
+    def _job(self, card: Card) -> Job:
+        return Job(
+            card,
+            card.preset(self.spec.preset),
+            self.suite.spec,
+            self._lessons.train,
+            self._lessons.val,
+            self.folder.path / "training",
+            self.spec.budget,
+            seed=self.spec.seed,
+            device=self.spec.device,
+        )
+
+    @cached_property
+    def _lessons(self) -> Lessons:
+        def tell(done: int, total: int) -> None:
+            self.progress.update("compare with test images", done, total)
+
+        found = lessons_of(self.suite, self.spec.prepare, tell)
+        self.progress.note(f"  no training image is a test image: {found.told}")
+        return found
+
+    def _measure(self, entry: Entry, job: Job) -> float:
+        """Time a few steps of a training; return the seconds that all of it will take."""
+        self.progress.update(f"time steps of {entry.label}", 0, 1)
+        try:
+            found = estimate(job)
+        except BenchError as error:
+            entry.job = None
+            entry.drop("failed", str(error))
+            return 0.0
+        self.progress.update(f"time steps of {entry.label}", 1, 1)
+        entry.takes = (
+            f"for {job.length} ({self.spec.preset}): {found.steps} steps of "
+            f"{found.step_seconds:.3g} s, about {duration(found.seconds)}"
+        )
+        return found.seconds
 
     # --- train and load -------------------------------------------------------------------------
 
     def train(self) -> None:
         """Train what the plan says, and put the weights on the shelf for later runs."""
         for entry in self.entries:
-            if not entry.needs_training or not entry.card:
+            if not entry.job:
                 continue
 
             def tell(done: int, total: int, text: str, name: str = entry.label) -> None:
                 self.progress.update(f"train {name}", done, total, text)
 
             try:
-                job = Job(
-                    entry.card,
-                    entry.card.preset("quick"),
-                    self.suite.spec,
-                    self._training_pairs("train"),
-                    self._training_pairs("val"),
-                    self.folder.path / "training",
-                    self.spec.budget,
-                    seed=self.spec.seed,
-                    device=self.spec.device,
-                )
-                trained = train(job, tell, self.progress.note)
+                trained = train(entry.job, tell, self.progress.note)
             except BenchError as error:
                 entry.drop("failed", str(error))
                 continue
+            finally:
+                entry.job = None
             entry.weights, entry.origin = trained.weights, "trained"
-            entry.needs_training = False
-            place = self.shelf / "weights" / file_name(self.suite.spec)
-            place.mkdir(parents=True, exist_ok=True)
-            partial = place / f".{trained.weights.name}.{os.getpid()}.part"
-            shutil.copyfile(trained.weights, partial)
-            partial.replace(place / trained.weights.name)
-
-    def _training_pairs(self, split: Literal["train", "val"]) -> Sequence[Pair]:
-        pairs = prepared(self.suite.pairs(split), self.spec.prepare)
-        held_out = {pair.degraded.resolve() for pair in self.suite.pairs("test")}
-        if leaked := [pair.id for pair in pairs if pair.degraded.resolve() in held_out]:
-            raise BenchError(f"{split} images are test images too: {', '.join(leaked[:3])}")
-        return pairs
+            if not self.spec.prepare:  # else a run without these steps would find them
+                shelve(trained.weights, self.suite.spec, self.shelf)
 
     def load(self) -> None:
         """Make every model ready. One that cannot be loaded fails alone."""
@@ -315,6 +351,17 @@ def run(
         finally:
             job.save()
     return folder
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: ``90 s``, ``12 min``, ``3.5 h``.
+
+    >>> duration(700)
+    '12 min'
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _now() -> str:

@@ -22,6 +22,7 @@ from bench.cli import (
     run,
     score,
     suites,
+    train,
 )
 from bench.cli.console import complain
 from bench.records import BenchError
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "run": (run.run, "bench run --suite gopro --data data/gopro --limit 50"),
+    "train": (train.train, "bench train unet --suite gopro --preset paper"),
     "score": (score.score, "bench score my_outputs --reference data/gopro/test --metrics all"),
     "profile": (profile.profile, "bench profile unet --size 720x1280 --threads 1"),
     "report": (report.report, "bench report demo"),

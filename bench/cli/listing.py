@@ -15,8 +15,9 @@ from models.catalogue import model_cards
 def models(as_json: Json = False) -> None:
     """List the models of the catalogue: family, task, what each needs, weights found or not.
 
-    Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of 256x256. Those
-    marked standard run where a run names no models.
+    A recipe is a training's method and its length; --json shows all of it, and what the paper does
+    not give. Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of
+    256x256. Those marked standard run where a run names no models.
     """
     shelf = Path("results") / "weights"
     rows: list[dict[str, Any]] = []
@@ -32,13 +33,21 @@ def models(as_json: Json = False) -> None:
             return f"weights: {', '.join(row['weights'])}" if row["weights"] else "training"
         return "the PSF" if row["needs_psf"] else "nothing"
 
+    def recipes(row: dict[str, Any]) -> str:
+        if not row["recipe"]:
+            return ""
+        paper = row["paper"]
+        told = "not given" if paper is None or "losses" in paper["not_given"] else paper["budget"]
+        return f"{row['recipe']['method']}: quick {row['recipe']['budget']}, paper {told}"
+
     print_table(
         "",
-        ("model", "standard", "family", "tasks", "M params", "GMACs", "needs", "licence", "what"),
+        ("model", "standard", "family", "tasks", "M params", "GMACs", "needs", "recipes", "licence",
+         "what"),
         (
             (r["name"], "yes" if r["standard"] else "", r["family"], ", ".join(r["tasks"]),
-             _size(r["params"], 1e6), _size(r["gmacs"], 1), needs(r), r["licence"],
-             f"{r['title']}. {r['citation']}")
+             _size(r["params"], 1e6), _size(r["gmacs"], 1), needs(r), recipes(r),
+             r["licence"], f"{r['title']}. {r['citation']}")
             for r in rows
         ),
     )  # fmt: skip

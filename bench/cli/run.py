@@ -17,6 +17,7 @@ from bench.cli.console import (
     split_specs,
 )
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Tile
+from bench.cli.train import BUDGET_HELP, PresetName
 from bench.metrics.table import resolve
 from bench.prepare import STEPS, read_step
 from bench.records import BenchError, RunSpec, choose, parse_spec
@@ -81,9 +82,10 @@ def run(
         Literal["missing", "never", "always"],
         typer.Option(help="Train networks that have no weights, none, or all of them anew."),
     ] = "missing",
+    preset: PresetName = "quick",
     budget: Annotated[
-        str, typer.Option(help="Training of each network: 90s, 10m, 1h or 300steps.")
-    ] = "90s",
+        str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
+    ] = None,
     profile: Annotated[
         str, typer.Option(help="Measure costs at this HEIGHTxWIDTH, or 'none'.")
     ] = "256x256",
@@ -120,7 +122,8 @@ def run(
     from bench.suites.table import open_suite
     from models.training.budget import parse_budget
 
-    parse_budget(budget)
+    if budget is not None:
+        parse_budget(budget)
 
     with ShownProgress() as progress:
         opened = open_suite(suite, data, progress=progress.update)
@@ -133,6 +136,7 @@ def run(
             device=pick_device(device),
             train=train,
             budget=budget,
+            preset=preset,
             seed=seed,
             tile=tile,
             prepare=steps,

@@ -251,13 +251,14 @@ def _nvml() -> tuple[bool, str]:
 
 
 def _backbones() -> dict[str, dict[str, Any]]:
-    """Return a check for the weights under each perceptual metric."""
+    """Return a check for the weights under each perceptual metric and loss."""
     from bench.metrics.backbones import BACKBONES, find_backbone
 
     checks = {}
     for name in BACKBONES:
         try:
-            checks[f"lpips-{name} weights"] = _check(True, find_backbone(name).name)
+            found = _check(True, find_backbone(name).name)
         except Unscorable as reason:
-            checks[f"lpips-{name} weights"] = _check(False, str(reason))
+            found = _check(False, str(reason))
+        checks[f"{BACKBONES[name].use} weights"] = found
     return checks

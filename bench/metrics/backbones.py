@@ -1,4 +1,4 @@
-"""The networks under LPIPS and perceptual losses: which files they are, and whether this machine has them.
+"""The networks under LPIPS and perceptual losses: their files, and whether this machine has them.
 
 Only files are looked at here; nothing is downloaded and nothing of torch is imported.
 """
@@ -26,6 +26,8 @@ class Backbone:
     file: str
     url: str
     size: int
+    use: str
+    """The metric that it is under, or the loss."""
     licence: str = "BSD 3-clause (torchvision); trained on ImageNet"
 
     @property
@@ -34,8 +36,9 @@ class Backbone:
         return Path(self.file).stem.rpartition("-")[2]
 
 
-def _backbone(name: str, file: str, size: int) -> Backbone:
-    return Backbone(name, file, f"https://download.pytorch.org/models/{file}", size)
+def _backbone(name: str, file: str, size: int, use: str = "") -> Backbone:
+    url = f"https://download.pytorch.org/models/{file}"
+    return Backbone(name, file, url, size, use or f"lpips-{name}")
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -43,7 +46,7 @@ BACKBONES: dict[str, Backbone] = {
     for backbone in (
         _backbone("alex", "alexnet-owt-7be5be79.pth", 244_408_911),
         _backbone("vgg", "vgg16-397923af.pth", 553_433_881),
-        _backbone("vgg19", "vgg19-dcbb9e9d.pth", 574_673_361),
+        _backbone("vgg19", "vgg19-dcbb9e9d.pth", 574_673_361, "VGG loss"),
         _backbone("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839),
     )
 }

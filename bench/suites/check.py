@@ -112,7 +112,7 @@ def _check_images(
     seen: dict[bytes, tuple[Split, str]] = {}
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for split, pairs in splits.items():
-            for looked in _stream(pool, look, pairs):
+            for looked in stream(pool, look, pairs):
                 done += 1
                 if done % 50 == 0 or done == total:
                     report(stage, done, total)
@@ -127,7 +127,7 @@ def _check_images(
                         )
 
 
-def _stream(
+def stream(
     pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
     """Yield the results in order, working a few items ahead, however many there are."""
@@ -142,11 +142,11 @@ def _stream(
 
 def _header(pair: Pair) -> _Looked:
     try:
-        size = _size(pair.degraded)
+        size = size_of(pair.degraded)
         reference = pair.reference
         if reference is None or reference == pair.degraded:
             return _Looked(pair)
-        return _Looked(pair, _mismatch(pair, size, _size(reference)))
+        return _Looked(pair, _mismatch(pair, size, size_of(reference)))
     except (BenchError, OSError) as error:
         return _Looked(pair, f"{pair.id}: {said(error)}")
 
@@ -155,15 +155,15 @@ def _decode(pair: Pair) -> _Looked:
     try:
         degraded = read(pair.degraded)
         if pair.reference is None or pair.reference == pair.degraded:
-            return _Looked(pair, None, _digest(degraded))
+            return _Looked(pair, None, pixel_digest(degraded))
         reference = read(pair.reference)
     except BenchError as error:
         return _Looked(pair, f"{pair.id}: {error}")
     sizes = ((pixels.shape[0], pixels.shape[1]) for pixels in (degraded, reference))
-    return _Looked(pair, _mismatch(pair, *sizes), _digest(reference))
+    return _Looked(pair, _mismatch(pair, *sizes), pixel_digest(reference))
 
 
-def _size(path: Path) -> tuple[int, int]:
+def size_of(path: Path) -> tuple[int, int]:
     """Return height and width as `bench.image.read` would have them, from the header alone."""
     from PIL import Image, UnidentifiedImageError
 
@@ -191,5 +191,6 @@ def _mismatch(pair: Pair, degraded: tuple[int, int], reference: tuple[int, int])
     )
 
 
-def _digest(pixels: Pixels) -> bytes:
+def pixel_digest(pixels: Pixels) -> bytes:
+    """Return 16 bytes that differ wherever size or any pixel differs."""
     return hashlib.blake2b(pixels.data, digest_size=16, key=str(pixels.shape).encode()).digest()

@@ -151,6 +151,7 @@ def _resolved(job: Job) -> tuple[Job, dict[str, str], dict[str, Any]]:
         "left_out": missing,
         "initial": None if job.initial is None else sha256_of(job.initial),
         "suite": job.suite,
+        "prepare": list(train[0].prepare),
         "budget": job.length,
         "seed": job.seed,
         "devices": job.devices,
@@ -225,11 +226,13 @@ def _fit(
         place = torch.device(task.device)
         on_cuda = place.type == "cuda"
         alone = [place.index or 0] if on_cuda else 1
+        # an adversarial step uses only some of the parameters at a time
+        several = "ddp" if task.recipe.method == "plain" else "ddp_find_unused_parameters_true"
         mixed = on_cuda and torch.cuda.is_bf16_supported()
         trainer = Trainer(
             accelerator="gpu" if on_cuda else "cpu",
             devices=alone if devices == 1 else devices,
-            strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
+            strategy="auto" if devices == 1 else several,
             precision="bf16-mixed" if mixed else "32-true",
             max_epochs=math.ceil(plan.steps / plan.period),
             reload_dataloaders_every_n_epochs=1,

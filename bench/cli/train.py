@@ -1,0 +1,161 @@
+"""``bench train``."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from bench.cli.console import ShownProgress, complain, say, split_specs
+from bench.cli.options import Device
+from bench.prepare import STEPS, read_step
+from bench.records import BenchError, choose
+from bench.suites.table import suite_cards
+from models.catalogue import model_cards
+
+PresetName = Annotated[
+    Literal["quick", "paper"],
+    typer.Option(
+        help="Recipe of a training: quick takes minutes on two cores, paper does what the "
+        "network's paper says ('bench models --json' shows both)."
+    ),
+]
+
+BUDGET_HELP = "Length of a training: 90s, 10m, 1h, 300steps or 20epochs."
+
+
+class _Unshown(ShownProgress):
+    """For the processes beside the first one, which speaks for all."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
+        """Show nothing."""
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="A network of 'bench models'.")],
+    suite: Annotated[
+        str, typer.Option(help=f"Suite spec name[:key=value,..]: {', '.join(suite_cards())}.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="The suite's folder.", show_default="data/SUITE")
+    ] = None,
+    preset: PresetName = "quick",
+    budget: Annotated[
+        str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Only go on: an error where nothing was begun. The same command goes "
+            "on by itself where something was.",
+        ),
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Throw away what was begun or finished, and begin.")
+    ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Begin with the weights of this file.", show_default="random weights"
+        ),
+    ] = None,
+    prepare: Annotated[
+        str,
+        typer.Option(
+            help=f"Steps before the model, separated by commas: {', '.join(STEPS)}.",
+            show_default="none",
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Seed of weights, crops and their order.")] = 0,
+    device: Device = "auto",
+    devices: Annotated[
+        int, typer.Option(help="Work on so many devices, each with its part of a batch.", min=1)
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the training.", show_default="results/training/SUITE"),
+    ] = None,
+) -> None:
+    """Train a network on a suite, never on its test images.
+
+    Stopped or killed at any moment, the same command goes on, and on a CPU ends with the same
+    weights, bit for bit. It leaves the weights, their curves and sample rows in its folder, and a
+    copy of the weights where 'bench run' finds them.
+    """
+    cards = model_cards()
+    card = cards[choose("model", model, cards)]
+    recipe = card.preset(preset)
+    steps = split_specs(prepare)
+    for step in steps:
+        read_step(step)
+    if resume and anew:
+        raise BenchError("--resume goes on and --anew begins again; give one of them")
+
+    from bench.compute.environment import pick_device
+    from bench.store import RESULTS, file_name
+    from bench.suites.table import open_suite
+    from bench.training import lessons_of, nothing_to_learn, shelve
+    from models.training.files import Files
+    from models.training.train import Job
+    from models.training.train import train as train_network
+
+    first = not int(os.environ.get("LOCAL_RANK", "0"))  # of several processes, one a device
+    began = time.monotonic()
+    with ShownProgress() if first else _Unshown() as progress:
+        opened = open_suite(suite, data, progress=progress.update)
+        if opened.card.task not in card.tasks:
+            raise BenchError(
+                f"'{model}' is made for {', '.join(card.tasks)}; '{suite}' is {opened.card.task}"
+            )
+        if why := nothing_to_learn(opened):
+            raise BenchError(f"cannot train on '{suite}': {why}")
+        folder = out or RESULTS / "training" / file_name(opened.spec)
+        files = Files(folder, card.name)
+        if resume and not files.plan.is_file():
+            raise BenchError(f"--resume: no training of '{model}' was begun in '{folder}'")
+        if anew and first:
+            files.forget()
+        lessons = lessons_of(
+            opened, steps, lambda done, total: progress.update("compare with test", done, total)
+        )
+        progress.note(
+            f"{card.name} ({preset}, {recipe.method}) on {opened.spec}: {len(lessons.train)} "
+            f"training images; none is a test image ({lessons.told}); {folder}"
+        )
+        job = Job(
+            card, recipe, opened.spec, lessons.train, lessons.val, folder, budget,
+            seed=seed, device=pick_device(device), devices=devices, initial=start,
+        )  # fmt: skip
+        try:
+            trained = train_network(
+                job,
+                lambda done, total, text: progress.update(f"train {model}", done, total, text),
+                progress.note,
+            )
+        except KeyboardInterrupt:
+            complain("stopped; the same command goes on from here")
+            raise typer.Exit(130) from None
+    if not steps:  # weights for prepared images are not those that a plain run should find
+        shelve(trained.weights, opened.spec)
+    say(_closing(model, trained.header, time.monotonic() - began))
+    say(f"weights: {trained.weights}")
+    say(f"next: bench run --suite {suite} --models input,{model}")
+
+
+def _closing(model: str, header: dict[str, Any], seconds: float) -> str:
+    """Return one line: how good it is on the validation crops, where it ended and why."""
+    found = header["validation"]
+    gain = found["psnr"] - found["input_psnr"]
+    return (
+        f"{model}: {found['psnr']:.2f} dB, SSIM {found['ssim']:.4f} on the validation crops "
+        f"(untouched {found['input_psnr']:.2f} dB, {found['input_ssim']:.4f}: {gain:+.2f} dB); "
+        f"best at step {header['best_step']} of {header['planned_steps']}; ended "
+        f"{header['stopped']}; {seconds:.0f} s"
+    )
