@@ -46,6 +46,13 @@ def status(
 def audit(
     study: Study = "",
     raters: Annotated[int, typer.Option(help="Walk it as so many raters.")] = 3,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Walk it there, where it is served, as raters who are erased afterwards.",
+            show_default="a copy, served on this machine",
+        ),
+    ] = None,
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
@@ -58,12 +65,15 @@ def audit(
     store = open_store(db)
     chosen = chosen_study(store, study)
     store.close()
-    report = walk(store.url, chosen, raters=raters)
+    report = walk(store.url, chosen, url, raters)
     if as_json:
         print_json(report.as_dict())
     else:
+        say(f"walked: {report.address}")
         for what, number in report.numbers.items():
-            say(f"{what}: {number:,}" if isinstance(number, int) else f"{what}: {number}")
+            say(f"{what}: {number:,}")
+        for note in report.notes:
+            say(f"note: {note}")
         for leak in report.leaks:
             complain(f"{leak.where}: {leak.what}: {leak.evidence}")
         say("no leak found" if not report.leaks else f"{len(report.leaks)} leaks")

@@ -45,12 +45,19 @@ def test_a_study_is_made_served_watched_exported_and_closed(
                     f"{address}/desk/enter/{desk[1]}"):  # fmt: skip
             with urllib.request.urlopen(url, timeout=30) as page:
                 assert page.status == 200
+        walked = bench("rate", "audit", "harbour", "--url", address, "--raters", 1, "--json")
+        assert walked.returncode == 0, walked.stdout + walked.stderr
+        report = json.loads(walked.stdout)
+        assert (report["address"], report["leaks"]) == (address, [])
+        assert report["numbers"]["images"] > 10
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=30)
     assert server.returncode in (0, 130)
 
     watched = json.loads(bench("rate", "status", "--json").stdout)
     assert (watched["study"], watched["state"], watched["invited"]) == ("harbour", "open", 4)
+    copied = bench("rate", "audit", "harbour", "--raters", 1)
+    assert (copied.returncode, "no leak found" in copied.stdout) == (0, True), copied.stderr
     assert bench("rate", "close", "harbour").returncode == 0
     exported = bench("rate", "export", "harbour")
     assert len(next(csv.reader(exported.stdout.splitlines()))) > 10
