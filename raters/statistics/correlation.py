@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +11,11 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 from scipy.stats import kendalltau
 
+from raters.statistics import resampled
 from raters.statistics.bootstrap import expanded_tail
+from raters.statistics.resampled import Resamples, resample
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 Statistic = Callable[..., float]
 
 EVALUATIONS, REFIT = 2000, 50
@@ -24,13 +25,18 @@ MOST_LOST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """A value of ``n`` items with its bootstrap interval; None, with the reason, where missing."""
+    """A value of ``n`` items with its bootstrap interval; None, with the reason, where missing.
+
+    ``draws`` (S,): the value of each resample, NaN where it has none. Those of equal clusters and
+    seed are of the same resamples, so that two metrics can be compared draw by draw.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     n: int
     note: str | None = None
+    draws: Floats | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ def correlate(
 ) -> Coefficient:
     """Return one of `srocc`, `krcc`, `plcc` of two columns (n,), as `correlations` does."""
     x, y = _columns(metric, people)
-    return _coefficient(statistic, (x, y), _draws(clusters, len(x), samples, seed), level)
+    return _correlated(statistic, x, y, resample(clusters, len(x), samples, seed), level)
 
 
 def correlations(
@@ -154,12 +160,12 @@ def correlations(
     stays: its correlations are negative, but for ``plcc_fitted``.
     """
     x, y = _columns(metric, people)
-    draws = _draws(clusters, len(x), samples, seed)
+    drawn = resample(clusters, len(x), samples, seed)
 
     def of(statistic: Statistic) -> Coefficient:
-        return _coefficient(statistic, (x, y), draws, level)
+        return _correlated(statistic, x, y, drawn, level)
 
-    return Correlations(of(srocc), of(krcc), of(plcc), _fitted(x, y, draws, parameters, level))
+    return Correlations(of(srocc), of(krcc), of(plcc), _fitted(x, y, drawn, parameters, level))
 
 
 def decisions(
@@ -179,27 +185,26 @@ def decisions(
     x, y = _columns(difference, people)
     if not np.isin(y, (-1, 0, 1)).all():
         raise ValueError("people's decisions are 1, -1 or 0 where they do not separate the pair")
-    draws = _draws(clusters, len(x), samples, seed)
-
-    def better_worse(d: Floats, p: Floats) -> float:
-        # Each pair is seen from both sides, so that it does not matter which one is called first.
-        signed = (d * p)[p != 0]
-        return _auc(signed, -signed)
-
-    def different_similar(d: Floats, p: Floats) -> float:
-        return _auc(np.abs(d[p != 0]), np.abs(d[p == 0]))
-
-    def correct(d: Floats, p: Floats) -> float:
-        signed = (d * p)[p != 0]
-        return float((signed > 0).mean() + 0.5 * (signed == 0).mean()) if len(signed) else np.nan
-
-    columns = (x, y)
-    separated = int((y != 0).sum())
+    drawn = resample(clusters, len(x), samples, seed)
+    apart = y != 0
+    # Each pair is seen from both sides, so that it does not matter which one is called first.
+    signed, size, code = (x * y)[apart], np.abs(x), drawn.code
+    right = np.where(signed == 0, 0.5, signed > 0)
     return Decisions(
-        _coefficient(better_worse, columns, draws, level, separated),
-        _coefficient(different_similar, columns, draws, level),
-        _coefficient(correct, columns, draws, level, separated),
-    )
+        _coefficient(
+            _auc(signed, -signed), resampled.area(signed, code[apart], -signed, code[apart],
+                                                  drawn.times), drawn, level, len(signed),
+        ),
+        _coefficient(
+            _auc(size[apart], size[~apart]),
+            resampled.area(size[apart], code[apart], size[~apart], code[~apart], drawn.times),
+            drawn, level, len(x),
+        ),
+        _coefficient(
+            float(right.mean()) if len(right) else np.nan,
+            resampled.mean(right, Resamples(drawn.times, code[apart])), drawn, level, len(signed),
+        ),
+    )  # fmt: skip
 
 
 def _ranks(column: Floats) -> Floats:
@@ -225,44 +230,26 @@ def _columns(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     return x, y
 
 
-@dataclass(frozen=True, slots=True)
-class _Draws:
-    samples: int
-    seed: int
-    members: list[Ints]
-
-    def __iter__(self) -> Iterator[Ints]:
-        rng = np.random.default_rng(self.seed)
-        for _ in range(self.samples):
-            drawn = rng.integers(0, len(self.members), len(self.members))
-            yield np.concatenate([self.members[k] for k in drawn])
+_RESAMPLED = {srocc: resampled.srocc, krcc: resampled.krcc, plcc: resampled.plcc}
 
 
-def _draws(clusters: ArrayLike | None, n: int, samples: int, seed: int) -> _Draws:
-    labels = np.arange(n) if clusters is None else np.asarray(clusters)
-    if labels.shape != (n,):
-        raise ValueError(f"expected a cluster for each of {n} items, got {labels.shape}")
-    names, code = np.unique(labels, return_inverse=True)
-    order = np.argsort(code.reshape(-1), kind="stable")
-    ends = np.cumsum(np.bincount(code.reshape(-1), minlength=len(names)))[:-1]
-    return _Draws(samples, seed, np.split(order, ends))
+def _correlated(
+    statistic: Statistic, x: Floats, y: Floats, drawn: Resamples, level: float
+) -> Coefficient:
+    return _coefficient(statistic(x, y), _RESAMPLED[statistic](x, y, drawn), drawn, level, len(x))
 
 
 def _coefficient(
-    statistic: Statistic, columns: tuple[Floats, Floats], draws: _Draws, level: float,
-    n: int | None = None,
-) -> Coefficient:  # fmt: skip
-    n = len(columns[0]) if n is None else n
-    value = statistic(*columns)
+    value: float, draws: Floats, drawn: Resamples, level: float, n: int
+) -> Coefficient:
     if np.isnan(value):
         return Coefficient(
             None, None, None, n, "not defined: a column or a kind of pair is constant"
         )
-    drawn = np.array([statistic(columns[0][rows], columns[1][rows]) for rows in draws])
-    return _with_interval(value, drawn, len(draws.members), n, level)
+    return _with_interval(value, draws, drawn.clusters, n, level)
 
 
-def _fitted(x: Floats, y: Floats, draws: _Draws, parameters: int, level: float) -> Coefficient:
+def _fitted(x: Floats, y: Floats, drawn: Resamples, parameters: int, level: float) -> Coefficient:
     if len(x) <= parameters:
         return Coefficient(None, None, None, len(x), f"{len(x)} items, {parameters} parameters")
     fit = fit_logistic(x, y, parameters)
@@ -270,13 +257,14 @@ def _fitted(x: Floats, y: Floats, draws: _Draws, parameters: int, level: float) 
     if not fit.converged or np.isnan(value):
         return Coefficient(None, None, None, len(x), "the logistic fit did not converge")
 
-    def again(rows: Ints) -> float:
+    def again(times: Floats) -> float:
         # What a refit could still gain when it is stopped does not show in its correlation.
+        rows = np.repeat(np.arange(len(x)), times[drawn.code].astype(np.intp))
         found = fit_logistic(x[rows], y[rows], parameters, REFIT, fit.parameters)
         return plcc(found.predicted, y[rows])
 
-    drawn = np.array([again(rows) for rows in draws])
-    return _with_interval(value, drawn, len(draws.members), len(x), level)
+    draws = np.array([again(times) for times in drawn.times])
+    return _with_interval(value, draws, drawn.clusters, len(x), level)
 
 
 def _with_interval(value: float, drawn: Floats, clusters: int, n: int, level: float) -> Coefficient:
@@ -288,4 +276,4 @@ def _with_interval(value: float, drawn: Floats, clusters: int, n: int, level: fl
     tail = expanded_tail(clusters, level)
     low, high = np.quantile(known, [tail, 1 - tail])
     lack = f"{lost:.1%} of resamples have no value" if lost else None
-    return Coefficient(value, float(low), float(high), n, lack)
+    return Coefficient(value, float(low), float(high), n, lack, drawn)
