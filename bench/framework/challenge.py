@@ -71,7 +71,8 @@ def efficiency(
             return np.asarray(np.exp(2 * costs / costs[..., [at], :]))
 
     each, drawn = parts(joint.values), parts(joint.draws) @ share
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    low = np.quantile(drawn, 0.025, axis=0, method="lower")  # between infinities is no number
+    high = np.quantile(drawn, 0.975, axis=0, method="higher")
     total = each @ share
     return Scores(
         base, weights,

@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 
 from raters.statistics.bootstrap import (
+    cluster_draws,
     cluster_mean,
     cluster_means,
     expanded_tail,
@@ -247,3 +248,27 @@ def test_columns_may_lack_different_images() -> None:
     assert (first.n, second.n) == (4, 2)
     assert second.value == 2.0
     assert second.p == 0.5  # two clusters: 2/4
+
+
+def test_draws_of_means_lie_as_students_t_does() -> None:
+    rng = np.random.default_rng(0)
+    for size in (4, 9, 40):
+        values = rng.normal(3, 2, (size, 1))
+        drawn = cluster_draws(values, np.arange(size), samples=40_000)[:, 0]
+        error = values.std(ddof=1) / np.sqrt(size)
+        for share in (0.1, 0.25, 0.75, 0.9):
+            expected = values.mean() + scipy.stats.t.ppf(share, size - 1) * error
+            assert np.quantile(drawn, share) == pytest.approx(expected, abs=0.3 * error)
+        assert drawn.mean() == pytest.approx(values.mean(), abs=0.05 * error * size)
+
+
+def test_draws_of_columns_stay_paired_and_one_cluster_does_not_vary() -> None:
+    column = np.random.default_rng(1).normal(size=12)
+    clusters = np.arange(12) // 3
+    drawn = cluster_draws(np.column_stack([column, column + 1]), clusters, samples=100)
+    assert drawn[:, 1] - drawn[:, 0] == pytest.approx(1.0)
+    assert np.ptp(drawn[:, 0]) > 0
+    still = cluster_draws(column[:, None], np.zeros(12), samples=5)
+    assert still[:, 0] == pytest.approx(column.mean())
+    with pytest.raises(ValueError, match="finite"):
+        cluster_draws([[1.0], [np.nan]], [0, 1])
