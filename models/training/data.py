@@ -97,11 +97,17 @@ class PairedCrops(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         number = self._numbers[index]
+        chosen, rng = self._drawn(number)
+        return self._cut(self._pairs[chosen], rng)
+
+    def _drawn(self, number: int) -> tuple[int, np.random.Generator]:
+        """Return which pair crop ``number`` is of, and where its further draws come from."""
         rng = np.random.Generator(np.random.PCG64([self._seed, number]))
         if self._curriculum is None:
-            pair = self._pairs[int(rng.integers(len(self._pairs)))]
-        else:
-            pair = self._pairs[self._curriculum.draw(number, rng)]
+            return int(rng.integers(len(self._pairs))), rng
+        return self._curriculum.draw(number, rng), rng
+
+    def _cut(self, pair: Pair, rng: np.random.Generator) -> Item:
         degraded, reference = self._cache.open(pair)
         warp = Warp.drawn(self._augment, self._side, rng)
         side = self._side if warp is None else warp.source
@@ -119,6 +125,23 @@ class PairedCrops(Dataset[Item]):
             return tensor if jitter is None else jitter.apply(tensor)
 
         return cut(degraded, 1), cut(reference, pair.scale)
+
+
+class UnpairedCrops(PairedCrops):
+    """The same crops, each with a third image beside it: the reference of a crop of another pair.
+
+    That is for learning without pairs. Raises `BenchError` for fewer than two pairs.
+    """
+
+    def __getitem__(self, index: int) -> Any:
+        number = self._numbers[index]
+        chosen, rng = self._drawn(number)
+        if len(self._pairs) < 2:
+            raise BenchError("to learn without pairs, 2 images at least are needed; got 1")
+        degraded, reference = self._cut(self._pairs[chosen], rng)
+        apart = np.random.Generator(np.random.PCG64([self._seed, number, 1]))
+        other = (chosen + 1 + int(apart.integers(len(self._pairs) - 1))) % len(self._pairs)
+        return degraded, reference, self._cut(self._pairs[other], apart)[1]
 
 
 def square(image: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:

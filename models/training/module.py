@@ -37,6 +37,9 @@ class Training(LightningModule):
     guarded: ClassVar[str] = "loss"
     """The term whose explosion ends the training."""
 
+    crops: ClassVar[type[PairedCrops]] = PairedCrops
+    """What the batches are of."""
+
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__()
         self.task, self.recipe, self.plan = task, task.recipe, plan
@@ -187,7 +190,7 @@ class Training(LightningModule):
         assert self.plan is not None
         stop = min(self.steps + self.plan.period, self.plan.steps)
         batch, ranks = self.recipe.batch, self.trainer.world_size
-        crops = PairedCrops(
+        crops = self.crops(
             self.task.pairs,
             self.recipe.crop,
             self.plan.seed,

@@ -1,0 +1,87 @@
+"""Adversarial training: a network restores, an opponent tells restored images from real ones.
+
+Goodfellow et al. 2014, arXiv:1406.2661; with terms that compare to the reference, as Isola et al.
+2017, doi:10.1109/CVPR.2017.632.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from models.training.data import Item
+from models.training.module import Training
+from models.training.opponents import (
+    ImagePool,
+    Terms,
+    adversary_of,
+    frozen,
+    lesson,
+    opponent_of,
+    persuade,
+)
+from models.training.optimisation import optimiser_for
+from models.training.plan import Plan, Task
+
+
+class Adversarial(Training):
+    """In each step the opponent learns first, `Adversary.steps` times, then the network once.
+
+    All of a step's lessons are on the same batch. What the network minimises is the recipe's
+    losses, ``content`` in the curves, and `Adversary.weight` times ``adversarial``.
+    """
+
+    guarded: ClassVar[str] = "content"
+
+    def __init__(self, task: Task, plan: Plan | None = None) -> None:
+        super().__init__(task, plan)
+        self.adversary = adversary_of(task.recipe)
+        side = task.recipe.crop * getattr(task.network, "scale", 1)
+        self.opponent = opponent_of(task, 1, side)
+        self.pool = ImagePool(self.adversary.pool)
+
+    def learn(self, batch: Item, optimisers: Sequence[Any]) -> tuple[torch.Tensor, Terms]:
+        """See `Training.learn`."""
+        degraded, reference = batch
+        restored = self(degraded)
+        taught = self._teach(restored, reference, optimisers[1])
+        with frozen(self.opponent):
+            terms = self._terms(restored, reference)
+            self.descend(terms["loss"], optimisers[0])
+        return restored, {**terms, **taught}
+
+    def validation_terms(self, restored: torch.Tensor, reference: torch.Tensor) -> Terms:
+        """See `Training.validation_terms`."""
+        return self._terms(restored, reference)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """See `Training.configure_optimizers`."""
+        return [
+            optimiser_for(self.network.parameters(), self.recipe),
+            optimiser_for(self.opponent.parameters(), self.recipe, self.adversary.learning_rate),
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """See `Training.state`."""
+        return {"pool": self.pool.images}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """See `Training.load_state`."""
+        self.pool.images = list(state["pool"])
+
+    def _terms(self, restored: torch.Tensor, reference: torch.Tensor) -> Terms:
+        terms = self.losses.terms(restored, reference)
+        content = self.losses.total(terms)
+        adversarial = persuade(self.opponent, self.adversary, reference, restored)
+        loss = content + self.adversary.weight * adversarial
+        return {"loss": loss, "content": content, **terms, "adversarial": adversarial}
+
+    def _teach(self, restored: torch.Tensor, reference: torch.Tensor, optimiser: Any) -> Terms:
+        shown = self.pool.exchange(restored.detach())
+        found: Terms = {}
+        for _ in range(self.adversary.steps):
+            loss, found = lesson(self.opponent, self.adversary, reference, shown)
+            self.descend(loss, optimiser)
+        return found
