@@ -12,11 +12,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 import bench
 from bench.image import write_atomic
 from bench.records import BenchError
-from bench.report import contents, fronts, robustness, spreads, viewer
+from bench.report import bars, contents, fronts, robustness, spreads, training, viewer
 from bench.report.analysis import Analysis, analyse, conventions
 from bench.report.costs import costs
 from bench.report.gather import Gathered, gather
 from bench.report.numbers import counted, fixed, interval, title
+from bench.report.published import published
 from bench.report.samples import cases, samples, worst_images, worst_table
 from bench.report.summary import why_without_score
 from bench.report.theme import Plot, looks
@@ -56,6 +57,7 @@ def write_report(
         plots=plots,
         samples=samples(analysis),
         cases=cases(analysis, worst),
+        rows=training.sample_rows(analysis),
         data=analysis.data,
         analysis=analysis,
         environments=_environments(analysis.data),
@@ -98,6 +100,8 @@ def _tables(analysis: Analysis) -> dict[str, Any]:
         tables["strata"] = strata
     if conventions(analysis):
         tables["conventions"] = contents.convention_spread(analysis)
+    if (figures := published(analysis)) is not None:
+        tables["published"] = figures
     tables["costs"] = [costs(analysis, at) for at in analysis.data.conditions()]
     return tables
 
@@ -129,7 +133,12 @@ def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
         for m in conventions(analysis).values()
     ]
     found["conventions"] = [plot for plot in lines if plot]
-    found["training"] = spreads.training(analysis, styles, folder)
+    found["training"] = training.curves(analysis, styles, folder)
+    found["bars"] = [
+        plot
+        for conditions in analysis.data.conditions()
+        for plot in bars.bars(analysis, conditions, styles, folder)
+    ]
     return found
 
 

@@ -1,9 +1,7 @@
-"""Plots of scores: paired improvements, per-image distributions, conventions, training."""
+"""Plots of scores: paired improvements, per-image distributions, conventions."""
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -156,36 +154,6 @@ def _end_labels(
             arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.4},
         )  # fmt: skip
     axes.set_ylim(min(bottom, placed[0] - shift - height), max(top, placed[-1] - shift + height))
-
-
-def training(analysis: Analysis, styles: Mapping[str, Look], folder: Path) -> list[Plot]:
-    """Plot every quantity that was watched in training, a line for each model."""
-    curves: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-    for name in analysis.data.table.models:
-        path = analysis.data.training(name)
-        if not path.is_file():
-            continue
-        with path.open(newline="") as rows:
-            for row in csv.DictReader(rows):
-                value = float(row["value"]) if row["value"] else float("nan")
-                curves[row["quantity"]][name].append((float(row["epoch"]), value))
-    plots = []
-    for quantity, lines in curves.items():
-        with drawing(WIDTH, 2.8) as (figure, axes):
-            for name, points in lines.items():
-                epochs, values = zip(*points, strict=True)
-                look = styles[name]
-                axes.plot(
-                    epochs, values, color=look.colour, label=name, marker=look.marker,
-                    markevery=[len(values) - 1],
-                )  # fmt: skip
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-            axes.legend(frameon=False, fontsize=7.5, labelcolor=INK)
-            told = f"{quantity} by epoch of training for {', '.join(lines)}."
-            shown = quantity.replace("_", " ")
-            plots.append(finish(figure, folder, f"training-{quantity}", shown, told))
-    return plots
 
 
 def _height(rows: int) -> float:

@@ -12,6 +12,9 @@ from typing import Any
 from bench.image import write_atomic
 from bench.report.numbers import MISSING
 
+WRAPPED = 32
+"""Letters of text beyond which a LaTeX column wraps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -138,7 +141,7 @@ class Table:
             "\\begin{table}",
             "\\centering",
             f"\\caption{{{_tex(self.caption)}}}",
-            f"\\begin{{tabular}}{{{''.join('r' if c.numeric else 'l' for c in self.columns)}}}",
+            f"\\begin{{tabular}}{{{''.join(self._tex_columns())}}}",
             "\\toprule",
             *self._tex_groups(),
             heads + r" \\",
@@ -160,6 +163,14 @@ class Table:
     def _notes(self, words: Mapping[str, str]) -> list[str]:
         legend = [_fill(line, words) for line in self.legend]
         return [*legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
+
+    def _tex_columns(self) -> list[str]:
+        """Return the alignment of each column; text too long for one line is set in a paragraph."""
+        found = []
+        for index, column in enumerate(self.columns):
+            long = max((len(row[index].text) for row in self.rows), default=0) > WRAPPED
+            found.append("r" if column.numeric else r"p{3cm}" if long else "l")
+        return found
 
     def _tex_groups(self) -> list[str]:
         if not any(column.group for column in self.columns):

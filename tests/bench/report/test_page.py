@@ -237,7 +237,7 @@ def test_the_same_run_gives_the_same_page(run: RunFolder, page: str, tmp_path: P
 
 def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
     for name in ("psnr-against-latency-ms", "distribution-ssim", "improvement-psnr",
-                 "conventions-psnr", "training-val_psnr"):  # fmt: skip
+                 "conventions-psnr", "training-psnr"):  # fmt: skip
         drawn = cv2.imread(str(report / "plots" / f"{name}.png"))
         assert drawn is not None
         assert drawn.std() > 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,18 @@ AWKWARD = Table(
      [Cell("plain"), Cell.missing("no PSF & no luck")]],
     [{"model": "a,b", "value": -1.5}, {"model": "plain", "value": None}],
 )  # fmt: skip
+
+LONG = Table(
+    "long", "Words", [Column("Model", numeric=False), Column("PSNR"), Column("Why", numeric=False)],
+    [[Cell("a"), Cell("1"), Cell("the images: 110 of the test set's 1111; the convention")]], [],
+)  # fmt: skip
+PLAIN = {
+    "begin", "end", "centering", "caption", "multicolumn", "textbf", "underline", "scriptsize",
+    "textsuperscript", "par", "smallskip", "footnotesize", "textbackslash", "textasciitilde",
+    "textasciicircum", "textless", "textgreater", "textbar", "times", "infty", "approx", "uparrow",
+    "downarrow", "pm",
+}  # fmt: skip
+"""Commands of plain LaTeX; rules are those of booktabs."""
 
 
 def test_the_csv_has_pandas_numbers_at_full_precision(report: Path, run: RunFolder) -> None:
@@ -92,11 +105,40 @@ def test_latex_rows_have_a_cell_for_every_column(report: Path) -> None:
     for path in (report / "tables").glob("*.tex"):
         lines = path.read_text().splitlines()
         columns = next(line for line in lines if "begin{tabular}" in line)
-        columns = columns.rpartition("{")[2].rstrip("}")
+        columns = re.findall(r"[lr]|p\{3cm\}", columns.partition("{tabular}")[2])
         at = lines.index("\\midrule"), lines.index("\\bottomrule")
         assert at[1] > at[0] + 1
         for line in lines[at[0] + 1 : at[1]]:
             assert line.replace("\\&", "").count("&") == len(columns) - 1, path
+
+
+def test_latex_is_well_formed(report: Path) -> None:
+    tables = [path.read_text() for path in (report / "tables").glob("*.tex")]
+    assert len(tables) > 5
+    for text in [*tables, AWKWARD.latex(), LONG.latex()]:
+        bare = re.sub(
+            r"\\[\\{}&%$#_]", "", re.sub(r"^%.*\n", "", text)
+        )  # escaped ones and comments
+        depth = 0
+        for brace in re.findall(r"[{}]", bare):
+            depth += 1 if brace == "{" else -1
+            assert depth >= 0
+        assert depth == 0
+        open_now: list[str] = []
+        for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", bare):
+            if kind == "begin":
+                open_now.append(name)
+            else:
+                assert open_now.pop() == name
+        assert open_now == []
+        assert re.findall(r"[#%~^_]", bare) == []  # each means something to TeX
+        assert bare.count("$") % 2 == 0
+        commands = set(re.findall(r"\\([a-zA-Z]+)", bare))
+        assert commands <= PLAIN | {"toprule", "midrule", "bottomrule", "cmidrule"}, commands
+
+
+def test_long_text_wraps_in_latex() -> None:
+    assert r"\begin{tabular}{lrp{3cm}}" in LONG.latex()
 
 
 def test_markdown_cells_survive_pipes_and_markup(report: Path) -> None:

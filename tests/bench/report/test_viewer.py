@@ -23,7 +23,11 @@ from tests.support.runs import photograph_pairs, simple_run, write_run
 
 
 def decoded(view: viewer.View) -> np.ndarray:
-    data = base64.b64decode(view.source.removeprefix("data:image/png;base64,"), validate=True)
+    return decoded_source(view.source)
+
+
+def decoded_source(source: str) -> np.ndarray:
+    data = base64.b64decode(source.removeprefix("data:image/png;base64,"), validate=True)
     return cv2.imdecode(np.frombuffer(data, np.uint8), 1)[:, :, ::-1]
 
 
