@@ -1,0 +1,84 @@
+"""Small trainings for tests: pairs, an opponent of a few channels, a process to be killed."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import signal
+import time
+from collections import defaultdict
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.records import Pair
+from models.architectures.patchgan import PatchGAN
+from models.training.train import Job, train
+
+OPPONENT = "tests.support.training:opponent"
+NORMALISING_OPPONENT = "tests.support.training:normalising_opponent"
+
+
+def opponent() -> PatchGAN:
+    """Return a judge of images one at a time, of 16 pixels at least."""
+    return PatchGAN(width=8, strided=2, norm="instance")
+
+
+def normalising_opponent() -> PatchGAN:
+    """Return a judge that sees a batch as a whole."""
+    return PatchGAN(width=8, strided=2, norm="batch")
+
+
+def pairs_in(root: Path) -> list[Pair]:
+    """Return the pairs of a folder of ``input/`` and ``target/``, each a scene of its own."""
+    return [
+        Pair(path.stem, path, root / "target" / path.name, path.stem)
+        for path in sorted((root / "input").iterdir())
+    ]
+
+
+def curves(path: Path) -> dict[str, list[float]]:
+    """Return each quantity's values, epoch by epoch."""
+    found = defaultdict(list)
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["quantity"]].append(float(row["value"]))
+    return dict(found)
+
+
+def processes() -> ForkServerContext:
+    """Return how to start processes at once: a server without threads has imported the trainer."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["models.training.watch", "torch._dynamo"])
+    return context
+
+
+def train_until_killed(context: ForkServerContext, job: Job, step: int) -> None:
+    """Train in a process of its own, and kill it once ``step`` is done."""
+    report: multiprocessing.Queue[Any] = context.Queue()
+    child = context.Process(target=_in_child, args=(job, report))
+    child.start()
+    while (said := report.get(timeout=120)) != step:
+        assert isinstance(said, int), said
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+
+
+def _in_child(job: Job, report: multiprocessing.Queue[Any]) -> None:
+    torch.set_num_threads(1)
+
+    def tell(done: int, total: int, text: str) -> None:
+        report.put(done)
+        time.sleep(0.02)  # a step of a real network takes as long
+
+    try:
+        train(job, tell)
+    except BaseException as error:
+        report.put(repr(error))
+        raise
+    report.put("finished")
