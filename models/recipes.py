@@ -166,7 +166,7 @@ AUTOENCODER = replace(
 )  # fmt: skip
 
 TWO_STAGE = replace(
-    _NO_FRILLS, method="gan", losses={"mse": 1.0, "ssim": 0.3}, adversary=Adversary("bce", 0.01),
+    _NO_FRILLS, method="gan", losses={"mse": 1.0, "1-ssim": 0.3}, adversary=Adversary("bce", 0.01),
     learning_rate=5e-4, weight_decay=5e-4, batch=4, crop=256,
     schedule=(Schedule("plateau", factor=0.5, patience=5),
               Schedule("step", factor=0.1, every=30)),

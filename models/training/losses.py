@@ -46,7 +46,7 @@ def dissimilarity(restored: torch.Tensor, reference: torch.Tensor) -> torch.Tens
 
 
 LOSSES: dict[str, Loss] = {
-    "mse": mse, "l1": l1, "charbonnier": charbonnier, "ssim": dissimilarity,
+    "mse": mse, "l1": l1, "charbonnier": charbonnier, "1-ssim": dissimilarity,
 }  # fmt: skip
 """Name in a recipe -> loss; beside these there are the perceptual ones."""
 

@@ -84,16 +84,15 @@ def test_a_generator_learns_against_every_kind_of_opponent(
 
 
 def test_every_term_and_score_is_in_the_curves(pairs: list[Pair], tmp_path: Path) -> None:
-    recipe = replace(EVERYTHING, losses={"charbonnier": 1.0, "ssim": 0.3})
+    recipe = replace(EVERYTHING, losses={"charbonnier": 1.0, "1-ssim": 0.3})
     train(job(pairs, tmp_path, 20, recipe))
     found = curves(tmp_path / "gan.csv")
-    watched = {"loss", "content", "charbonnier", "ssim", "adversarial", "opponent", "penalty",
+    watched = {"loss", "content", "charbonnier", "1-ssim", "ssim", "adversarial", "opponent", "penalty",
                "score_real", "score_restored", "psnr"}  # fmt: skip
     assert {name.removeprefix("train_") for name in found if name[:6] == "train_"} == watched
     assert {len(values) for values in found.values()} == {2}
     for epoch in range(2):
         content = found["val_content"][epoch]
-        # "ssim" is a term and a figure; the figure is the one that is kept
         assert found["val_loss"][epoch] == pytest.approx(
             content + 0.01 * found["val_adversarial"][epoch], rel=1e-5
         )
