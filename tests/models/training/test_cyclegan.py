@@ -1,0 +1,178 @@
+"""Learning without pairs: it learns, never sees a pair, resumes, and is the same twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bench.image import write_png
+from bench.records import BenchError, Pair
+from models.catalogue import MODELS
+from models.loading import build_network, load_restorer
+from models.recipes import Adversary, Recipe
+from models.training.cyclegan import Cycle
+from models.training.data import PairedCrops, UnpairedCrops, ViewCache, validation_crops
+from models.training.losses import psnr
+from models.training.plan import Task
+from models.training.train import Job, train
+from models.weights import read_state, sha256_of
+from tests.support.training import OPPONENT, curves, pairs_in
+
+RECIPE = Recipe(
+    method="cyclegan", losses={}, batch=1, crop=32, validate_every=20, learning_rate=5e-3,
+    adversary=Adversary("lsgan", weight=1.0, learning_rate=5e-4, pool=50, identity=5.0),
+)  # fmt: skip
+SMALL = replace(
+    MODELS["cyclegan"], options={"width": 12, "blocks": 0}, discriminator=OPPONENT, recipe=RECIPE
+)
+
+
+@pytest.fixture
+def pairs(folder_suite: Path) -> list[Pair]:
+    return pairs_in(folder_suite)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def job(pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE) -> Job:
+    return Job(SMALL, recipe, "demo", pairs[:4], pairs[4:], folder, f"{steps}steps")
+
+
+def test_without_a_pair_it_learns_to_draw_what_it_is_shown(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    trained = train(job(pairs, tmp_path, 60))
+    degraded, reference = validation_crops(pairs[4:])
+    with torch.no_grad():
+        untrained = float(psnr(build_network(SMALL, 0)(degraded), reference).mean())
+    assert trained.header["validation"]["psnr"] > untrained + 2
+    found = curves(tmp_path / "cyclegan.csv")
+    assert found["train_loss"][-1] < 0.9 * found["train_loss"][0]
+    assert found["train_cycle"][-1] < 0.95 * found["train_cycle"][0]
+    both = ("opponent", "score_real", "score_restored")
+    terms = {"loss", "cycle", "adversarial", "identity", "psnr", "ssim", *both}
+    names = {f"train_{name}" for name in terms | {f"{name}_back" for name in both}}
+    assert {name for name in found if name.startswith("train_")} == names
+    restorer = load_restorer(str(trained.weights))
+    assert restorer.network is not None
+    assert set(read_state(trained.weights)) == set(restorer.network.state_dict())  # one of the two
+
+
+def test_interrupted_and_called_again_it_gives_the_same_file(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, validate_every=4, adversary=Adversary("lsgan", 1.0, pool=3))
+    whole = train(job(pairs, tmp_path / "whole", 10, recipe))
+    broken = job(pairs, tmp_path / "broken", 10, recipe)
+
+    def interrupt(done: int, total: int, text: str) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, interrupt)
+    last = read_state(broken.folder / "cyclegan.last.ckpt")
+    sides = {name.partition(".")[0] for name in last["state_dict"]}
+    assert sides == {"network", "back", "opponent", "opponent_back"}
+    assert {name: len(kept) for name, kept in last["training"]["method"].items()} == {
+        "pool": 3, "pool_back": 3,
+    }  # fmt: skip
+    assert len(last["optimizer_states"]) == 2
+    resumed = train(broken)
+    assert sha256_of(resumed.weights) == sha256_of(whole.weights)
+
+
+def test_what_is_minimised_is_the_sum_of_its_terms(pairs: list[Pair]) -> None:
+    """Against the definition, written out."""
+    adversary = Adversary("lsgan", weight=2.0, cycle=10.0, identity=5.0)
+    recipe = replace(RECIPE, adversary=adversary, learning_rate=0.0)
+    network = build_network(SMALL, 0)
+    module = Cycle(Task(network, recipe, pairs, validation_crops(pairs[4:]), card=SMALL))
+    a, b = torch.rand(2, 1, 3, 32, 32)
+    forth, back = module.network, module.back
+    with torch.no_grad():
+        cycle = (back(forth(a)) - a).abs().mean() + (forth(back(b)) - b).abs().mean()
+        identity = (forth(b) - b).abs().mean() + (back(a) - a).abs().mean()
+        real = module.opponent(forth(a)), module.opponent_back(back(b))
+        adversarial = sum(((scores - 1) ** 2).mean() for scores in real)
+    _, terms = module.learn((a, b), module.configure_optimizers())
+    found = {name: float(value.detach()) for name, value in terms.items()}
+    assert found["cycle"] == pytest.approx(float(cycle), rel=1e-5)
+    assert found["identity"] == pytest.approx(float(identity), rel=1e-5)
+    assert found["adversarial"] == pytest.approx(float(adversarial), rel=1e-5)
+    total = 2 * found["adversarial"] + 10 * found["cycle"] + 5 * found["identity"]
+    assert found["loss"] == pytest.approx(total, rel=1e-5)
+    same = [torch.equal(x, y) for x, y in zip(forth.parameters(), back.parameters(), strict=True)]
+    assert not all(same)  # two networks, drawn apart
+
+
+@pytest.mark.parametrize(
+    ("recipe", "count", "said"),
+    [
+        (replace(RECIPE, losses={"l1": 1.0}), 4, "no use for the losses l1"),
+        (RECIPE, 1, "2 images at least are needed; got 1"),
+        (replace(RECIPE, adversary=None), 4, "names no adversary"),
+    ],
+)
+def test_what_cannot_be_learnt_so_is_refused(
+    pairs: list[Pair], tmp_path: Path, recipe: Recipe, count: int, said: str
+) -> None:
+    with pytest.raises(BenchError, match=said):
+        train(replace(job(pairs, tmp_path, 4, recipe), train=pairs[:count]))
+
+
+# --- crops without pairs --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> list[Pair]:
+    """Return pairs of flat images: degraded 10 + n, reference 20 + n."""
+    found = []
+    for number in range(5):
+        paths = [tmp_path / f"{name}{number}.png" for name in ("a", "b")]
+        for path, level in zip(paths, (10 + number, 20 + number), strict=True):
+            write_png(path, np.full((40, 40, 3), level, np.uint8))
+        found.append(Pair(str(number), *paths, str(number)))
+    return found
+
+
+def levels(item: Any) -> list[int]:
+    return [round(float(image.mean()) * 255) for image in item]
+
+
+def test_a_sharp_crop_is_never_of_the_degraded_ones_pair(flat: list[Pair]) -> None:
+    options: Any = (flat, 16, 7, ("flip", "rot90"), 0, 300, ViewCache())
+    paired, unpaired = PairedCrops(*options), UnpairedCrops(*options)
+    partners = set()
+    for index in range(300):
+        degraded, reference, sharp = levels(unpaired[index])
+        assert [degraded, reference] == levels(paired[index])
+        assert sharp - 20 != degraded - 10
+        partners.add((degraded - 10, sharp - 20))
+    assert len(partners) == 5 * 4  # every other one comes up
+
+
+def test_crops_follow_from_seed_and_number_alone(photograph: Any, tmp_path: Path) -> None:
+    pairs = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        write_png(path, np.ascontiguousarray(photograph[:64, 64 * number : 64 * number + 64]))
+        pairs.append(Pair(str(number), path, path, str(number)))
+    cache = ViewCache()
+    whole = UnpairedCrops(pairs, 16, 7, ("flip",), 0, 20, cache)
+    rest = UnpairedCrops(pairs, 16, 7, ("flip",), 12, 20, cache)
+    other = UnpairedCrops(pairs, 16, 8, ("flip",), 0, 20, cache)
+    assert all(torch.equal(x, y) for x, y in zip(whole[15], rest[3], strict=True))
+    assert not all(torch.equal(x, y) for x, y in zip(whole[15], other[15], strict=True))
