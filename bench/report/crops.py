@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -95,11 +95,13 @@ def where_to_look(
     return found or next(filter(None, (_where_detail_is(p, size) for p in paths)), None)
 
 
-def where_they_differ(paths: Iterable[Path], size: Size = WINDOW) -> Found | None:
+def where_they_differ(
+    paths: Iterable[Path], size: Size = WINDOW, inside: Window | None = None
+) -> Found | None:
     """Return the window where the images' lightness varies most from one to the next, and the size.
 
-    Files that cannot be read, or are not of the first one's size, do not count. None without two,
-    and where all are alike.
+    It is looked for ``inside`` a part, where one is given. Files that cannot be read, or are not of
+    the first one's size, do not count. None without two, and where all are alike.
     """
     total = squares = None
     count = 0
@@ -112,7 +114,15 @@ def where_they_differ(paths: Iterable[Path], size: Size = WINDOW) -> Found | Non
         count += 1
     if total is None or squares is None or count < 2:
         return None
-    return _peak(squares / count - (total / count) ** 2, size)
+    variance = squares / count - (total / count) ** 2
+    if inside is None:
+        return _peak(variance, size)
+    rows = slice(inside.top, inside.top + inside.height)
+    found = _peak(variance[rows, inside.left : inside.left + inside.width], size)
+    if found is None:
+        return None
+    window = replace(found[0], left=found[0].left + inside.left, top=found[0].top + inside.top)
+    return window, (variance.shape[0], variance.shape[1])
 
 
 def where_it_is_wrong(restored: Path, reference: Path, size: Size = WINDOW) -> Found | None:
