@@ -48,8 +48,12 @@ BACKBONES: dict[str, Backbone] = {
         _backbone("vgg", "vgg16-397923af.pth", 553_433_881),
         _backbone("vgg19", "vgg19-dcbb9e9d.pth", 574_673_361, "VGG loss"),
         _backbone("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839),
+        _backbone(
+            "inception", "inception_v3_google-0cc3c7bd.pth", 108_949_747,
+            "FID and inception score in training",
+        ),
     )
-}
+}  # fmt: skip
 
 
 def folders() -> Iterator[Path]:

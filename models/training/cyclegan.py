@@ -17,21 +17,20 @@ import torch.nn.functional as F
 from bench.records import BenchError
 from models.loading import build_network
 from models.training.data import UnpairedCrops
-from models.training.module import Training
 from models.training.opponents import (
     ImagePool,
     Terms,
-    adversary_of,
     frozen,
     lesson,
     opponent_of,
     persuade,
 )
+from models.training.opposed import Opposed
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
 
 
-class Cycle(Training):
+class Cycle(Opposed):
     """In each step both networks learn first, together, then both opponents.
 
     A batch is degraded crops, their own references, which are only watched, and other references.
@@ -43,7 +42,6 @@ class Cycle(Training):
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__(task, plan)
         recipe = task.recipe
-        self.adversary = adversary_of(recipe)
         if recipe.losses:
             raise BenchError(
                 f"method 'cyclegan' learns without pairs, so it has no use for the losses "

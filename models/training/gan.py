@@ -12,21 +12,20 @@ from typing import Any, ClassVar
 import torch
 
 from models.training.data import Item
-from models.training.module import Training
 from models.training.opponents import (
     ImagePool,
     Terms,
-    adversary_of,
     frozen,
     lesson,
     opponent_of,
     persuade,
 )
+from models.training.opposed import Opposed
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
 
 
-class Adversarial(Training):
+class Adversarial(Opposed):
     """In each step the opponent learns first, `Adversary.steps` times, then the network once.
 
     All of a step's lessons are on the same batch. What the network minimises is the recipe's
@@ -37,7 +36,6 @@ class Adversarial(Training):
 
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__(task, plan)
-        self.adversary = adversary_of(task.recipe)
         side = task.recipe.crop * getattr(task.network, "scale", 1)
         self.opponent = opponent_of(task, 1, side)
         self.pool = ImagePool(self.adversary.pool)

@@ -70,6 +70,9 @@ class Training(LightningModule):
         terms = self.losses.terms(restored, reference)
         return {"loss": self.losses.total(terms), **terms}
 
+    def look(self, restored: torch.Tensor, reference: torch.Tensor) -> None:
+        """Take note of a batch of validation, for figures of all its images together."""
+
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the optimisers, the restoring network's first."""
         return [optimiser_for(self.network.parameters(), self.recipe)]
@@ -134,6 +137,7 @@ class Training(LightningModule):
         """Measure the terms, and PSNR and SSIM of the fixed crops as 8-bit images."""
         degraded, reference = batch
         restored = self(degraded).float()
+        self.look(restored, reference)
         found = {
             **self.validation_terms(restored, reference),
             "psnr": psnr(restored, reference).mean(),

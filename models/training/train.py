@@ -25,6 +25,7 @@ from models.recipes import Recipe
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
 from models.training.files import Files, digest_of
+from models.training.likeness import unwatched
 from models.training.losses import left_out
 from models.training.plan import Plan, Progress, Task, Timing, make_plan, threads, time_steps
 from models.training.quiet import interruptible, quiet
@@ -95,13 +96,16 @@ def train(job: Job, progress: Progress | None = None, note: Note | None = None) 
         for term, why in missing.items():
             if note:
                 note(f"{job.card.name}: trains without its loss '{term}': {why}")
+        for figure, why in unwatched(job.recipe).items():
+            if note:
+                note(f"{job.card.name}: {figure} is not watched: {why}")
         _import_trainer()
         since = time.monotonic()
         task = _task(job)
         if plan is None:
             plan = _planned(job, task, files, made_for, since, progress)
         stopped = _fit(task, plan, files, since, job.devices, progress)
-        header = {**made_for, **_outcome(files, plan, stopped, job.device)}
+        header = {**made_for, **_outcome(files, plan, stopped, job)}
         _best_into(task.network, files)
         save_weights(files.weights, task.network, header)
     files.finished()
@@ -142,6 +146,8 @@ def _resolved(job: Job) -> tuple[Job, dict[str, str], dict[str, Any]]:
             f"--devices {job.devices}: a batch of {job.recipe.batch} cannot be dealt out evenly; "
             "give a divisor of it"
         )
+    if job.initial is not None and not job.initial.is_file():
+        raise BenchError(f"no weights to begin with at '{job.initial}': there is no such file")
     missing = left_out(job.recipe)
     made_for = {
         "schema": SCHEMA,
@@ -248,7 +254,7 @@ def _fit(
         module = training_of(task, plan)
         resume = files.last if files.last.is_file() else None
         try:
-            with interruptible(), threads(plan.threads), torch.random.fork_rng():
+            with interruptible(), threads(plan.threads), torch.random.fork_rng([]):
                 trainer.fit(module, ckpt_path=resume, weights_only=True)
         except OSError as error:
             raise BenchError(
@@ -262,7 +268,7 @@ def _fit(
     return "no improvement" if module.steps < plan.steps else "as planned"
 
 
-def _outcome(files: Files, plan: Plan, stopped: str, device: str) -> dict[str, Any]:
+def _outcome(files: Files, plan: Plan, stopped: str, job: Job) -> dict[str, Any]:
     best = read_state(files.best)
     return {
         "planned_steps": plan.steps,
@@ -273,7 +279,8 @@ def _outcome(files: Files, plan: Plan, stopped: str, device: str) -> dict[str, A
             "input_psnr": plan.input_psnr,
             "input_ssim": plan.input_ssim,
         },
-        "device": torch.device(device).type,
+        "unwatched": unwatched(job.recipe),
+        "device": torch.device(job.device).type,
         "threads": plan.threads,
         "code_version": version("restoration-bench"),
         "torch_version": torch.__version__,

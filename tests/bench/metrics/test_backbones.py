@@ -93,6 +93,7 @@ def test_a_backbone_put_right_is_taken_without_a_new_process(place: Callable[...
 def test_the_table_is_torchvisions(name: str) -> None:
     from torchvision.models import (
         AlexNet_Weights,
+        Inception_V3_Weights,
         SqueezeNet1_1_Weights,
         VGG16_Weights,
         VGG19_Weights,
@@ -103,6 +104,7 @@ def test_the_table_is_torchvisions(name: str) -> None:
         "vgg": VGG16_Weights.IMAGENET1K_V1,
         "vgg19": VGG19_Weights.IMAGENET1K_V1,
         "squeeze": SqueezeNet1_1_Weights.IMAGENET1K_V1,
+        "inception": Inception_V3_Weights.IMAGENET1K_V1,
     }[name]
     row = BACKBONES[name]
     assert row.url == weights.url
