@@ -148,6 +148,40 @@ def pick(
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From this budget on, ``model`` is chosen; ``tied`` are within it and not surely worse."""
+
+    budget: float
+    model: str
+    quality: float
+    tied: tuple[str, ...]
+
+
+def ladder(joint: Joint) -> list[Step]:
+    """Return which model to take as a budget grows, from the smallest that admits any.
+
+    ``joint`` has two axes, a quality and a cost where less is better. A step is a budget, the upper
+    end of a model's cost, from which on another model is chosen. No model is taken that is no
+    better than the base.
+    """
+    quality = joint.axes[0]
+    better = 1.0 if quality.higher_is_better else -1.0
+    worth, limit = better * joint.values[:, 0], joint.high[:, 1]
+    same = tied(joint, quality.name)
+    best = -math.inf if joint.base_value is None else better * float(joint.base_value[0])
+    steps: list[Step] = []
+    for i in np.lexsort((-worth, limit)):
+        if worth[i] > best:
+            best = float(worth[i])
+            also = [j for j in np.flatnonzero(same[i] & (limit <= limit[i])) if j != i]
+            steps.append(
+                Step(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
+                     tuple(joint.models[j] for j in also))
+            )  # fmt: skip
+    return steps
+
+
 def _limits(
     evidence: Evidence, asked: Mapping[str, float], bound: Literal["max", "min"]
 ) -> list[Limit]:

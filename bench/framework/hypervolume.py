@@ -13,6 +13,9 @@ from bench.records import BenchError
 
 Floats = NDArray[np.float64]
 
+MARGIN = 0.1
+"""How far beyond the worst value a reference lies that was not declared."""
+
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """Return the volume that ``points`` (N, A) dominate above ``reference`` (A,), more is better.
@@ -71,11 +74,11 @@ class Covered:
 
 
 def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) -> Covered:
-    """Return how much the models of ``joint`` cover, from the worst value on each axis or from a
-    declared ``reference`` (A,) in the axes' units, to the best.
+    """Return how much the models of ``joint`` cover, from a ``reference`` (A,) in the axes' units to
+    the best value on each axis.
 
-    With the base among the evidence its quality takes the place of the worst quality: a model that
-    is no better covers nothing. Raises `BenchError` for costs that are not positive, and where all
+    The reference is, unless given: a cost 10 % above the dearest; the base's quality, so that what
+    is no better covers nothing, or, without a base, a tenth of the range below the worst. Raises `BenchError` for costs that are not positive, and where all
     models are equal on an axis.
     """
     if not joint.models:
@@ -139,9 +142,11 @@ def _scaled(joint: Joint, values: Floats) -> Floats:
 
 
 def _floor(joint: Joint, scaled: Floats) -> Floats:
-    floor = scaled.min(axis=0)
+    floor = scaled.min(axis=0) - MARGIN * np.ptp(scaled, axis=0)
     for place, axis in enumerate(joint.axes):
-        if axis.kind != "cost" and joint.base_value is not None:
+        if axis.kind == "cost":
+            floor[place] = scaled[:, place].min() - np.log10(1 + MARGIN)
+        elif joint.base_value is not None:
             floor[place] = joint.base_value[place] * (1.0 if axis.higher_is_better else -1.0)
     return np.asarray(floor)
 

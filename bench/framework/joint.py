@@ -148,12 +148,14 @@ def join(
     models: Sequence[str] | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
+    intervals: bool = True,
 ) -> Joint:
     """Draw ``models`` (default: all but the base) together on ``axes``.
 
     Costs are those measured under ``conditions`` (default: those of most figures) and no others.
     A model without a figure on an axis is left out with the reason; the others are compared on the
-    images that all of them have. The same seed gives the same draws.
+    images that all of them have. The same seed gives the same draws. Without ``intervals`` those
+    of metrics are left at the value: most of the time goes into them.
     """
     found = tuple(resolve_axis(evidence, name)[0] for name in axes)
     table = evidence.table
@@ -181,7 +183,8 @@ def join(
     for place, axis in enumerate(found):
         if axis.kind == "metric":
             scores = table.values[axis.name][common][:, columns]
-            _put_metric(scores, table.clusters[common], (values, low, high, draws), place, seed)
+            _put_metric(scores, table.clusters[common], (values, low, high, draws), place, seed,
+                        intervals)  # fmt: skip
         elif axis.kind == "people":
             _put_people(evidence, (*kept, *([base] if base else [])),
                         (values, low, high, draws), place, seed)  # fmt: skip
@@ -242,17 +245,17 @@ def _base_fits(evidence: Evidence, axes: Sequence[Axis]) -> bool:
 
 
 def _put_metric(
-    scores: Floats, clusters: NDArray[np.str_], into: Arrays, place: int, seed: int
-) -> None:
+    scores: Floats, clusters: NDArray[np.str_], into: Arrays, place: int, seed: int,
+    intervals: bool,
+) -> None:  # fmt: skip
     values, low, high, draws = into
     if not scores.size:
         return
     draws[:, :, place] = cluster_draws(scores, clusters, len(draws), seed)
-    for row, mean in enumerate(cluster_means(scores, clusters)):
-        assert mean is not None
-        values[row, place] = mean.value
-        low[row, place] = mean.value if mean.low is None else mean.low
-        high[row, place] = mean.value if mean.high is None else mean.high
+    values[:, place] = low[:, place] = high[:, place] = scores.mean(axis=0)
+    for row, mean in enumerate(cluster_means(scores, clusters) if intervals else ()):
+        if mean is not None and mean.low is not None and mean.high is not None:
+            low[row, place], high[row, place] = mean.low, mean.high
 
 
 def _put_people(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.framework.costs import Conditions
+from bench.framework.joint import Evidence, join
 from bench.framework.pareto import front
+from bench.framework.ranking import fronts
+from bench.records import BenchError
 from bench.report.analysis import Analysis
 from bench.report.labels import Box, place
-from bench.report.numbers import COSTS, counted, significant, title
+from bench.report.numbers import COSTS, counted, percent, significant, title
 from bench.report.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
 from raters.statistics.bootstrap import Estimate
 
@@ -32,13 +35,14 @@ Segment = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One model in the plane: cost in the unit of the axis, and quality with its interval."""
+    """One model in a plane, with its interval on both axes. ``label`` is written beside it."""
 
     name: str
-    cost: float
-    cost_low: float
-    cost_high: float
-    quality: float
+    label: str
+    x: float
+    left: float
+    right: float
+    y: float
     low: float
     high: float
 
@@ -64,6 +68,11 @@ def quality_against_cost(
         return None
     up = analysis.data.table.higher_is_better[metric]
     on_front = _front(analysis, metric, points)
+    chances = _chances(analysis, metric, quantity, conditions)
+    points = [
+        replace(p, label=f"{p.name} {percent(chances[p.name])}") if p.name in chances else p
+        for p in points
+    ]
     head, unit, _ = COSTS[quantity]
     with drawing(WIDTH, 3.7) as (figure, axes):
         axes.set_xscale("log")
@@ -74,21 +83,21 @@ def quality_against_cost(
             axes.plot(xs, ys, color=MUTED, linewidth=1.1, zorder=2)
         shown = [index in on_front for index in range(len(points))]
         for point, best in zip(points, shown, strict=True):
-            _mark(axes, point, styles[point.name], filled=best)
+            draw_point(axes, point, styles[point.name], filled=best)
         axes.set_xlabel(f"{head}, {unit} (log scale)\n{conditions.of(quantity)}".strip())
         arrow = "higher is better" if up else "lower is better, axis turned over"
         unit_y = analysis.data.table.units[metric]
         axes.set_ylabel(f"{title(metric)}{', ' + unit_y if unit_y else ''} ({arrow})")
-        notes = _labels(figure, axes, points, shown, [*steps, *across])
+        notes = name_points(figure, axes, points, shown, [*steps, *across])
         notes += [f"Not shown: {'; '.join(absent)}."] if absent else []
-        named = ", ".join(points[i].name for i in on_front)
+        named = ", ".join(points[i].label for i in on_front)
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
         return finish(
             figure, folder, name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {head.lower() if head != 'MACs' else head}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
-            f"On the Pareto front, cheapest first: {named or 'none'}.",
+            f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
             notes,
         )  # fmt: skip
 
@@ -103,11 +112,26 @@ def _point(
     factor = COSTS[quantity][2]
     cost = figure.value * factor
     return Point(
-        name, cost,
+        name, name, cost,
         figure.low * factor if figure.low else cost,
         figure.high * factor if figure.high else cost,
         *_bounds(estimate),
     )  # fmt: skip
+
+
+def _chances(
+    analysis: Analysis, metric: str, quantity: str, conditions: Conditions
+) -> dict[str, float]:
+    """Return how surely each model is on the front, of those that can be drawn together."""
+    evidence = Evidence(
+        analysis.data.table, analysis.data.costs, None,
+        analysis.base if analysis.has_base else None,
+    )  # fmt: skip
+    try:
+        joint = join(evidence, [metric, quantity], conditions, intervals=False)
+    except BenchError:
+        return {}
+    return {row.model: row.probability for row in fronts(joint)}
 
 
 def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int]:
@@ -120,9 +144,9 @@ def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int
     worth = [
         index
         for index, point in enumerate(points)
-        if base is None or (point.quality > base.value if up else point.quality < base.value)
+        if base is None or (point.y > base.value if up else point.y < base.value)
     ]
-    found = front([points[i].quality for i in worth], [points[i].cost for i in worth], up)
+    found = front([points[i].y for i in worth], [points[i].x for i in worth], up)
     return [worth[i] for i in found]
 
 
@@ -146,7 +170,7 @@ def _why_absent(
 
 
 def _frame(axes: Axes, points: Sequence[Point], analysis: Analysis, metric: str, up: bool) -> None:
-    costs = [edge for p in points for edge in (p.cost_low, p.cost_high)]
+    costs = [edge for p in points for edge in (p.left, p.right)]
     span = max(math.log10(max(costs) / min(costs)), 0.3)
     axes.set_xlim(min(costs) / 10 ** (0.14 * span), max(costs) * 10 ** (0.14 * span))
     values = [edge for p in points for edge in (p.low, p.high)]
@@ -185,18 +209,19 @@ def _steps(axes: Axes, points: Sequence[Point]) -> list[Segment]:
     """Return the front as segments: level until a dearer model is better."""
     steps: list[Segment] = []
     for here, following in zip_longest(points, points[1:]):
-        end = following.cost if following else axes.get_xlim()[1]
-        steps.append(((here.cost, end), (here.quality, here.quality)))
+        end = following.x if following else axes.get_xlim()[1]
+        steps.append(((here.x, end), (here.y, here.y)))
         if following:
-            steps.append(((end, end), (here.quality, following.quality)))
+            steps.append(((end, end), (here.y, following.y)))
     return steps
 
 
-def _mark(axes: Axes, point: Point, look: Look, filled: bool) -> None:
+def draw_point(axes: Axes, point: Point, look: Look, filled: bool) -> None:
+    """Draw a point with its bars; filled where it is on the front."""
     bars = axes.errorbar(
-        point.cost, point.quality,
-        xerr=[[max(0, point.cost - point.cost_low)], [max(0, point.cost_high - point.cost)]],
-        yerr=[[max(0, point.quality - point.low)], [max(0, point.high - point.quality)]],
+        point.x, point.y,
+        xerr=[[max(0, point.x - point.left)], [max(0, point.right - point.x)]],
+        yerr=[[max(0, point.y - point.low)], [max(0, point.high - point.y)]],
         fmt=look.marker, color=look.colour, ecolor=look.colour, elinewidth=1.0, markersize=6.5,
         markerfacecolor=look.colour if filled else PAPER, markeredgewidth=1.3,
         markeredgecolor=look.colour, zorder=3,
@@ -205,7 +230,7 @@ def _mark(axes: Axes, point: Point, look: Look, filled: bool) -> None:
         line.set_alpha(0.6)  # the points are what is compared
 
 
-def _labels(
+def name_points(
     figure: Figure,
     axes: Axes,
     points: Sequence[Point],
@@ -215,14 +240,14 @@ def _labels(
     """Name the points, clear of their bars and of ``lines``; return a note if some have no room."""
     settle(figure)
     scale = figure.get_dpi() / 72
-    pixels = axes.transData.transform([(p.cost, p.quality) for p in points])
+    pixels = axes.transData.transform([(p.x, p.y) for p in points])
     texts, sizes, obstacles = [], [], []
     for xs, ys in lines:
         (left, bottom), (right, top) = axes.transData.transform(list(zip(xs, ys, strict=True)))
         obstacles.append((left - 1, min(bottom, top) - 1, right + 1, max(bottom, top) + 1))
     for point, (x, y) in zip(points, pixels, strict=True):
         text = axes.annotate(
-            point.name, (point.cost, point.quality), xytext=(0, 0), textcoords="offset points",
+            point.label, (point.x, point.y), xytext=(0, 0), textcoords="offset points",
             ha="left", va="bottom", fontsize=8, color=INK, zorder=5, annotation_clip=False,
         )  # fmt: skip
         extent = text.get_window_extent()
@@ -252,7 +277,7 @@ def _bars(axes: Axes, point: Point, x: float, y: float, scale: float) -> list[Bo
     """Return the boxes that a point's marker and bars cover."""
     half = 4.5 * scale
     (left, bottom), (right, top) = axes.transData.transform(
-        [(point.cost_low, point.low), (point.cost_high, point.high)]
+        [(point.left, point.low), (point.right, point.high)]
     )
     return [
         (x - half, y - half, x + half, y + half),
@@ -271,5 +296,5 @@ def fastest(analysis: Analysis, metric: str, conditions: Conditions) -> str:
     if len(points) < 2:
         return ""
     on_front = [points[i] for i in _front(analysis, metric, points)]
-    named = ", ".join(f"{p.name} ({significant(p.cost)} ms)" for p in on_front) or "no model"
+    named = ", ".join(f"{p.name} ({significant(p.x)} ms)" for p in on_front) or "no model"
     return f"Not beaten in both {title(metric)} and latency: {named}."

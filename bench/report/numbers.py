@@ -76,6 +76,15 @@ def significant(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def percent(share: float) -> str:
+    """Return a share of draws in whole percent, and never 0 or 100 % unless it is just that."""
+    if 0 < share < 0.005:
+        return "< 1 %"
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    return f"{100 * share:.0f} %"
+
+
 def counted(number: int, what: str) -> str:
     """Return ``1 image``, ``2 images``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}".replace(",", " ")

@@ -10,17 +10,20 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 import bench
+from bench.framework.people import HumanScale
 from bench.image import write_atomic
 from bench.records import BenchError
 from bench.report import bars, contents, fronts, robustness, spreads, training, viewer
 from bench.report.analysis import Analysis, analyse, conventions
 from bench.report.costs import costs
+from bench.report.decision import decide
 from bench.report.gather import Gathered, gather
 from bench.report.numbers import counted, fixed, interval, title
 from bench.report.published import published
 from bench.report.samples import cases, samples, worst_images, worst_table
+from bench.report.study import study_of
 from bench.report.summary import why_without_score
-from bench.report.theme import Plot, looks
+from bench.report.theme import Look, Plot, looks
 from bench.store import RunFolder
 from raters.statistics.bootstrap import EXACT_CLUSTERS, SAMPLES
 
@@ -29,12 +32,14 @@ def write_report(
     runs: Sequence[RunFolder],
     out: Path | None = None,
     tell: Callable[[str], None] | None = None,
+    people: HumanScale | None = None,
 ) -> Path:
     """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: first run's report/).
 
     Runs share tables where suite, images and conventions match the first run's; the page names the
-    others, and ``tell`` is called with a line on each. Returns the page. Raises `BenchError` for no
-    runs, and for damaged ones.
+    others, and ``tell`` is called with a line on each. ``people``: a study of one of them
+    (`bench.framework.people.read_study`). Returns the page. Raises `BenchError` for no runs, for
+    damaged ones, and for a study of another run.
     """
     if not runs:
         raise BenchError("no run to report on; expected at least one run folder")
@@ -44,17 +49,23 @@ def write_report(
             tell(f"left out: {path}: {why}")
     out = out or runs[0].path / "report"
     plots = _plots(analysis, out / "plots")
+    study = study_of(people, analysis, _styles(analysis), out) if people else None
     worst = worst_images(analysis)
     tables = _tables(analysis)
+    decision = decide(analysis, people, _styles(analysis), out / "plots")
     for table in (*tables["costs"], *(tables[name] for name in tables if name != "costs")):
+        table.write(out / "tables")
+    for table in decision.tables.values():
         table.write(out / "tables")
     worst_table(analysis, worst).write(out / "tables")
     scenes = viewer.scenes(analysis)
     page = _template().render(
         facts=_facts(analysis.data),
-        findings=_findings(analysis),
+        findings=[*_findings(analysis), *(study.findings if study else ())],
+        study=study,
         tables=tables,
         plots=plots,
+        decision=decision,
         samples=samples(analysis),
         cases=cases(analysis, worst),
         rows=training.sample_rows(analysis),
@@ -106,9 +117,13 @@ def _tables(analysis: Analysis) -> dict[str, Any]:
     return tables
 
 
+def _styles(analysis: Analysis) -> Mapping[str, Look]:
+    return looks([row.name for row in analysis.data.rows], analysis.base)
+
+
 def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
     """Draw everything; the folder holds more than the page, which shows `Analysis.shown`."""
-    styles = looks([row.name for row in analysis.data.rows], analysis.base)
+    styles = _styles(analysis)
     found: dict[str, list[Plot]] = {}
 
     def keep(section: str, metric: str, plot: Plot | None) -> None:

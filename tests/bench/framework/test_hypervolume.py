@@ -91,4 +91,13 @@ def test_a_reference_that_nobody_beats_is_refused() -> None:
         BenchError, match="no model is better than the reference point in latency_ms"
     ):
         covered(joint, reference=(10.0, 5.0))
-    assert math.isclose(covered(joint).share, 0.0)  # from the worst values: both lie on an edge
+
+
+def test_the_reference_lies_a_tenth_beyond_the_worst() -> None:
+    table = scores({"psnr": {"a": [30.0, 30.0], "b": [20.0, 20.0]}})
+    found = covered(join(with_costs(table, {"a": 100.0, "b": 10.0}), ["psnr", "latency_ms"]))
+    assert found.reference == pytest.approx((19.0, 110.0))
+    # In the box of 11 dB x log10(11) decades: a is 11 x log10(1.1), b 1 x log10(11).
+    wide, tall = math.log10(11), 11
+    union = tall * math.log10(1.1) + 1 * (wide - math.log10(1.1))
+    assert found.share == pytest.approx(union / (wide * tall))

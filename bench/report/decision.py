@@ -1,0 +1,77 @@
+"""What to take: fronts with their uncertainty, budgets, weightings, scores of challenges, and what
+people's preference is worth. Each part is a module of its own; here they get their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.records import BenchError
+from bench.report import acceptability, efficiency, frontier, ladders, plane, worth
+from bench.report.analysis import Analysis
+from bench.report.evidence import Facts, axis_title, gather_facts
+from bench.report.tables import Table
+from bench.report.theme import Look, Plot
+
+if TYPE_CHECKING:
+    from bench.framework.people import HumanScale
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The parts that could be made, and why others could not."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    plots: Mapping[str, Sequence[Plot]] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
+    axes: str = ""
+    """The quality and the costs of the decision, in words."""
+    finding: str = ""
+
+
+Part = Callable[[Facts, Mapping[str, Look], Path], Sequence[Table | Plot]]
+
+
+def decide(
+    analysis: Analysis, people: HumanScale | None, styles: Mapping[str, Look], folder: Path
+) -> Decision:
+    """Make every part that the evidence allows; plots go into ``folder``, tables are returned."""
+    found = gather_facts(analysis, people)
+    if not found.qualities:
+        return Decision(reasons=["No model has a score, so there is nothing to decide by."])
+    parts: Mapping[str, Part] = {
+        "plane": plane.planes,
+        "front": frontier.tables,
+        "ladders": ladders.tables,
+        "acceptability": acceptability.chart,
+        "efficiency": efficiency.tables,
+        "worth": worth.tables,
+    }
+    tables: dict[str, Table] = {}
+    plots: dict[str, list[Plot]] = {}
+    reasons: list[str] = []
+    for name, part in parts.items():
+        try:
+            for one in part(found, styles, folder):
+                if isinstance(one, Plot):
+                    plots.setdefault(name, []).append(one)
+                else:
+                    tables[one.name] = one
+        except BenchError as error:
+            reasons.append(f"{_HEADS[name]}: {error}.")
+    axes = [axis_title(name) for name in (found.main, *found.costs)]
+    return Decision(
+        tables, plots, reasons, f"{', '.join(axes[:-1])} and {axes[-1]}" if axes[1:] else axes[0],
+    )  # fmt: skip
+
+
+_HEADS = {
+    "plane": "No perception-distortion plane",
+    "front": "No front",
+    "ladders": "No choice by budget",
+    "acceptability": "No weightings",
+    "efficiency": "No efficiency scores",
+    "worth": "Not regressed on people's votes",
+}
