@@ -200,7 +200,7 @@ def time_steps(task: Task, seconds: float) -> Timing:
     is left as it was.
     """
     copied = copy.deepcopy(task.network).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([]):
         module = training_of(replace(task, network=copied)).to(task.device)
         optimisers = module.configure_optimizers()
         module.train()

@@ -87,8 +87,8 @@ def test_every_term_and_score_is_in_the_curves(pairs: list[Pair], tmp_path: Path
     recipe = replace(EVERYTHING, losses={"charbonnier": 1.0, "1-ssim": 0.3})
     train(job(pairs, tmp_path, 20, recipe))
     found = curves(tmp_path / "gan.csv")
-    watched = {"loss", "content", "charbonnier", "1-ssim", "ssim", "adversarial", "opponent", "penalty",
-               "score_real", "score_restored", "psnr"}  # fmt: skip
+    watched = {"loss", "content", "charbonnier", "1-ssim", "ssim", "adversarial", "opponent",
+               "penalty", "score_real", "score_restored", "psnr"}  # fmt: skip
     assert {name.removeprefix("train_") for name in found if name[:6] == "train_"} == watched
     assert {len(values) for values in found.values()} == {2}
     for epoch in range(2):
