@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.records import parse_spec
@@ -51,7 +51,7 @@ class Report:
     figures: tuple[Figure, ...]
     names: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
-    but: tuple[str, ...] = field(default=())
+    but: tuple[str, ...] = ()
 
 
 _RGB = "RGB, no border cut, mean over images"
@@ -175,33 +175,33 @@ def published(analysis: Analysis) -> Table | None:
     if not found:
         return None
     columns = [
-        Column("Model", numeric=False), Column("Metric", numeric=False), Column("Ours"),
+        Column("Model", numeric=False), Column("Reported of", numeric=False), Column("Ours"),
         Column("Our convention", numeric=False), Column("Published"),
-        Column("Its convention", numeric=False), Column("Ours − published"),
-        Column("What differs", numeric=False), Column("Source", numeric=False),
+        Column("Its convention", numeric=False), Column("Difference"),
+        Column("What differs", numeric=False),
     ]  # fmt: skip
     rows, records = [], []
     for row, report, figure in found:
         metric = _ours(analysis, figure)
-        places = 2 if figure.family == "psnr" else 4
-        ends = [fixed(end, places) for end in (figure.value, figure.high) if end is not None]
         same = metric is not None and metric == figure.same_as
         differs = list(_differs(analysis, row, figure, same))
         ours = None if metric is None else analysis.standing(metric, row.name).estimate
         apart = None
         if ours and same and _whole(analysis) and figure.high is None:
             apart = ours.value - figure.value
-        known = metric is not None
+        family_name = title(figure.family)
         rows.append([
-            Cell(f"{row.name}: {report.model}"), Cell(figure.family.upper()),
-            result_cell(analysis, metric, row.name) if metric is not None
-            else Cell.missing(f"no {figure.family.upper()} was measured"),
-            Cell(f"{title(metric)}: {analysis.data.metrics[metric]['convention']}") if metric
-            else Cell("none"),
-            Cell(" to ".join(ends)), Cell(figure.convention),
-            Cell(fixed(apart, places, sign=True)) if apart is not None
-            else Cell.missing("not the same measure" if known else "nothing to compare"),
-            Cell("; ".join(differs) or "nothing known"), Cell(figure.source),
+            Cell(row.name),
+            Cell(f"{report.model}, {family_name}", figure.source),
+            replace(result_cell(analysis, metric, row.name), mark="") if metric
+            else Cell.missing(f"no {family_name} was measured"),
+            Cell(f"{title(metric)}: {analysis.data.metrics[metric]['convention']}" if metric
+                 else "none"),
+            _published_cell(figure),
+            Cell(figure.convention),
+            Cell.missing("not the same measure") if apart is None
+            else Cell(fixed(apart, _places(figure), sign=True)),
+            Cell("; ".join(differs) or "nothing known"),
         ])  # fmt: skip
         records.append(
             {"model": row.name, "published_model": report.model, "metric": metric,
@@ -216,6 +216,15 @@ def published(analysis: Analysis) -> Table | None:
         ["A difference is given only where suite, images and convention are the same. Files, "
          "factories and folders are matched by their name alone."],
     )  # fmt: skip
+
+
+def _published_cell(figure: Figure) -> Cell:
+    ends = [fixed(e, _places(figure)) for e in (figure.value, figure.high) if e is not None]
+    return Cell(" to ".join(ends), sort=figure.value)
+
+
+def _places(figure: Figure) -> int:
+    return 2 if figure.family == "psnr" else 4
 
 
 def _matches(analysis: Analysis) -> Iterator[tuple[Row, Report, Figure]]:

@@ -10,11 +10,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench.report.analysis import Analysis, strata
-from bench.report.numbers import title
+from bench.report.numbers import counted, title
 from bench.report.theme import INK, PAPER, WIDTH, Look, Plot, drawing, finish
 from raters.statistics.bootstrap import Estimate, cluster_means
 
 Floats = NDArray[np.float64]
+
+LINES = 12
+"""Lines of a plot, at most: the best models by the first metric."""
 
 
 def curves(analysis: Analysis, metric: str, styles: Mapping[str, Look], folder: Path) -> list[Plot]:
@@ -51,7 +54,8 @@ def _curve(
     places, how = _places(numbers)
     told = []
     with drawing(WIDTH, 3.4) as (figure, axes):
-        names = [name for name in analysis.order if analysis.standing(metric, name).estimate]
+        scored = [name for name in analysis.order if analysis.standing(metric, name).estimate]
+        names = scored[:LINES]
         apart = 0.006 * float(np.ptp(places))  # so that bars stand side by side
         for index, name in enumerate(names):
             means = [found[table.models.index(name)] for found in by_level]
@@ -67,10 +71,12 @@ def _curve(
         better = "up" if table.higher_is_better[metric] else "down"
         axes.set_ylabel(f"{title(metric)}{unit} ({better} is better)")
         axes.legend(frameon=False, fontsize=7.5, labelcolor=INK, ncols=2)
+        rest = len(scored) - len(names)
         return finish(
             figure, folder, f"robustness-{metric}-{_plain(key)}", f"{title(metric)} by {key}",
             f"Mean {title(metric)} by {key}, from {numbers[0]:g} to {numbers[-1]:g}: "
             f"{', '.join(told)}.",
+            [f"{counted(rest, 'further model')} in the tables."] if rest else [],
         )  # fmt: skip
 
 

@@ -77,15 +77,15 @@ def _spread_by_difficulty(analysis: Analysis) -> list[Shot]:
 
 def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
     data = analysis.data
-    paths = {name: data.restored(name, shot.image) for name in analysis.order}
-    paths = {name: path for name, path in paths.items() if path.is_file()}
+    names = [name for name in analysis.order if name != analysis.base]
+    paths = {n: path for n in names if (path := data.restored(n, shot.image)).is_file()}
+    paths = dict(list(paths.items())[:MODELS])
     found = where_to_look([*paths.values(), shot.degraded], shot.reference)
     if found is None:
         return None
     window, full = found
-    restored = [name for name in paths if name != analysis.base][:MODELS]
     tiles = [_tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded")]
-    tiles += [_tile(analysis, n, paths[n], shot, window, full) for n in restored]
+    tiles += [_tile(analysis, name, path, shot, window, full) for name, path in paths.items()]
     if shot.reference:
         tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
     strata = ", ".join(f"{key}: {value}" for key, value in shot.strata.items())

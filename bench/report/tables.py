@@ -168,7 +168,8 @@ class Table:
         """Return the alignment of each column; text too long for one line is set in a paragraph."""
         found = []
         for index, column in enumerate(self.columns):
-            long = max((len(row[index].text) for row in self.rows), default=0) > WRAPPED
+            cells = [row[index] for row in self.rows]
+            long = max((len(cell.text + cell.detail) for cell in cells), default=0) > WRAPPED
             found.append("r" if column.numeric else r"p{3cm}" if long else "l")
         return found
 

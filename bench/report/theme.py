@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench.image import write_atomic
@@ -86,6 +87,7 @@ def drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """Yield a figure with one pair of axes, in the report's style."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)  # its renderer is kept: without one, each text's size costs a draw
         yield figure, figure.add_subplot()
 
 
