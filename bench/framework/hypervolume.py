@@ -74,12 +74,12 @@ class Covered:
 
 
 def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) -> Covered:
-    """Return how much the models of ``joint`` cover, from a ``reference`` (A,) in the axes' units to
-    the best value on each axis.
+    """Return how much the models of ``joint`` cover, from a ``reference`` (A,) to the best values.
 
-    The reference is, unless given: a cost 10 % above the dearest; the base's quality, so that what
-    is no better covers nothing, or, without a base, a tenth of the range below the worst. Raises `BenchError` for costs that are not positive, and where all
-    models are equal on an axis.
+    The reference, in the axes' units, is unless given: a cost 10 % above the dearest; the base's
+    quality, so that what is no better covers nothing, or, without a base, a tenth of the range
+    below the worst. Raises `BenchError` for costs that are not positive, and where no model is
+    better than the reference on an axis.
     """
     if not joint.models:
         raise BenchError("no model has a figure on all axes, so there is no hypervolume")
@@ -102,30 +102,13 @@ def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) 
 
     whole = share(scaled)
     rows = np.linspace(0, len(joint.draws) - 1, min(draws, len(joint.draws))).astype(int)
-    drawn = [share(_scaled(joint, draw)) for draw in _paired(joint)[rows]]
+    drawn = [share(_scaled(joint, draw)) for draw in joint.paired()[rows]]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Covered(
         whole, float(low), float(high), tuple(_back(joint, floor)), tuple(_back(joint, ideal)),
         tuple(whole - share(np.delete(scaled, i, axis=0)) for i in range(len(scaled))),
         tuple(share(scaled[[i]]) for i in range(len(scaled))),
     )  # fmt: skip
-
-
-def _paired(joint: Joint) -> Floats:
-    """Return the draws (S, M, A) without what the images have in common: all as easy as they are.
-
-    The base, else the models' mean, keeps its value in every draw, so that only differences vary.
-    """
-    drawn = joint.draws.copy()
-    for place, axis in enumerate(joint.axes):
-        if axis.kind == "cost":
-            continue
-        if joint.base is not None and joint.base_value is not None:
-            anchor, value = joint.base[:, place], float(joint.base_value[place])
-        else:
-            anchor, value = drawn[:, :, place].mean(axis=1), float(joint.values[:, place].mean())
-        drawn[:, :, place] += value - anchor[:, None]
-    return drawn
 
 
 def _scaled(joint: Joint, values: Floats) -> Floats:

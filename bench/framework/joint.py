@@ -101,6 +101,23 @@ class Joint:
         """Return the place of the axis called ``axis``."""
         return [one.name for one in self.axes].index(axis)
 
+    def paired(self) -> Floats:
+        """Return the draws (S, M, A) without what the images have in common, easy or hard.
+
+        The base, else the models' mean, keeps its quality in every draw: what varies is what sets
+        models apart.
+        """
+        drawn = self.draws.copy()
+        for place, axis in enumerate(self.axes):
+            if axis.kind == "cost" or not self.models:
+                continue
+            if self.base is not None and self.base_value is not None:
+                anchor, value = self.base[:, place], float(self.base_value[place])
+            else:
+                anchor, value = drawn[:, :, place].mean(axis=1), float(self.values[:, place].mean())
+            drawn[:, :, place] += value - anchor[:, None]
+        return drawn
+
     def only(self, axes: Sequence[str]) -> Joint:
         """Return the same models on some of the axes, in the order given."""
         at = [self.at(name) for name in axes]
@@ -189,10 +206,10 @@ def join(
             _put_people(evidence, (*kept, *([base] if base else [])),
                         (values, low, high, draws), place, seed)  # fmt: skip
         else:
-            assert conditions is not None
             nothing = np.inf if axis.higher_is_better else 0.0
             draws[:, len(kept) :, place] = values[len(kept) :, place] = nothing
             for row, name in enumerate(kept):
+                assert conditions is not None  # else no model has a cost, and none is kept
                 source = _put_cost(evidence, name, axis.name, conditions,
                                    (values, low, high, draws), (row, place), seed)  # fmt: skip
                 sources.append(source)

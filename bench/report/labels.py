@@ -14,6 +14,8 @@ Box = tuple[float, float, float, float]
 _ANGLES = [math.radians(a) for a in (20, 160, -20, 200, 60, 120, -60, 240, 90, 270, 0, 180)]
 _DISTANCES = (7, 12, 18, 26, 36, 48, 64, 82, 104, 130)
 _BESIDE = 12
+_NEARER = 80.0
+"""Pixels of cover that a place costs which is nearer to another point."""
 
 
 def place(
@@ -28,7 +30,8 @@ def place(
     Boxes avoid each other, the ``obstacles`` (markers, error bars) and the edge of ``frame``. A
     label that is ``needed`` (default: all are) goes to the least covered position where everything
     is taken; another is left out (None) unless a place beside its point is free. Needed labels
-    choose first, crowded ones among them before others.
+    choose first, crowded ones among them before others. A place that is nearer to another point
+    than to the label's own is avoided: it would name the wrong one.
     """
     xy = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     must = np.ones(len(xy), dtype=bool) if needed is None else np.asarray(needed, dtype=bool)
@@ -41,6 +44,7 @@ def place(
         candidates = np.array(_candidates(*points[index], *sizes[index]))
         covered = _overlap(candidates, np.array(taken).reshape(-1, 4))
         covered += 50 * _outside(candidates, frame)
+        covered += _NEARER * _belongs_elsewhere(candidates, xy, int(index))
         best = int((covered + distance / 4).argmin())
         if not must[index] and (covered[best] > 0 or distance[best] > _BESIDE):
             continue
@@ -74,6 +78,20 @@ def _overlap(boxes: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[
     area = np.clip(right - left, 0, None) * np.clip(top - bottom, 0, None)
     total: NDArray[np.float64] = (area + 40 * (area > 0)).sum(axis=1)
     return total
+
+
+def _belongs_elsewhere(
+    boxes: NDArray[np.float64], points: NDArray[np.float64], own: int
+) -> NDArray[np.float64]:
+    """Return 1 for each box that some other point is nearer to than its own, or as near."""
+    x, y = points[None, :, 0], points[None, :, 1]
+    across = np.maximum(0, np.maximum(boxes[:, [0]] - x, x - boxes[:, [2]]))
+    up = np.maximum(0, np.maximum(boxes[:, [1]] - y, y - boxes[:, [3]]))
+    far = np.hypot(across, up)
+    others = np.delete(far, own, axis=1)
+    if not others.size:
+        return np.zeros(len(boxes))
+    return np.asarray((others.min(axis=1) <= far[:, own] + 2).astype(np.float64))
 
 
 def _outside(boxes: NDArray[np.float64], frame: Box) -> NDArray[np.float64]:

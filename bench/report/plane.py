@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from bench.framework.joint import PEOPLE, Joint, join
 from bench.framework.ranking import fronts
@@ -15,6 +17,8 @@ from bench.report.evidence import Facts, axis_title
 from bench.report.fronts import Point, draw_point, name_points
 from bench.report.numbers import percent
 from bench.report.theme import WIDTH, Look, Plot, drawing, finish
+
+Floats = NDArray[np.float64]
 
 DISTORTION = ("psnr", "ssim", "ms-ssim", "vif", "mse", "mae")
 """Families of metrics that hold the output against the reference pixel by pixel, in this order."""
@@ -48,8 +52,11 @@ def _plane(
     if len(joint.models) < 2:
         return None
     rows = {row.model: row for row in fronts(joint)}
-    points = [_point(joint, i, percent(rows[name].probability))
-              for i, name in enumerate(joint.models)]  # fmt: skip
+    spread = np.quantile(joint.paired(), [0.025, 0.975], axis=0)
+    points = [
+        _point(joint, spread, i, percent(rows[name].probability))
+        for i, name in enumerate(joint.models)
+    ]
     filled = [rows[point.name].on_front for point in points]
     with drawing(WIDTH, 3.7) as (figure, axes):
         for point, full in zip(points, filled, strict=True):
@@ -79,8 +86,9 @@ def _plane(
         )  # fmt: skip
 
 
-def _point(joint: Joint, i: int, chance: str) -> Point:
-    x, y = (tuple(float(of[i, place]) for of in (joint.values, joint.low, joint.high))
-            for place in (0, 1))  # fmt: skip
-    name = joint.models[i]
-    return Point(name, f"{name} {chance}", *x, *y)
+def _point(joint: Joint, spread: Floats, i: int, chance: str) -> Point:
+    x, y = (
+        (float(joint.values[i, place]), *(float(end) for end in spread[:, i, place]))
+        for place in (0, 1)
+    )
+    return Point(joint.models[i], f"{joint.models[i]} {chance}", *x, *y)
