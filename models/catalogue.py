@@ -119,7 +119,7 @@ MODELS: dict[str, Card] = {
             "models.architectures.litenet:LiteNet",
             "ours, after Chen et al. 2022, doi:10.1007/978-3-031-20071-7_2",
             recipe=QUICK, paper=UNTRAINED,
-            multiple=8, params=245_028, gmacs=0.480, standard=False,
+            multiple=2, params=121_100, gmacs=1.930, standard=False,
         ),
         Card(
             "cnn", "Plain convolutional encoder-decoder", "cnn", ("deblur",),
