@@ -10,7 +10,7 @@ import numpy as np
 from bench.framework.acceptability import Acceptable, acceptability
 from bench.framework.joint import Joint
 from bench.records import BenchError
-from bench.report.evidence import Facts, axis_title
+from bench.report.evidence import Facts, axis_title, in_words
 from bench.report.numbers import counted, percent
 from bench.report.tables import Cell, Column, Table
 from bench.report.theme import GRID, INK, MUTED, WIDTH, Look, Plot, drawing, finish
@@ -32,9 +32,8 @@ def chart(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Ta
     return [_table(found, joint, done), _chart(done, joint, folder)]
 
 
-def _axes(done: Acceptable) -> str:
-    names = [axis_title(axis.name) for axis in done.axes]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+def _words(done: Acceptable) -> str:
+    return in_words([axis.name for axis in done.axes])
 
 
 def _chart(done: Acceptable, joint: Joint, folder: Path) -> Plot:
@@ -69,7 +68,7 @@ def _chart(done: Acceptable, joint: Joint, folder: Path) -> Plot:
         hidden = len(joint.models) - len(order)
         return finish(
             figure, folder, "acceptability", "First whatever matters most?",
-            f"How often each model is first over all weightings of {_axes(done)} and all "
+            f"How often each model is first over all weightings of {_words(done)} and all "
             f"uncertainties: {told}.",
             [f"{counted(hidden, 'model')} not shown; see the table."] if hidden else [],
         )  # fmt: skip
@@ -106,7 +105,7 @@ def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
         for axis, low, high in zip(done.axes, done.worst, done.best, strict=True)
     )
     return Table(
-        "acceptability", f"Over all weightings of {_axes(done)}", columns, rows, records,
+        "acceptability", f"Over all weightings of {_words(done)}", columns, rows, records,
         [
             f"{counted(done.draws, 'weighting')}, uniform over all that sum to one, each with one "
             f"draw of everything uncertain (SMAA-2, doi:10.1287/opre.49.3.444.11220). 0 to 1 on "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.records import BenchError
 from bench.report import acceptability, efficiency, frontier, ladders, plane, worth
 from bench.report.analysis import Analysis
-from bench.report.evidence import Facts, axis_title, gather_facts
+from bench.report.evidence import Facts, gather_facts, in_words
 from bench.report.tables import Table
 from bench.report.theme import Look, Plot
 
@@ -28,7 +28,6 @@ class Decision:
     reasons: Sequence[str] = ()
     axes: str = ""
     """The quality and the costs of the decision, in words."""
-    finding: str = ""
 
 
 Part = Callable[[Facts, Mapping[str, Look], Path], Sequence[Table | Plot]]
@@ -61,10 +60,7 @@ def decide(
                     tables[one.name] = one
         except BenchError as error:
             reasons.append(f"{_HEADS[name]}: {error}.")
-    axes = [axis_title(name) for name in (found.main, *found.costs)]
-    return Decision(
-        tables, plots, reasons, f"{', '.join(axes[:-1])} and {axes[-1]}" if axes[1:] else axes[0],
-    )  # fmt: skip
+    return Decision(tables, plots, reasons, in_words([found.main, *found.costs]))
 
 
 _HEADS = {

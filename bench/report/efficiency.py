@@ -9,7 +9,7 @@ from bench.framework.challenge import WEIGHTS, Scores, efficiency
 from bench.framework.hypervolume import Covered, covered
 from bench.framework.joint import Joint, join
 from bench.records import BenchError
-from bench.report.evidence import Facts, axis_title
+from bench.report.evidence import Facts, axis_title, in_words
 from bench.report.numbers import MISSING, percent, significant
 from bench.report.tables import Cell, Column, Table
 from bench.report.theme import Look
@@ -20,25 +20,21 @@ _PARTS = {"latency_ms": "runtime", "macs": "FLOPs", "params": "parameters"}
 def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
     """Return the hypervolume and, of two networks or more, the NTIRE score."""
     del styles, folder
+    known = join(found.evidence, list(WEIGHTS), found.conditions, samples=1).models
     made = []
     if found.costs:
-        made.append(_hypervolume(found))
-    if (base := _challenge_base(found)) is not None:
-        made.append(_challenge(found, efficiency(found.evidence, base, WEIGHTS, found.conditions)))
+        note = f"NTIRE's efficiency score needs two networks; {len(known)} has all its costs."
+        made.append(_hypervolume(found, [note] if len(known) < 2 else []))
+    if len(known) > 1:
+        base = next(name for name in found.analysis.order if name in known)
+        made.append(_challenge(efficiency(found.evidence, base, WEIGHTS, found.conditions)))
     if not made:
         raise BenchError("costs were not measured")
     return made
 
 
-def _challenge_base(found: Facts) -> str | None:
-    """Return the model with the best main quality among those with all the challenge's costs."""
-    known = join(found.evidence, list(WEIGHTS), found.conditions, samples=1)
-    if len(known.models) < 2:
-        return None
-    return next(name for name in found.analysis.order if name in known.models)
-
-
-def _challenge(found: Facts, scores: Scores) -> Table:
+def _challenge(scores: Scores) -> Table:
+    """Return the scores against the base: of the models with all costs, the first in the report."""
     formula = " + ".join(f"{w:g} {_PARTS[q]}" for q, w in scores.weights.items())
     columns = [Column("Model", numeric=False), Column("Score", "95 % of draws ↓")]
     columns += [Column(f"exp(2 {_PARTS[q]})", f"weight {w:g}") for q, w in scores.weights.items()]
@@ -75,7 +71,7 @@ def _upper(value: float) -> str:
     return significant(value) if value < float("inf") else "∞"
 
 
-def _hypervolume(found: Facts) -> Table:
+def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table:
     cost = found.costs[0]
     joints = {q: found.join(q, cost) for q in found.qualities}
     volumes: dict[str, Covered] = {}
@@ -111,10 +107,11 @@ def _hypervolume(found: Facts) -> Table:
             )  # fmt: skip
         rows.append(row)
     return Table(
-        "hypervolume", f"Hypervolume of quality and {axis_title(cost).lower()}", columns, rows,
+        "hypervolume", f"Hypervolume of quality and {in_words([cost])}", columns, rows,
         records,
         ["Share of the box between the reference point and the best values that the models "
-         "dominate, costs by their logarithm; adds: what is lost without the model.", *notes],
+         "dominate, costs by their logarithm; adds: what is lost without the model.",
+         *notes, *remarks],
     )  # fmt: skip
 
 

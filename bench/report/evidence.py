@@ -11,6 +11,7 @@ from bench.framework.joint import PEOPLE, Axis, Evidence, Joint, join
 from bench.report.analysis import Analysis
 from bench.report.costs import memory
 from bench.report.numbers import COSTS, decimals, fixed, significant, title
+from bench.report.study import names_on_page
 
 if TYPE_CHECKING:
     from bench.framework.people import HumanScale
@@ -55,11 +56,20 @@ def axis_title(name: str) -> str:
     return COSTS[name][0] if name in COSTS else title(name)
 
 
+def in_words(names: Sequence[str]) -> str:
+    """Return axes as a sentence has them: ``PSNR, latency and MACs``."""
+    words = [axis_title(name) for name in names]
+    words = [w.lower() if n in COSTS and not w.isupper() and n != "macs" else w
+             for n, w in zip(names, words, strict=True)]  # fmt: skip
+    return f"{', '.join(words[:-1])} and {words[-1]}" if words[1:] else words[0]
+
+
 def gather_facts(analysis: Analysis, people: HumanScale | None) -> Facts:
     """Gather the evidence of a report; people's scale is matched by the report's model names."""
     data = analysis.data
     if people is not None:
-        people = _named(analysis, people)
+        names = names_on_page(people, analysis)
+        people = replace(people, models=tuple(names[model] for model in people.models))
     conditions = next(iter(data.conditions()), None)
     costs: list[str] = []
     if conditions is not None:
@@ -73,10 +83,3 @@ def gather_facts(analysis: Analysis, people: HumanScale | None) -> Facts:
     )
     qualities = [*([PEOPLE] if people is not None else []), *analysis.shown]
     return Facts(analysis, evidence, qualities, costs, conditions)
-
-
-def _named(analysis: Analysis, people: HumanScale) -> HumanScale:
-    """Give the models of a study, which are those of one run, their names on the page."""
-    run = [one.path for one in analysis.data.runs].index(people.run.path)
-    names = {row.label: row.name for row in analysis.data.rows if row.run == run}
-    return replace(people, models=tuple(names.get(m, m) for m in people.models))

@@ -9,7 +9,7 @@ from typing import Any
 from bench.framework.joint import Joint
 from bench.framework.ranking import Dominator, FrontRow, beats, fronts, ranks
 from bench.records import BenchError
-from bench.report.evidence import Facts, axis_title
+from bench.report.evidence import Facts, axis_title, in_words
 from bench.report.numbers import percent
 from bench.report.tables import Cell, Column, Table
 from bench.report.theme import Look
@@ -33,12 +33,12 @@ def _fronts(found: Facts) -> Table:
     main = joints[found.main]
     if len(main.models) < 2:
         raise BenchError(f"{len(main.models)} model has all of {', '.join(found.costs)}")
-    costs = " and ".join(axis_title(name).lower() for name in found.costs)
-    group = f"Probability of being on the front of {costs} and .."
+    costs = in_words(found.costs)
+    group = f"Probability of being on the front, with {costs}"
     columns = [Column("Model", numeric=False)]
     columns += [Column(axis_title(q), "", group) for q in found.qualities]
     columns.append(
-        Column("Dominated by", f"in {axis_title(found.main)} and {costs}", numeric=False)
+        Column("Dominated by", f"in {in_words([found.main, *found.costs])}", numeric=False)
     )
     rows, records = [], []
     for name in (m for m in found.analysis.order if m != found.evidence.base):
@@ -50,7 +50,7 @@ def _fronts(found: Facts) -> Table:
         records += [_record(q, joints[q], row) for q in found.qualities
                     if (row := standing[q].get(name))]  # fmt: skip
     return Table(
-        "front", f"The front of quality, {costs}", columns, rows, records,
+        "front", f"On the front of quality, {costs}", columns, rows, records,
         [
             "{best}: on the front by the values themselves. The probability is the share of draws "
             "in which no other model is at least as good on every side: whole scenes, processes "

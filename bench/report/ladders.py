@@ -22,9 +22,9 @@ def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[T
     if not found.costs:
         raise BenchError("costs were not measured")
     columns = [
-        Column("If the limit is on", numeric=False), Column("from", "upper end of the interval"),
-        Column("take", numeric=False), Column("for", numeric=False), Column("of"),
-        Column("as good, as cheap", numeric=False),
+        Column("Limit on", numeric=False), Column("From", "upper end of the interval"),
+        Column("Take", numeric=False), Column("By", numeric=False), Column("Quality"),
+        Column("As good within it", numeric=False),
     ]  # fmt: skip
     rows, records = [], []
     for quality in found.qualities[:QUALITIES]:
@@ -50,7 +50,7 @@ def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[T
             "budgets", f"What to take within a budget, on {found.conditions}", columns, rows,
             records,
             ["From the budget in a row on, up to the next row's, its model is the best that surely "
-             "keeps to it. As good: within the same budget, and the paired difference's interval "
+             "keeps to it. As good: the paired difference's interval "
              "includes 0. Several limits at once: bench pick."],
         )
     ]  # fmt: skip

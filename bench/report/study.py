@@ -59,7 +59,7 @@ def study_of(scale: HumanScale, analysis: Analysis, styles: Mapping[str, Look], 
 
     Raises `BenchError` where its run is none of the report's.
     """
-    names = _names(scale, analysis)
+    names = names_on_page(scale, analysis)
     found, answers = scale.analysis, scale.answers
     looks = {label: styles[name] for label, name in names.items()}
     made = {table.name: table for table in tables(found, scale.flags, answers.study)}
@@ -91,8 +91,11 @@ def study_of(scale: HumanScale, analysis: Analysis, styles: Mapping[str, Look], 
     )  # fmt: skip
 
 
-def _names(scale: HumanScale, analysis: Analysis) -> dict[str, str]:
-    """Return the name on the page of each model of the study."""
+def names_on_page(scale: HumanScale, analysis: Analysis) -> dict[str, str]:
+    """Return the name on the page of each model of the study.
+
+    Raises `BenchError` where its run is none of the report's.
+    """
     data = analysis.data
     here = [n for n, run in enumerate(data.runs) if run.path.resolve() == scale.run.path.resolve()]
     if not here:
