@@ -68,6 +68,7 @@ def test_the_distance_of_a_set_from_itself_is_nothing_and_a_shift_is_its_square(
 
 
 @pytest.mark.filterwarnings("ignore:Metric `InceptionScore` will save all extracted features")
+@pytest.mark.filterwarnings("ignore:std\\(\\)")  # of one split
 def test_the_score_is_torchmetrics() -> None:
     logits = 2 * features(3, 20)
     library = InceptionScore(feature=Passing(), splits=1, normalize=False)
