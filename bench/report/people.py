@@ -63,7 +63,8 @@ def scale_table(found: Found, title: str = "") -> Table:
     what = f"{counted(found.votes, 'vote' if pairs else 'rating')} on "
     what += counted(found.images, "image")
     what += "" if found.raters is None else f" by {counted(found.raters, 'rater')}"
-    caption = f"{title or 'People’s scale'} ({METHODS[found.model]}): {what}"
+    of = f" of {title}" if title else ""
+    caption = f"People’s scale{of} ({METHODS[found.model]}): {what}"
     records = [asdict(method) | {"unit": found.unit} for method in methods_of(found)]
     return Table("people", caption, columns, rows, records, [*legend, *map(_sentence, found.flags)])
 
@@ -115,7 +116,7 @@ def difference_table(found: Found) -> Table:
     legend = [
         "{better}: the row is significantly better. {worse}: significantly worse (p below "
         f"{1 - found.level:.2g}, adjusted for all {counted(len(found.differences), 'pair')}). The "
-        "tooltip has the difference, its interval and its p-value."
+        "CSV has every difference with its interval and p-value."
     ]
     columns = [Column("Method", numeric=False), *(Column(name, numeric=True) for name in names)]
     records = [asdict(d) | {"unit": found.unit} for d in found.differences]

@@ -237,9 +237,9 @@ def _fit(axes: Any, x: Floats, y: Floats) -> None:
     if len(x) < 5 or not np.ptp(x) > 0:
         return
     fit = fit_logistic(x, y)
-    order = np.argsort(x, kind="stable")
     if fit.converged:
-        axes.plot(x[order], fit.predicted[order], color=INK, linewidth=1.2, zorder=3)
+        steps = np.linspace(x.min(), x.max(), 100)
+        axes.plot(steps, fit.at(steps), color=INK, linewidth=1.2, zorder=3)
 
 
 def _names(figure: Any, axes: Any, means: Sequence[tuple[str, float, float]]) -> None:

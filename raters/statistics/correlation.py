@@ -41,11 +41,26 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True)
 class LogisticFit:
-    """``predicted`` (n,): the metric's values carried onto people's scale."""
+    """``predicted`` (n,): the metric's values carried onto people's scale.
+
+    ``parameters`` are of standardised columns, whose means and spreads are ``across`` and ``up``.
+    """
 
     predicted: Floats
     parameters: tuple[float, ...]
     converged: bool
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+    def at(self, metric: ArrayLike) -> Floats:
+        """Return where other values of the metric lie on people's scale."""
+        x = (np.asarray(metric, np.float64) - self.across[0]) / self.across[1]
+        return np.asarray(self.up[0] + self.up[1] * _logistic(x, np.asarray(self.parameters)))
+
+
+def _logistic(x: Floats, b: Floats) -> Floats:
+    line = b[4] * x if len(b) == 5 else 0.0
+    return np.asarray(b[0] + b[1] * expit(b[3] * (x - b[2])) + line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +120,8 @@ def fit_logistic(
     if parameters not in (4, 5):
         raise ValueError(f"the logistic function has 4 or 5 parameters, got {parameters}")
     raw_x, raw_y = np.asarray(metric, np.float64), np.asarray(people, np.float64)
-    x = (raw_x - raw_x.mean()) / (raw_x.std() or 1.0)
-    middle, spread = raw_y.mean(), raw_y.std() or 1.0
-    y = (raw_y - middle) / spread
-
-    def curve(b: Floats) -> Floats:
-        line = b[4] * x if parameters == 5 else 0.0
-        return np.asarray(b[0] + b[1] * expit(b[3] * (x - b[2])) + line)
+    across, up = ((float(v.mean()), float(v.std()) or 1.0) for v in (raw_x, raw_y))
+    x, y = (raw_x - across[0]) / across[1], (raw_y - up[0]) / up[1]
 
     def jacobian(b: Floats) -> Floats:
         s = expit(b[3] * (x - b[2]))
@@ -122,12 +132,13 @@ def fit_logistic(
     sign = 1.0 if x @ y >= 0 else -1.0
     guess = np.array([y.min(), np.ptp(y), 0.0, 1.7 * sign, 0.0][:parameters])
     found = least_squares(
-        lambda b: curve(b) - y, guess if start is None else start, jac=jacobian, method="lm",
+        lambda b: _logistic(x, b) - y, guess if start is None else start, jac=jacobian, method="lm",
         max_nfev=evaluations,
     )  # fmt: skip
     return LogisticFit(
-        middle + spread * curve(found.x), tuple(float(b) for b in found.x), found.status > 0
-    )
+        up[0] + up[1] * _logistic(x, found.x), tuple(float(b) for b in found.x), found.status > 0,
+        across, up,
+    )  # fmt: skip
 
 
 def correlate(

@@ -38,6 +38,8 @@ def test_a_logistic_scale_is_recovered_whichever_way_it_falls(sign: int, paramet
     fit = fit_logistic(1000 + 12 * x, y, parameters)
     assert fit.converged
     assert fit.predicted == pytest.approx(y, abs=1e-3)
+    between = 20 + 70 * expit(sign * 1.7 * (0.123 - 0.4))
+    assert fit.at([1000 + 12 * 0.123])[0] == pytest.approx(between, abs=1e-2)
 
 
 def test_the_fit_straightens_what_only_saturates() -> None:
