@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-_BLOCK = 8_000_000
+_BLOCK = 4_000_000
 """Comparisons made at a time: bounds the memory of many draws of many models."""
 
 
@@ -21,20 +21,26 @@ def dominates(points: ArrayLike, higher_is_better: Sequence[bool]) -> Bools:
     dominates another if it is at least as good on every axis and better on one; equal points do
     not dominate each other. Raises ValueError for NaN and for a wrong number of axes.
     """
-    found = _towards_more(points, higher_is_better)
-    if found.ndim == 2:
-        return _dominates(found)
-    flat = found.reshape(-1, *found.shape[-2:])
-    number, axes = flat.shape[1:]
-    step = max(1, _BLOCK // max(1, number * number * axes))
-    parts = [_dominates(flat[start : start + step]) for start in range(0, len(flat), step)]
-    whole = np.concatenate(parts) if parts else np.zeros((0, number, number), dtype=bool)
-    return whole.reshape(*found.shape[:-1], number)
+    return _dominates(_towards_more(points, higher_is_better))
 
 
 def on_front(points: ArrayLike, higher_is_better: Sequence[bool]) -> Bools:
     """Return (..., N), True for the points of ``points`` (..., N, A) that none dominates."""
     return np.asarray(~dominates(points, higher_is_better).any(axis=-2))
+
+
+def shares(draws: ArrayLike, higher_is_better: Sequence[bool]) -> tuple[Floats, Floats]:
+    """Return in which share of ``draws`` (S, N, A) each point is on the front (N,), and in which
+    the row's point dominates the column's (N, N)."""
+    found = _towards_more(draws, higher_is_better)
+    samples, number, _ = found.shape
+    kept, over = np.zeros(number), np.zeros((number, number))
+    step = max(1, _BLOCK // max(1, number * number))
+    for start in range(0, samples, step):
+        some = _dominates(found[start : start + step])
+        over += some.sum(axis=0)
+        kept += (~some.any(axis=1)).sum(axis=0)
+    return kept / samples, over / samples
 
 
 def front(quality: ArrayLike, cost: ArrayLike, higher_is_better: bool = True) -> list[int]:
@@ -73,5 +79,10 @@ def _towards_more(points: ArrayLike, higher_is_better: Sequence[bool]) -> Floats
 
 
 def _dominates(points: Floats) -> Bools:
-    ahead, behind = points[..., :, None, :], points[..., None, :, :]
-    return np.asarray((ahead >= behind).all(axis=-1) & (ahead > behind).any(axis=-1))
+    shape = (*points.shape[:-1], points.shape[-2])
+    no_worse, better = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    for place in range(points.shape[-1]):  # axis by axis: reducing over a short last one is slow
+        ahead, behind = points[..., :, None, place], points[..., None, :, place]
+        no_worse &= ahead >= behind
+        better |= ahead > behind
+    return no_worse & better

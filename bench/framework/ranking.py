@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.framework.joint import Joint
-from bench.framework.pareto import dominates, margins, on_front
+from bench.framework.pareto import dominates, margins, on_front, shares
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -102,17 +102,16 @@ def fronts(joint: Joint) -> list[FrontRow]:
         values = np.vstack([values, joint.base_value])
         drawn = np.concatenate([drawn, joint.base[:, None]], axis=1)
     kept = on_front(values, higher)
-    probability = on_front(drawn, higher).mean(axis=0)
+    probability, share = shares(drawn, higher)
     over, gap = dominates(values, higher), margins(joint.values, higher)
     rows = []
     for i, name in enumerate(joint.models):
         by = [int(j) for j in np.flatnonzero(over[:number, i])]
-        share = {j: float(dominates(drawn[:, [j, i]], higher)[:, 0, 1].mean()) for j in by}
-        order = sorted(by, key=lambda j: -share[j])
+        order = sorted(by, key=lambda j: -share[j, i])
         rows.append(
             FrontRow(
                 name, bool(kept[i]), float(probability[i]),
-                tuple(Dominator(joint.models[j], tuple(map(float, gap[j, i])), share[j])
+                tuple(Dominator(joint.models[j], tuple(map(float, gap[j, i])), float(share[j, i]))
                       for j in order),
                 bool(over[number:, i].any()),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.framework.pareto import dominates, front, margins, on_front
+from bench.framework.pareto import dominates, front, margins, on_front, shares
 
 
 def test_the_front_is_what_nothing_dominates() -> None:
@@ -56,9 +56,15 @@ def test_dominance_in_any_number_of_axes_is_its_definition(axes: int) -> None:
 
 def test_many_draws_at_once_are_each_judged_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     draws = np.random.default_rng(1).normal(size=(50, 7, 3))
-    alone = [on_front(draw, [True, False, False]).tolist() for draw in draws]
-    monkeypatch.setattr("bench.framework.pareto._BLOCK", 500)  # three draws at a time
-    assert on_front(draws, [True, False, False]).tolist() == alone
+    higher = [True, False, False]
+    alone = np.array([on_front(draw, higher) for draw in draws])
+    over = np.array([dominates(draw, higher) for draw in draws])
+    assert np.array_equal(on_front(draws, higher), alone)
+    assert np.array_equal(dominates(draws, higher), over)
+    monkeypatch.setattr("bench.framework.pareto._BLOCK", 150)  # three draws at a time
+    kept, share = shares(draws, higher)
+    assert kept == pytest.approx(alone.mean(axis=0))
+    assert share == pytest.approx(over.mean(axis=0))
 
 
 def test_margins_are_positive_where_better_whatever_the_direction() -> None:
