@@ -48,3 +48,16 @@ def test_labels_that_are_not_needed_are_left_out_where_there_is_no_room() -> Non
 
 def test_no_points_have_no_labels() -> None:
     assert place([], [], [], FRAME) == []
+
+
+def test_a_label_stays_nearer_to_its_own_point_than_to_another() -> None:
+    points = [(100.0, 100.0), (118.0, 104.0), (109.0, 92.0)]
+    boxes = place(points, [(40.0, 10.0)] * 3, [], (0, 0, 300, 300))
+
+    def far(box: tuple[float, float, float, float], x: float, y: float) -> float:
+        return float(np.hypot(max(0, box[0] - x, x - box[2]), max(0, box[1] - y, y - box[3])))
+
+    for own, box in enumerate(boxes):
+        assert box is not None
+        gaps = [far(box, *point) for point in points]
+        assert min(gaps) == gaps[own]
