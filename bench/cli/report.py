@@ -8,18 +8,14 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
+from bench.cli.options import Study, read_people
 
 
 def report(
     runs: Annotated[
         list[str], typer.Argument(help="Run folders, or suites' names for their latest runs.")
     ],
-    study: Annotated[
-        str | None,
-        typer.Option(
-            help="A closed study of one of the runs: its database, and #NAME if there are several."
-        ),
-    ] = None,
+    study: Study = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write.", show_default="RUN/report")
     ] = None,
@@ -29,11 +25,5 @@ def report(
     from bench.store import RunFolder
 
     folders = [RunFolder.find(name) for name in runs]
-    people = None
-    if study is not None:
-        from bench.framework.people import read_study
-
-        db, _, name = study.partition("#")
-        people = read_study(db, name, folders)
-    page = write_report(folders, out, say, people)
+    page = write_report(folders, out, say, read_people(study, folders))
     say(f"report: {page}")
