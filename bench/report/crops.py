@@ -1,6 +1,6 @@
 """Crops of images for the page, lossless, at places that are chosen the same way every time.
 
-Images are read one at a time: memory does not depend on how many there are.
+A few images are held at a time: memory does not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,8 @@ CROP = 88
 CONTEXT = 372
 """Pixels of the whole image's width on the page, at most."""
 
+KEPT = 16
+"""Decoded images held at a time: as many as a row of samples shows."""
 FLAT = 1e-6
 """Squared levels of lightness below which a difference is the rounding of its computation."""
 
@@ -146,9 +149,26 @@ def _where_detail_is(path: Path, size: Size) -> Found | None:
     return _peak((luma - smooth) ** 2, size) or (middle, (luma.shape[0], luma.shape[1]))
 
 
+def pixels_of(path: Path) -> Pixels:
+    """Return an image; the last few are kept, for each is looked at before a part of it is cut.
+
+    Raises `BenchError` for a file that is gone or cannot be read.
+    """
+    try:
+        stamp = path.stat()
+    except OSError:
+        return read(path)  # says what is wrong
+    return _kept(path, stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(path: Path, changed: int, size: int) -> Pixels:
+    return read(path)
+
+
 def _luma(path: Path) -> Luma | None:
     try:
-        return Picture(read(path)).luma_full
+        return Picture(pixels_of(path)).luma_full
     except BenchError:
         return None
 
@@ -176,7 +196,7 @@ def tile(
 ) -> Tile:  # fmt: skip
     """Cut a tile out of an image file. A file that cannot be read gives a tile that says so."""
     try:
-        crop = window.cut(read(path), full)
+        crop = window.cut(pixels_of(path), full)
     except BenchError:
         return Tile(title, "", f"{alt}: the image file cannot be read", tuple(lines), mark)
     return Tile(title, png_uri(crop), alt, tuple(lines), mark)
@@ -185,7 +205,7 @@ def tile(
 def context(path: Path, window: Window, full: Size, alt: str) -> Context | None:
     """Return the whole image, averaged down to the page's width; None where it cannot be read."""
     try:
-        pixels = read(path)
+        pixels = pixels_of(path)
     except BenchError:
         return None
     height, width = pixels.shape[:2]

@@ -27,6 +27,9 @@ from bench.report.theme import Look, Plot, looks
 from bench.store import RunFolder
 from raters.statistics.bootstrap import EXACT_CLUSTERS, SAMPLES
 
+ON_PAGE = ("latency_ms", "macs")
+"""Costs that the page draws quality against; ``plots/`` has the other costs by the first metric."""
+
 
 def write_report(
     runs: Sequence[RunFolder],
@@ -132,11 +135,11 @@ def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
 
     for metric in analysis.shown:
         for conditions in analysis.data.conditions():
-            for quantity in fronts.AXES:
+            for quantity in fronts.AXES if metric == analysis.primary else ON_PAGE:
                 plot = fronts.quality_against_cost(
                     analysis, metric, quantity, conditions, styles, folder
                 )
-                if quantity in ("latency_ms", "macs"):
+                if quantity in ON_PAGE:
                     keep("costs", metric, plot)
     for metric in analysis.measured:
         keep("improvements", metric, spreads.improvement(analysis, metric, styles, folder))

@@ -16,10 +16,9 @@ from importlib.resources import files
 
 import numpy as np
 
-from bench.image import read
 from bench.records import BenchError
 from bench.report.analysis import Analysis
-from bench.report.crops import Size, Window, png_uri, where_to_look
+from bench.report.crops import Size, Window, pixels_of, png_uri, where_to_look
 from bench.report.gather import Shot
 from bench.report.samples import score_text
 
@@ -121,7 +120,7 @@ def _scene(analysis: Analysis, shot: Shot) -> Scene | None:
     paths = {n: p for n in names if (p := analysis.data.restored(n, shot.image)).is_file()}
     paths = dict(list(paths.items())[:MODELS])
     try:
-        whole = read(shot.degraded).shape
+        whole = pixels_of(shot.degraded).shape
     except BenchError:
         return None
     size = _size((whole[0], whole[1]), len(paths) + 1 + (shot.reference is not None))
@@ -135,7 +134,7 @@ def _scene(analysis: Analysis, shot: Shot) -> Scene | None:
     views = []
     for name, model, path in versions:
         try:
-            pixels = read(path)
+            pixels = pixels_of(path)
         except BenchError:
             continue
         if pixels.shape[:2] == full:  # others cannot lie pixel on pixel
