@@ -11,7 +11,11 @@ from typer.testing import CliRunner, Result
 
 from bench.cli import app
 from bench.records import BenchError
+from raters.store import Store
+from raters.study import StudyOptions, close_study, create_study
+from raters.tokens import invite
 from tests.support.runs import photograph_run
+from tests.support.studies import judge, preferring, trained
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,9 @@ def asked(run: str, *options: str) -> Result:
 
 
 def answer(run: str, *options: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(asked(run, *options, "--json").output)
+    shown = asked(run, *options, "--json")
+    assert shown.exception is None or isinstance(shown.exception, SystemExit), shown.exception
+    found: dict[str, Any] = json.loads(shown.output)
     return found
 
 
@@ -78,3 +84,31 @@ def test_what_cannot_be_answered_says_what_to_do(
     assert isinstance(shown.exception, BenchError)
     assert said in str(shown.exception)
     assert not Path("nowhere.db").exists()
+
+
+def test_people_can_decide(run: str, tmp_path: Path) -> None:
+    db, store = tmp_path / "studies.db", Store(str(tmp_path / "studies.db"))
+    strength = {"input": -1.2, "tv": 1.6, "sharper": 0.2}
+    options = StudyOptions(
+        "pairs", models=tuple(strength), per_pair=20, trials=30, images=4, crop=64
+    )
+    create_study(store, Path(run), options)
+    for number, token in enumerate(invite(store, "pairs", 4)):
+        judge(trained(store, token), preferring(store, strength, number))
+    close_study(store, "pairs")
+    store.close()
+    asked_for = ("--quality", "people", "--study", f"{db}#pairs")
+    found = answer(run, *asked_for)
+    assert found["chosen"] == "tv"
+    known = [c for c in found["candidates"] if c["state"] != "unknown"]
+    assert [c["model"] for c in known] == ["tv", "sharper"]  # the input adds nothing
+    assert {c["reason"] for c in found["candidates"] if c["state"] == "unknown"} == {
+        "not in the study"
+    }  # fmt: skip
+    assert found["quality"] == {
+        "name": "people", "kind": "people", "unit": "log odds", "higher_is_better": True
+    }  # fmt: skip
+    # The upper end of tv's latency is 54 ms, of sharper's 62.4; neither is fast enough here.
+    assert answer(run, *asked_for, "--max", "latency_ms=53")["chosen"] is None
+    shown = asked(run, "--quality", "people", "--study", f"{db}#nobody")
+    assert isinstance(shown.exception, BenchError)
