@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, chi2, kendalltau, rankdata
 
+from raters.statistics.comparisons import numbered
+
 Floats = NDArray[np.float64]
 
 
@@ -140,13 +142,13 @@ def repeat_consistency(rater: ArrayLike, unit: ArrayLike, answer: ArrayLike) -> 
     Arrays (V,) in the order of answering; ``answer`` must not depend on the sides shown. None where
     nobody was asked twice.
     """
-    (_, who), (units, what) = (
-        np.unique(np.asarray(column), return_inverse=True) for column in (rater, unit)
-    )
-    asked = who.reshape(-1) * len(units) + what.reshape(-1)
+    (who, _), (what, units) = numbered(rater), numbered(unit)
+    asked = who * units + what
     _, first, question = np.unique(asked, return_index=True, return_inverse=True)
     given = np.asarray(answer)
-    again = np.setdiff1d(np.arange(len(given)), first)
+    later = np.ones(len(given), dtype=bool)
+    later[first] = False
+    again = np.flatnonzero(later)
     if not len(again):
         return None
     return share_of(int((given[again] == given[first[question[again]]]).sum()), len(again))

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom, norm
+from scipy.special import ndtr
+from scipy.stats import binom
 
 CHANCE = 1e-3
 """How seldom an attentive rater may be flagged."""
@@ -118,7 +119,7 @@ def at_odds(agreed: ArrayLike, expected: ArrayLike) -> str | None:
     spread = math.sqrt(float((likely * (1 - likely)).sum()))
     if n < FEW or not spread > 0:
         return None
-    too_few = norm.cdf((found + 0.5 - likely.sum()) / spread) < CHANCE
+    too_few = float(ndtr((found + 0.5 - likely.sum()) / spread)) < CHANCE
     if too_few and binom.sf(found - 1, n, 0.5) > 0.05:
         return f"agreed with the others in {found} of {n} votes, as a coin would"
     return None

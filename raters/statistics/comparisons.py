@@ -22,6 +22,18 @@ class NotComparable(BenchError):
     """The votes put no finite scale on these methods."""
 
 
+def numbered(labels: ArrayLike) -> tuple[Ints, int]:
+    """Return ``labels`` (V,) as numbers from 0 without gaps, in their order, and how many."""
+    given = np.asarray(labels)
+    if given.dtype.kind in "iu" and len(given) and given.min() >= 0:
+        most = int(given.max())
+        if most < 16 * len(given):  # counting, where sorting would take ten times as long
+            there = np.bincount(given, minlength=most + 1) > 0
+            return (np.cumsum(there) - 1)[given], int(there.sum())
+    names, code = np.unique(given, return_inverse=True)
+    return code.reshape(-1).astype(np.intp), len(names)
+
+
 def vote_cells(a: ArrayLike, b: ArrayLike, outcome: ArrayLike, methods: int) -> Ints:
     """Return the cell (V,) of `counts` that each vote falls into, in 0 .. 2 M² - 1.
 

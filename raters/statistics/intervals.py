@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from scipy.stats import t as student
 
 from bench.records import BenchError
-from raters.statistics.comparisons import split_cells, strongly_connected
+from raters.statistics.comparisons import numbered, split_cells, strongly_connected
 from raters.statistics.multiplicity import holm
 from raters.statistics.scaling import Model
 
@@ -55,10 +55,10 @@ def resample_counts(
     ``labels`` name the cluster of each vote, ``cells`` (V,) are in 0 .. size - 1. Each sample draws
     as many clusters as there are, with replacement.
     """
-    names, cluster = np.unique(np.asarray(labels), return_inverse=True)
-    groups, column = len(names), np.asarray(cells, np.intp)
+    cluster, groups = numbered(labels)
+    column = np.asarray(cells, np.intp)
     ones = np.ones(len(column))
-    table = csr_array((ones, (cluster.reshape(-1), column)), shape=(groups, size)).T.tocsr()
+    table = csr_array((ones, (cluster, column)), shape=(groups, size)).T.tocsr()
     rng = np.random.default_rng(seed)
     found = np.empty((samples, size))
     step = max(1, min(samples, _BLOCK // groups))  # of the groups alone: draws must not change
@@ -109,10 +109,10 @@ def draw(
     count the noise of a single judgement three times (Owen 2007, doi:10.1214/07-AOAS122).
     """
     column = np.asarray(cells, np.intp)
-    labels = [np.unique(np.asarray(c), return_inverse=True)[1].reshape(-1) for c in clusterings]
-    if not 1 <= len(labels) <= 2:
-        raise ValueError(f"expected one or two clusterings of the votes, got {len(labels)}")
-    numbers = [int(label.max()) + 1 for label in labels]
+    if not 1 <= len(clusterings) <= 2:
+        raise ValueError(f"expected one or two clusterings of the votes, got {len(clusterings)}")
+    found_labels = [numbered(c) for c in clusterings]
+    labels, numbers = [label for label, _ in found_labels], [n for _, n in found_labels]
     if len(labels) == 2:
         labels.append(labels[0] * numbers[1] + labels[1])
     parts, loose = [], []
@@ -157,7 +157,7 @@ def weaknesses(rater: Ints | None, image: Ints, clusterings: Mapping[str, Ints])
     if "votes" in clusterings:
         found.append("intervals take all votes as independent")
         return found
-    sizes = {name: len(np.unique(label)) for name, label in clusterings.items()}
+    sizes = {name: numbered(label)[1] for name, label in clusterings.items()}
     fewest = min(sizes, key=lambda name: sizes[name])
     if sizes[fewest] < FEW_CLUSTERS:
         found.append(f"only {sizes[fewest]} {fewest}: wide, rough intervals")

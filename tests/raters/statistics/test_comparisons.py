@@ -10,6 +10,7 @@ from raters.statistics.comparisons import (
     NotComparable,
     components,
     counts,
+    numbered,
     require_scale,
     split_cells,
     strongly_connected,
@@ -69,3 +70,14 @@ def test_one_upset_is_enough_for_a_scale() -> None:
     wins = np.array([[0, 2, 3, 3], [1, 0, 4, 1], [0, 0, 0, 2], [1, 0, 2, 0]])
     require_scale(wins, "ABCD")
     assert components(wins, "ABCD") == [["A", "B", "C", "D"]]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[3, 1, 3, 7], [0, 0], [-1, 5, -1], ["b", "a", "b"], [10**9, 5], [2.5, 1.0], np.array([], int)],
+)
+def test_labels_are_numbered_in_their_order(labels: list[object]) -> None:
+    code, number = numbered(labels)
+    names, oracle = np.unique(labels, return_inverse=True)
+    assert number == len(names)
+    assert code.tolist() == oracle.reshape(-1).tolist()
