@@ -23,6 +23,7 @@ from bench.framework.costs import (
     all_conditions,
     cost_draws,
     figure_under,
+    require_same,
     resolve_quantity,
     told,
     why_no_figure,
@@ -208,11 +209,15 @@ def join(
         else:
             nothing = np.inf if axis.higher_is_better else 0.0
             draws[:, len(kept) :, place] = values[len(kept) :, place] = nothing
-            for row, name in enumerate(kept):
-                assert conditions is not None  # else no model has a cost, and none is kept
-                source = _put_cost(evidence, name, axis.name, conditions,
-                                   (values, low, high, draws), (row, place), seed)  # fmt: skip
-                sources.append(source)
+            behind = {
+                name: _behind(evidence.costs[name], axis.name, conditions)
+                for name in kept
+                if conditions is not None
+            }
+            require_same((by[axis.name], at.machine) for at, by in behind.values())
+            for row, (_, figures) in enumerate(behind.values()):
+                sources.append(_put_cost(figures, axis.name, (values, low, high, draws),
+                                         (row, place), seed))  # fmt: skip
     number = len(kept)
     return Joint(
         kept, found, values[:number], low[:number], high[:number], draws[:, :number],
@@ -293,24 +298,24 @@ def _put_people(
 
 
 def _put_cost(
-    evidence: Evidence, name: str, quantity: str, conditions: Conditions, into: Arrays,
-    where: tuple[int, int], seed: int,
-) -> str:  # fmt: skip
+    figures: Mapping[str, Profile], quantity: str, into: Arrays, where: tuple[int, int], seed: int
+) -> str:
     values, low, high, draws = into
-    figure = figure_under(evidence.costs[name], quantity, conditions)
-    assert figure is not None
+    figure = figures[quantity]
     assert figure.value is not None
     values[where] = figure.value
     low[where] = figure.value if figure.low is None else figure.low
     high[where] = figure.value if figure.high is None else figure.high
-    behind = _beside(evidence.costs[name], figure)
-    draws[:, *where], source = cost_draws(behind, quantity, len(draws), seed)
+    draws[:, *where], source = cost_draws(figures, quantity, len(draws), seed)
     return source
 
 
-def _beside(figures: Figures, figure: Profile) -> Mapping[str, Profile]:
-    """Return the figures measured together with ``figure``."""
-    return next(by for by in figures.values() if by.get(figure.quantity) is figure)
+def _behind(
+    figures: Figures, quantity: str, conditions: Conditions
+) -> tuple[Conditions, Mapping[str, Profile]]:
+    """Return under what a figure was measured, and the figures measured together with it."""
+    figure = figure_under(figures, quantity, conditions)
+    return next((at, by) for at, by in figures.items() if by.get(quantity) is figure)
 
 
 def _notes(

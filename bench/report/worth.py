@@ -11,7 +11,7 @@ from bench.framework.joint import Evidence
 from bench.framework.preference import Preference, Slope, regress
 from bench.framework.scores import read_scores
 from bench.records import BenchError
-from bench.report.evidence import Facts, axis_title
+from bench.report.evidence import Facts, axis_title, in_words
 from bench.report.numbers import counted, fixed, interval, percent
 from bench.report.tables import Cell, Column, Table
 from bench.report.theme import Look
@@ -71,7 +71,7 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
         Column("for", numeric=False),
     ]  # fmt: skip
     if cost:
-        columns.append(Column("Twice the cost", f"JOD per doubling of {axis_title(cost)}"))
+        columns.append(Column("Twice the cost", f"JOD per doubling of {in_words([cost])}"))
     columns += [Column("Explained", "of the variance between models"), Column("Models"),
                 Column("Votes")]  # fmt: skip
     rows, records = [], []
@@ -79,7 +79,7 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
         metric = next((s for s in fit.slopes if s.predictor != cost), None)
         dear = next((s for s in fit.slopes if s.predictor == cost), None)
         rows.append([
-            Cell(name), _slope(metric), Cell(metric.per if metric else ""),
+            Cell(name), _slope(metric), Cell(_per(metric) if metric else ""),
             *([_slope(dear)] if cost else []),
             Cell(percent(max(0.0, fit.explained)), sort=fit.explained),
             Cell(str(len(fit.residuals))), Cell(f"{fit.votes:,}".replace(",", " ")),
@@ -110,6 +110,10 @@ def _slope(slope: Slope | None) -> Cell:
         return Cell("")
     around = interval(slope.low, slope.high, PLACES, sign=True)
     return Cell(fixed(slope.value, PLACES, sign=True), around, sort=slope.value)
+
+
+def _per(slope: Slope) -> str:
+    return slope.per.replace(slope.predictor, axis_title(slope.predictor))
 
 
 def _residuals(fits: Mapping[str, Preference]) -> Table:
