@@ -5,13 +5,13 @@ A plain residual CNN at half resolution, as `rescnn` here; what is different, an
 - It sees the bands of a Haar wavelet (as Liu et al. 2018, arXiv:1805.07071) of luma and chroma
   instead of raw pixels, and puts out what to add to them. Blur takes from the high bands, which are
   a tenth of the low one in a photograph, so those of luma are made louder by as much as leaves
-  them a little below it. Those of chroma, in which there is less to see and more noise, stay
-  quieter: colours that no training photograph had are then less often taken for noise.
+  them a little below it. Those of chroma, in which there is less to see and more noise, are made
+  less loud.
 - Channel attention (Hu et al. 2018, doi:10.1109/CVPR.2018.00745) in every second block, as simple
   as that of NAFNet (Chen et al. 2022, doi:10.1007/978-3-031-20071-7_2): the means of rectified
   features are the energies of bands, by which blur and noise of an image show, and one matrix
-  turns them into weights. Each one passes over the memory several times, which takes a third of
-  the time of a convolution on a CPU, hence not in every block.
+  turns them into weights. Each one passes over the memory several times, which takes about a
+  third of the time of a convolution on a CPU, hence not in every block.
 - The means are over squares of 64x64 pixels instead of the whole image (Chu et al. 2022,
   doi:10.1007/978-3-031-20071-7_4), so that a frame shows it what the crops of training did, and
   tiles what the whole image does.
