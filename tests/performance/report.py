@@ -23,13 +23,15 @@ import cv2
 import numpy as np
 import skimage
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from bench.image import Pixels, read, write_png
 from bench.records import Pair, Profile, Score
 from bench.store import RunFolder
 from tests.support.runs import costs, write_run
 
 MODELS, SIZE = 50, (720, 1280)
-FRAMES = {f"GOPR{n:04d}": 100 for n in range(8)} | {"GOPR0008": 134, "GOPR0009": 77, "GOPR0010": 100}
+FRAMES = {f"GOPR{n:04d}": frames for n, frames in enumerate([100] * 9 + [134, 77])}
 """GoPro's test set: 11 sequences, 1,111 frames."""
 METRICS = {"psnr": 28.0, "ssim": 0.86, "vif": 0.5, "lpips-alex": 0.2, "ssim-volume": 0.93}
 TRAINED = 10
