@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
+from bench.framework.scores import read_scores
 from bench.image import Pixels, write_png
 from bench.records import Pair
 from bench.store import RunFolder
@@ -102,6 +103,32 @@ def preferring(store: Store, strength: Mapping[str, float], seed: int = 0) -> Ru
             rating = 3 + known[sides["a"]] + rng.normal(0, 0.7)
             return str(int(np.clip(np.rint(rating), 1, 5)))
         gap = known[sides["a"]] - known[sides["b"]]
+        return "a" if rng.random() < 1 / (1 + np.exp(-gap)) else "b"
+
+    return rule
+
+
+def seeing(store: Store, run: RunFolder, metric: str, seed: int, gain: float = 25.0) -> Rule:
+    """Return a rule that prefers, or rates, an output as its score says, with a person's noise.
+
+    ``gain``: log odds per unit of ``metric`` (higher is better, 1 for the reference).
+    """
+    shown, rng, table = Shown(store), np.random.default_rng(seed), read_scores(run)
+    with store.read() as connection:
+        images = dict(connection.execute(select(schema.content.c.id, schema.content.c.image)).all())
+
+    def worth(label: str, content: int) -> float:
+        if label not in table.models:
+            return float(label == "reference")
+        return float(table.column(metric, label)[table.images.index(images[content])])
+
+    def rule(trial: Trial) -> str:
+        sides, content = shown.sides(trial.slots)
+        value = {slot: worth(label, content) for slot, label in sides.items()}
+        if "b" not in value:
+            rating = 1 + 4 * value["a"] + rng.normal(0, 0.3)
+            return str(int(np.clip(np.rint(rating), 1, 5)))
+        gap = gain * (value["a"] - value["b"])
         return "a" if rng.random() < 1 / (1 + np.exp(-gap)) else "b"
 
     return rule

@@ -18,13 +18,12 @@ from bench.image import read
 from bench.metrics.scorer import Scorer
 from bench.store import RunFolder
 from raters.answers import Place
-from raters.session import Trial
 from raters.statistics.active import posterior
 from raters.store import Store
 from raters.study import StudyOptions, close_study, create_study
 from raters.tokens import invite
 from tests.support.runs import photograph_run
-from tests.support.studies import Shown, judge, trained
+from tests.support.studies import judge, seeing, trained
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 MODELS = ("input", "unsharp", "nlm", "tv", "sharper")
@@ -147,39 +146,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return photograph_run(tmp_path_factory.mktemp("runs") / "run", size=(96, 128))
 
 
-def by_ssim(store: Store, run: RunFolder, name: str, seed: int) -> object:
-    """Return a rule that prefers, or rates, as SSIM does, with a person's noise."""
-    shown, rng, table = Shown(store), np.random.default_rng(seed), read_scores(run)
-    with store.read() as connection:
-        rows = connection.exec_driver_sql("SELECT id, image FROM content").all()
-    images = dict(tuple(row) for row in rows)
-
-    def worth(label: str, content: int) -> float:
-        if label not in table.models:
-            return {"reference": 1.0}.get(label, 0.0)
-        column = table.column("ssim", label)
-        return float(column[table.images.index(images[content])])
-
-    def rule(trial: Trial) -> str:
-        sides, content = shown.sides(trial.slots)
-        value = {slot: worth(label, content) for slot, label in sides.items()}
-        if "b" not in value:
-            rating = 1 + 4 * value["a"] + rng.normal(0, 0.3)
-            return str(int(np.clip(np.rint(rating), 1, 5)))
-        gap = 25 * (value["a"] - value["b"])
-        return "a" if rng.random() < 1 / (1 + np.exp(-gap)) else "b"
-
-    return rule
-
-
 def ask(run: RunFolder, folder: Path, protocol: str, crop: int = 512) -> HumanScale:
     store = Store(str(folder / f"{protocol}{crop}.db"))
     options = StudyOptions("s", protocol, per_pair=80, trials=70, images=8, crop=crop,
                            models=MODELS, repeats=0.0)  # fmt: skip
     create_study(store, run.path, options)
     for number, token in enumerate(invite(store, "s", 12)):
-        rule = by_ssim(store, run, "s", number)
-        judge(trained(store, token, "a" if protocol == "pair" else "2"), rule)  # type: ignore[arg-type]
+        rule = seeing(store, run, "ssim", number)
+        judge(trained(store, token, "a" if protocol == "pair" else "2"), rule)
     close_study(store, "s")
     db = store.url
     store.close()
