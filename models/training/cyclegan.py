@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from bench.records import BenchError
 from models.loading import build_network
 from models.training.data import UnpairedCrops
+from models.training.layout import laid_out, lay_out
 from models.training.opponents import (
     ImagePool,
     Terms,
@@ -52,7 +53,7 @@ class Cycle(Opposed):
         self.opponent = opponent_of(task, 1, recipe.crop)
         self.opponent_back = opponent_of(task, 2, recipe.crop)
         assert task.card is not None
-        self.back = build_network(task.card, task.seed + 3).to(memory_format=torch.channels_last)
+        self.back = lay_out(build_network(task.card, task.seed + 3))
         self.pool, self.pool_back = (ImagePool(self.adversary.pool) for _ in range(2))
 
     def learn(
@@ -102,7 +103,7 @@ class Cycle(Opposed):
         self.pool.images, self.pool_back.images = list(state["pool"]), list(state["pool_back"])
 
     def _back(self, images: torch.Tensor) -> torch.Tensor:
-        made: torch.Tensor = self.back(images.contiguous(memory_format=torch.channels_last))
+        made: torch.Tensor = self.back(laid_out(images, self.back))
         return made
 
     def _total(self, terms: Terms) -> torch.Tensor:

@@ -14,6 +14,7 @@ from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
 from models.training.data import Item, PairedCrops, ViewCache
+from models.training.layout import laid_out, lay_out
 from models.training.losses import Losses, psnr, rounded, ssim
 from models.training.optimisation import Rates, optimiser_for
 from models.training.plan import Plan, Task
@@ -43,7 +44,7 @@ class Training(LightningModule):
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__()
         self.task, self.recipe, self.plan = task, task.recipe, plan
-        self.network = task.network.to(memory_format=torch.channels_last)
+        self.network = lay_out(task.network)
         self.losses = Losses(task.recipe.losses)
         self.rates = Rates(task.recipe, plan.steps if plan else 1, task.epoch)
         self.steps = 0
@@ -88,9 +89,7 @@ class Training(LightningModule):
 
     def forward(self, degraded: torch.Tensor) -> torch.Tensor:
         """Return what the network makes of (B,3,H,W)."""
-        restored: torch.Tensor = self.network(
-            degraded.contiguous(memory_format=torch.channels_last)
-        )
+        restored: torch.Tensor = self.network(laid_out(degraded, self.network))
         return restored
 
     def descend(self, loss: torch.Tensor, optimiser: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from bench.records import BenchError, choose
 from models.loading import build_network
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES, gradient_penalty
+from models.training.layout import laid_out, lay_out
 from models.training.plan import Task
 
 Terms = dict[str, torch.Tensor]
@@ -64,13 +66,12 @@ def opponent_of(task: Task, number: int, side: int) -> nn.Module:
             f"the opponent of '{card.name}' cannot judge images of {side}x{side} "
             f"({str(error).splitlines()[0]}); give the recipe another crop"
         ) from error
-    made: nn.Module = opponent.train().to(memory_format=torch.channels_last)
-    return made
+    return lay_out(opponent.train())
 
 
 def judge(opponent: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """(B,3,H,W) -> the opponent's scores in float32."""
-    scores: torch.Tensor = opponent(images.contiguous(memory_format=torch.channels_last))
+    scores: torch.Tensor = opponent(laid_out(images, opponent))
     return scores.float()
 
 
@@ -89,7 +90,9 @@ def lesson(
     if adversary.loss == "wgan-gp":
         parts = torch.rand(len(real)).to(real.device)
         with torch.autocast(real.device.type, enabled=False):  # a slope of a slope needs the bits
-            found["penalty"] = gradient_penalty(opponent, real.float(), made.float(), parts)
+            found["penalty"] = gradient_penalty(
+                partial(judge, opponent), real.float(), made.float(), parts
+            )
         loss = loss + adversary.penalty * found["penalty"]
     return loss, {name: value.detach() for name, value in found.items()}
 

@@ -9,6 +9,7 @@ import torch
 
 from bench.records import BenchError
 from models.training.data import Item
+from models.training.layout import laid_out
 from models.training.module import Training
 
 
@@ -37,7 +38,5 @@ class Plain(Training):
                 f"the recipe asks for losses at all scales, but {type(self.network).__name__} has "
                 "no method 'pyramid'; take 'pyramid' out of the recipe"
             )
-        results: list[torch.Tensor] = pyramid(
-            degraded.contiguous(memory_format=torch.channels_last)
-        )
+        results: list[torch.Tensor] = pyramid(laid_out(degraded, self.network))
         return results

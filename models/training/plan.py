@@ -199,7 +199,7 @@ def time_steps(task: Task, seconds: float) -> Timing:
     is not taken to go on. Stops after ``seconds``, but not before a few steps. The task's network
     is left as it was.
     """
-    copied = copy.deepcopy(task.network).to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    copied = copy.deepcopy(task.network).to(task.device)
     with torch.random.fork_rng([]):
         module = training_of(replace(task, network=copied)).to(task.device)
         optimisers = module.configure_optimizers()
