@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +27,9 @@ from models.training.train import Job, train
 from models.weights import read_state, sha256_of
 from tests.support.training import OPPONENT, curves, pairs_in
 
+ROOT = Path(__file__).parents[3]
 RECIPE = Recipe(
-    method="cyclegan", losses={}, batch=1, crop=32, validate_every=20, learning_rate=5e-3,
+    method="cyclegan", losses={}, batch=2, crop=32, validate_every=20, learning_rate=2e-3,
     adversary=Adversary("lsgan", weight=1.0, learning_rate=5e-4, pool=50, identity=5.0),
 )  # fmt: skip
 SMALL = replace(
@@ -53,14 +57,14 @@ def job(pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE) ->
 def test_without_a_pair_it_learns_to_draw_what_it_is_shown(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
-    trained = train(job(pairs, tmp_path, 60))
+    trained = train(job(pairs, tmp_path, 80))
     degraded, reference = validation_crops(pairs[4:])
     with torch.no_grad():
         untrained = float(psnr(build_network(SMALL, 0)(degraded), reference).mean())
-    assert trained.header["validation"]["psnr"] > untrained + 2
+    assert trained.header["validation"]["psnr"] > untrained + 1.5
     found = curves(tmp_path / "cyclegan.csv")
-    assert found["train_loss"][-1] < 0.9 * found["train_loss"][0]
-    assert found["train_cycle"][-1] < 0.95 * found["train_cycle"][0]
+    assert found["train_loss"][-1] < 0.8 * found["train_loss"][0]
+    assert found["train_cycle"][-1] < 0.85 * found["train_cycle"][0]
     both = ("opponent", "score_real", "score_restored")
     terms = {"loss", "cycle", "adversarial", "identity", "psnr", "ssim", *both}
     names = {f"train_{name}" for name in terms | {f"{name}_back" for name in both}}
@@ -176,3 +180,42 @@ def test_crops_follow_from_seed_and_number_alone(photograph: Any, tmp_path: Path
     other = UnpairedCrops(pairs, 16, 8, ("flip",), 0, 20, cache)
     assert all(torch.equal(x, y) for x, y in zip(whole[15], rest[3], strict=True))
     assert not all(torch.equal(x, y) for x, y in zip(whole[15], other[15], strict=True))
+
+
+# --- several devices ------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from models.training.train import train
+from tests.models.training.test_cyclegan import RECIPE, job
+from tests.support.training import pairs_in
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    adversary = replace(RECIPE.adversary, pool=0)  # each device has a pool of its own
+    pairs, folder, devices = pairs_in(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
+    train(replace(job(pairs, folder, 3, replace(RECIPE, adversary=adversary)), devices=devices))
+"""
+
+
+def test_two_devices_learn_what_one_learns(folder_suite: Path, tmp_path: Path) -> None:
+    """Four networks, two optimisers: the mean gradient of two halves is that of the batch."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    for devices in (1, 2):
+        ran = subprocess.run(
+            [sys.executable, script, folder_suite, tmp_path / str(devices), str(devices)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+    one, two = (read_state(tmp_path / str(d) / "cyclegan.safetensors") for d in (1, 2))
+    # a bias before a normalisation has no effect and no gradient but rounding
+    weights = [name for name in one if name.endswith("weight")]
+    differences = [float((one[name] - two[name]).abs().max()) for name in weights]
+    assert max(differences) < 1e-4  # a step of Adam is up to 2e-3
