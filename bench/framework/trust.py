@@ -132,16 +132,8 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
 
     Kinds of one level, or of very many, are left out, as are levels of too few images to tell.
     """
-    levels: dict[tuple[str, str], list[int]] = {}
-    for number, place in enumerate(found.places):
-        for key, level in place.strata.items():
-            levels.setdefault((key, level), []).append(number)
-    kinds = [key for key, _ in levels]
     made = []
-    for (key, level), places in levels.items():
-        if not 1 < kinds.count(key) <= LEVELS:
-            continue
-        inside = np.isin(np.arange(len(found.places)), places)
+    for (key, level), inside in kinds(found.places).items():
         row, column = np.nonzero(_common(found) & inside[:, None])
         pairs = all_pairs(found)
         kept = inside[pairs.row]
@@ -155,12 +147,29 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
             gap = _gap(found.directed(metric), pairs)
             made.append(
                 StratumTrust(
-                    metric, key, level, len(places),
+                    metric, key, level, int(inside.sum()),
                     correlate(srocc, scores, people, found.clusters[row], samples, seed),
                     decisions(gap, said, found.clusters[pairs.row], samples, seed).correct,
                 )
             )  # fmt: skip
     return made
+
+
+def kinds(places: Sequence[Place]) -> dict[tuple[str, str], NDArray[np.bool_]]:
+    """Return (stratum, level) -> which places are of it (P,), the levels of one stratum together.
+
+    Strata of one level, or of more than `LEVELS` (an identity, a date), are no kinds of images.
+    """
+    levels: dict[str, dict[str, list[int]]] = {}
+    for number, place in enumerate(places):
+        for key, level in place.strata.items():
+            levels.setdefault(key, {}).setdefault(level, []).append(number)
+    return {
+        (key, level): np.isin(np.arange(len(places)), numbers)
+        for key, of in levels.items()
+        if 1 < len(of) <= LEVELS
+        for level, numbers in of.items()
+    }
 
 
 def disagreements(found: Judged, metric: str, count: int = 2) -> list[Disagreement]:

@@ -21,7 +21,7 @@ Method = ScaleEstimate | OpinionEstimate
 PLACES = 2
 MATRIX = 16
 """Up to so many methods the page shows who is preferred to whom; the CSV always has it."""
-LISTED = 30
+LISTED = 12
 """Raters in the page's table; of more, those with a flag come first."""
 
 UNITS = {"log odds": "log odds", "JOD": "JOD", "MOS": "mean opinion, 1 to 5"}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
-from bench.framework.trust import LEVELS
+from bench.framework.trust import kinds
 from bench.records import BenchError
 from bench.report.analysis import Analysis
 from bench.report.numbers import counted, fixed, interval
@@ -121,21 +121,14 @@ def _trust_tables(trusted: TrustSection | None) -> list[Table | None]:
 
 def _by_kind(scale: HumanScale) -> Table | None:
     """Return people's scale on each kind of image; None where there is one kind."""
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for number, place in enumerate(scale.answers.places):
-        for key, level in place.strata.items():
-            kinds.setdefault((key, level), []).append(number)
-    keys = [key for key, _ in kinds]
     columns = [Column("Method", numeric=False)]
     names = [method.method for method in methods_of(scale.analysis)]
     rows = {name: [Cell(name)] for name in names}
     records = []
-    for (key, level), places in kinds.items():
-        if not 1 < keys.count(key) <= LEVELS:
-            continue
-        inside = np.isin(np.arange(len(scale.answers.places)), places)
+    for (key, level), inside in kinds(scale.answers.places).items():
+        number = int(inside.sum())
         found, why = _analysed(scale, inside)
-        columns.append(Column(level, counted(len(places), "image"), key))
+        columns.append(Column(level, counted(number, "image"), key))
         mine = {m.method: m for m in methods_of(found)} if found else {}
         for name in names:
             if name not in mine:
@@ -148,7 +141,7 @@ def _by_kind(scale: HumanScale) -> Table | None:
                      notes=notes, sort=method.value)
             )  # fmt: skip
             records.append(
-                {"method": name, "stratum": key, "level": level, "images": len(places),
+                {"method": name, "stratum": key, "level": level, "images": number,
                  "value": method.value, "low": method.low, "high": method.high,
                  "unit": scale.unit, "group": method.group}
             )  # fmt: skip
