@@ -17,7 +17,8 @@ from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
 from models.training.data import validation_crops
 from models.training.losses import psnr
-from models.training.opponents import ImagePool, lesson
+from models.training.opponents import ImagePool, lesson, opponent_of
+from models.training.plan import Task
 from models.training.train import Job, Trained, train
 from models.weights import read_state, sha256_of
 from tests.support.training import (
@@ -259,3 +260,19 @@ def test_a_lesson_reaches_the_opponent_alone() -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     assert made.grad is None
     assert all(weight.grad is not None for weight in judge.parameters() if weight.ndim > 1)
+
+
+# --- the catalogue --------------------------------------------------------------------------------
+
+OPPOSED = [card for card in MODELS.values() if card.discriminator is not None]
+
+
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+@pytest.mark.parametrize("card", OPPOSED, ids=lambda card: card.name)
+def test_every_card_with_an_opponent_trains_against_it(card: Card, preset: str) -> None:
+    recipe = card.preset(preset)
+    assert recipe.method in ("gan", "cyclegan")
+    task = Task(torch.nn.Identity(), recipe, [], (torch.zeros(0), torch.zeros(0)), card=card)
+    scale = int(card.options.get("scale", 1))
+    judge_of_it = opponent_of(task, 1, recipe.crop * scale)  # it can judge the recipe's crops
+    assert judge_of_it.training
