@@ -14,7 +14,10 @@ from bench.suites.table import suite_cards
 
 
 def fetch(
-    what: Annotated[str, typer.Argument(help="A suite's name, or 'weights' for LPIPS backbones.")],
+    what: Annotated[
+        str,
+        typer.Argument(help="A suite's name, or 'weights': networks under metrics and losses."),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder.", show_default="data/SUITE or results/weights")
     ] = None,

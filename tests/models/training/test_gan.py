@@ -16,6 +16,7 @@ from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
 from models.training.data import validation_crops
+from models.training.gan import Adversarial
 from models.training.losses import psnr
 from models.training.opponents import ImagePool, lesson, opponent_of
 from models.training.plan import Task
@@ -169,7 +170,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
     whole = train(job(pairs, tmp_path / "whole", 24, EVERYTHING, DROPPING))
     broken = job(pairs, tmp_path / "broken", 24, EVERYTHING, DROPPING)
     context = processes()
-    for step in (4, 17, 23):  # before any checkpoint, between two, in the last, short period
+    for step in (17, 23):  # between two checkpoints, and in the last, short period
         train_until_killed(context, broken, step)
         assert not (broken.folder / "deblurgan.safetensors").exists()
     resumed: list[int] = []
@@ -260,6 +261,29 @@ def test_a_lesson_reaches_the_opponent_alone() -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     assert made.grad is None
     assert all(weight.grad is not None for weight in judge.parameters() if weight.ndim > 1)
+
+
+@pytest.mark.parametrize("loss", list(GAMES))
+def test_a_step_in_half_precision_keeps_losses_and_weights_whole(
+    loss: Any, pairs: list[Pair]
+) -> None:
+    """As on CUDA, where the trainer puts steps under autocast."""
+    recipe = replace(RECIPE, adversary=replace(ADVERSARY, loss=loss))
+    network = build_network(SMALL, 0)
+    module = Adversarial(Task(network, recipe, pairs, validation_crops(pairs[4:]), card=SMALL))
+    before = [weight.clone() for weight in module.parameters()]
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        restored, terms = module.learn(
+            (torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)), module.configure_optimizers()
+        )
+    assert restored.dtype == torch.bfloat16
+    assert {value.dtype for value in terms.values()} == {torch.float32}
+    assert all(value.isfinite() for value in terms.values())
+    after = list(module.parameters())
+    assert {weight.dtype for weight in after} == {torch.float32}
+    moved = [not torch.equal(x, y) for x, y in zip(before, after, strict=True) if x.ndim > 1]
+    assert all(moved)
 
 
 # --- the catalogue --------------------------------------------------------------------------------
