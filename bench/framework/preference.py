@@ -13,7 +13,7 @@ from scipy.special import log_ndtr
 from bench.framework.costs import Conditions, all_conditions
 from bench.framework.joint import Evidence, Joint, join
 from bench.records import BenchError
-from raters.statistics.comparisons import split_cells, strongly_connected, vote_cells
+from raters.statistics.comparisons import numbered, split_cells, strongly_connected, vote_cells
 from raters.statistics.intervals import (
     PRIOR_SD,
     clusters,
@@ -140,14 +140,17 @@ def _fit(evidence: Evidence, joint: Joint, votes: Votes, samples: int, seed: int
         raise BenchError("no vote is on two models and an image of the run with all figures")
     a, b, image, outcome = a[usable], b[usable], votes.image[usable], votes.outcome[usable]
     rater = None if votes.rater is None else votes.rater[usable]
-    cells, vote_cell = np.unique(
-        np.column_stack([image, a, b, outcome]).astype(np.intp), axis=0, return_inverse=True
-    )
-    vote_cell = vote_cell.reshape(-1)
+    first, second = np.where(outcome < 0, (b, a), (a, b))  # whoever won comes first
+    key = ((image * len(joint.models) + first) * len(joint.models) + second) * 2 + (outcome == 0)
+    vote_cell, number_of_cells = numbered(key)
+    place = np.empty(number_of_cells, np.intp)
+    place[vote_cell] = np.arange(len(key))
+    cells = np.column_stack([image, first, second, np.abs(outcome)])[place].astype(np.intp)
     problem = _Problem(levels, cells, len(joint.models))
     once = np.bincount(vote_cell, minlength=len(cells)).astype(np.float64)[None]
     problem.check(once[0], [axis.name for axis in joint.axes])
     estimate = problem.refit(once)[0][0]
+    problem.start = estimate[: problem.predictors]
     labels = clusters(rater, image, votes.scenes)
     enough = max(100, min(samples, _LARGEST // len(cells)))
     drawn = draw(
@@ -204,7 +207,10 @@ def _slope(joint: Joint, k: int, value: float, far: float) -> Slope:
 
 
 class _Problem:
-    """Votes in cells (C, 4): image, a, b, outcome; ``levels`` (images, M, K) of the predictors."""
+    """Votes in cells (C, 4): image, the preferred, the other, and 1, or 0 for a tie.
+
+    ``levels`` (images, M, K) are of the predictors.
+    """
 
     def __init__(self, levels: Floats, cells: Ints, models: int) -> None:
         self.models, self.predictors = models, levels.shape[2]
@@ -216,6 +222,8 @@ class _Problem:
         self._images = _indicator(image, len(levels))
         self._levels = np.nan_to_num(levels)
         self._known = np.asarray(np.isfinite(levels).all(axis=2), dtype=np.float64)
+        self.start: Floats = np.zeros(self.predictors)
+        """Where fits begin: resamples are near the fit of all votes."""
 
     def check(self, times: Floats, names: Sequence[str]) -> None:
         """Raise `BenchError` for a predictor that never differs, and for two that go together."""
@@ -257,15 +265,20 @@ class _Problem:
     def _slopes(self, drawn: Floats) -> Floats:
         """Return the slopes (S, K) of greatest likelihood by Newton's method, all at once."""
         x = self._x / self.spread / JOD
-        found = np.zeros((len(drawn), self.predictors))
+        found = np.repeat(self.start[None], len(drawn), axis=0)
         prior = _RIDGE * np.eye(self.predictors)
-        forward = drawn * (0.5 * (self._turn + 1))
-        backward = drawn * (0.5 * (1 - self._turn))
+        tied = self._turn == 0  # of a tie, half a win goes to the second
+        won = drawn * np.where(tied, 0.5, 1.0)
+        lost = 0.5 * drawn[:, tied]
         for _ in range(50):
             z = found @ x.T
-            up, down = _mills(z), _mills(-z)
-            gradient = (forward * up - backward * down) @ x - found * _RIDGE
-            curve = forward * up * (z + up) + backward * down * (down - z)
+            up = _mills(z)
+            gradient = (won * up) @ x - found * _RIDGE
+            curve = won * up * (z + up)
+            if tied.any():
+                down = _mills(-z[:, tied])
+                gradient -= (lost * down) @ x[tied]
+                curve[:, tied] += lost * down * (down - z[:, tied])
             information = np.einsum("sc,ck,cl->skl", curve, x, x, optimize=True) + prior
             change = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
             found += np.clip(change, -2, 2)
