@@ -185,23 +185,25 @@ def _people(votes: Votes, estimate: Floats, model: Model) -> tuple[RaterVotes, .
     if votes.rater is None:
         return ()
     gap = estimate[votes.a] - estimate[votes.b]
-    expected = model.preferred(np.abs(gap))
-    agreed = votes.outcome * gap > 0
     decided = (votes.outcome != 0) & (gap != 0)
-    order = np.argsort(votes.rater, kind="stable")
-    ends = np.cumsum(np.bincount(votes.rater, minlength=len(votes.raters)))[:-1]
-    found = []
-    for name, rows in zip(votes.raters, np.split(order, ends), strict=True):
-        mine = rows[decided[rows]]
-        found.append(
-            RaterVotes(
-                name, len(rows), len(mine),
-                float(agreed[mine].mean()) if len(mine) else None,
-                float(expected[mine].mean()) if len(mine) else None,
-                at_odds(agreed[mine], expected[mine]),
-            )
-        )  # fmt: skip
-    return tuple(found)
+    likely = model.preferred(np.abs(gap[decided]))
+    agreed = (votes.outcome * gap > 0)[decided]
+    rater, raters = votes.rater[decided], len(votes.raters)
+
+    def summed(values: Floats | NDArray[np.bool_] | None = None) -> list[float]:
+        return [float(x) for x in np.bincount(rater, values, raters)]
+
+    columns = (summed(), summed(agreed), summed(likely), summed(likely * (1 - likely)))
+    given = np.bincount(votes.rater, minlength=raters)
+    return tuple(
+        RaterVotes(
+            name, int(given[k]), int(n), found / n if n else None, expected / n if n else None,
+            at_odds(int(n), int(found), expected, variance),
+        )
+        for k, (name, n, found, expected, variance) in enumerate(
+            zip(votes.raters, *columns, strict=True)
+        )
+    )  # fmt: skip
 
 
 def _suspects(people: tuple[RaterVotes, ...]) -> list[str]:

@@ -107,19 +107,17 @@ def straight_lining(answers: Sequence[Any]) -> str | None:
     return None
 
 
-def at_odds(agreed: ArrayLike, expected: ArrayLike) -> str | None:
+def at_odds(votes: int, agreed: int, expected: float, variance: float) -> str | None:
     """Flag agreement with the scale of all raters that is no better than chance.
 
-    Per decided vote: ``agreed``, whether it went to the method that stands higher; ``expected``,
-    how likely the scale makes that. Someone whose taste is their own still agrees more often than
-    a coin, so both must hold: fewer than the scale explains, and no more than a coin.
+    Of decided ``votes``, ``agreed`` went to the method that stands higher; the scale makes one
+    expect ``expected`` such votes, with a ``variance``. Someone whose taste is their own still
+    agrees more often than a coin, so both must hold: fewer than the scale explains, and no more
+    than a coin.
     """
-    same, likely = np.asarray(agreed, bool), np.asarray(expected, np.float64)
-    n, found = len(same), int(same.sum())
-    spread = math.sqrt(float((likely * (1 - likely)).sum()))
-    if n < FEW or not spread > 0:
+    if votes < FEW or not variance > 0:
         return None
-    too_few = float(ndtr((found + 0.5 - likely.sum()) / spread)) < CHANCE
-    if too_few and binom.sf(found - 1, n, 0.5) > 0.05:
-        return f"agreed with the others in {found} of {n} votes, as a coin would"
+    too_few = float(ndtr((agreed + 0.5 - expected) / math.sqrt(variance))) < CHANCE
+    if too_few and binom.sf(agreed - 1, votes, 0.5) > 0.05:
+        return f"agreed with the others in {agreed} of {votes} votes, as a coin would"
     return None

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 Statistic = Callable[..., float]
 
 EVALUATIONS, REFIT = 2000, 50
+REFITS = 400
+"""So many resamples are fitted anew, at most: a fit takes as long as a hundred correlations."""
 MOST_LOST = 0.05
 """An interval is not given where more resamples than this have no value."""
 
@@ -274,7 +276,7 @@ def _fitted(x: Floats, y: Floats, drawn: Resamples, parameters: int, level: floa
         found = fit_logistic(x[rows], y[rows], parameters, REFIT, fit.parameters)
         return plcc(found.predicted, y[rows])
 
-    draws = np.array([again(times) for times in drawn.times])
+    draws = np.array([again(times) for times in drawn.times[:REFITS]])
     return _with_interval(value, draws, drawn.clusters, len(x), level)
 
 

@@ -63,23 +63,22 @@ def test_attentive_raters_are_seldom_flagged() -> None:
 
 
 def test_answers_of_a_coin_are_at_odds_with_the_scale_and_an_own_taste_is_not() -> None:
-    # the scale expects 48 of 60; deviation sqrt(60 .8 .2) = 3.1
-    expected = np.full(60, 0.8)
-    assert at_odds([True] * 31 + [False] * 29, expected) == (
-        "agreed with the others in 31 of 60 votes, as a coin would"
-    )
+    # the scale expects 48 of 60; variance 60 .8 .2 = 9.6
+    assert at_odds(60, 31, 48, 9.6) == "agreed with the others in 31 of 60 votes, as a coin would"
     # 40 of 60: P of a coin .0067, so this is a taste, however far from 48
-    assert at_odds([True] * 40 + [False] * 20, expected) is None
-    assert at_odds([True, False] * 3, np.full(6, 0.99)) is None  # too few
-    assert at_odds([True, False] * 30, np.full(60, 0.55)) is None  # the scale expects no more
+    assert at_odds(60, 40, 48, 9.6) is None
+    assert at_odds(6, 3, 5.94, 0.0594) is None  # too few
+    assert at_odds(60, 30, 33, 14.85) is None  # the scale expects hardly more
+    assert at_odds(60, 20, 60, 0.0) is None  # a scale without doubt cannot be held against anyone
 
 
 def test_those_who_look_are_seldom_at_odds_and_clickers_mostly_are() -> None:
     rng = np.random.default_rng(0)
     looking = clicking = 0
     for _ in range(2000):
-        expected = rng.uniform(0.5, 0.95, 60)
-        looking += at_odds(rng.random(60) < expected, expected) is not None
-        clicking += at_odds(rng.random(60) < 0.5, expected) is not None
+        p = rng.uniform(0.5, 0.95, 60)
+        expected, variance = float(p.sum()), float((p * (1 - p)).sum())
+        looking += at_odds(60, int((rng.random(60) < p).sum()), expected, variance) is not None
+        clicking += at_odds(60, int(rng.binomial(60, 0.5)), expected, variance) is not None
     assert looking <= 4
     assert clicking > 1000
