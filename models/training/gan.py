@@ -36,8 +36,8 @@ class Adversarial(Opposed):
 
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__(task, plan)
-        side = task.recipe.crop * getattr(task.network, "scale", 1)
-        self.opponent = opponent_of(task, 1, side)
+        self.side = task.recipe.crop * getattr(task.network, "scale", 1)
+        self.opponent = opponent_of(task, 1, self.side)
         self.pool = ImagePool(self.adversary.pool)
 
     def learn(self, batch: Item, optimisers: Sequence[Any]) -> tuple[torch.Tensor, Terms]:
@@ -72,7 +72,8 @@ class Adversarial(Opposed):
     def _terms(self, restored: torch.Tensor, reference: torch.Tensor) -> Terms:
         terms = self.losses.terms(restored, reference)
         content = self.losses.total(terms)
-        adversarial = persuade(self.opponent, self.adversary, reference, restored)
+        shown = (middle(image, self.side) for image in (reference, restored))
+        adversarial = persuade(self.opponent, self.adversary, *shown)
         loss = content + self.adversary.weight * adversarial
         return {"loss": loss, "content": content, **terms, "adversarial": adversarial}
 
@@ -83,3 +84,9 @@ class Adversarial(Opposed):
             loss, found = lesson(self.opponent, self.adversary, reference, shown)
             self.descend(loss, optimiser)
         return found
+
+
+def middle(images: torch.Tensor, side: int) -> torch.Tensor:
+    """(B,3,H,W) -> its middle (B,3,side,side): some opponents judge images of one size only."""
+    top, left = ((length - side) // 2 for length in images.shape[-2:])
+    return images[..., max(top, 0) :, max(left, 0) :][..., :side, :side]

@@ -16,7 +16,7 @@ from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
 from models.training.data import validation_crops
-from models.training.gan import Adversarial
+from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
 from models.training.opponents import ImagePool, lesson, opponent_of
 from models.training.plan import Task
@@ -119,6 +119,18 @@ def test_an_opponent_without_weight_changes_nothing(pairs: list[Pair], tmp_path:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     weighty = train(job(pairs, tmp_path / "weighty", 12, EVERYTHING, DROPPING))
     assert not torch.equal(*(read_state(t.weights)["layers.1.weight"] for t in (against, weighty)))
+
+
+def test_an_opponent_of_one_size_judges_the_middle_in_validation(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    card = replace(SMALL, discriminator="models.architectures.esrgan:VGGDiscriminator")
+    recipe = replace(RECIPE, crop=128, validate_every=1)
+    train(job(pairs, tmp_path, 1, recipe, card))  # validation crops have 160 pixels
+    assert curves(tmp_path / "gan.csv")["val_adversarial"][0] > 0
+    images = torch.arange(2 * 3 * 5 * 7.0).view(2, 3, 5, 7)
+    assert torch.equal(middle(images, 3), images[..., 1:4, 2:5])
+    assert torch.equal(middle(images, 9), images)
 
 
 def test_the_opponent_learns_to_tell_restored_from_real(pairs: list[Pair], tmp_path: Path) -> None:
