@@ -36,7 +36,7 @@ SPARE = 3
 ALIKE = 0.98
 """Predictors that are correlated more than this cannot be told apart."""
 SAMPLES = 500
-_LARGEST = 40_000_000
+_LARGEST = 4_000_000
 _RIDGE = 1e-4
 """Precision of a prior on a slope in JOD per spread of its predictor: it matters only where the
 votes follow a predictor without exception."""
