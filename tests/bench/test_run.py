@@ -33,7 +33,7 @@ class Blend(torch.nn.Module):
             raise RuntimeError("this image is too much")
         return 0.9 * x + 0.05
 
-def slow(): return Blend(wait=0.3)
+def slow(): return Blend(wait=0.8)
 def fails_once(): return Blend(fail_at=2)
 def not_a_number():
     class Nan(torch.nn.Module):

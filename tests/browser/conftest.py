@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="the browser tests need playwright: pip install '.[dev]'")
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.rater import Rater
 from tests.browser.studies import Server, Study, make_run, make_study
@@ -21,6 +21,9 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
 ]  # fmt: skip
+
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 MakeStudy = Callable[..., Study]
 Open = Callable[..., Rater]
@@ -69,7 +72,7 @@ def enter(browser: Browser, server: Server) -> Iterator[Open]:
         options.setdefault("viewport", {"width": 1280, "height": 720})
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE_MS)
         rater = Rater(context.new_page(), made, server.address)
         rater.go(made.tokens[number])
         return rater
