@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.audit.walk import Exchange, Record
+from raters.guard import content_policy
 from raters.stimuli import PADDING, SIGNATURE, chunks
 
 SHORT = 3
@@ -99,11 +100,17 @@ def _forms(name: str) -> Iterator[tuple[str, str]]:
 
 
 def parts(exchange: Exchange) -> Iterator[Part]:
-    """Split an answer into its texts; of images, all chunks but pixels and padding."""
+    """Split an answer into its texts; of images, all chunks but pixels and padding.
+
+    A policy that holds only hashes of the page's own scripts says nothing that the page does not.
+    """
     route = exchange.route
     yield Part(f"{route}: address", exchange.path)
     for name, value in exchange.headers:
-        if name.lower() != "content-length":
+        follows = name.lower() == "content-security-policy" and value == content_policy(
+            exchange.body
+        )
+        if name.lower() != "content-length" and not follows:
             yield Part(f"{route}: header {name.lower()}", f"{name}: {value}")
     if not exchange.body.startswith(SIGNATURE):
         yield Part(f"{route}: body", exchange.body.decode("utf-8", "replace"))

@@ -22,6 +22,7 @@ from raters.audit.copies import copy_study
 from raters.audit.features import agreement, extra_bytes
 from raters.audit.names import needles, search
 from raters.audit.walk import Exchange, Record
+from raters.guard import content_policy
 from raters.stimuli import PADDING, chunks, opaque_pngs
 from raters.store import Store
 from raters.study import StudyOptions, create_study
@@ -228,6 +229,21 @@ def test_a_word_that_every_study_has_is_no_leak_but_one_more_of_it_is() -> None:
     usual = record(b'<input type="text">')
     assert search(record(b'<input type="number">'), usual, wanted)[0] == []
     assert search(record(b'<input type="input">'), usual, wanted)[0] != []
+
+
+def test_hashes_of_a_pages_own_scripts_are_no_names_and_others_are_looked_at() -> None:
+    page = b"<script>window.started = 1</script>"
+    policy = content_policy(page)
+    name = policy.partition("'sha256-")[2][:12]  # what a model would have to be called
+
+    def found_in(header: str) -> int:
+        record, control = Record(), Record()
+        headers = (("content-security-policy", header),)
+        record.exchanges.append(Exchange("GET", "/rate/", 200, headers, page))
+        return len(search(record, control, needles([name], [], "a-run"))[0])
+
+    assert found_in(policy) == 0
+    assert found_in(f"{policy} https://{name}.example") > 0
 
 
 def test_short_names_are_whole_words() -> None:
