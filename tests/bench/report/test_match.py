@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from bench.image import read, write_png
 from bench.records import Pair, Score
 from bench.report import write_report
+from bench.report.analysis import analyse
 from bench.report.gather import gather
 from bench.store import RunFolder
 from tests.bench.report.html import Page
@@ -136,3 +139,88 @@ def test_costs_of_two_machines_stand_in_two_tables_and_both_machines_are_describ
     assert [rows[name][2] for name in "mnop"] == ["1.00", "2.00", "1.00", "2.00"]
     assert "Environment of machine 2" in page.text
     assert "on machine 2; options" in page.text
+
+
+def test_runs_of_one_suite_and_one_set_of_images_share_the_tables(tmp_path: Path) -> None:
+    first = simple_run(tmp_path / "one", {"input": [29.0, 30.0], "m": [30.0, 33.0]}, ["a", "b"])
+    other = simple_run(tmp_path / "two", {"input": [29.0, 30.0], "m": [31.0, 35.0]}, ["a", "b"])
+    data = gather([first, other])
+    assert [row.name for row in data.rows] == ["input", "m", "m (two)"]
+    assert data.table.column("psnr", "m (two)").tolist() == [31.0, 35.0]
+    assert not data.left_out
+    page = write_report([first, other], tmp_path / "report").read_text(encoding="utf-8")
+    assert [row[0] for row in Page(page).tables["table-results"][2:]] == ["m (two)", "m", "input"]
+
+
+def test_a_model_that_two_runs_have_is_shown_once_with_the_costs_of_both(tmp_path: Path) -> None:
+    values: dict[str, list[float | str]] = {"input": [29.0, 30.0], "m": [30.0, 33.0]}
+    small = costs("m", 5.0, 1e6)
+    large = [replace(row, height=512, width=512) for row in costs("m", 20.0, 1e6)]
+    first = simple_run(tmp_path / "one", values, ["a", "b"], profiles=small)
+    other = simple_run(tmp_path / "two", values, ["a", "b"], profiles=large)
+    data = gather([first, other])
+    assert [row.name for row in data.rows] == ["input", "m"]
+    sizes = {at.height: figures["latency_ms"].value for at, figures in data.costs["m"].items()}
+    assert sizes == {256: 5.0, 512: 20.0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"clusters": ["a", "x"]}, "other images"),
+        ({"metric": "ssim"}, "no metric in common"),
+    ],
+)
+def test_runs_that_cannot_be_joined_are_named_with_the_reason(
+    tmp_path: Path, changed: dict[str, object], why: str
+) -> None:
+    values: dict[str, list[float | str]] = {"input": [0.5, 0.6], "m": [0.7, 0.8]}
+    first = simple_run(tmp_path / "one", values, ["a", "b"])
+    options = {"clusters": ["a", "b"], "metric": "psnr"} | changed
+    other = simple_run(tmp_path / "two", values, **options)  # type: ignore[arg-type]
+    told: list[str] = []
+    page = write_report([first, other], tmp_path / "report", told.append).read_text("utf-8")
+    assert "Left out, because what they measured cannot be compared" in Page(page).text
+    assert f"{other.path}: {why}" in Page(page).text
+    assert [line.partition(why)[0] for line in told] == [f"left out: {other.path}: "]
+    assert [row[0] for row in Page(page).tables["table-results"][2:]] == ["m", "input"]
+
+
+def test_another_convention_under_the_same_name_is_not_joined(tmp_path: Path) -> None:
+    values: dict[str, list[float | str]] = {"input": [0.5], "m": [0.7]}
+    first, other = (simple_run(tmp_path / name, values, ["a"], "ssim") for name in ("one", "two"))
+    record = other.record()
+    record["metrics"]["ssim"]["convention"] = "uniform 7"
+    other.write_record(record)
+    assert gather([first, other]).left_out == (
+        (str(other.path), "another convention of ssim: uniform 7"),
+    )
+
+
+def test_a_metric_that_one_run_lacks_is_missing_with_that_reason(tmp_path: Path) -> None:
+    pairs = [Pair("i", tmp_path / "x", None, "a")]
+    first = write_run(tmp_path / "one", pairs, {"m": {"i": {"psnr": Score(1.0)}}}, ["psnr"])
+    both = {"i": {"psnr": Score(2.0), "ssim": Score(0.5)}}
+    other = write_run(tmp_path / "two", pairs, {"n": both}, ["psnr", "ssim"])
+    table = gather([first, other]).table
+    assert table.metrics == ("psnr", "ssim")
+    assert table.excluded("ssim", "m") == {"not measured in its run": 1}
+
+
+def test_costs_of_different_machines_are_never_in_one_plot(tmp_path: Path) -> None:
+    values: dict[str, list[float | str]] = {"m": [30.0, 31.0], "n": [29.0, 28.0]}
+    both = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6)]
+    first = simple_run(tmp_path / "one", values, ["a", "b"], profiles=both)
+    slower = [*costs("o", 50.0, 1e6), *costs("p", 90.0, 2e6)]
+    renamed: dict[str, list[float | str]] = {"o": [32.0, 33.0], "p": [27.0, 28.0]}
+    other = simple_run(tmp_path / "two", renamed, ["a", "b"], profiles=slower)
+    other.write_record(other.record() | {"environment": {"cpu": "another"}})
+    write_report([first, other], tmp_path / "report")
+    analysis = analyse(gather([first, other]))
+    here, there = analysis.data.conditions()
+    assert analysis.cost("o", "latency_ms", here) is None
+    assert analysis.cost("o", "latency_ms", there) is not None
+    assert analysis.cost("o", "params", here) is not None  # does not depend on the machine
+    svg = (tmp_path / "report" / "plots" / "psnr-against-latency-ms.svg").read_text()
+    assert re.search(r">m \d+ %<", svg)
+    assert ">o" not in svg

@@ -2,116 +2,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
-import json
-import re
-import stat
-import threading
-import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bench.records import BenchError
 from bench.suites import fetch as fetch_module
-from bench.suites import transfer, unpack
+from bench.suites import transfer
 from bench.suites.fetch import Download, digest_found, fetch
-
-DATA = np.random.default_rng(0).bytes(3_000_000)
-DIGEST = hashlib.sha256(DATA).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """A server whose moods can be set; ``asked`` holds the Range header of each request."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.data = DATA
-        self.etag: str | None = '"one"'
-        self.ranges = True
-        self.length = True
-        self.break_after: list[int] = []
-        """Bytes after which each of the next answers breaks off."""
-        self.statuses: list[int] = []
-        """Statuses of the next answers."""
-        self.asked: list[str | None] = []
-        self.validators: list[str | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/file"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a client that hangs up is part of the tests
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        server = self.server
-        wanted = self.headers.get("Range")
-        server.asked.append(wanted)
-        server.validators.append(self.headers.get("If-Range"))
-        if server.statuses:
-            self.send_error(server.statuses.pop(0))
-            return
-        start = 0
-        same = self.headers.get("If-Range") in (None, server.etag)
-        if wanted and server.ranges and same:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(server.data):
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(server.data)}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-        body = server.data[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            last = len(server.data) - 1
-            self.send_header("Content-Range", f"bytes {start}-{last}/{len(server.data)}")
-        if server.etag:
-            self.send_header("ETag", server.etag)
-        if server.length:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if server.break_after:
-            body = body[: server.break_after.pop(0)]
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+from tests.support.downloads import DATA, DIGEST, Server, visible
 
 
 def _download(server: Server, sha256: str | None = DIGEST, **more: Any) -> Download:
     return Download((server.url,), "big.bin", "CC0", "https://example.org", sha256, **more)
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, data in files.items():
-            bundle.writestr(name, data)
-    return stream.getvalue()
-
-
-def _visible(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 # --- resuming -----------------------------------------------------------------------------------
@@ -140,7 +44,7 @@ def test_a_later_call_takes_up_what_an_earlier_one_left(server: Server, tmp_path
     server.break_after = [2_000_000, 0]
     with pytest.raises(BenchError, match=r"gave up after 1 attempts.*same command again"):
         fetch(_download(server), tmp_path, attempts=1, pause=0)
-    assert _visible(tmp_path) == []
+    assert visible(tmp_path) == []
     assert fetch(_download(server), tmp_path).read_bytes() == DATA
     assert server.asked[-1] == "bytes=2000000-"
 
@@ -205,7 +109,7 @@ def test_a_wrong_byte_is_an_error_and_leaves_nothing(server: Server, tmp_path: P
     found = hashlib.sha256(server.data).hexdigest()
     with pytest.raises(BenchError, match=rf"SHA-256 is {found} where {DIGEST} was expected"):
         fetch(_download(server), tmp_path)
-    assert _visible(tmp_path) == []
+    assert visible(tmp_path) == []
     assert not (tmp_path / ".big.bin.part").exists()
     server.data = DATA  # put right: the next call begins anew
     assert fetch(_download(server), tmp_path).read_bytes() == DATA
@@ -234,7 +138,7 @@ def test_a_missing_file_names_the_page(server: Server, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"HTTP 404.*https://example\.org.*big\.bin"):
         fetch(_download(server), tmp_path)
     assert len(server.asked) == 1  # a final answer is not asked for again
-    assert _visible(tmp_path) == []
+    assert visible(tmp_path) == []
 
 
 def test_a_second_address_is_tried(server: Server, tmp_path: Path) -> None:
@@ -303,112 +207,3 @@ def test_a_download_that_cannot_be_right_is_refused(wrong: dict[str, Any]) -> No
     Download(**right)
     with pytest.raises(ValueError, match="expected"):
         Download(**{**right, **wrong})
-
-
-# --- unpacking ----------------------------------------------------------------------------------
-
-CONTENT = {"train/a.txt": b"a" * 5000, "test/b.txt": b"b", "README": b"hello"}
-
-
-def _bundle(server: Server, files: dict[str, bytes]) -> Download:
-    server.data = _zip(files)
-    return Download(
-        (server.url,), "set.zip", "CC0", "https://example.org",
-        hashlib.sha256(server.data).hexdigest(), unpack=True,
-    )  # fmt: skip
-
-
-def test_a_zip_is_unpacked_and_removed_and_not_fetched_twice(
-    server: Server, tmp_path: Path
-) -> None:
-    download = _bundle(server, CONTENT)
-    assert fetch(download, tmp_path) == tmp_path
-    assert _visible(tmp_path) == ["README", "test", "train"]
-    assert {name: (tmp_path / name).read_bytes() for name in CONTENT} == CONTENT
-    fetch(download, tmp_path)
-    assert len(server.asked) == 1
-
-
-def test_a_zip_put_there_by_hand_is_verified_and_used(server: Server, tmp_path: Path) -> None:
-    download = _bundle(server, CONTENT)
-    (tmp_path / "set.zip").write_bytes(server.data)
-    fetch(download, tmp_path)
-    fetch(download, tmp_path)
-    assert server.asked == []
-    assert _visible(tmp_path) == ["README", "test", "train"]
-
-
-@pytest.mark.parametrize(
-    "name", ["../evil.txt", "train/../../evil.txt", "/evil.txt", "train\\..\\evil.txt", "C:evil"]
-)
-def test_a_zip_that_would_write_outside_is_refused_whole(
-    server: Server, tmp_path: Path, name: str
-) -> None:
-    inside = tmp_path / "data"
-    with pytest.raises(BenchError, match="would leave the target folder"):
-        fetch(_bundle(server, {"fine.txt": b"", name: b"evil"}), inside)
-    assert _visible(inside) == ["set.zip"]
-    assert _visible(tmp_path) == ["data"]
-
-
-def test_a_zip_with_a_link_is_refused(server: Server, tmp_path: Path) -> None:
-    link = zipfile.ZipInfo("link")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as bundle:
-        bundle.writestr(link, "/etc")
-    download = _bundle(server, CONTENT)
-    (tmp_path / "set.zip").write_bytes(stream.getvalue())
-    with pytest.raises(BenchError, match="is a link"):
-        unpack.unpack(tmp_path / "set.zip", tmp_path, lambda done, total: None)
-    assert download.unpack
-    assert not (tmp_path / "link").exists()
-
-
-@pytest.mark.parametrize("harm", [lambda data: b"<html>", lambda data: data[:-40]])
-def test_what_is_no_sound_zip_says_so(
-    server: Server, tmp_path: Path, harm: Callable[[bytes], bytes]
-) -> None:
-    server.data = harm(_zip(CONTENT))
-    download = Download((server.url,), "set.zip", "", "https://example.org", None, unpack=True)
-    with pytest.raises(BenchError, match="no sound zip file"):
-        fetch(download, tmp_path)
-
-
-def test_a_flipped_byte_inside_a_zip_is_found(tmp_path: Path) -> None:
-    data = bytearray(_zip({"a": np.random.default_rng(1).bytes(9000)}))
-    data[4000] ^= 1
-    (tmp_path / "set.zip").write_bytes(data)
-    with pytest.raises(BenchError, match="no sound zip file"):
-        unpack.unpack(tmp_path / "set.zip", tmp_path, lambda done, total: None)
-    assert _visible(tmp_path) == ["set.zip"]
-
-
-def test_nothing_is_unpacked_beside_other_things(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "photographs").mkdir()
-    with pytest.raises(BenchError, match=re.escape("already holds photographs")):
-        fetch(_bundle(server, CONTENT), tmp_path)
-    assert server.asked == []  # said before the gigabytes come
-
-
-def test_unpacking_killed_while_moving_is_finished_by_the_next_call(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    download = _bundle(server, CONTENT)
-    moved = Path.rename
-
-    def killed(self: Path, target: Path) -> Path:
-        if self.name == "test":
-            raise KeyboardInterrupt
-        return moved(self, target)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", killed)
-        with pytest.raises(KeyboardInterrupt):
-            fetch(download, tmp_path)
-    fetch(download, tmp_path)
-    assert _visible(tmp_path) == ["README", "test", "train"]
-    assert {name: (tmp_path / name).read_bytes() for name in CONTENT} == CONTENT
-    assert len(server.asked) == 1
-    notes = json.loads((tmp_path / ".set.zip.fetched.json").read_text())
-    assert notes["unpacked"] == ["README", "test", "train"]

@@ -4,70 +4,38 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.degrade.parameters import Degradation
 from bench.degrade.pipeline import degrade
-from bench.image import Pixels, read, write_png
+from bench.image import read, write_png
 from bench.records import BenchError
-from bench.suites import photographs
 from bench.suites.check import check_suite
 from bench.suites.folder import named_images
-from bench.suites.made import Manifest, make, read_manifest, require_ours, usable
+from bench.suites.made import make, read_manifest, require_ours, usable
 from bench.suites.mixture import Mixture
-from bench.suites.photographs import MOST_BYTES, TITLE, identify, order
-from bench.suites.table import Suite, open_suite
+from bench.suites.photographs import identify, order
 from tests.conftest import Bench
-
-SMALL = Mixture(blur=("shake", "defocus"), extent=(0, 4), noise=(2, 8), crop=64)
-
-
-def _quiet(stage: str, done: int, total: int) -> None: ...
-
-
-def _make(source: Path, out: Path, mixture: Mixture = SMALL, skip_bad: bool = False) -> Manifest:
-    files = named_images(source)
-    identity = identify(files, mixture, _quiet)
-    require_ours(out, TITLE, identity)
-    return make(out, order(files, mixture, identity, _quiet, skip_bad))
-
-
-def _open(root: Path) -> Suite:
-    return open_suite("folder", root)
-
-
-def _files(root: Path) -> Mapping[str, bytes]:
-    paths = (p for p in root.rglob("*") if p.is_file())
-    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
-
-
-@pytest.fixture(scope="module")
-def source(photograph: Pixels, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five photographs of 100x100, one in a folder of its own."""
-    root = tmp_path_factory.mktemp("photographs")
-    for index, name in enumerate(("a.png", "b.png", "c.png", "d.png", "more/e.png")):
-        y, x = 60 * index, 45 * index
-        write_png(root / name, np.ascontiguousarray(photograph[y : y + 100, x : x + 100]))
-    return root
+from tests.support.making import (
+    SMALL,
+    files_of,
+    make_suite,
+    open_made_suite,
+    quiet,
+    values_of,
+)
 
 
 @pytest.fixture(scope="module")
 def suite(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made") / "suite"
-    _make(source, root, Mixture(**{**_values(SMALL), "test": 0.4, "val": 0.2}))
+    make_suite(source, root, Mixture(**{**values_of(SMALL), "test": 0.4, "val": 0.2}))
     return root
-
-
-def _values(mixture: Mixture) -> dict[str, Any]:
-    return {name: getattr(mixture, name) for name in Mixture.__dataclass_fields__}
 
 
 # --- what is made -------------------------------------------------------------------------------
@@ -92,7 +60,7 @@ def test_stored_pixels_are_the_photograph_degraded_as_the_manifest_says(
 
 
 def test_every_photograph_is_in_one_split_with_all_its_images(suite: Path) -> None:
-    opened = _open(suite)
+    opened = open_made_suite(suite)
     clusters = {s: {pair.cluster for pair in opened.pairs(s)} for s in ("train", "val", "test")}
     assert {split: len(names) for split, names in clusters.items()} == {
         "train": 2, "val": 1, "test": 2,
@@ -104,7 +72,7 @@ def test_every_photograph_is_in_one_split_with_all_its_images(suite: Path) -> No
 
 
 def test_pairs_tell_their_levels_in_words_and_numbers(suite: Path) -> None:
-    opened = _open(suite)
+    opened = open_made_suite(suite)
     strata = [pair.strata for pair in opened.pairs("test")]
     assert {s["blur"] for s in strata} == {"none", "shake", "defocus"}
     assert {s["blur extent, px"] for s in strata} == {"0", "4"}
@@ -122,18 +90,18 @@ def test_every_photograph_has_draws_of_its_own_and_the_same_at_every_level(suite
 
 
 def test_the_same_photographs_and_options_make_the_same_files(source: Path, tmp_path: Path) -> None:
-    _make(source, tmp_path / "one")
+    make_suite(source, tmp_path / "one")
     shutil.copytree(source, tmp_path / "copy")
-    _make(tmp_path / "copy", tmp_path / "other")
-    assert _files(tmp_path / "one") == _files(tmp_path / "other")
+    make_suite(tmp_path / "copy", tmp_path / "other")
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "other")
 
 
 def test_one_photograph_more_changes_no_image_of_the_others(source: Path, tmp_path: Path) -> None:
-    one = _make(source, tmp_path / "one")
+    one = make_suite(source, tmp_path / "one")
     shutil.copytree(source, tmp_path / "copy")
     pixels = read(source / "a.png")
     write_png(tmp_path / "copy" / "Z.png", np.ascontiguousarray(pixels[::-1]))
-    more = _make(tmp_path / "copy", tmp_path / "more")
+    more = make_suite(tmp_path / "copy", tmp_path / "more")
     rows = {row["id"]: row["files"] for row in more["pairs"]}
     assert len(rows) == len(one["pairs"]) * 6 / 5
     assert all(rows[row["id"]] == row["files"] for row in one["pairs"])
@@ -141,14 +109,14 @@ def test_one_photograph_more_changes_no_image_of_the_others(source: Path, tmp_pa
 
 def test_another_seed_draws_other_paths(source: Path, tmp_path: Path) -> None:
     one, other = (
-        _make(source, tmp_path / str(seed), Mixture(**{**_values(SMALL), "seed": seed}))
+        make_suite(source, tmp_path / str(seed), Mixture(**{**values_of(SMALL), "seed": seed}))
         for seed in (0, 1)
     )
     assert one["pairs"][0]["degradation"]["seed"] != other["pairs"][0]["degradation"]["seed"]
 
 
 def test_without_a_crop_all_but_the_rim_is_taken(source: Path, tmp_path: Path) -> None:
-    made = _make(source, tmp_path / "suite", Mixture(**{**_values(SMALL), "crop": None}))
+    made = make_suite(source, tmp_path / "suite", Mixture(**{**values_of(SMALL), "crop": None}))
     assert {tuple(row["piece"]) for row in made["pairs"]} == {(8, 8, 84, 84)}  # 2 x 4 pixels
 
 
@@ -156,40 +124,40 @@ def test_without_a_crop_all_but_the_rim_is_taken(source: Path, tmp_path: Path) -
 
 
 def test_made_again_nothing_is_written(source: Path, tmp_path: Path) -> None:
-    _make(source, tmp_path / "suite")
+    make_suite(source, tmp_path / "suite")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "suite").rglob("*")}
-    _make(source, tmp_path / "suite")
+    make_suite(source, tmp_path / "suite")
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "suite").rglob("*")} == before
 
 
 def test_other_options_and_other_photographs_are_refused(source: Path, tmp_path: Path) -> None:
-    _make(source, tmp_path / "suite")
-    before = _files(tmp_path / "suite")
+    make_suite(source, tmp_path / "suite")
+    before = files_of(tmp_path / "suite")
     with pytest.raises(BenchError, match=r"made otherwise: noise \[2, 8\] \(now \[2, 9\]\); name"):
-        _make(source, tmp_path / "suite", Mixture(**{**_values(SMALL), "noise": (2, 9)}))
+        make_suite(source, tmp_path / "suite", Mixture(**{**values_of(SMALL), "noise": (2, 9)}))
     shutil.copytree(source, tmp_path / "copy")
     (tmp_path / "copy" / "a.png").unlink()
     with pytest.raises(BenchError, match=r'made otherwise: a "[0-9a-f]{11}\.\. \(now none\)'):
-        _make(tmp_path / "copy", tmp_path / "suite")
-    assert _files(tmp_path / "suite") == before
+        make_suite(tmp_path / "copy", tmp_path / "suite")
+    assert files_of(tmp_path / "suite") == before
 
 
 def test_a_damaged_suite_is_no_suite_and_is_made_again(source: Path, tmp_path: Path) -> None:
     root = tmp_path / "suite"
-    _make(source, root)
-    whole = _files(root)
+    make_suite(source, root)
+    whole = files_of(root)
     lost = next((root / "test" / "input").iterdir())
     lost.unlink()
     with pytest.raises(BenchError, match=rf"1 files .* test/input/{lost.name}; make the suite"):
-        _open(root)
+        open_made_suite(root)
     assert check_suite("folder", root).count == 1
-    _make(source, root)
-    assert _files(root) == whole
+    make_suite(source, root)
+    assert files_of(root) == whole
 
 
 def test_a_changed_byte_is_found_by_its_checksum(source: Path, tmp_path: Path) -> None:
     root = tmp_path / "suite"
-    _make(source, root)
+    make_suite(source, root)
     assert check_suite("folder", root, decode=True).count == 0
     file = next((root / "test" / "psf").iterdir())
     data = bytearray(file.read_bytes())
@@ -204,7 +172,7 @@ def test_a_changed_byte_is_found_by_its_checksum(source: Path, tmp_path: Path) -
 
 def test_a_crash_leaves_nothing_half_made(source: Path, tmp_path: Path) -> None:
     files = named_images(source)
-    wanted = order(files, SMALL, identify(files, SMALL, _quiet), _quiet)
+    wanted = order(files, SMALL, identify(files, SMALL, quiet), quiet)
 
     def killed(stage: str, done: int, total: int) -> None:
         if done == 3:
@@ -242,91 +210,6 @@ def test_a_suite_of_another_identity_is_not_usable(suite: Path) -> None:
     identity = {key: manifest[key] for key in keys}
     assert usable(suite, identity) == manifest
     assert usable(suite, {**identity, "version": 0}) is None
-
-
-# --- photographs of every kind ------------------------------------------------------------------
-
-
-def _write(folder: Path, photograph: Pixels) -> Path:
-    """A grey, a CMYK, a 16-bit and a turned photograph, and four that cannot be used."""
-    folder.mkdir()
-    sharp = np.ascontiguousarray(photograph[:120, :110])
-    Image.fromarray(sharp).convert("L").save(folder / "grey.png")
-    Image.fromarray(sharp).convert("CMYK").save(folder / "cmyk.jpg", quality=95)
-    import cv2
-
-    cv2.imwrite(str(folder / "deep.png"), sharp.astype(np.uint16)[:, :, ::-1] * 257)
-    turned = Image.fromarray(sharp)
-    exif = turned.getexif()
-    exif[0x0112] = 6
-    turned.save(folder / "turned.jpg", exif=exif)
-    (folder / "broken.jpg").write_bytes(b"no image")
-    Image.fromarray(sharp[:60]).save(folder / "little.png")
-    Image.fromarray(np.dstack([sharp, sharp[..., 0]])).save(folder / "seen-through.png")
-    write_png(folder / "twice.png", sharp)  # the same pixels as deep.png
-    return folder
-
-
-def test_what_cannot_be_used_is_listed_with_why(photograph: Pixels, tmp_path: Path) -> None:
-    folder = _write(tmp_path / "photographs", photograph)
-    with pytest.raises(BenchError) as caught:
-        _make(folder, tmp_path / "suite")
-    said = str(caught.value)
-    assert said.startswith("4 of 8 photographs cannot be used: broken: ")
-    assert "little: 110x60 is too small for 64 pixels with 8 around it that blur brings in" in said
-    assert "expected at least 80 on each side" in said
-    assert "transparent pixels" in said
-    assert "twice: has the same pixels as 'deep'" in said
-    assert said.endswith("leave them out with --skip-bad")
-    assert not (tmp_path / "suite").exists()
-
-
-def test_bad_photographs_can_be_left_out_and_the_manifest_tells(
-    photograph: Pixels, tmp_path: Path
-) -> None:
-    folder = _write(tmp_path / "photographs", photograph)
-    made = _make(folder, tmp_path / "suite", skip_bad=True)
-    assert {row["cluster"] for row in made["pairs"]} == {"grey", "cmyk", "deep", "turned"}
-    assert set(made["left_out"]) == {"broken", "little", "seen-through", "twice"}
-    notes = _open(tmp_path / "suite").notes
-    assert "4 photographs left out: broken, little, seen-through, twice" in notes
-    target = read(next((tmp_path / "suite" / "test" / "target").glob("grey-*")))
-    assert (target[..., 0] == target[..., 2]).all()
-
-
-def test_the_quality_filter_leaves_out_what_is_blurred_or_small(
-    source: Path, photograph: Pixels, tmp_path: Path
-) -> None:
-    import cv2
-
-    folder = tmp_path / "photographs"
-    shutil.copytree(source, folder)
-    soft = cv2.GaussianBlur(photograph[:100, 200:300], (0, 0), 4)
-    write_png(folder / "soft.png", np.asarray(soft, np.uint8))
-    write_png(folder / "tiny.png", photograph[:40, :40].copy())
-    made = _make(folder, tmp_path / "suite", Mixture(**{**_values(SMALL), "quality": (0.7, 90)}))
-    assert set(made["left_out"]) == {"soft", "tiny"}
-    assert "is above 0.7" in made["left_out"]["soft"]
-    assert made["left_out"]["tiny"] == "40x40 is smaller than 90 pixels on its shorter side"
-
-
-def test_too_few_photographs_for_the_splits_is_an_error(source: Path, tmp_path: Path) -> None:
-    (tmp_path / "two").mkdir()
-    for name in ("a.png", "b.png"):
-        shutil.copy(source / name, tmp_path / "two")
-    mixture = Mixture(**{**_values(SMALL), "test": 0.4, "val": 0.3})
-    with pytest.raises(BenchError, match="2 usable photographs are too few for the splits"):
-        _make(tmp_path / "two", tmp_path / "suite", mixture)
-
-
-def test_more_than_fifty_gigabytes_are_refused(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert MOST_BYTES == 50e9
-    monkeypatch.setattr(photographs, "MOST_BYTES", 700_000)
-    # 5 photographs, 6 images of each, 2 x 3 x 64 x 64 bytes a pair
-    with pytest.raises(BenchError, match="30 images would take up to"):
-        _make(source, tmp_path / "suite")
 
 
 # --- the command --------------------------------------------------------------------------------

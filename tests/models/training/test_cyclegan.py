@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
 from models.weights import read_state, sha256_of
-from tests.support.training import OPPONENT, curves, pairs_in
+from tests.support.training import OPPONENT, curves
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROOT = Path(__file__).parents[3]
 RECIPE = Recipe(
@@ -35,19 +36,6 @@ RECIPE = Recipe(
 SMALL = replace(
     MODELS["cyclegan"], options={"width": 12, "blocks": 0}, discriminator=OPPONENT, recipe=RECIPE
 )
-
-
-@pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return pairs_in(folder_suite)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def job(pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE) -> Job:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,11 @@ from tests.support.training import (
     OPPONENT,
     curves,
     opponent,
-    pairs_in,
     processes,
     train_until_killed,
 )
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ADVERSARY = Adversary("bce", weight=0.01, learning_rate=5e-4)
 RECIPE = Recipe(
@@ -41,19 +41,6 @@ DROPPING = replace(
     MODELS["deblurgan"], options={"width": 4, "blocks": 1}, discriminator=OPPONENT
 )  # its dropout draws random numbers, as the penalty and the pool do
 EVERYTHING = replace(RECIPE, adversary=Adversary("wgan-gp", 0.01, 5e-4, steps=2, pool=3))
-
-
-@pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return pairs_in(folder_suite)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def job(

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -25,6 +25,8 @@ from models.training.plan import Progress
 from models.training.train import Job, Trained
 from models.training.train import train as train_job
 from models.weights import read_header, sha256_of
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPE = Recipe(batch=2, crop=32, validate_every=8)
 TINY = replace(MODELS["unet"], options={"widths": (8, 12), "blocks": (1, 1)}, recipe=RECIPE)
@@ -49,23 +51,6 @@ def train(
 
 def with_recipe(**changes: object) -> Card:
     return replace(TINY, recipe=replace(RECIPE, **changes))
-
-
-@pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return [
-        Pair(path.stem, path, folder_suite / "target" / path.name, path.stem)
-        for path in sorted((folder_suite / "input").iterdir())
-    ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Bits depend on the number of threads; the processes started here have one too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def names(folder: Path) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from models.training import plan as planning
 from models.training.train import Job, estimate, train
 from models.weights import sha256_of
 from tests.support.backbones import put_backbone
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RECIPE = Recipe(batch=2, crop=32, validate_every=4)
 TINY = replace(MODELS["unet"], options={"widths": (8,), "blocks": (1,)}, recipe=RECIPE)
@@ -54,22 +55,6 @@ class TwoScales(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """See the class."""
         return self.pyramid(images)[-1]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return [
-        Pair(path.stem, path, folder_suite / "target" / path.name, path.stem)
-        for path in sorted((folder_suite / "input").iterdir())
-    ]
 
 
 def job(pairs: list[Pair], folder: Path, budget: str, card: Card = TINY, **changes: object) -> Job:
