@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from raters.guard import Guard
 from raters.notices import add_notices
 from raters.rating_page import mount_rating_page
 from raters.routes import asset_routes, rater_routes
+from raters.served import AtHand, Served
 from raters.store import Store
 from raters.visitors import Doorman
 
@@ -29,10 +31,13 @@ def create_app(store_url: str) -> FastAPI:
     for what is let in. Raises `BenchError` for a database that cannot be opened.
     """
     store = Store(store_url)
+    served = Served(store)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        gc.collect()
+        gc.freeze()  # what was imported stays; looking through it would hold up answers
         yield
         store.close()
 
@@ -40,11 +45,12 @@ def create_app(store_url: str) -> FastAPI:
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=life
     )
     doorman = Doorman()
-    app.include_router(rater_routes(store, doorman))
+    app.include_router(rater_routes(store, doorman, served))
     app.include_router(desk_routes(store, doorman))
     app.include_router(asset_routes())
     add_notices(app)
     mount_rating_page(app)
+    app.add_middleware(AtHand, served=served)
     app.add_middleware(Guard)
     return app
 

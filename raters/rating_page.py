@@ -145,9 +145,13 @@ def rating_blocks() -> gr.Blocks:
 
 def mount_rating_page(app: FastAPI) -> None:
     """Mount the page at `PATH`, with everything off that a rater does not need."""
+    life = app.router.lifespan_context
     # Where no event loop runs, Gradio opens three and closes none.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, _mount(app)).result()
+    # What Gradio starts with the app are its queue, which looks for work two thousand times a
+    # second, and the removal of uploads. The page has neither.
+    app.router.lifespan_context = life
 
 
 async def _mount(app: FastAPI) -> None:

@@ -15,14 +15,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from raters.bodies import Ask, Given, Nothing, Revised, Screen
 from raters.rating_page import ASSETS, PATH, SERVED, asset
-from raters.served import Served
+from raters.served import COOKIE, IMAGES, Served, image
 from raters.session import Elsewhere, Finished, Session, Trial
 from raters.store import Store
 from raters.tokens import Refused, prolific_entry
 from raters.visitors import Doorman
-
-COOKIE = "session"
-PNG = {"Cache-Control": "no-store"}
 
 
 def address(request: Request) -> str:
@@ -30,10 +27,9 @@ def address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def rater_routes(store: Store, doorman: Doorman) -> APIRouter:
+def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
     """Return the routes of raters: ``/r``, ``/p``, ``/api`` and ``/s``."""
     routes = APIRouter()
-    served = Served(store)
 
     def opened(request: Request) -> Session:
         token = request.cookies.get(COOKIE)
@@ -50,6 +46,11 @@ def rater_routes(store: Store, doorman: Doorman) -> APIRouter:
             secure=request.url.scheme == "https", max_age=90 * 86400,
         )  # fmt: skip
         return response
+
+    def given(step: Trial | Elsewhere | Finished, request: Request) -> dict[str, Any]:
+        if isinstance(step, Trial):
+            served.give(step.stimuli, request.cookies[COOKIE])
+        return next_step(step)
 
     @routes.get("/r/{token}")
     def enter(token: str, request: Request) -> Response:
@@ -94,7 +95,7 @@ def rater_routes(store: Store, doorman: Doorman) -> APIRouter:
 
     @routes.post("/api/trial")
     def trial(body: Ask, request: Request) -> dict[str, Any]:
-        return next_step(opened(request).trial(body.tab, body.take_over))
+        return given(opened(request).trial(body.tab, body.take_over), request)
 
     @routes.post("/api/judgement")
     def judgement(body: Given, request: Request) -> dict[str, Any]:
@@ -103,19 +104,19 @@ def rater_routes(store: Store, doorman: Doorman) -> APIRouter:
         )
         saved = opened(request).submit(body.trial, body.answer, body.key, body.tab, client)
         return {"saved": True, "repeated": saved.repeated, "answer": saved.answer_stored,
-                "feedback": saved.feedback, "next": next_step(saved.next)}  # fmt: skip
+                "feedback": saved.feedback, "next": given(saved.next, request)}  # fmt: skip
 
     @routes.post("/api/revision")
     def revision(body: Revised, request: Request) -> dict[str, Any]:
         saved = opened(request).revise(body.key, body.answer, body.tab)
         return {"saved": True, "repeated": saved.repeated, "answer": saved.answer_stored}
 
-    @routes.get("/s/{serving}")
+    @routes.get(IMAGES + "{serving}")
     def stimulus(serving: str, request: Request) -> Response:
         png = served.png(serving, request.cookies.get(COOKIE, ""))
         if png is None:
             raise HTTPException(404)
-        return Response(png, media_type="image/png", headers=PNG)
+        return image(png)
 
     return routes
 
@@ -156,7 +157,7 @@ def next_step(step: Trial | Elsewhere | Finished) -> dict[str, Any]:
 
 
 def _urls(slots: Mapping[str, str]) -> dict[str, str]:
-    return {slot: f"/s/{serving}" for slot, serving in slots.items()}
+    return {slot: f"{IMAGES}{serving}" for slot, serving in slots.items()}
 
 
 def _who(request: Request) -> str:

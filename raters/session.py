@@ -339,12 +339,14 @@ class Session:
             _SHOW, {"trial": held[0], "shown": shown, "until": now + self.study.rules.lease}
         )
         slots: dict[int, dict[str, str]] = {key: {} for key in held[:2]}
+        stimuli = {}
         for serving in connection.execute(_SLOTS, {"one": held[0], "two": held[:2][-1]}):
             slots[serving.assignment][serving.slot] = serving.id
+            stimuli[serving.id] = serving.stimulus
         return Trial(
             row.public_id, kind, slots[held[0]], row.height, row.width, done + 1, total,
             resumed=row.shown_count > 0 and again,
-            following=slots[held[1]] if len(held) > 1 else None,
+            following=slots[held[1]] if len(held) > 1 else None, stimuli=stimuli,
         )  # fmt: skip
 
 

@@ -115,8 +115,12 @@ def _engine(address: str) -> Engine:
     try:
         url = make_url(address)
         if url.get_backend_name() == "sqlite":
-            if url.database and url.database != ":memory:":
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            if not url.database or url.database == ":memory:":
+                raise BenchError(
+                    f"'{address}' is a database in memory, which would be lost with the program; "
+                    "expected sqlite:///FILE"
+                )
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=50)
             event.listen(engine, "connect", _sqlite_connect)
             event.listen(engine, "begin", _sqlite_begin)

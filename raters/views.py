@@ -79,6 +79,8 @@ class Trial:
     """Given before: the response time no longer means anything."""
     following: Mapping[str, str] | None
     """Serving ids of the trial after this one, to be loaded ahead."""
+    stimuli: Mapping[str, int]
+    """What each of these serving ids shows, by its row. Not for clients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,8 @@ def test_a_migration_that_fails_changes_nothing(store: Store) -> None:
     ("address", "message"),
     [
         ("mysql://host/x", "not in 'mysql'"),
+        ("sqlite://", "in memory.*expected sqlite:///FILE"),
+        ("sqlite:///:memory:", "in memory"),
         ("nonsense://x", "is no database address|not in 'nonsense'"),
         ("postgresql+psycopg://nobody@/x?host=/nowhere", "cannot open the study database"),
     ],
