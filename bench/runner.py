@@ -7,12 +7,10 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -21,53 +19,14 @@ from bench.compute.profile import Conditions, measure
 from bench.executors import Progress, restore_and_score
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
+from bench.planning import NO_PSF, Entry, Planner
 from bench.records import BenchError, Failure, Pair, RunSpec, said
-from bench.store import RESULTS, RunFolder, file_name
+from bench.store import RESULTS, RunFolder
 from bench.suites import Suite, spread
 from bench.suites.listing import prepared
-from bench.training import Lessons, lessons_of, nothing_to_learn, shelve
-from models.catalogue import Card
-from models.loading import card_of, find_weights, label, load_restorer, read_header, sha256_of
-from models.restorer import Restorer
-from models.training.train import Job, estimate, train
-
-NO_PSF = "no PSF: the blur of these images is not known"
-State = Literal["pending", "done", "not applicable", "failed"]
-
-
-@dataclass
-class Entry:
-    """One model of the run, and what has become of it."""
-
-    spec: str
-    label: str
-    card: Card | None
-    state: State = "pending"
-    reason: str | None = None
-    weights: Path | None = None
-    origin: str = "none"
-    job: Job | None = None
-    """The training that it needs first."""
-    takes: str = ""
-    """How long that takes, in words."""
-    restorer: Restorer | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether there is still something to do with it."""
-        return self.state in ("pending", "done")
-
-    def drop(self, state: State, reason: str) -> None:
-        """Take the model out of the run, with the reason."""
-        self.state, self.reason = state, reason
-
-    def plan(self) -> str:
-        """Return one line for the user."""
-        if not self.active:
-            return f"{self.label}: {self.state}: {self.reason}"
-        if self.job:
-            return f"{self.label}: trains {self.takes}"
-        return f"{self.label}: " + (f"loads {self.weights}" if self.weights else "ready")
+from bench.training import shelve
+from models.loading import card_of, label, load_restorer, sha256_of
+from models.training.train import train
 
 
 @dataclass
@@ -88,96 +47,6 @@ class Run:
     """What a reader of a model's cost figures should know."""
     status: str = "running"
     finished: str | None = None
-
-    # --- plan -----------------------------------------------------------------------------------
-
-    def plan(self) -> None:
-        """Decide for each model whether it loads, trains or stays out, and say so."""
-        for entry in self.entries:
-            card, task = entry.card, self.suite.card.task
-            if card and task not in card.tasks:
-                entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
-            elif card and card.needs_psf and not self._knows_psf:
-                entry.drop("not applicable", NO_PSF)
-            elif card and card.recipe:
-                self._plan_weights(entry, card)
-            elif Path(entry.spec).is_file():
-                entry.weights, entry.origin = Path(entry.spec), "loaded"
-        seconds = sum(self._measure(entry, entry.job) for entry in self.entries if entry.job)
-        for entry in self.entries:
-            self.progress.note(f"  {entry.plan()}")
-        if seconds:
-            self.progress.note(f"  all trainings together: about {duration(seconds)}")
-
-    @cached_property
-    def _knows_psf(self) -> bool:
-        return any(pair.knows_psf for pair in self.pairs)
-
-    def _plan_weights(self, entry: Entry, card: Card) -> None:
-        own = self.folder.path / "training" / f"{file_name(entry.label)}.safetensors"
-        shelved = find_weights(card.name, file_name(self.suite.spec), self.shelf)
-        if own.is_file():
-            entry.weights, entry.origin = own, "trained"
-        elif shelved and self.spec.train != "always" and self._fits(card, shelved):
-            entry.weights, entry.origin = shelved, "loaded"
-        elif self.spec.train == "never":
-            entry.drop("failed", f"no weights for '{card.name}'; --train missing makes them")
-        elif why := nothing_to_learn(self.suite):
-            entry.drop("failed", f"no weights, and {why}")
-        else:
-            try:
-                entry.job = self._job(card)
-            except BenchError as error:
-                entry.drop("failed", str(error))
-
-    def _fits(self, card: Card, weights: Path) -> bool:
-        """Say whether weights were learnt from images prepared alike, and as the run asks for.
-
-        A run that asks for nothing better than ``quick`` takes any.
-        """
-        header = read_header(weights)
-        if list(header.get("prepare", ())) != list(self.spec.prepare):
-            return False
-        wanted = json.loads(json.dumps(asdict(card.preset(self.spec.preset))))
-        return self.spec.preset == "quick" or header.get("recipe") == wanted
-
-    def _job(self, card: Card) -> Job:
-        return Job(
-            card,
-            card.preset(self.spec.preset),
-            self.suite.spec,
-            self._lessons.train,
-            self._lessons.val,
-            self.folder.path / "training",
-            self.spec.budget,
-            seed=self.spec.seed,
-            device=self.spec.device,
-        )
-
-    @cached_property
-    def _lessons(self) -> Lessons:
-        def tell(done: int, total: int) -> None:
-            self.progress.update("compare with test images", done, total)
-
-        found = lessons_of(self.suite, self.spec.prepare, tell)
-        self.progress.note(f"  no training image is a test image: {found.told}")
-        return found
-
-    def _measure(self, entry: Entry, job: Job) -> float:
-        """Time a few steps of a training; return the seconds that all of it will take."""
-        self.progress.update(f"time steps of {entry.label}", 0, 1)
-        try:
-            found = estimate(job)
-        except BenchError as error:
-            entry.job = None
-            entry.drop("failed", str(error))
-            return 0.0
-        self.progress.update(f"time steps of {entry.label}", 1, 1)
-        entry.takes = (
-            f"for {job.length} ({self.spec.preset}): {found.steps} steps of "
-            f"{found.step_seconds:.3g} s, about {duration(found.seconds)}"
-        )
-        return found.seconds
 
     # --- train and load -------------------------------------------------------------------------
 
@@ -223,7 +92,7 @@ class Run:
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", said(error))
                 continue
-            if entry.restorer.needs_psf and not self._knows_psf:
+            if entry.restorer.needs_psf and not any(pair.knows_psf for pair in self.pairs):
                 entry.drop("not applicable", NO_PSF)
             elif entry.restorer.scale not in (None, self.suite.scale):
                 entry.drop(
@@ -299,7 +168,7 @@ class Run:
                     "clusters": len({pair.cluster for pair in self.pairs}),
                 },
                 "metrics": {name: _metric(cards[name]) for name in self.spec.metrics},
-                "models": {entry.label: _model(entry) for entry in self.entries},
+                "models": {entry.label: entry.as_dict() for entry in self.entries},
                 "profile_notes": self.notes,
                 "failures": [asdict(failure) for failure in self.failures],
                 "environment": environment(self.spec.device),
@@ -335,7 +204,7 @@ def run(
         known = folder.record() if folder.exists else {}
         job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
         job.started, job.notes = known.get("started", job.started), known.get("profile_notes", {})
-        job.plan()
+        Planner(spec, folder, suite, pairs, progress, job.shelf).decide(entries)
         try:
             job.train()
             job.load()
@@ -353,17 +222,6 @@ def run(
     return folder
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words: ``90 s``, ``12 min``, ``3.5 h``.
-
-    >>> duration(700)
-    '12 min'
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
@@ -373,24 +231,3 @@ def _metric(card: Any) -> dict[str, Any]:
     row.pop("factory")
     row.pop("name")
     return {key: str(v) if isinstance(v, float) and np.isinf(v) else v for key, v in row.items()}
-
-
-def _model(entry: Entry) -> dict[str, Any]:
-    card, weights = entry.card, None
-    if entry.weights and entry.weights.is_file():
-        header = read_header(entry.weights) if entry.weights.suffix == ".safetensors" else {}
-        weights = {
-            "origin": entry.origin,
-            "file": str(entry.weights),
-            "sha256": sha256_of(entry.weights),
-            "header": header,
-        }
-    return {
-        "spec": entry.spec,
-        "title": card.title if card else entry.label,
-        "family": card.family if card else "given",
-        "citation": card.citation if card else "",
-        "state": entry.state,
-        "reason": entry.reason,
-        "weights": weights,
-    }

@@ -12,10 +12,11 @@ from fastapi import FastAPI
 
 from raters.desk import desk_routes
 from raters.guard import Guard
+from raters.images import AtHand
 from raters.notices import add_notices
 from raters.rating_page import mount_rating_page
 from raters.routes import asset_routes, rater_routes
-from raters.served import AtHand, Served
+from raters.served import Served
 from raters.store import Store
 from raters.visitors import Doorman
 

@@ -14,8 +14,9 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from raters.bodies import Ask, Given, Nothing, Revised, Screen
+from raters.images import COOKIE, IMAGES, image
 from raters.rating_page import ASSETS, PATH, SERVED, asset
-from raters.served import COOKIE, IMAGES, Served, image
+from raters.served import Served
 from raters.session import Elsewhere, Finished, Session, Trial
 from raters.store import Store
 from raters.tokens import Refused, prolific_entry

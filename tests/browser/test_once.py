@@ -60,11 +60,13 @@ def test_a_reload_brings_back_the_trial_with_its_sides(judging: tuple[Study, Rat
     made, rater = judging
     before = rater.trial
     rater.press("ArrowRight")
-    rater.page.reload()
+    with rater.page.expect_response("**/api/trial") as told:
+        rater.page.reload()
+    after = told.value.json()
+    assert after["trial"] == before["trial"]
+    assert after["slots"] == before["slots"]
+    assert after["resumed"]
     rater.state("ready")
-    assert rater.trial["trial"] == before["trial"]
-    assert rater.trial["slots"] == before["slots"]
-    assert rater.trial["resumed"]
     finish(rater, made, ["a", "a", "a"])
     assert [row.timer_broken for row in made.judgements()][-3:] == [True, False, False]
 

@@ -1,0 +1,63 @@
+"""The plan of a run, where it is measured and not only looked up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+
+from bench.image import write_png
+from bench.planning import TIMED_ITERATIONS, Entry, Planner
+from bench.records import RunSpec
+from bench.store import RunFolder
+from bench.suites import open_suite
+from models.loading import card_of
+from models.prior import PriorRestorer
+from models.restorer import Hints
+
+
+class Told:
+    """A progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
+        pass
+
+
+def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photograph = skimage.data.astronaut()[:64, 200:264]
+    for side in ("input", "target"):
+        for name in "ab":
+            write_png(tmp_path / "photos" / side / f"{name}.png", photograph)
+    suite = open_suite("folder", tmp_path / "photos")
+    spec = RunSpec("folder", str(suite.root), ("input", "dip"), ("psnr",))
+    entries = [Entry(name, name, card_of(name)) for name in spec.models]
+    fitted: list[PriorRestorer] = []
+    restore = PriorRestorer.restore
+
+    def counted(self: PriorRestorer, degraded: torch.Tensor, hints: Hints) -> torch.Tensor:
+        fitted.append(self)
+        return restore(self, degraded, hints)
+
+    monkeypatch.setattr(PriorRestorer, "restore", counted)
+    told = Told()
+    folder = RunFolder.create(tmp_path / "run", spec)
+    Planner(spec, folder, suite, suite.pairs("test"), told, tmp_path).decide(entries)
+    assert told.notes[0].strip() == "input: ready"
+    assert re.fullmatch(
+        r"dip: fits a network to each image: 400 iterations, about [\d.]+ (s|min) for one, "
+        r"[\d.]+ (s|min) for all",
+        told.notes[1].strip(),
+    )
+    (one,) = fitted
+    assert one.spent == TIMED_ITERATIONS
