@@ -118,7 +118,7 @@ MODELS: dict[str, Card] = {
             "litenet", "Lightweight attention network", "cnn", ("deblur", "denoise"),
             "models.architectures.litenet:LiteNet",
             "ours, after Chen et al. 2022, doi:10.1007/978-3-031-20071-7_2",
-            recipe=QUICK, paper=UNTRAINED,
+            recipe=recipes.QUICK_LITENET, paper=UNTRAINED,
             multiple=2, params=121_100, gmacs=1.930, standard=False,
         ),
         Card(

@@ -1,8 +1,10 @@
 """Augmentations: what happens to degraded and reference crops alike.
 
 flip (left to right), rot90 (by quarters of a turn), rotate (by up to 10 degrees), scale (shrunk to
-between half the size and all of it) and jitter (contrast, brightness and saturation, never out of
-range and the same straight line for both, so that noise stays noise).
+between half the size and all of it), jitter (contrast, brightness and saturation, never out of
+range and the same straight line for both, so that noise stays noise) and colours (red, green and
+blue in any order, so that a few scenes become scenes of many colours; what a camera's mosaic or
+JPEG did to green is then done to any of them).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-AUGMENTATIONS = frozenset({"flip", "rot90", "rotate", "scale", "jitter"})
+AUGMENTATIONS = frozenset({"flip", "rot90", "rotate", "scale", "jitter", "colours"})
 
 MOST_DEGREES = 10.0
 SMALLEST_SCALE = 0.5

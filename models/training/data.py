@@ -116,13 +116,15 @@ class PairedCrops(Dataset[Item]):
         turns = turns if "rot90" in self._augment else 0
         mirrored = mirrored and "flip" in self._augment
         jitter = Jitter.drawn(rng) if "jitter" in self._augment else None
+        order = rng.permutation(3).tolist() if "colours" in self._augment else None
 
         def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
             piece = square(image, top * scale, left * scale, side * scale)
             if warp is not None:
                 piece = warp.apply(piece, scale)
             tensor = as_tensor(turned(piece, turns, mirrored))
-            return tensor if jitter is None else jitter.apply(tensor)
+            tensor = tensor if jitter is None else jitter.apply(tensor)
+            return tensor if order is None else tensor[order]
 
         return cut(degraded, 1), cut(reference, pair.scale)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import pytest
 
 from bench.records import BenchError
 from models.catalogue import MODELS, Card
-from models.recipes import Recipe
+from models.recipes import QUICK, Recipe
 from models.training.augment import AUGMENTATIONS
 from models.training.budget import parse_budget
 from models.training.losses import LOSSES
@@ -71,6 +71,14 @@ def test_deblurgan_is_followed_to_its_numbers() -> None:
     assert (recipe.learning_rate, recipe.budget, recipe.schedule[0].start) == (
         1e-4, "300epochs", 0.5,
     )  # fmt: skip
+
+
+def test_litenet_departs_from_the_quick_recipe_by_colours_and_batch_alone() -> None:
+    recipe = MODELS["litenet"].preset("quick")
+    augment = (*QUICK.augment, "colours")
+    twice = 2 * (QUICK.validate_every or 0)  # as many crops between validations
+    changed = replace(QUICK, source=recipe.source, augment=augment, batch=4, validate_every=twice)
+    assert recipe == changed
 
 
 def test_a_paper_that_gives_nothing_says_so() -> None:

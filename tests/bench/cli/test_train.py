@@ -26,7 +26,7 @@ SCENES = {
     "train": ("GOPR0372_07_00", "GOPR0374_11_01", "GOPR0374_11_02"),
     "test": ("GOPR0384_11_00",),
 }
-STEPS = "110steps"  # one validation, with its checkpoint, at 100
+STEPS = "130steps"  # one validation, with its checkpoint, at 100
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     bench: Bench, tmp_path: Path
 ) -> None:
     def command(out: str) -> list[str]:
-        return ["train", "litenet", "--suite", "gopro", "--budget", STEPS, "--seed", "3",
+        return ["train", "unet", "--suite", "gopro", "--budget", STEPS, "--seed", "3",
                 "--device", "cpu", "--out", out]  # fmt: skip
 
     whole = bench(*command("whole"), OMP_NUM_THREADS="1")
@@ -78,27 +78,27 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     broken = tmp_path / "broken"
     wrong = bench(*command("broken"), "--resume")
     assert wrong.returncode == 2
-    assert "--resume: no training of 'litenet' was begun in 'broken'" in wrong.stderr
-    killed(broken, command("broken"), lambda f: (f / "litenet.plan.json").exists())
-    killed(broken, command("broken"), lambda f: (f / "litenet.last.ckpt").exists())
-    assert not (broken / "litenet.safetensors").exists()
+    assert "--resume: no training of 'unet' was begun in 'broken'" in wrong.stderr
+    killed(broken, command("broken"), lambda f: (f / "unet.plan.json").exists())
+    killed(broken, command("broken"), lambda f: (f / "unet.last.ckpt").exists())
+    assert not (broken / "unet.safetensors").exists()
     last = bench(*command("broken"), "--resume", OMP_NUM_THREADS="1")
     assert last.returncode == 0, last.stderr
-    for name in ("litenet.safetensors", "litenet.csv"):
+    for name in ("unet.safetensors", "unet.csv"):
         assert (broken / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     for row in ("epoch-0001.png", "epoch-0002.png"):
-        paths = (tmp_path / "whole" / "litenet" / row, broken / "litenet" / row)
+        paths = (tmp_path / "whole" / "unet" / row, broken / "unet" / row)
         assert paths[0].read_bytes() == paths[1].read_bytes()
     assert not list(broken.glob("*.ckpt"))
-    found = read_header(broken / "litenet.safetensors")["validation"]
-    assert f"litenet: {found['psnr']:.2f} dB" in last.stdout  # the closing line
+    found = read_header(broken / "unet.safetensors")["validation"]
+    assert f"unet: {found['psnr']:.2f} dB" in last.stdout  # the closing line
     assert "ended as planned" in last.stdout
-    shelved = tmp_path / "results" / "weights" / "gopro_blur_blur" / "litenet.safetensors"
-    assert sha256_of(shelved) == sha256_of(broken / "litenet.safetensors")
-    ran = bench("run", "--suite", "gopro", "--models", "input,litenet", "--metrics", "psnr",
+    shelved = tmp_path / "results" / "weights" / "gopro_blur_blur" / "unet.safetensors"
+    assert sha256_of(shelved) == sha256_of(broken / "unet.safetensors")
+    ran = bench("run", "--suite", "gopro", "--models", "input,unet", "--metrics", "psnr",
                 "--profile", "none", "--out", "run")  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert f"litenet: loads {shelved.relative_to(tmp_path)}" in ran.stderr
+    assert f"unet: loads {shelved.relative_to(tmp_path)}" in ran.stderr
 
 
 @pytest.mark.usefixtures("gopro")

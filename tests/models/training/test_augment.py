@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def test_all_of_them_together_follow_from_seed_and_number(pair: Pair) -> None:
     first, again = crops(pair, *names), crops(pair, *names)
     assert all(torch.equal(first[i][side], again[i][side]) for i in range(30) for side in (0, 1))
     assert not torch.equal(first[0][0], crops(pair, *names, seed=2)[0][0])
+
+
+def test_colours_change_places_in_all_six_ways_and_nothing_else_changes(pair: Pair) -> None:
+    plain, mixed = crops(pair), crops(pair, "colours")
+    seen = set()
+    for index in range(30):
+        before, after = plain[index][0], mixed[index][0]
+        assert not torch.equal(before[0], before[1])  # on a grey crop all orders look alike
+        (order,) = (o for o in permutations(range(3)) if torch.equal(after, before[list(o)]))
+        seen.add(order)
+    assert len(seen) == 6
 
 
 def test_a_turn_is_a_turn_about_the_middle() -> None:

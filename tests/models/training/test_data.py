@@ -64,7 +64,7 @@ def test_every_augmentation_happens(pairs: list[Pair]) -> None:
 
 
 def test_an_unknown_augmentation_is_refused(pairs: list[Pair]) -> None:
-    with pytest.raises(BenchError, match="no augmentation blur; known: flip, jitter, rot90"):
+    with pytest.raises(BenchError, match="no augmentation blur; known: colours, flip, jitter"):
         PairedCrops(pairs, 32, 0, ("flip", "blur"), 0, 1, ViewCache())
 
 
