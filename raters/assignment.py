@@ -31,7 +31,7 @@ from raters.schema import (
     comparison,
     item,
 )  # fmt: skip
-from raters.statistics.active import information_gain, posterior
+from raters.statistics.active import ordering_gain, posterior
 from raters.store import Store
 
 REPEAT_GAP = 5
@@ -330,7 +330,7 @@ class Gains:
         for i, j, row in zip(first, second, rows, strict=True):
             wins[i, j] = row.first_better + 0.5 * row.same
             wins[j, i] = row.second_better + 0.5 * row.same
-        gain = information_gain(*posterior(wins), first, second)
+        gain = ordering_gain(*posterior(wins), first, second)
         return cls(_done(rows), {row.id: row.taken for row in rows}, gain)
 
     def fresh(self, rows: Sequence[AnyRow]) -> bool:

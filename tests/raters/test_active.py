@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import entr, expit
 from scipy.stats import norm
 
-from raters.statistics.active import information_gain, posterior
+from raters.statistics.active import information_gain, ordering_gain, posterior
 
 
 def test_two_models_have_the_mode_of_a_one_dimensional_posterior() -> None:
@@ -89,3 +89,46 @@ def test_the_gain_does_not_depend_on_the_order_of_a_pair() -> None:
     mean, covariance = posterior([[0, 3, 1], [1, 0, 5], [2, 2, 0]])
     one, other = information_gain(mean, covariance, [0, 1], [1, 0])
     assert one == pytest.approx(other)
+
+
+def test_the_ordering_gain_is_that_of_simulated_measurements() -> None:
+    """Truths and noisy measurements drawn, posteriors updated, and wrong orders counted."""
+    mean = np.array([0.8, 0.5, 0.0, -1.0])
+    root = np.random.default_rng(0).normal(0, 1, (4, 4))
+    covariance = root @ root.T + 0.1 * np.eye(4)
+    rng = np.random.default_rng(1)
+    truth = rng.multivariate_normal(mean, covariance, 400_000)
+    above, below = np.triu_indices(4, 1)
+
+    def wrong(found: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+        said = found[..., above] > found[..., below]
+        return float((said != (truth[:, above] > truth[:, below])).sum(axis=1).mean())
+
+    for i, j in ((0, 1), (1, 3)):
+        asked = np.eye(4)[i] - np.eye(4)[j]
+        middle, variance = asked @ mean, asked @ covariance @ asked
+        p = expit(rng.normal(middle, np.sqrt(variance), 400_000))
+        noise = 1 / (p * (1 - p)).mean()
+        measured = truth @ asked + rng.normal(0, np.sqrt(noise), len(truth))
+        weight = covariance @ asked / (variance + noise)
+        after = mean + (measured - middle)[:, None] * weight
+        (gain,) = ordering_gain(mean, covariance, [i], [j])
+        assert gain > 0.1
+        assert gain == pytest.approx(wrong(mean) - wrong(after), rel=0.04)
+
+
+def test_what_cannot_change_the_order_gains_nothing() -> None:
+    mean, covariance = [0.0, 0.1, 9.0, 9.1], np.diag([0.5, 0.5, 0.5, 0.5])
+    near, far = ordering_gain(mean, covariance, [0, 0], [1, 2])
+    assert near > 0.03
+    assert far < near / 10
+    one, other = ordering_gain(mean, covariance, [2, 3], [3, 2])
+    assert one == pytest.approx(other)
+    assert one == pytest.approx(near, rel=1e-6)
+
+
+def test_before_anything_is_known_all_pairs_gain_alike() -> None:
+    mean, covariance = posterior(np.zeros((5, 5)))
+    gain = ordering_gain(mean, covariance, *np.triu_indices(5, 1))
+    assert gain == pytest.approx(np.full(10, gain[0]))
+    assert gain[0] > 0.1

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from raters.statistics.active import information_gain, posterior
+from raters.statistics.active import ordering_gain, posterior
 from raters.statistics.comparisons import split_cells, vote_cells
 from raters.statistics.intervals import differences, draw_scales, rank_intervals
 from raters.statistics.scaling import MODELS, bradley_terry
@@ -71,10 +71,10 @@ def coverage(
     return float(np.mean(inside)), float(np.mean(ranks)), float(np.mean(false))
 
 
-def most_informative(wins: Floats) -> tuple[int, int]:
-    """Choose the pair with the most expected information; the first of equals."""
+def most_ordering(wins: Floats) -> tuple[int, int]:
+    """Choose the pair that is expected to put most pairs in order; the first of equals."""
     first, second = np.triu_indices(len(wins), 1)
-    gain = information_gain(*posterior(wins), first, second)
+    gain = ordering_gain(*posterior(wins), first, second)
     best = int(np.argmax(gain))
     return int(first[best]), int(second[best])
 
