@@ -102,14 +102,16 @@ def _of_file(png: bytes) -> dict[str, str]:
 
 
 def extra_bytes(exchange: Exchange) -> Iterator[Leak]:
-    """Name what a stimulus file holds beside pixels and padding."""
+    """Name what a stimulus file holds beside pixels and padding, and where padding is missing."""
     where = f"{exchange.route}: PNG"
     if not exchange.body.startswith(SIGNATURE):
         yield Leak(where, "not a PNG", repr(exchange.body[:16]))
         return
-    end, stream = 8, b""
+    end, stream, padding = 8, b"", 0
     for name, data in chunks(exchange.body):
         end += 12 + len(data)
+        if name == PADDING:
+            padding += len(data)
         if name == b"IDAT":
             stream += data
         if name not in ALLOWED_CHUNKS:
@@ -117,6 +119,8 @@ def extra_bytes(exchange: Exchange) -> Iterator[Leak]:
             yield Leak(f"{where} chunk {label}", "a chunk that needs not be there", repr(data[:80]))
         if name == b"IEND":
             break
+    if not padding:
+        yield Leak(f"{where} padding", "none: the image of most detail", f"{end} bytes")
     if end < len(exchange.body):
         yield Leak(f"{where} after IEND", "bytes after the end", repr(exchange.body[end:][:80]))
     inflater = zlib.decompressobj()
@@ -173,21 +177,25 @@ def agreement(
 ) -> float:
     """Return how probable it is that ``values`` agree within ``groups`` as often by chance.
 
-    The groups' labels are permuted within ``strata``; those of one block stay together. Stops early
-    where the answer is clearly above ``level``.
+    The groups' labels are permuted within ``strata``; those of one block stay together. Agreement
+    is the number of images of a group that have a value, times that value's share of the group: as
+    blocks are of several sizes, so are groups after each permutation, and a sum of counts alone
+    would tell only that. Stops early where the answer is clearly above ``level``.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     units = np.arange(len(groups)) if blocks is None else blocks
     _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     labels, places = groups[first], strata[first]
     ordered = np.argsort(places, kind="stable")
-    width = int(values.max()) + 1
+    number, width = int(labels.max()) + 1, int(values.max()) + 1
 
-    def agreeing(given: Ints) -> int:
-        counts = np.bincount(given[unit] * width + values)
-        return int((counts * (counts - 1)).sum())
+    def agreeing(given: Ints) -> float:
+        group = given[unit]
+        counts = np.bincount(group * width + values, minlength=number * width)
+        sizes = np.maximum(np.bincount(group, minlength=number), 1)
+        return float((counts.reshape(number, width) ** 2 / sizes[:, None]).sum())
 
-    observed, reached, rounds = agreeing(labels), 0, math.ceil(2 / level)
+    observed, reached, rounds = agreeing(labels) - 1e-9, 0, math.ceil(2 / level)
     for tried in range(1, rounds + 1):
         dealt = np.empty_like(labels)
         dealt[ordered] = labels[np.lexsort((rng.random(len(labels)), places))]

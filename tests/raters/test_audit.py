@@ -288,7 +288,9 @@ def test_bytes_behind_the_end_and_behind_the_pixels_are_found() -> None:
     parts = list(chunks(encode_png(image)))
     parts[1] = (b"IDAT", parts[1][1] + b"secret")
     hidden = list(extra_bytes(served(written(parts))))
-    assert [leak.what for leak in hidden] == ["bytes behind the pixels"]
+    assert [leak.what for leak in hidden] == [
+        "none: the image of most detail", "bytes behind the pixels",
+    ]  # fmt: skip
 
 
 # --- statistics -----------------------------------------------------------------------------------
@@ -304,6 +306,18 @@ def test_features_that_mean_nothing_raise_an_alarm_as_rarely_as_stated() -> None
         alarms += agreement(image, values, content, None, level, seed) <= level
     # 200 tests at 0.1: 20 expected, 99.9 % of the binomial lies below 35
     assert alarms <= 35
+
+
+def test_spoilt_images_shown_seldom_are_no_leak() -> None:
+    """Groups of unequal size, and something rare that has nothing to do with them."""
+    rng, level, alarms = np.random.default_rng(0), 0.1, 0
+    stimulus = np.repeat(np.arange(48), np.tile([8, 8, 8, 1], 12))
+    model, content = stimulus % 4, stimulus // 4
+    for seed in range(100):
+        rare = np.zeros(len(stimulus), np.intp)
+        rare[rng.choice(len(stimulus), 6, replace=False)] = 1
+        alarms += agreement(model, rare, content, stimulus, level, seed) <= level
+    assert alarms <= 21  # 10 expected, 99.9 % of the binomial lies below
 
 
 def test_a_tag_of_each_model_and_a_tag_of_each_image_are_told_from_chance() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from bench.image import ImageError, Pixels
-from raters.stimuli import PADDING, chunks, opaque_pngs, spoil, spread, widest
+from raters.stimuli import LEAST_PADDING, PADDING, chunks, opaque_pngs, spoil, spread, widest
 
 
 def several(photograph: Pixels) -> list[Pixels]:
@@ -51,6 +51,12 @@ def test_a_stimulus_holds_four_kinds_of_chunk_and_all_checksums_are_right(
                 body
             )
             at += 12 + length
+
+
+def test_the_file_of_most_detail_is_padded_too(photograph: Pixels) -> None:
+    # else an empty padding would mark whichever model sharpens most
+    for file in opaque_pngs(several(photograph), np.random.default_rng(0)):
+        assert len(dict(chunks(file))[PADDING]) >= LEAST_PADDING > 0
 
 
 def test_padding_does_not_compress(photograph: Pixels) -> None:
