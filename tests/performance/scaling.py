@@ -1,8 +1,8 @@
 """What the statistics of votes cost, cover and save. Prints figures; 1 on a miss.
 
 Run as ``python tests/performance/scaling.py``: the time of a large analysis and its ratio to
-bootstrapping with choix, the coverage of intervals over 1,000 simulated studies each, and the
-judgements that choosing pairs saves.
+bootstrapping with choix, the coverage of intervals and planned power held against 1,000 simulated
+studies each, and the judgements that choosing pairs saves.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from raters.statistics.analyse import analyse
 from raters.statistics.comparisons import split_cells, vote_cells
-from raters.statistics.intervals import draw_scales
+from raters.statistics.intervals import differences, draw_scales
+from raters.statistics.planning import Design, power
 from raters.statistics.scaling import MODELS, bradley_terry
 from raters.statistics.votes import Votes
 from tests.raters.statistics.simulated import (
@@ -28,11 +29,12 @@ from tests.raters.statistics.simulated import (
     learning_curve,
     most_ordering,
     random_pairs,
+    study,
 )
 
 VOTES, METHODS, SAMPLES = 100_000, 30, 1000
 SECONDS, RATIO, STUDIES = 10.0, 50.0, 1000
-COVERAGE, MARGIN = 0.95, 0.02
+COVERAGE, MARGIN, POWER = 0.95, 0.02, 0.03
 
 
 def many_votes() -> Votes:
@@ -131,5 +133,24 @@ def saved() -> bool:
     return good
 
 
+def foretold() -> bool:
+    """Hold planned power against how often the analysis of 1,000 studies finds the difference."""
+    q, raters, images, judgements, sd = (0.5, -0.1, 0.0, -0.4), 30, 60, 30, 0.4
+    planned = power(Design(q, images, judgements, sd, sd), raters, simulations=4000)
+    rng, hits = np.random.default_rng(0), 0
+    for seed in range(STUDIES):
+        cells, rater, image = study(rng, np.array(q), raters, images, judgements, sd, sd)
+        counted = split_cells(np.bincount(cells, minlength=2 * len(q) ** 2), len(q))[0]
+        estimate = bradley_terry(counted)
+        draws = draw_scales(MODELS["bradley-terry"], estimate, cells, [rater, image], 300, seed)
+        found = differences(estimate, draws)
+        hits += bool(found.p[0] < 1 - COVERAGE and found.value[0] > 0)
+    print(
+        f"power to tell two of four methods apart: {planned.value:.3f} planned, "
+        f"{hits / STUDIES:.3f} of {STUDIES} studies analysed (within {POWER})"
+    )
+    return abs(planned.value - hits / STUDIES) <= POWER
+
+
 if __name__ == "__main__":
-    sys.exit(not all([speed(), saved(), covered()]))
+    sys.exit(not all([speed(), saved(), foretold(), covered()]))
