@@ -177,25 +177,22 @@ def agreement(
 ) -> float:
     """Return how probable it is that ``values`` agree within ``groups`` as often by chance.
 
-    The groups' labels are permuted within ``strata``; those of one block stay together. Agreement
-    is the number of images of a group that have a value, times that value's share of the group: as
-    blocks are of several sizes, so are groups after each permutation, and a sum of counts alone
-    would tell only that. Stops early where the answer is clearly above ``level``.
+    The groups' labels are permuted within ``strata``; those of one block stay together. A block
+    counts once, however often it was shown, and each of its values by its share: spoilt images are
+    shown less often than others, and their group would else change its size with each permutation.
+    Stops early where the answer is clearly above ``level``.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     units = np.arange(len(groups)) if blocks is None else blocks
     _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     labels, places = groups[first], strata[first]
     ordered = np.argsort(places, kind="stable")
-    number, width = int(labels.max()) + 1, int(values.max()) + 1
+    width, share = int(values.max()) + 1, 1 / np.bincount(unit)[unit]
 
     def agreeing(given: Ints) -> float:
-        group = given[unit]
-        counts = np.bincount(group * width + values, minlength=number * width)
-        sizes = np.maximum(np.bincount(group, minlength=number), 1)
-        return float((counts.reshape(number, width) ** 2 / sizes[:, None]).sum())
+        return float((np.bincount(given[unit] * width + values, share) ** 2).sum())
 
-    observed, reached, rounds = agreeing(labels) - 1e-9, 0, math.ceil(2 / level)
+    observed, reached, rounds = agreeing(labels) * (1 - 1e-12), 0, math.ceil(2 / level)
     for tried in range(1, rounds + 1):
         dealt = np.empty_like(labels)
         dealt[ordered] = labels[np.lexsort((rng.random(len(labels)), places))]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,11 @@ def test_a_study_is_made_served_watched_exported_and_closed(
     assert len(set(links)) == 3
 
     command = [sys.executable, "-m", "bench", "rate", "serve", "--port", "0"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
+    with (
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server,
+        ExitStack() as failing,
+    ):
+        failing.callback(server.kill)  # leaving a process means to wait for its end
         assert server.stdout is not None
         serving = next(line for line in server.stdout if line.startswith("serving at "))
         address = serving.split()[2].rstrip(";")
@@ -52,6 +57,7 @@ def test_a_study_is_made_served_watched_exported_and_closed(
         assert report["numbers"]["images"] > 10
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=30)
+        failing.pop_all()
     assert server.returncode in (0, 130)
 
     watched = json.loads(bench("rate", "status", "--json").stdout)
