@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,7 +93,7 @@ class Planner:
             card, task = entry.card, self.suite.card.task
             if card and task not in card.tasks:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
-            elif card and card.needs_psf and not self._knows_psf:
+            elif card and card.needs_psf and not any_psf(self.pairs):
                 entry.drop("not applicable", NO_PSF)
             elif card and card.recipe:
                 self._plan_weights(entry, card)
@@ -106,10 +106,6 @@ class Planner:
             self.progress.note(f"  {entry.plan()}")
         if seconds:
             self.progress.note(f"  all trainings together: about {duration(seconds)}")
-
-    @cached_property
-    def _knows_psf(self) -> bool:
-        return any(pair.knows_psf for pair in self.pairs)
 
     def _plan_weights(self, entry: Entry, card: Card) -> None:
         own = self.folder.path / "training" / f"{file_name(entry.label)}.safetensors"
@@ -162,19 +158,25 @@ class Planner:
         return found
 
     def _time_fitting(self, entry: Entry) -> None:
-        """Time iterations of a network that is fitted to every image; note what all will take."""
+        """Time iterations of a network that is fitted to every image; note what all will take.
+
+        Where the first image cannot be opened, nothing is timed: scoring will list it.
+        """
         pair, restorer = self.pairs[0], load_restorer(entry.spec, device=self.spec.device)
         assert isinstance(restorer, PriorRestorer)
         most, restorer.iterations = restorer.iterations, TIMED_ITERATIONS
-        image = to_tensor(open_pair(pair).degraded)
+        entry.takes = f"fits a network to each image: {most} iterations"
+        try:
+            image = to_tensor(open_pair(pair).degraded)
+        except (BenchError, OSError):
+            return
         self.progress.update(f"time iterations of {entry.label}", 0, 1)
         began = time.monotonic()
         restorer.restore(image, Hints(scale=pair.scale))
         each = (time.monotonic() - began) / TIMED_ITERATIONS * most
         self.progress.update(f"time iterations of {entry.label}", 1, 1)
-        entry.takes = (
-            f"fits a network to each image: {most} iterations, about {duration(each)} for one, "
-            f"{duration(each * len(self.pairs))} for all"
+        entry.takes += (
+            f", about {duration(each)} for one, {duration(each * len(self.pairs))} for all"
         )
 
     def _measure(self, entry: Entry, job: Job) -> float:
@@ -192,6 +194,11 @@ class Planner:
             f"{found.step_seconds:.3g} s, about {duration(found.seconds)}"
         )
         return found.seconds
+
+
+def any_psf(pairs: Iterable[Pair]) -> bool:
+    """Whether the blur of any image is known, so that models that need one can run."""
+    return any(pair.knows_psf for pair in pairs)
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ from bench.compute.profile import Conditions, measure
 from bench.executors import Progress, restore_and_score
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
-from bench.planning import NO_PSF, Entry, Planner
+from bench.planning import NO_PSF, Entry, Planner, any_psf
 from bench.records import BenchError, Failure, Pair, RunSpec, said
 from bench.store import RESULTS, RunFolder
 from bench.suites import Suite, spread
@@ -92,7 +92,7 @@ class Run:
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", said(error))
                 continue
-            if entry.restorer.needs_psf and not any(pair.knows_psf for pair in self.pairs):
+            if entry.restorer.needs_psf and not any_psf(self.pairs):
                 entry.drop("not applicable", NO_PSF)
             elif entry.restorer.scale not in (None, self.suite.scale):
                 entry.drop(

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
 from bench.framework.people import read_study
@@ -38,24 +37,25 @@ def test_simulated_raters_judge_over_http_and_the_truth_comes_back(
                          size=(96, 96))  # fmt: skip
     db = tmp_path / "studies.db"
     with ThreadPoolExecutor(1) as own:  # browser tests leave a loop in the main thread
-        truth = own.submit(example.ask, run, db, raters=8, trials=30, images=8).result()
+        truth = own.submit(example.ask, run, db, raters=24, trials=30, images=8).result()
     assert set(truth) == {"input", "unsharp", "nlm", "tv", "median", "sharper"}
     assert sorted(truth.values()) == [-1.5, -0.9, -0.3, 0.3, 0.9, 1.5]
     store = Store(str(db))
     now = status(store, example.NAME)
     store.close()
     assert now.state == "closed"
-    assert now.finished == 8
+    assert now.finished == 24
     assert all(rater.done == 30 for rater in now.raters)
     assert now.golden_passed > 0.9 * now.golden_seen
 
     scale = read_study(str(db), example.NAME, run, samples=300)
     rows = example.recovered(scale, truth)
-    # Who judges what follows from who asks first, so no two runs give the same numbers.
-    assert sum(row.inside for row in rows) >= 4  # of 6 at 95 %
-    found, true = [row.value for row in rows], [row.truth for row in rows]
-    assert np.corrcoef(found, true)[0, 1] > 0.8
-    assert found[true.index(max(true))] > found[true.index(min(true))] + 1
+    assert sum(row.inside for row in rows) >= 5  # of 6 at 95 %
+    assert rows[0].model == next(iter(truth))
+    for row in rows:
+        assert abs(row.value - row.truth) < 1
+    people = {row.model: row.value for row in rows}
+    assert sorted(people, key=people.__getitem__)[0] == list(truth)[-1]
 
 
 def test_the_documents_show_what_the_script_made() -> None:

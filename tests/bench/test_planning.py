@@ -32,16 +32,28 @@ class Told:
         pass
 
 
-def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def spec(tmp_path: Path) -> RunSpec:
+    """A run of `input` and `dip` on two small pieces of a photograph."""
     photograph = skimage.data.astronaut()[:64, 200:264]
     for side in ("input", "target"):
         for name in "ab":
             write_png(tmp_path / "photos" / side / f"{name}.png", photograph)
-    suite = open_suite("folder", tmp_path / "photos")
-    spec = RunSpec("folder", str(suite.root), ("input", "dip"), ("psnr",))
+    return RunSpec("folder", str(tmp_path / "photos"), ("input", "dip"), ("psnr",))
+
+
+def planned(spec: RunSpec, root: Path) -> list[str]:
+    """Return what is said of each model."""
+    suite, told = open_suite("folder", Path(spec.data)), Told()
     entries = [Entry(name, name, card_of(name)) for name in spec.models]
+    folder = RunFolder.create(root / "run", spec)
+    Planner(spec, folder, suite, suite.pairs("test"), told, root).decide(entries)
+    return [note.strip() for note in told.notes]
+
+
+def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fitted: list[PriorRestorer] = []
     restore = PriorRestorer.restore
 
@@ -50,14 +62,17 @@ def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
         return restore(self, degraded, hints)
 
     monkeypatch.setattr(PriorRestorer, "restore", counted)
-    told = Told()
-    folder = RunFolder.create(tmp_path / "run", spec)
-    Planner(spec, folder, suite, suite.pairs("test"), told, tmp_path).decide(entries)
-    assert told.notes[0].strip() == "input: ready"
+    first, second = planned(spec, tmp_path)
+    assert first == "input: ready"
     assert re.fullmatch(
         r"dip: fits a network to each image: 400 iterations, about [\d.]+ (s|min) for one, "
         r"[\d.]+ (s|min) for all",
-        told.notes[1].strip(),
+        second,
     )
     (one,) = fitted
     assert one.spent == TIMED_ITERATIONS
+
+
+def test_a_first_image_that_cannot_be_opened_stops_no_plan(spec: RunSpec, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "input" / "a.png").write_bytes(b"no image")
+    assert planned(spec, tmp_path)[1] == "dip: fits a network to each image: 400 iterations"
