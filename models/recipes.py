@@ -123,8 +123,9 @@ QUICK_CYCLE = replace(
 )  # fmt: skip
 QUICK_LITENET = replace(
     QUICK, augment=(*QUICK.augment, "colours"), batch=4, validate_every=200,
-    source="ours, for minutes on two cores: colours change places, because a few training scenes "
-    "teach colours that other scenes do not have; twice as many steps, each half as large",
+    source="ours, for minutes on two cores: colours change places in half of the crops, because a "
+    "few training scenes teach colours that other scenes do not have; twice as many steps, each "
+    "half as large",
 )  # fmt: skip
 QUICK_X4 = replace(QUICK, crop=32)
 QUICK_GAN_X4 = replace(QUICK_GAN, crop=32)

@@ -2,9 +2,9 @@
 
 flip (left to right), rot90 (by quarters of a turn), rotate (by up to 10 degrees), scale (shrunk to
 between half the size and all of it), jitter (contrast, brightness and saturation, never out of
-range and the same straight line for both, so that noise stays noise) and colours (red, green and
-blue in any order, so that a few scenes become scenes of many colours; what a camera's mosaic or
-JPEG did to green is then done to any of them).
+range and the same straight line for both, so that noise stays noise) and colours (half of the
+crops have red, green and blue in any order, so that a few scenes become scenes of many colours;
+what a camera's mosaic or JPEG did to green is then done to any of them).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ MOST_DEGREES = 10.0
 SMALLEST_SCALE = 0.5
 LEAST_CONTRAST, LEAST_SATURATION = 0.7, 0.5
 LUMA = (0.299, 0.587, 0.114)
+COLOURS_SHARE = 0.5
 
 
 def turned(piece: NDArray[Any], turns: int, mirrored: bool) -> NDArray[Any]:
@@ -32,6 +33,11 @@ def turned(piece: NDArray[Any], turns: int, mirrored: bool) -> NDArray[Any]:
     if turns:
         piece = np.rot90(piece, turns)
     return piece[:, ::-1] if mirrored else piece
+
+
+def colour_order(rng: np.random.Generator) -> list[int]:
+    """Draw which channel comes first, second and third: as they are, or any order of the six."""
+    return rng.permutation(3).tolist() if rng.random() < COLOURS_SHARE else [0, 1, 2]
 
 
 @dataclass(frozen=True, slots=True)

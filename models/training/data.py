@@ -22,7 +22,7 @@ from bench.image import Floats, Pixels, to_tensor
 from bench.records import BenchError, Pair
 from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
-from models.training.augment import AUGMENTATIONS, Jitter, Warp, turned
+from models.training.augment import AUGMENTATIONS, Jitter, Warp, colour_order, turned
 from models.training.curriculum import Curriculum
 
 CACHE_BYTES = 2 * 1024**3
@@ -116,7 +116,7 @@ class PairedCrops(Dataset[Item]):
         turns = turns if "rot90" in self._augment else 0
         mirrored = mirrored and "flip" in self._augment
         jitter = Jitter.drawn(rng) if "jitter" in self._augment else None
-        order = rng.permutation(3).tolist() if "colours" in self._augment else None
+        order = colour_order(rng) if "colours" in self._augment else None
 
         def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
             piece = square(image, top * scale, left * scale, side * scale)
