@@ -7,10 +7,12 @@ import sys
 from dataclasses import asdict, fields, replace
 
 import pytest
+import torch
 
 from bench.records import BenchError
 from models.catalogue import MODELS, Card
-from models.recipes import QUICK, Recipe
+from models.loading import build_network
+from models.recipes import QUICK, QUICK_FEW, Recipe
 from models.training.augment import AUGMENTATIONS
 from models.training.budget import parse_budget
 from models.training.losses import LOSSES
@@ -79,6 +81,14 @@ def test_litenet_departs_from_the_quick_recipe_by_colours_and_batch_alone() -> N
     twice = 2 * (QUICK.validate_every or 0)  # as many crops between validations
     changed = replace(QUICK, source=recipe.source, augment=augment, batch=4, validate_every=twice)
     assert recipe == changed
+
+
+@pytest.mark.parametrize("name", ["cnn", "gan", "autoencoder", "deblurgan", "deepdeblur", "srn"])
+def test_who_learns_from_few_crops_a_step_has_no_batch_normalisation(name: str) -> None:
+    card = MODELS[name]
+    assert card.preset("quick").batch == QUICK_FEW.batch < QUICK.batch
+    layers = build_network(card, seed=0).modules()
+    assert not [layer for layer in layers if isinstance(layer, torch.nn.BatchNorm2d)]
 
 
 def test_a_paper_that_gives_nothing_says_so() -> None:
