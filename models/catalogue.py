@@ -11,6 +11,9 @@ from bench.records import BenchError
 from models import recipes
 from models.recipes import PRESETS, QUICK, UNTRAINED, Recipe
 
+NONCOMMERCIAL = "BENCH_NONCOMMERCIAL"
+"""The environment variable that, not empty, permits networks whose licences forbid commerce."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:

@@ -70,7 +70,7 @@ def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
         from skimage.restoration import denoise_nl_means
 
         image = pixels / 255.0
-        sigma = _noise(image, hints)
+        sigma = noise_of(image, hints)
         if sigma == 0:
             return image
         return np.asarray(
@@ -94,7 +94,7 @@ def total_variation(strength: float = 1.0) -> ClassicalRestorer:
         from skimage.restoration import denoise_tv_chambolle
 
         image = pixels / 255.0
-        sigma = _noise(image, hints)
+        sigma = noise_of(image, hints)
         if sigma == 0:
             return image
         smooth = denoise_tv_chambolle(image, weight=strength * sigma, channel_axis=2)  # type: ignore[no-untyped-call]
@@ -178,8 +178,8 @@ def estimate_noise(plane: Floats) -> float:
     return float(np.median(np.abs(detail))) / 0.6745
 
 
-def _noise(image: Floats, hints: Hints) -> float:
-    """Standard deviation of the noise in 0..1: as known, else as estimated."""
+def noise_of(image: Floats, hints: Hints) -> float:
+    """Standard deviation of the noise of (H, W, 3) in [0,1]: as known, else as estimated."""
     if hints.noise is not None:
         return hints.noise / 255
     return float(np.mean([estimate_noise(image[:, :, c]) for c in range(3)]))

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench.records import BenchError
-from models.restorer import NetworkRestorer
+from models.catalogue import NONCOMMERCIAL
+from models.classical import noise_of
+from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer
 from models.weights import read_state
+
+LICENCES = {
+    "AdaCode": "CC BY-NC-SA 4.0",
+    "CodeFormer": "S-Lab License 1.0",
+    "DDColor": "academic and non-commercial use only",
+    "FeMaSR": "CC BY-NC-SA 4.0",
+    "M3SNet": "Academic Public License",
+    "MAT": "CC BY-NC 4.0",
+    "MIRNet2": "Academic Public License",
+    "MPRNet": "Academic Public License",
+    "Restormer": "Academic Public License",
+    "SRFormer": "CC BY-NC 4.0",
+}
+"""Of the architectures in spandrel_extra_arches, as they stand beside each in its repository."""
 
 PROBE = 64
 """Side of the image by which an ONNX network shows its scale."""
@@ -19,8 +37,8 @@ PROBE = 64
 class SpandrelNetwork(torch.nn.Module):
     """A network that spandrel has built, called the way its descriptor says.
 
-    (B,C,H,W) in [0,1] -> (B,C,H*scale,W*scale), clipped. Some architectures want a noise map beside
-    the image or return more than the image: the descriptor knows.
+    (B,C,H,W) in [0,1] -> (B,C,H*scale,W*scale), clipped. Some architectures want a square image or
+    return more than the image: the descriptor knows.
     """
 
     def __init__(self, descriptor: Any) -> None:
@@ -34,30 +52,47 @@ class SpandrelNetwork(torch.nn.Module):
         return restored
 
 
+class NoiseMapNetwork(SpandrelNetwork):
+    """DRUNet: a last channel beside the image holds the standard deviation of its noise, in [0,1].
+
+    Its descriptor says 15/255 whatever the image (Zhang et al. 2021, doi:10.1109/TPAMI.2021.3088914
+    give the true one).
+    """
+
+    level = 0.0
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        batch, _, height, width = image.shape
+        told = image.new_full((batch, 1, height, width), self.level)
+        restored: torch.Tensor = self.model(torch.cat([image, told], dim=1))
+        return restored.clamp(0, 1)
+
+
+class NoiseMapRestorer(NetworkRestorer):
+    """A network that is told how much noise there is: what is known of it, else an estimate."""
+
+    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
+        """See `Restorer.restore`; any batch size."""
+        assert isinstance(self.network, NoiseMapNetwork)
+        self.network.level = noise_of(degraded[0].permute(1, 2, 0).double().numpy(), hints)
+        return super().restore(degraded, hints)
+
+
 def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> NetworkRestorer:
     """Load a published checkpoint: its architecture is recognised from the names in it.
 
-    Raises `BenchError` if nothing is recognised, or if it is no restoration of RGB or grey images.
+    Raises `BenchError` if nothing is recognised, if it is no restoration of RGB or grey images, or
+    if its licence forbids commercial use and `NONCOMMERCIAL` is not set.
     """
-    from spandrel import (
-        ImageModelDescriptor,
-        ModelLoader,
-        ModelTiling,
-        UnsupportedModelError,
-        canonicalize_state_dict,
-    )
+    from spandrel import ImageModelDescriptor, ModelLoader, ModelTiling, canonicalize_state_dict
 
     state = canonicalize_state_dict(read_state(path))
+    registry = _registry_for(state, path)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"torch\.meshgrid")  # theirs to see to
-            descriptor = ModelLoader().load_from_state_dict(state)
-    except UnsupportedModelError as error:
-        raise BenchError(
-            f"'{path}': no architecture is recognised from its {len(state)} names "
-            f"({', '.join(map(str, list(state)[:3]))}, ..); spandrel's list says which are; for "
-            "others write a factory and give package.module:factory"
-        ) from error
+            descriptor = ModelLoader(registry=registry).load_from_state_dict(state)
     except (RuntimeError, KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BenchError(f"'{path}' does not fit the architecture it looks like: {line}") from error
@@ -68,15 +103,48 @@ def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> Netwo
             f"{descriptor.output_channels} channels; expected one image to one image"
         )
     needs = descriptor.size_requirements
-    return NetworkRestorer(
+    told_noise = descriptor.architecture.id == "DRUNet"
+    restorer = NoiseMapRestorer if told_noise else NetworkRestorer
+    return restorer(
         name,
-        SpandrelNetwork(descriptor),
+        NoiseMapNetwork(descriptor) if told_noise else SpandrelNetwork(descriptor),
         device=device,
         multiple=needs.multiple_of,
         minimum=needs.minimum,
         tile=None if descriptor.tiling is ModelTiling.INTERNAL else tile,
         scale=descriptor.scale,
         channels=channels,
+    )
+
+
+def _registry_for(state: Mapping[str, Any], path: Path) -> Any:
+    """Return the registry of architectures that knows the one of a state dict."""
+    from spandrel import MAIN_REGISTRY
+
+    def knows(registry: Any) -> str | None:
+        found = (a for a in registry.architectures() if a.detect(state))
+        return next((a.architecture.id for a in found), None)
+
+    if knows(MAIN_REGISTRY):
+        return MAIN_REGISTRY
+    try:
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # theirs to see to
+            from spandrel_extra_arches import EXTRA_REGISTRY
+    except ImportError:
+        more = f"; {', '.join(LICENCES)} need pip install 'restoration-bench[noncommercial]'"
+    else:
+        more = ""
+        if extra := knows(EXTRA_REGISTRY):
+            if os.environ.get(NONCOMMERCIAL):
+                return EXTRA_REGISTRY
+            raise BenchError(
+                f"'{path}' is {extra}, whose licence ({LICENCES.get(extra, 'not MIT')}) forbids "
+                f"commercial use; if yours is none, give --noncommercial, or set {NONCOMMERCIAL}=1"
+            )
+    raise BenchError(
+        f"'{path}': no architecture is recognised from its {len(state)} names "
+        f"({', '.join(map(str, list(state)[:3]))}, ..); spandrel's list says which are; for "
+        f"others write a factory and give package.module:factory{more}"
     )
 
 

@@ -19,7 +19,7 @@ from bench.degrade.resample import matrix
 from bench.records import BenchError
 from models.architectures.dip import DeepImagePrior
 from models.classical import known_psf
-from models.restorer import CPU, NOTHING_KNOWN, Hints
+from models.restorer import CPU, NOTHING_KNOWN, Hints, store
 
 Operator = Callable[[torch.Tensor], torch.Tensor]
 """(1,3,H,W) restored -> what would have been seen of it; both sRGB in [0,1]."""
@@ -73,7 +73,7 @@ class PriorRestorer:
         self.device = torch.device(device)
         assert self.network is not None
         with torch.inference_mode(False):
-            self.network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            store(self.network.to(self.device), torch.channels_last)
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size. Raises `NotApplicable` for an image under a PSF.

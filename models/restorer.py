@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from bench.records import BenchError
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one."""
+AnyModule = TypeVar("AnyModule", bound=torch.nn.Module)
 
 OVERLAP = 48
 """Pixels that neighbouring tiles share, unless a small tile leaves less room."""
@@ -112,7 +113,7 @@ class NetworkRestorer:
         self._layout = torch.channels_last if on_cpu else torch.contiguous_format
         if self.network is not None:
             self.network.requires_grad_(False).eval()
-            self.network.to(device=self.device, dtype=dtype, memory_format=self._layout)  # type: ignore[call-overload]
+            store(self.network.to(device=self.device, dtype=dtype), self._layout)
 
     @torch.inference_mode()
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
@@ -149,6 +150,17 @@ class NetworkRestorer:
                 "size multiple or the scale of the network is not what was said)"
             )
         return restored
+
+
+def store(network: AnyModule, layout: torch.memory_format) -> AnyModule:
+    """Store a network's (O,I,H,W) weights in a layout, in place; return it.
+
+    As `torch.nn.Module.to` does with ``memory_format``, which fails on weights of five dimensions.
+    """
+    for weights in network.parameters():
+        if weights.ndim == 4:
+            weights.data = weights.data.contiguous(memory_format=layout)
+    return network
 
 
 def mirror_to(image: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +11,7 @@ import typer
 
 from bench.metrics.table import DEFAULT, metric_cards
 from bench.records import BenchError
+from models.catalogue import NONCOMMERCIAL
 
 if TYPE_CHECKING:
     from bench.framework.people import HumanScale
@@ -24,6 +26,24 @@ Device = Annotated[
 Tile = Annotated[
     int | None,
     typer.Option(min=32, help="Work in tiles of this size.", show_default="whole images"),
+]
+
+
+def _permit(given: bool) -> bool:
+    if given:
+        os.environ[NONCOMMERCIAL] = "1"  # for the processes that measure costs, too
+    return given
+
+
+Noncommercial = Annotated[
+    bool,
+    typer.Option(
+        "--noncommercial",
+        envvar=NONCOMMERCIAL,
+        callback=_permit,
+        help="Also load published networks whose licences forbid commercial use, such as Restormer "
+        "and MPRNet: your use is none.",
+    ),
 ]
 
 Study = Annotated[

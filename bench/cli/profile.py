@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import ShownProgress, parse_size, print_json, print_table, say
-from bench.cli.options import MODEL_FORMS, Device, Json
+from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
 from bench.records import number_to_json
 
 
@@ -27,6 +27,7 @@ def profile(
     weights: Annotated[
         Path | None, typer.Option(help="Weights.", show_default="random: costs do not depend")
     ] = None,
+    noncommercial: Noncommercial = False,
     as_json: Json = False,
 ) -> None:
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.

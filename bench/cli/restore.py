@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import ShownProgress, complain, say
-from bench.cli.options import MODEL_FORMS, Device, Tile
+from bench.cli.options import MODEL_FORMS, Device, Noncommercial, Tile
 from bench.records import said
 
 
@@ -21,6 +21,7 @@ def restore(
         Path | None, typer.Option(help="Weights of a catalogue model.", show_default="the latest")
     ] = None,
     tile: Tile = None,
+    noncommercial: Noncommercial = False,
 ) -> None:
     """Apply a model to photographs."""
     from bench.compute.environment import pick_device

@@ -16,7 +16,7 @@ from bench.cli.console import (
     split,
     split_specs,
 )
-from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Tile
+from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Noncommercial, Tile
 from bench.cli.train import BUDGET_HELP, PresetName
 from bench.metrics.table import resolve
 from bench.prepare import STEPS, read_step
@@ -90,6 +90,7 @@ def run(
         str, typer.Option(help="Measure costs at this HEIGHTxWIDTH, or 'none'.")
     ] = "256x256",
     tile: Tile = None,
+    noncommercial: Noncommercial = False,
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder.", show_default="results/SUITE/DIGEST")

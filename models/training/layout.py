@@ -8,12 +8,10 @@ contiguous.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 from torch import nn
 
-Network = TypeVar("Network", bound=nn.Module)
+from models.restorer import AnyModule, store
 
 
 def layout_of(network: nn.Module) -> torch.memory_format:
@@ -24,9 +22,9 @@ def layout_of(network: nn.Module) -> torch.memory_format:
     return torch.channels_last
 
 
-def lay_out(network: Network) -> Network:
+def lay_out(network: AnyModule) -> AnyModule:
     """Bring a network's weights into its layout, in place; return it."""
-    return network.to(memory_format=layout_of(network))
+    return store(network, layout_of(network))
 
 
 def laid_out(images: torch.Tensor, network: nn.Module) -> torch.Tensor:

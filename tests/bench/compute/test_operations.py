@@ -221,6 +221,16 @@ def test_nafnet_equals_its_published_size():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")  # at import
+def test_restormer_equals_its_published_size():
+    from spandrel_extra_arches.architectures.Restormer import Restormer
+
+    found = count(Restormer(), (1, 3, 256, 256))
+    assert (round(found.params / 1e6, 3), round(found.macs / 1e9, 3)) == (26.127, 154.882)
+    assert found.uncovered == ()
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:torch.meshgrid:UserWarning")  # spandrel's call
 def test_swinir_equals_its_published_size():
     from spandrel.architectures.SwinIR import SwinIR
