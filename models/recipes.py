@@ -112,14 +112,16 @@ class Recipe:
 
 QUICK = Recipe(source="ours, for minutes on two cores")
 QUICK_FEW = replace(
-    QUICK, batch=2,
+    QUICK, batch=2, patience=80,
     source="ours, for minutes on two cores: where a step takes long, more of them teach more than "
-    "many crops in each; not for batch normalisation, which needs many",
+    "many crops in each; not for batch normalisation, which needs many. Patient for as many crops",
 )  # fmt: skip
 
 _SMALL_OPPONENT = Adversary("bce", weight=0.005, learning_rate=2e-4)
 QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_OPPONENT)
-QUICK_GAN_FEW = replace(QUICK_GAN, batch=QUICK_FEW.batch, source=QUICK_FEW.source)
+QUICK_GAN_FEW = replace(
+    QUICK_GAN, batch=QUICK_FEW.batch, patience=QUICK_FEW.patience, source=QUICK_FEW.source
+)
 QUICK_WGAN_FEW = replace(QUICK_GAN_FEW, adversary=replace(_SMALL_OPPONENT, loss="wgan-gp"))
 QUICK_RAGAN = replace(QUICK_GAN, crop=32, batch=4, adversary=replace(_SMALL_OPPONENT, loss="ragan"))
 QUICK_CYCLE = replace(
