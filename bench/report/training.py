@@ -120,6 +120,9 @@ def _plot(
         axes.set_ylabel(title + unit)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        epochs = [x for sides in lines.values() for points in sides.values() for x, _ in points]
+        if min(epochs) == max(epochs):
+            axes.set_xlim(min(epochs) - 1, max(epochs) + 1)
         shown = list(lines)[:LEGEND]
         axes.legend(
             [Line2D([], [], color=styles[n].colour, marker=styles[n].marker) for n in shown], shown,
@@ -137,9 +140,11 @@ def _plot(
 
 def _line(axes: Axes, points: Points, look: Look, dashed: bool) -> None:
     epochs, values = zip(*points, strict=True)
+    alone = len(values) == 1  # then there is no line to see
     axes.plot(
         epochs, values, color=look.colour, marker=look.marker, markevery=[len(values) - 1],
-        markersize=0 if dashed else 5, linestyle=(0, (4, 2.5)) if dashed else "-",
+        markersize=5 if alone or not dashed else 0, markerfacecolor="none" if dashed else None,
+        linestyle=(0, (4, 2.5)) if dashed else "-",
         linewidth=1.0 if dashed else 1.4, alpha=0.75 if dashed else 1.0,
     )  # fmt: skip
 

@@ -74,6 +74,18 @@ def test_validation_is_solid_and_training_dashed(trained: RunFolder, tmp_path: P
     assert sorted("stroke-dasharray" in line for line in coloured) == [False, False, True, True]
 
 
+def test_a_training_of_one_epoch_is_a_point_on_whole_epochs(
+    trained: RunFolder, tmp_path: Path
+) -> None:
+    for path in trained.path.glob("training/*.csv"):
+        path.write_text("epoch,quantity,value\n1,train_cycle,0.3\n")
+    drawn(analyse(gather([trained])), tmp_path)
+    axes, _, _ = (tmp_path / "training-cycle.svg").read_text().partition("legend_1")
+    across, _, _ = axes.partition("ytick_1")
+    assert re.findall(r">([^<\s]+)</text>", across) == ["0", "1", "2", "epoch"]
+    assert len(re.findall(r"<use [^>]*fill-opacity: 0", axes)) == 2  # hollow, at 1
+
+
 def test_rows_run_from_the_first_epoch_to_the_last(trained: RunFolder) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 3 * 64 + 8, 3), np.uint8)
     for epoch in (1, 2, 4, 6, 8, 10, 10_000):
