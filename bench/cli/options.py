@@ -30,8 +30,7 @@ Tile = Annotated[
 
 
 def _permit(given: bool) -> bool:
-    if given:
-        os.environ[NONCOMMERCIAL] = "1"  # for the processes that measure costs, too
+    os.environ[NONCOMMERCIAL] = "1" if given else ""  # for the processes that measure costs, too
     return given
 
 

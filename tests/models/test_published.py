@@ -192,6 +192,17 @@ def test_a_licence_that_forbids_commerce_is_shown_before_anything_is_loaded(
     assert isinstance(load_restorer(str(saved("nafnet", tmp_path))), NetworkRestorer)
 
 
+@pytest.mark.slow
+def test_the_variable_permits_as_the_flag_does_unless_it_says_no(
+    bench: Bench, photographs: Path, tmp_path: Path
+) -> None:
+    command = ("restore", saved("restormer", tmp_path), photographs / "0.png")
+    refused = bench(*command, **{NONCOMMERCIAL: "0"})
+    assert refused.returncode == 2
+    assert "forbids commercial use" in refused.stderr
+    assert bench(*command, **{NONCOMMERCIAL: "1"}).returncode == 0
+
+
 def test_where_the_extra_architectures_are_missing_it_says_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
