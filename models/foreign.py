@@ -70,7 +70,10 @@ class NoiseMapNetwork(SpandrelNetwork):
 
 
 class NoiseMapRestorer(NetworkRestorer):
-    """A network that is told how much noise there is: what is known of it, else an estimate."""
+    """A network that is told how much noise there is: what is known of it, else an estimate.
+
+    Of a batch, which no suite has, the first image is the one looked at.
+    """
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size."""

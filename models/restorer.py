@@ -153,11 +153,11 @@ class NetworkRestorer:
 
 
 def store(network: AnyModule, layout: torch.memory_format) -> AnyModule:
-    """Store a network's (O,I,H,W) weights in a layout, in place; return it.
+    """Store a network's (O,I,H,W) weights and buffers in a layout, in place; return it.
 
     As `torch.nn.Module.to` does with ``memory_format``, which fails on weights of five dimensions.
     """
-    for weights in network.parameters():
+    for weights in (*network.parameters(), *network.buffers()):
         if weights.ndim == 4:
             weights.data = weights.data.contiguous(memory_format=layout)
     return network

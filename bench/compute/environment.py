@@ -23,7 +23,7 @@ from bench.records import BenchError, Unscorable
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "scikit-image", "lpips",
-    "piq", "pillow", "onnxruntime", "spandrel", "lightning", "pandas",
+    "piq", "pillow", "onnxruntime", "spandrel", "spandrel-extra-arches", "lightning", "pandas",
 )  # fmt: skip
 """Those whose version can change a number."""
 

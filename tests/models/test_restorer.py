@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.image import ImageSizeError, Pixels, to_tensor
 from bench.records import BenchError
-from models.restorer import NetworkRestorer, in_tiles, mirror_to
+from models.restorer import NetworkRestorer, in_tiles, mirror_to, store
 
 
 class NeedsMultiple(nn.Module):
@@ -139,3 +139,16 @@ def test_impossible_tiles_are_refused() -> None:
         NetworkRestorer("half", NeedsMultiple(), tile=8)
     with pytest.raises(BenchError, match="cannot overlap by 40"):
         in_tiles(NeedsMultiple(), torch.rand(1, 3, 80, 80), tile=40, overlap=40)
+
+
+def test_weights_and_buffers_of_four_dimensions_are_stored_in_a_layout_and_others_stay() -> None:
+    network = nn.Conv2d(2, 3, 3)
+    network.register_buffer("kernel", torch.rand(4, 5, 3, 3))
+    network.register_parameter("spectrum", nn.Parameter(torch.rand(2, 3, 4, 5, 6)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert store(network, torch.channels_last) is network
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+        last = value.ndim == 4
+        assert not last or value.is_contiguous(memory_format=torch.channels_last)
+        assert value.is_contiguous() is not last
