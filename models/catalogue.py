@@ -150,7 +150,7 @@ MODELS: dict[str, Card] = {
             "unet-classic", "U-Net of 64 to 1024 channels", "cnn", ("deblur", "denoise"),
             "models.architectures.unet_classic:ClassicUNet",
             "Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28",
-            recipe=QUICK, paper=UNTRAINED,
+            recipe=recipes.QUICK_COLOURS, paper=UNTRAINED,
             multiple=16, params=31_037_763, gmacs=48.176, standard=False,
         ),
         Card(
@@ -187,7 +187,7 @@ MODELS: dict[str, Card] = {
             "deepdeblur", "DeepDeblur, 3 scales", "cnn", ("deblur",),
             "models.architectures.deepdeblur:DeepDeblur",
             "Nah et al. 2017, doi:10.1109/CVPR.2017.35",
-            recipe=recipes.QUICK_FEW, paper=recipes.DEEPDEBLUR, multiple=4,
+            recipe=recipes.QUICK_DEEPDEBLUR, paper=recipes.DEEPDEBLUR, multiple=4,
             params=11_721_321, gmacs=335.943, standard=False,
         ),
         Card(

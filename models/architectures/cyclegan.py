@@ -3,7 +3,12 @@
 Zhu et al. 2017, doi:10.1109/ICCV.2017.244. Two generators (degraded to sharp, and back) and two
 PatchGANs are trained together; only the first generator restores. The generator is the residual
 network of Johnson et al. 2016, doi:10.1007/978-3-319-46475-6_43, with instance normalisation.
-It has no sum with its input: untrained, it is far from the identity. Images are in [-1,1] inside.
+Images are in [-1,1] inside.
+
+Such a generator is blind to colour: the first instance normalisation takes any constant that is
+added to a channel out again, so that the result does not depend on it, and the colour of an image
+has to be guessed from its texture. No training changes that; a sum with the input, as in DeblurGAN,
+does.
 """
 
 from __future__ import annotations

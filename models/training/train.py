@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
-from bench.records import SCHEMA, BenchError, Pair
+from bench.records import SCHEMA, BenchError, Pair, choose
 from models.catalogue import Card
 from models.loading import build_network
-from models.recipes import Recipe
+from models.recipes import Begin, Recipe
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
 from models.training.files import Files, digest_of
@@ -169,11 +169,23 @@ def _resolved(job: Job) -> tuple[Job, dict[str, str], dict[str, Any]]:
 
 
 def _task(job: Job) -> Task:
-    network = build_network(job.card, job.seed)
+    network = _begun(build_network(job.card, job.seed), job.recipe.begin)
     if job.initial is not None:
         load_weights(network, job.initial, job.card.name)
     crops = validation_crops(job.val)
     return Task(network, job.recipe, job.train, crops, job.device, job.card, job.seed)
+
+
+def _begun(network: torch.nn.Module, begin: Begin) -> torch.nn.Module:
+    if choose("beginning", begin, get_args(Begin)) == "identity":
+        begin_at_identity = getattr(network, "begin_at_identity", None)
+        if begin_at_identity is None:
+            raise BenchError(
+                f"the recipe begins at the identity, but {type(network).__name__} has no method "
+                "'begin_at_identity'; take 'begin' out of the recipe"
+            )
+        begin_at_identity()
+    return network
 
 
 def _planned(

@@ -38,6 +38,8 @@ def test_every_network_has_two_recipes_that_can_be_followed(card: Card, preset: 
     assert (recipe.adversary is not None) == (recipe.method != "plain")
     assert bool(card.discriminator) == (recipe.method != "plain")
     assert recipe.losses or recipe.method == "cyclegan"
+    if recipe.begin == "identity":
+        assert callable(build_network(card, seed=0).begin_at_identity)
     output = recipe.crop * int(card.options.get("scale", 1))
     assert output >= 32  # what SSIM and the discriminators need at least
 

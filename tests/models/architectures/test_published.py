@@ -219,6 +219,31 @@ def test_coarse_to_fine_networks_show_every_scale(build: type[DeepDeblur | SRN])
     assert torch.equal(network(image), results[-1])
 
 
+def test_deepdeblur_can_begin_at_the_identity_of_every_scale_and_learn_from_there() -> None:
+    network, image = DeepDeblur(width=8, blocks=2), torch.rand(1, 3, 32, 48)
+    untrained = network.pyramid(image)
+    network.begin_at_identity()
+    for before, result in zip(untrained, network.pyramid(image), strict=True):
+        shrunk = nn.functional.avg_pool2d(image, 32 // result.shape[-2])
+        torch.testing.assert_close(result, shrunk)
+        assert not torch.allclose(before, shrunk, atol=0.05)
+    sum(result.square().mean() for result in network.pyramid(image)).backward()
+    idle = {name for name, weights in network.named_parameters() if not weights.grad.any()}
+    # what a block puts in waits until what it puts out is no longer nothing
+    assert idle == {name for name in idle if ".first." in name or name.startswith("up.")}
+
+
+def test_cyclegans_generator_is_blind_to_colour_and_deblurgans_is_not() -> None:
+    image = torch.rand(1, 3, 32, 40, dtype=torch.float64) / 2
+    tint = torch.tensor([0.3, 0.0, 0.1], dtype=torch.float64).view(3, 1, 1)
+    blind = CycleGANGenerator(width=8, blocks=2).double()
+    torch.testing.assert_close(blind(image + tint), blind(image), atol=1e-6, rtol=0)
+    # so an image and the same one brighter by 0.22 cannot both come out nearer than 0.11 to theirs:
+    # 20 log10(1 / 0.11) = 19.2 dB at the very best
+    skipping = DeblurGAN(width=8, blocks=2).double().eval()
+    assert not torch.allclose(skipping(image + tint), skipping(image), atol=0.1)
+
+
 def test_the_autoencoders_code_is_a_third_of_a_128x128_image() -> None:
     code = Autoencoder().encode(torch.rand(1, 3, 128, 128))
     assert code.shape == (1, 64, 16, 16)

@@ -81,6 +81,21 @@ def test_a_training_begins_with_the_weights_it_is_given(pairs: list[Pair], tmp_p
         train(other)
 
 
+def test_a_training_begins_at_the_identity_where_its_recipe_says_so(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    card = replace(MODELS["deepdeblur"], options={"width": 4, "blocks": 1, "scales": 2},
+                   recipe=replace(RECIPE, learning_rate=0.0, weight_decay=0.0))  # fmt: skip
+    still, drawn = (
+        train(job(pairs, tmp_path / begin, "4steps", card, begin=begin)).header["validation"]
+        for begin in ("identity", "random")
+    )
+    assert still["psnr"] == pytest.approx(still["input_psnr"], abs=1e-3)
+    assert drawn["psnr"] < drawn["input_psnr"] - 3
+    with pytest.raises(BenchError, match="UNet has no method 'begin_at_identity'"):
+        train(job(pairs, tmp_path / "none", "4steps", begin="identity"))
+
+
 def test_every_term_is_written_and_the_loss_is_their_weighted_sum(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
