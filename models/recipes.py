@@ -92,6 +92,9 @@ class Recipe:
     schedule: tuple[Schedule, ...] = (Schedule("cosine"),)
     warm_up: float = 0.05
     """The part of all steps during which the learning rate rises."""
+    average: float = 0.0
+    """What a step leaves of the mean of the weights before it, 0 to 1. That mean is validated and
+    kept, the means of batch normalisation in it; 0: the last weights are."""
     batch: int = 8
     crop: int = 64
     augment: tuple[str, ...] = ("flip", "rot90")
@@ -304,18 +307,17 @@ ESRGAN = replace(
     schedule=(Schedule("step", factor=0.5, at=(0.125, 0.25, 0.5, 0.75)),),
     validate_every=5000, budget="400000steps",
     source="Wang et al. 2018 and the authors' train_ESRGAN_x4.yml",
-    departs=("begins with a generator trained on L1 alone there: give --from",
-             "weights are averaged over steps there"),
+    average=0.999,
+    departs=("begins with a generator trained on L1 alone there: give --from",),
 )  # fmt: skip
 
 _SWINIR_STEPS = (0.5, 0.8, 0.9, 0.95)
 SWINIR = replace(
-    _NO_FRILLS, losses={"l1": 1.0}, learning_rate=2e-4, batch=32, crop=48,
+    _NO_FRILLS, losses={"l1": 1.0}, learning_rate=2e-4, average=0.999, batch=32, crop=48,
     augment=("flip", "rot90"), schedule=(Schedule("step", factor=0.5, at=_SWINIR_STEPS),),
     validate_every=5000, budget="500000steps",
     source="Liang et al. 2021: the authors' train_swinir_sr_classical.json",
-    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",
-             "weights are averaged over steps there"),
+    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",),
 )  # fmt: skip
 SWINIR_LIGHT = replace(
     SWINIR, batch=64, crop=64,
@@ -325,6 +327,5 @@ SWINIR_DENOISE = replace(
     SWINIR, losses={"charbonnier": 1.0}, batch=8, crop=128, budget="1600000steps",
     schedule=(Schedule("step", factor=0.5, at=(0.5, 0.75, 0.875, 0.9375)),),
     source="Liang et al. 2021: the authors' train_swinir_denoising_color.json",
-    departs=("sigma 25 and 50 begin with the weights for 15 there: give --from",
-             "weights are averaged over steps there"),
+    departs=("sigma 25 and 50 begin with the weights for 15 there: give --from",),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from models.training.data import Item, PairedCrops, ViewCache
 from models.training.layout import laid_out, lay_out
 from models.training.losses import Losses, psnr, rounded, ssim
-from models.training.optimisation import Rates, optimiser_for
+from models.training.optimisation import Rates, averaged, optimiser_for
 from models.training.plan import Plan, Task
 
 VALIDATION_BATCH = 4
@@ -45,6 +45,7 @@ class Training(LightningModule):
         super().__init__()
         self.task, self.recipe, self.plan = task, task.recipe, plan
         self.network = lay_out(task.network)
+        self.averaged = averaged(self.network, task.recipe.average)
         self.losses = Losses(task.recipe.losses)
         self.rates = Rates(task.recipe, plan.steps if plan else 1, task.epoch)
         self.steps = 0
@@ -88,8 +89,9 @@ class Training(LightningModule):
     # --- what all have ----------------------------------------------------------------------------
 
     def forward(self, degraded: torch.Tensor) -> torch.Tensor:
-        """Return what the network makes of (B,3,H,W)."""
-        restored: torch.Tensor = self.network(laid_out(degraded, self.network))
+        """Return what the network makes of (B,3,H,W); in validation, with what is kept of it."""
+        kept = self.network if self.training or self.averaged is None else self.averaged.module
+        restored: torch.Tensor = kept(laid_out(degraded, kept))
         return restored
 
     def descend(self, loss: torch.Tensor, optimiser: Any) -> None:
@@ -125,6 +127,8 @@ class Training(LightningModule):
                 self.tally.setdefault("psnr", []).append(psnr(restored, batch[1]).mean())
                 similarity = ssim(rounded(restored), batch[1]).mean()
                 self.tally.setdefault("ssim", []).append(similarity)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.network)
         self.steps += 1
 
     def looks_at(self, step: int) -> bool:

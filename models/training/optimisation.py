@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from bench.records import BenchError
 from models.recipes import Recipe, Schedule, ScheduleKind
@@ -38,6 +39,23 @@ def optimiser_for(
     for group in optimiser.param_groups:
         group["initial_lr"] = group["lr"]  # kept with the optimiser's state, so that it resumes
     return optimiser
+
+
+def averaged(network: torch.nn.Module, decay: float) -> AveragedModel | None:
+    """Return a running mean of a network's weights and buffers; None where ``decay`` is 0.
+
+    The mean forgets faster at first, so that it is not of the weights before the training. Raises
+    `BenchError` for a decay outside [0,1).
+    """
+    if not 0 <= decay < 1:
+        raise BenchError(f"an average of weights that keeps {decay:g}; expected 0 to less than 1")
+    if decay == 0:
+        return None
+
+    def mean(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+        return old + (new - old) * (1 - min(decay, (1 + int(count)) / (10 + int(count))))
+
+    return AveragedModel(network, avg_fn=mean, use_buffers=True).requires_grad_(False)
 
 
 class Rates:

@@ -300,7 +300,8 @@ def _outcome(files: Files, plan: Plan, stopped: str, job: Job) -> dict[str, Any]
 
 
 def _best_into(network: torch.nn.Module, files: Files) -> None:
-    prefix = "network."
     state = read_state(files.best)["state_dict"]
+    average = "averaged.module."
+    prefix = average if any(name.startswith(average) for name in state) else "network."
     own = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
     network.load_state_dict(own)

@@ -77,6 +77,11 @@ def test_deblurgan_is_followed_to_its_numbers() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["esrgan", "swinir", "swinir-light", "swinir-denoise"])
+def test_whose_authors_average_the_weights_has_them_averaged(name: str) -> None:
+    assert paper(name).average == 0.999  # ema_decay and E_decay in their files of options
+
+
 def test_litenet_departs_from_the_quick_recipe_by_colours_and_batch_alone() -> None:
     recipe = MODELS["litenet"].preset("quick")
     augment = (*QUICK.augment, "colours")

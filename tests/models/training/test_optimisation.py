@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from bench.records import BenchError
 from models.recipes import Recipe, Schedule
-from models.training.optimisation import Rates, optimiser_for
+from models.training.optimisation import Rates, averaged, optimiser_for
 
 STEPS, EPOCH = 120, 10
 
@@ -132,3 +133,21 @@ def test_each_optimiser_moves_as_torchs_with_these_numbers() -> None:
         warnings.simplefilter("error")
         slow = optimiser_for([torch.nn.Parameter(start)], Recipe(), learning_rate=1e-5)
     assert slow.param_groups[0]["initial_lr"] == 1e-5
+
+
+def test_the_average_of_weights_forgets_faster_at_first() -> None:
+    layer = torch.nn.BatchNorm1d(1)
+    mean = averaged(layer, 0.5)
+    assert mean is not None
+    for value in (8.0, 0.0, 0.0):
+        with torch.no_grad():
+            layer.weight.fill_(value)
+            layer.running_mean.fill_(value)
+        mean.update_parameters(layer)
+    # the first is taken whole; then 2/11 and 3/12 of what was are kept, both less than a half
+    expected = 8 * (2 / 11) * (3 / 12)
+    assert float(mean.module.weight) == pytest.approx(expected)
+    assert float(mean.module.running_mean) == pytest.approx(expected)
+    assert averaged(layer, 0.0) is None
+    with pytest.raises(BenchError, match="keeps 1; expected 0 to less than 1"):
+        averaged(layer, 1.0)

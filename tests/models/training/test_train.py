@@ -15,8 +15,11 @@ from torch import nn
 from bench.image import read
 from bench.records import BenchError, Pair
 from models.catalogue import MODELS, Card
+from models.loading import load_restorer
 from models.recipes import Recipe, Schedule
 from models.training import plan as planning
+from models.training.data import validation_crops
+from models.training.losses import psnr
 from models.training.train import Job, estimate, train
 from models.weights import sha256_of
 from tests.support.backbones import put_backbone
@@ -94,6 +97,43 @@ def test_a_training_begins_at_the_identity_where_its_recipe_says_so(
     assert drawn["psnr"] < drawn["input_psnr"] - 3
     with pytest.raises(BenchError, match="UNet has no method 'begin_at_identity'"):
         train(job(pairs, tmp_path / "none", "4steps", begin="identity"))
+
+
+def test_the_averaged_weights_are_what_is_validated_and_kept(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    card = replace(MODELS["unet-classic"], options={"widths": (4, 8)}, recipe=RECIPE)
+    averaged, last = (
+        train(job(pairs, tmp_path / f"{decay}", "12steps", card, average=decay))
+        for decay in (0.9, 0.0)
+    )
+    kept, other = load_file(averaged.weights), load_file(last.weights)
+    assert kept.keys() == other.keys()  # one network, not two
+    assert not torch.equal(kept["output.weight"], other["output.weight"])
+    means = [name for name in kept if name.endswith("running_mean")]
+    assert not any(torch.equal(kept[name], other[name]) for name in means)
+    degraded, reference = validation_crops(pairs[4:])
+    restorer = load_restorer(str(averaged.weights))
+    found = float(psnr(restorer.restore(degraded), reference).mean())
+    assert found == pytest.approx(averaged.header["validation"]["psnr"], abs=1e-3)
+
+
+def test_averaged_weights_are_interrupted_without_a_trace(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    whole = train(job(pairs, tmp_path / "whole", "12steps", average=0.9))
+    broken = job(pairs, tmp_path / "broken", "12steps", average=0.9)
+
+    def interrupt(done: int, total: int, text: str) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, interrupt)
+    resumed: list[int] = []
+    again = train(broken, lambda done, total, text: resumed.append(done))
+    assert resumed[0] == 9  # the checkpoint of step 8 was taken up
+    assert sha256_of(again.weights) == sha256_of(whole.weights)
 
 
 def test_every_term_is_written_and_the_loss_is_their_weighted_sum(
