@@ -76,8 +76,8 @@ class Recipe:
 
     method: Method = "plain"
     begin: Begin = "random"
-    """With random weights, or with those that put every image out as it came in: the network then
-    has a method ``begin_at_identity``."""
+    """With random weights, or with those that put every image out as it came in, as nearly as the
+    network can: it then has a method ``begin_at_identity``."""
     losses: Mapping[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
     adversary: Adversary | None = None
     pyramid: bool = False
@@ -123,11 +123,14 @@ QUICK_FEW = replace(
     source="ours, for minutes on two cores: where a step takes long, more of them teach more than "
     "many crops in each; not for batch normalisation, which needs many. Patient for as many crops",
 )  # fmt: skip
-QUICK_DEEPDEBLUR = replace(
-    QUICK_FEW, begin="identity", learning_rate=5e-4,
-    source="ours, for minutes on two cores: from random weights it takes hours to become the "
-    "identity, and at the quick rate it comes apart",
+QUICK_NEAR = replace(
+    QUICK_FEW, begin="identity",
+    source=f"{QUICK_FEW.source}. Without a sum with the input, most of a training from random "
+    "weights goes into learning to put out what came in",
 )  # fmt: skip
+QUICK_DEEPDEBLUR = replace(
+    QUICK_NEAR, learning_rate=5e-4, source=f"{QUICK_NEAR.source}. At the usual rate it comes apart"
+)
 
 QUICK_COLOURS = replace(
     QUICK, augment=(*QUICK.augment, "colours"),
@@ -142,6 +145,14 @@ QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_OP
 QUICK_GAN_FEW = replace(
     QUICK_GAN, batch=QUICK_FEW.batch, patience=QUICK_FEW.patience, source=QUICK_FEW.source
 )
+QUICK_GAN_NEAR = replace(
+    QUICK_GAN_FEW, begin="identity", augment=QUICK_COLOURS.augment, source=QUICK_NEAR.source
+)
+QUICK_UNET_GAN = replace(
+    QUICK_GAN, begin="identity", augment=QUICK_COLOURS.augment, crop=32,
+    source="ours, for minutes on two cores: begins near the identity, and more steps on smaller "
+    "crops teach more; as many of them, for batch normalisation",
+)  # fmt: skip
 QUICK_WGAN_FEW = replace(
     QUICK_GAN_FEW, adversary=replace(_SMALL_OPPONENT, loss="wgan-gp", weight=0.005)
 )

@@ -58,6 +58,27 @@ class UNetGAN(nn.Module):
         restored: torch.Tensor = (torch.tanh(self.tail(features)) + 1) / 2
         return restored
 
+    def begin_at_identity(self) -> None:
+        """Set weights with which the colours of the image come out in their order.
+
+        Normalisation takes their level and contrast, which are soon learned. They travel through
+        the skip at full resolution: what is above the mean in the first three channels, what is
+        below it in the next. Residual blocks add nothing yet.
+        """
+        head, fuse = self.head.get_parameter("0.weight"), self.fuse.get_parameter("0.0.weight")
+        width = self.config.widths[0]
+        with torch.no_grad():
+            for blocks in (self.encoder, self.decoder):
+                nn.init.zeros_(blocks.get_parameter("0.norm.weight"))
+            nn.init.zeros_(fuse[:6])
+            nn.init.zeros_(self.tail.weight)
+            for sign, first in ((1, 0), (-1, 3)):
+                nn.init.dirac_(head[first : first + 3]).mul_(sign)
+                skip = slice(width + first, width + first + 3)
+                for other, place in ((1, 0), (-1, 3)):
+                    nn.init.dirac_(fuse[place : place + 3, skip]).mul_(sign * other)
+                nn.init.dirac_(self.tail.weight[:, first : first + 3]).mul_(0.5 * sign)
+
 
 class NormalisedBlock(nn.Module):
     """(B,C,H,W) -> (B,C,H,W): relu(x + norm(conv(relu(norm(conv(x))))))."""

@@ -20,11 +20,13 @@ from models.architectures.dncnn import DnCNN
 from models.architectures.esrgan import VGGDiscriminator
 from models.architectures.hybrid import TransformerLayer
 from models.architectures.patchgan import PatchGAN
+from models.architectures.plain_cnn import PlainCNN
 from models.architectures.resnet import ResNetRestorer
 from models.architectures.srcnn import SRCNN, enlarge, luma_of, replace_luma
 from models.architectures.srn import SRN, ConvLSTMCell
 from models.architectures.t1t4 import T1T4, T1T4Discriminator, t4
 from models.architectures.unet_classic import ClassicUNet
+from models.architectures.unet_gan import UNetGAN
 from models.architectures.vdsr import VDSR
 
 
@@ -231,6 +233,34 @@ def test_deepdeblur_can_begin_at_the_identity_of_every_scale_and_learn_from_ther
     idle = {name for name, weights in network.named_parameters() if not weights.grad.any()}
     # what a block puts in waits until what it puts out is no longer nothing
     assert idle == {name for name in idle if ".first." in name or name.startswith("up.")}
+
+
+def test_the_plain_encoder_decoder_can_begin_near_the_identity() -> None:
+    network = PlainCNN(widths=(8, 12, 16))
+    # what changes slowly survives pooling: a ramp of each colour
+    rows, columns = torch.linspace(0.2, 0.8, 48), torch.linspace(0.3, 0.7, 64)
+    image = torch.stack([rows[:, None].expand(48, 64), columns.expand(48, 64),
+                         (rows[:, None] + columns) / 2])[None]  # fmt: skip
+    assert not torch.allclose(network(image), image, atol=0.1)
+    network.begin_at_identity()
+    inside = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    torch.testing.assert_close(network(image)[inside], image[inside], atol=0.02, rtol=0)
+
+
+def test_the_adversarial_unet_can_begin_with_the_colours_of_its_image() -> None:
+    torch.manual_seed(0)
+    network, images = UNetGAN(widths=(8, 8)), torch.rand(4, 3, 32, 32)
+
+    def likeness() -> list[float]:
+        with torch.no_grad():
+            made = network(images)  # learning, so that normalisation knows these images
+        sides = zip(made.unbind(1), images.unbind(1), strict=True)
+        return [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
+                for a, b in sides]  # fmt: skip
+
+    assert max(likeness()) < 0.9
+    network.begin_at_identity()
+    assert min(likeness()) > 0.97
 
 
 def test_cyclegans_generator_is_blind_to_colour_and_deblurgans_is_not() -> None:
