@@ -145,11 +145,9 @@ QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_OP
 QUICK_GAN_FEW = replace(
     QUICK_GAN, batch=QUICK_FEW.batch, patience=QUICK_FEW.patience, source=QUICK_FEW.source
 )
-QUICK_GAN_NEAR = replace(
-    QUICK_GAN_FEW, begin="identity", augment=QUICK_COLOURS.augment, source=QUICK_NEAR.source
-)
+QUICK_GAN_NEAR = replace(QUICK_GAN_FEW, begin="identity", source=QUICK_NEAR.source)
 QUICK_UNET_GAN = replace(
-    QUICK_GAN, begin="identity", augment=QUICK_COLOURS.augment, crop=32,
+    QUICK_GAN, begin="identity", crop=32,
     source="ours, for minutes on two cores: begins near the identity, and more steps on smaller "
     "crops teach more; as many of them, for batch normalisation",
 )  # fmt: skip
