@@ -124,9 +124,9 @@ QUICK_FEW = replace(
     "many crops in each; not for batch normalisation, which needs many. Patient for as many crops",
 )  # fmt: skip
 QUICK_NEAR = replace(
-    QUICK_FEW, begin="identity",
+    QUICK_FEW, begin="identity", learning_rate=6e-4,
     source=f"{QUICK_FEW.source}. Without a sum with the input, most of a training from random "
-    "weights goes into learning to put out what came in",
+    "weights goes into learning to put out what came in; a higher rate unlearns it",
 )  # fmt: skip
 QUICK_DEEPDEBLUR = replace(
     QUICK_NEAR, learning_rate=5e-4, source=f"{QUICK_NEAR.source}. At the usual rate it comes apart"
@@ -145,7 +145,10 @@ QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_OP
 QUICK_GAN_FEW = replace(
     QUICK_GAN, batch=QUICK_FEW.batch, patience=QUICK_FEW.patience, source=QUICK_FEW.source
 )
-QUICK_GAN_NEAR = replace(QUICK_GAN_FEW, begin="identity", source=QUICK_NEAR.source)
+QUICK_GAN_NEAR = replace(
+    QUICK_GAN_FEW, begin="identity", learning_rate=QUICK_NEAR.learning_rate,
+    source=QUICK_NEAR.source,
+)  # fmt: skip
 QUICK_UNET_GAN = replace(
     QUICK_GAN, begin="identity", crop=32,
     source="ours, for minutes on two cores: begins near the identity, and more steps on smaller "
