@@ -57,17 +57,14 @@ class DeepDeblur(nn.Module):
         """
         with torch.no_grad():
             for layers in self.networks:
-                head, *blocks, tail = layers.children()
-                assert isinstance(head, nn.Conv2d)
-                assert isinstance(tail, nn.Conv2d)
-                assert head.bias is not None
-                nn.init.zeros_(head.bias[:3])
-                nn.init.dirac_(head.weight[:3])
-                for block in blocks:
-                    assert isinstance(block, WideResidualBlock)
-                    silence(block.second)
-                silence(tail)
-                nn.init.dirac_(tail.weight)
+                for block in layers.modules():
+                    if isinstance(block, WideResidualBlock):
+                        silence(block.second)
+                last = self.config.blocks + 1
+                nn.init.dirac_(layers.get_parameter("0.weight")[:3])
+                nn.init.zeros_(layers.get_parameter("0.bias")[:3])
+                nn.init.dirac_(layers.get_parameter(f"{last}.weight"))
+                nn.init.zeros_(layers.get_parameter(f"{last}.bias"))
 
     def pyramid(self, degraded: torch.Tensor) -> list[torch.Tensor]:
         """Return the results at all scales, coarse to fine: (B,3,H/4,W/4) .. (B,3,H,W)."""

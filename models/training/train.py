@@ -106,7 +106,7 @@ def train(job: Job, progress: Progress | None = None, note: Note | None = None) 
             plan = _planned(job, task, files, made_for, since, progress)
         stopped = _fit(task, plan, files, since, job.devices, progress)
         header = {**made_for, **_outcome(files, plan, stopped, job)}
-        _best_into(task.network, files)
+        _best_into(task, files)
         save_weights(files.weights, task.network, header)
     files.finished()
     return Trained(files.weights, read_header(files.weights))
@@ -299,9 +299,8 @@ def _outcome(files: Files, plan: Plan, stopped: str, job: Job) -> dict[str, Any]
     }
 
 
-def _best_into(network: torch.nn.Module, files: Files) -> None:
+def _best_into(task: Task, files: Files) -> None:
+    prefix = "averaged.module." if task.recipe.average else "network."
     state = read_state(files.best)["state_dict"]
-    average = "averaged.module."
-    prefix = average if any(name.startswith(average) for name in state) else "network."
     own = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
-    network.load_state_dict(own)
+    task.network.load_state_dict(own)
