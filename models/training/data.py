@@ -35,7 +35,7 @@ class ViewCache:
     """Opened pairs, the most recently used ones up to ``limit`` bytes. Safe among threads."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self.readers = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._readers = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
         self._limit, self._used = limit, 0
         self._views: OrderedDict[str, Views] = OrderedDict()
         self._lock = threading.Lock()
@@ -60,6 +60,13 @@ class ViewCache:
         if views.reference is None:
             raise BenchError(f"'{pair.id}' has no reference image to learn from")
         return views.degraded, views.reference
+
+    def fill(self, pairs: Sequence[Pair]) -> None:
+        """Open pairs that are not here, several at once. See `open`."""
+        with self._lock:
+            missing = [pair for pair in pairs if pair.id not in self._views]
+        if missing:
+            list(self._readers.map(self.open, missing))
 
 
 class PairedCrops(Dataset[Item]):
@@ -92,8 +99,14 @@ class PairedCrops(Dataset[Item]):
         return len(self._numbers)
 
     def __getitems__(self, indices: list[int]) -> list[Item]:
-        """Return a batch; what is not in the cache is decoded on all cores at once."""
-        return list(self._cache.readers.map(self.__getitem__, indices))
+        """Return a batch; the pairs it is of are decoded on all cores at once.
+
+        It is cut here, in the thread that trains: another one that computes with torch gets a team
+        of threads of its own, and from then on both teams sleep where they would have waited.
+        """
+        chosen = {self._drawn(self._numbers[index])[0] for index in indices}
+        self._cache.fill([self._pairs[number] for number in chosen])
+        return [self[index] for index in indices]
 
     def __getitem__(self, index: int) -> Item:
         number = self._numbers[index]

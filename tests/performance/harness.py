@@ -24,7 +24,7 @@ from bench.records import Pair, RunSpec
 from bench.store import RunFolder
 from models.catalogue import MODELS
 from models.loading import load_restorer
-from models.training.plain import train
+from models.training.train import Job, train
 
 PHOTOGRAPHS = ("astronaut.png", "ihc.png", "retina.jpg", "hubble_deep_field.jpg")
 OVERHEAD, GROWTH, ROUNDS = 1.25, 1.05, 5
@@ -59,8 +59,9 @@ def make_pairs(root: Path, count: int) -> list[Pair]:
 def overhead(root: Path) -> float:
     """Return the time of `bench run` over decode + forward + save of the same trained U-Net."""
     pairs = make_pairs(root, 50)
-    trained = train(MODELS["unet"], "folder", pairs[:40], pairs[40:], root / "t", "20steps")
-    restorer = load_restorer("unet", weights=trained.weights)
+    card = MODELS["unet"]
+    job = Job(card, card.recipe, "folder", pairs[:40], pairs[40:], root / "t", budget="20steps")
+    restorer = load_restorer("unet", weights=train(job).weights)
     bare, harness = [], []
     for turn in range(ROUNDS + 1):
         start = time.perf_counter()

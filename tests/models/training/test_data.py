@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch
 
 from bench.image import ImageSizeError, Pixels, read, to_tensor, write_png
 from bench.records import BenchError, Pair
+from bench.suites.opening import Views, open_pair
 from models.training.data import (
     PairedCrops,
     ViewCache,
@@ -48,10 +51,31 @@ def test_degraded_and_reference_are_cut_and_turned_alike(pairs: list[Pair]) -> N
 
 def test_an_item_follows_from_seed_and_number_alone(pairs: list[Pair]) -> None:
     whole, later = crops(pairs), crops(pairs, start=25)
-    batch = later.__getitems__([2, 0, 1])  # by several threads, in any order
+    batch = later.__getitems__([2, 0, 1])
     for item, number in zip(batch, (27, 25, 26), strict=True):
         assert torch.equal(item[0], whole[number][0])
     assert not torch.equal(crops(pairs, seed=4)[0][0], whole[0][0])
+
+
+def test_the_thread_that_asks_cuts_the_crops_and_others_open_the_pairs(
+    pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, cutting = set[int](), set[int]()
+
+    def opened(pair: Pair) -> Views:
+        opening.add(threading.get_ident())
+        return open_pair(pair)
+
+    def cut(*arguments: Any) -> Pixels:
+        cutting.add(threading.get_ident())
+        return square(*arguments)
+
+    monkeypatch.setattr("models.training.data.open_pair", opened)
+    monkeypatch.setattr("models.training.data.square", cut)
+    crops(pairs).__getitems__(list(range(40)))
+    assert cutting == {threading.get_ident()}
+    assert opening
+    assert not opening & cutting
 
 
 def test_every_augmentation_happens(pairs: list[Pair]) -> None:
