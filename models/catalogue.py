@@ -156,7 +156,8 @@ MODELS: dict[str, Card] = {
         Card(
             "resnet", "ResNet-18 backbone with a decoder", "cnn", ("deblur", "denoise"),
             "models.architectures.resnet:ResNetRestorer",
-            "He et al. 2016, doi:10.1109/CVPR.2016.90", recipe=QUICK, paper=UNTRAINED, multiple=32,
+            "He et al. 2016, doi:10.1109/CVPR.2016.90",
+            recipe=recipes.QUICK_SLOW, paper=UNTRAINED, multiple=32,
             params=14_414_371, gmacs=7.861, standard=False,
         ),
         Card(
