@@ -8,7 +8,6 @@ anything is measured, so a live run and its saved PNGs score the same.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
+from bench.core.files import write_atomic
 
 if TYPE_CHECKING:
     import torch
@@ -146,21 +146,6 @@ def encode_png(pixels: Pixels) -> bytes:
 def write_png(path: Path, pixels: Pixels) -> None:
     """Write a PNG so that the name never stands for half a file."""
     write_atomic(path, encode_png(pixels))
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside the name, then rename: a crash leaves the old file or the new one.
-
-    Raises OSError, the disk-full kind too, with the half-written file removed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def to_tensor(image: Pixels | Floats) -> torch.Tensor:

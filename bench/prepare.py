@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.records import BenchError, NotApplicable, choose, parse_spec
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.names import choose, parse_spec
 
 if TYPE_CHECKING:
     from bench.image import Pixels

@@ -1,33 +1,20 @@
 """The values that flow through everything. Frozen, and standard library only.
 
-``RunSpec`` -> ``Pair`` -> restored pixels -> ``Score`` -> rows of the run folder (`bench.store`).
+``RunSpec`` -> ``Pair`` -> restored pixels -> ``Score`` -> rows of `bench.runs.store`.
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
 """Version of everything written to disk; raised when a reader of the old form would misread."""
-
-
-class BenchError(Exception):
-    """Something the user can put right. The message says what was got, expected, and what to do."""
-
-
-class Unscorable(Exception):
-    """A metric has no value for this image; the text, the reason, becomes ``Score.reason``."""
-
-
-class NotApplicable(Exception):
-    """A model cannot restore this image (no PSF, no output in the folder); the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,46 +135,3 @@ class Failure:
     model: str
     image: str | None
     message: str
-
-
-def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
-    """Split ``name[:key=value,..]`` into its name and its options.
-
-    >>> parse_spec("gopro:blur=blur_gamma")
-    ('gopro', {'blur': 'blur_gamma'})
-    """
-    name, _, rest = spec.partition(":")
-    options: dict[str, str] = {}
-    for item in filter(None, rest.split(",")):
-        key, equals, value = item.partition("=")
-        if not equals or not key or not value:
-            raise BenchError(f"'{spec}': expected name:key=value,.. but got '{item}'")
-        options[key.strip()] = value.strip()
-    return name.strip(), options
-
-
-def choose(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return ``name`` if it is known, else raise an error that suggests the nearest."""
-    names = sorted(known)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-    where = f" ('bench {kind}s' lists them all)" if kind in ("suite", "model", "metric") else ""
-    raise BenchError(f"no {kind} '{name}'; {hint}{where}")
-
-
-def number_to_json(value: float | None) -> float | str | None:
-    """Return what JSON can hold: infinities become text, which ``float`` reads back."""
-    return str(value) if value is not None and math.isinf(value) else value
-
-
-def number_from_json(value: Any) -> float | None:
-    """Undo `number_to_json`."""
-    return None if value is None else float(value)
-
-
-def said(error: BaseException) -> str:
-    """Return an error in one line, with its kind unless the text is ours."""
-    text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]

@@ -29,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.framework.people import HumanScale, read_study
 from bench.framework.scores import read_scores
 from bench.report import write_report
-from bench.store import RunFolder
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
-from raters.tokens import invite
+from bench.runs.store import RunFolder
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import invite
 from tests.raters.statistics.simulated import truth_of
 from tests.support.load import Plan, Seen, Server, SimulatedRater
 from tests.support.studies import Shown

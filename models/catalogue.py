@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.plugins import extended
-from bench.records import BenchError
+from bench.core.errors import BenchError
+from bench.core.plugins import extended
 from models import recipes
 from models.recipes import PRESETS, QUICK, UNTRAINED, Recipe
 

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.core.errors import NotApplicable
 from bench.degrade.light import to_linear
 from bench.degrade.light import to_pixels as light_to_pixels
 from bench.degrade.resample import upsample
 from bench.image import Pixels, to_pixels
-from bench.records import NotApplicable
 from models.restorer import CPU, NOTHING_KNOWN, Hints
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.catalogue import NONCOMMERCIAL
 from models.classical import noise_of
 from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer

@@ -17,10 +17,12 @@ from typing import Any, Literal
 
 import torch
 
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.files import sha256_of
+from bench.core.names import choose
+from bench.core.plugins import load_object
 from bench.image import SUFFIXES as IMAGE_SUFFIXES
 from bench.image import read, to_tensor
-from bench.plugins import load_object
-from bench.records import BenchError, NotApplicable, choose
 from models.catalogue import Card, model_cards
 from models.foreign import load_onnx, load_spandrel
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
@@ -32,7 +34,6 @@ from models.weights import (
     no_weights,
     read_header,
     save_weights,
-    sha256_of,
 )
 
 __all__ = [

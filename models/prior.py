@@ -15,8 +15,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from bench.core.errors import BenchError
 from bench.degrade.resample import matrix
-from bench.records import BenchError
 from models.architectures.dip import DeepImagePrior
 from models.classical import known_psf
 from models.restorer import CPU, NOTHING_KNOWN, Hints, store

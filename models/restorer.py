@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from bench.core.errors import BenchError
 from bench.image import ImageSizeError
-from bench.records import BenchError
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one."""
@@ -60,7 +60,7 @@ class Restorer(Protocol):
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """(1,3,H,W) float32 in [0,1] on the CPU -> (1,3,H*scale,W*scale) float32 on the CPU.
 
-        The result need not be clipped. Raises `bench.records.NotApplicable` where the model cannot
+        The result need not be clipped. Raises `NotApplicable` where the model cannot
         do this image (no PSF, no such output file).
         """
         ...

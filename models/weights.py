@@ -5,7 +5,6 @@ Nothing here unpickles freely: ``torch.load`` is always called with ``weights_on
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import warnings
@@ -19,11 +18,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from bench.image import write_atomic
-from bench.records import BenchError
+from bench.core.errors import BenchError
+from bench.core.files import write_atomic
+from bench.core.layout import RESULTS
 
 SUFFIXES = (".safetensors", ".pth", ".ckpt", ".pt")
-RESULTS = Path("results")
 _KEY = "restoration_bench"
 """The entry of a safetensors file's metadata that holds our header."""
 
@@ -125,12 +124,6 @@ def no_weights(name: str) -> BenchError:
         f"no weights for '{name}': train it with 'bench run --suite SUITE --models {name} --train "
         "missing', or give --weights FILE"
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _state(network: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 TIE = "same"
 

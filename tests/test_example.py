@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from bench.framework.people import read_study
-from raters.status import status
-from raters.store import Store
+from raters.database.store import Store
+from raters.studies.status import status
 from tests.support.runs import photograph_run
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "example.py"

@@ -25,7 +25,7 @@ from bench.cli import (
     train,
 )
 from bench.cli.console import complain
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 app = typer.Typer(
     name="bench",

@@ -23,7 +23,7 @@ def compare(
     Whole sequences are resampled, not frames: frames of one sequence are not independent.
     """
     from bench.framework.significance import compare as compare_models
-    from bench.store import RunFolder
+    from bench.runs.store import RunFolder
 
     found = compare_models(RunFolder.find(run), a, b, metric)
     if as_json:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 LINE_EVERY = 5.0
 """Seconds between progress lines where there is no terminal to redraw."""

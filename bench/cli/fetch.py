@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import ShownProgress, say
-from bench.plugins import load_object
-from bench.records import BenchError, choose
+from bench.core.errors import BenchError
+from bench.core.names import choose
+from bench.core.plugins import load_object
 from bench.suites.table import suite_cards
 
 

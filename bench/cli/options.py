@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.core.errors import BenchError
 from bench.metrics.table import DEFAULT, metric_cards
-from bench.records import BenchError
 from models.catalogue import NONCOMMERCIAL
 
 if TYPE_CHECKING:
     from bench.framework.people import HumanScale
-    from bench.store import RunFolder
+    from bench.runs.store import RunFolder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

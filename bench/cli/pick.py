@@ -10,7 +10,8 @@ import typer
 
 from bench.cli.console import print_json, print_table, say
 from bench.cli.options import Json, Study, read_people
-from bench.records import BenchError, number_to_json
+from bench.core.errors import BenchError
+from bench.core.files import number_to_json
 
 if TYPE_CHECKING:
     from bench.framework.budgets import Candidate, Pick
@@ -54,8 +55,8 @@ def pick(
     from bench.framework.costs import read_costs
     from bench.framework.joint import Evidence
     from bench.framework.scores import read_scores
-    from bench.report.gather import BASES
-    from bench.store import RunFolder
+    from bench.report.reading.gather import BASES
+    from bench.runs.store import RunFolder
 
     folder = RunFolder.find(run)
     table = read_scores(folder)

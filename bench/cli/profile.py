@@ -10,7 +10,7 @@ import typer
 
 from bench.cli.console import ShownProgress, parse_size, print_json, print_table, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
-from bench.records import number_to_json
+from bench.core.files import number_to_json
 
 
 def profile(

@@ -22,7 +22,7 @@ def report(
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
     from bench.report import write_report
-    from bench.store import RunFolder
+    from bench.runs.store import RunFolder
 
     folders = [RunFolder.find(name) for name in runs]
     page = write_report(folders, out, say, read_people(study, folders))

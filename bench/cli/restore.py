@@ -9,7 +9,7 @@ import typer
 
 from bench.cli.console import ShownProgress, complain, say
 from bench.cli.options import MODEL_FORMS, Device, Noncommercial, Tile
-from bench.records import said
+from bench.core.errors import said
 
 
 def restore(

@@ -18,9 +18,11 @@ from bench.cli.console import (
 )
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Noncommercial, Tile
 from bench.cli.train import BUDGET_HELP, PresetName
+from bench.core.errors import BenchError
+from bench.core.names import choose, parse_spec
 from bench.metrics.table import resolve
 from bench.prepare import STEPS, read_step
-from bench.records import BenchError, RunSpec, choose, parse_spec
+from bench.records import RunSpec
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
 
@@ -117,9 +119,9 @@ def run(
         read_step(step)
 
     from bench.compute.environment import pick_device
+    from bench.core.layout import RESULTS, file_name
     from bench.report import summary_table, write_report
-    from bench.runner import run as run_suite
-    from bench.store import RESULTS, file_name
+    from bench.runs.runner import run as run_suite
     from bench.suites.table import open_suite
     from models.training.budget import parse_budget
 

@@ -26,8 +26,8 @@ def score(
 ) -> None:
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
     from bench.compute.environment import pick_device
-    from bench.scoring import score_folder
-    from bench.store import write_cells
+    from bench.runs.scoring import score_folder
+    from bench.runs.store import write_cells
 
     names = resolve(split(metrics))
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
@@ -62,8 +62,8 @@ def _mean(kind: str, metric: str, cells: list[Any]) -> dict[str, Any]:
     """Return the mean over images that have a finite value, and what became of the others."""
     import numpy as np
 
+    from bench.statistics.clusters import cluster_mean
     from bench.suites.folder import cluster_of
-    from raters.statistics.bootstrap import cluster_mean
 
     scores = [cell.scores[metric] for cell in cells]
     kept = [(c.image, c.scores[metric].value) for c in cells]

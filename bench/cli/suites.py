@@ -11,7 +11,8 @@ import typer
 
 from bench.cli.console import ShownProgress, complain, part, print_json, print_table, say, split
 from bench.cli.options import Json
-from bench.records import BenchError, parse_spec
+from bench.core.errors import BenchError
+from bench.core.names import parse_spec
 from bench.suites.table import resolve_suite, suite_cards
 
 if TYPE_CHECKING:

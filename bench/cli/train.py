@@ -11,8 +11,9 @@ import typer
 
 from bench.cli.console import ShownProgress, complain, say, split_specs
 from bench.cli.options import Device
+from bench.core.errors import BenchError
+from bench.core.names import choose
 from bench.prepare import STEPS, read_step
-from bench.records import BenchError, choose
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
 
@@ -99,9 +100,9 @@ def train(
         raise BenchError("--resume goes on and --anew begins again; give one of them")
 
     from bench.compute.environment import pick_device
-    from bench.store import RESULTS, file_name
+    from bench.core.layout import RESULTS, file_name
+    from bench.runs.splits import lessons_of, nothing_to_learn, shelve
     from bench.suites.table import open_suite
-    from bench.training import lessons_of, nothing_to_learn, shelve
     from models.training.files import Files
     from models.training.train import Job
     from models.training.train import train as train_network

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.records import BenchError, said
+from bench.core.errors import BenchError, said
 
 if TYPE_CHECKING:
     import torch

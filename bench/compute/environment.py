@@ -19,7 +19,7 @@ from typing import Any
 
 import bench
 from bench.compute.processes import THREAD_VARIABLES
-from bench.records import BenchError, Unscorable
+from bench.core.errors import BenchError, Unscorable
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "scikit-image", "lpips",

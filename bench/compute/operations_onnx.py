@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.compute.operations import Operations

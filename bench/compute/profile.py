@@ -13,8 +13,9 @@ from typing import Any
 
 from bench.compute.processes import Child
 from bench.compute.quantities import QUANTITIES
-from bench.compute.sampling import quantile_with_interval
-from bench.records import BenchError, Profile
+from bench.core.errors import BenchError
+from bench.records import Profile
+from bench.statistics.intervals import quantile_with_interval
 
 Progress = Callable[[float, float, str], None]
 """Called with what is done, the total, and the model's name."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 Blur = Literal[
     "none",

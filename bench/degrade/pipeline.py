@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.core.errors import BenchError
 from bench.degrade.blurs import BLURS, BlurKind, Scene, apply_blur
 from bench.degrade.layers import Layer
 from bench.degrade.light import Light, to_linear, to_pixels
@@ -28,7 +29,6 @@ from bench.degrade.processing import detail_loss, jpeg
 from bench.degrade.psf import Psf
 from bench.degrade.resample import downsample, whole_multiple
 from bench.image import Floats, ImageError, ImageSizeError, Pixels, quantise
-from bench.records import BenchError
 
 __all__ = ["BLURS", "Blur", "BlurKind", "Degradation", "Degraded", "Layer", "Scene", "degrade"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import BenchError
 from bench.framework.joint import Axis, Joint
-from bench.records import BenchError
 
 Floats = NDArray[np.float64]
 

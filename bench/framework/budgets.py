@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
+from bench.core.errors import BenchError
 from bench.framework.costs import Conditions, all_conditions
 from bench.framework.joint import Axis, Evidence, Joint, join, resolve_axis
 from bench.framework.pareto import on_front
 from bench.framework.ranking import beats, tied
-from bench.records import BenchError
 
 RELAXATIONS = 5
 """So many of the smallest relaxations are told where nothing fits."""

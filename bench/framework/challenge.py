@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import BenchError
+from bench.core.names import choose
 from bench.framework.costs import Conditions
 from bench.framework.joint import Evidence, join
-from bench.records import BenchError, choose
 
 Floats = NDArray[np.float64]
 

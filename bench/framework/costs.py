@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bench.compute.quantities import QUANTITIES
-from bench.compute.sampling import draw_quantile
-from bench.records import BenchError, Profile, choose
-from bench.store import RunFolder
+from bench.core.errors import BenchError
+from bench.core.names import choose
+from bench.records import Profile
+from bench.runs.store import RunFolder
+from bench.statistics.intervals import draw_quantile
 
 Floats = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.core.errors import BenchError
 from bench.framework.joint import Joint
 from bench.framework.pareto import on_front
-from bench.records import BenchError
 
 Floats = NDArray[np.float64]
 

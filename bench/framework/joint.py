@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.compute.quantities import QUANTITIES
+from bench.core.errors import BenchError
+from bench.core.names import choose
 from bench.framework.costs import (
     ALIASES,
     MEMORY,
@@ -31,8 +33,8 @@ from bench.framework.costs import (
 from bench.framework.scores import ScoreTable
 from bench.metrics.table import ALIASES as METRIC_ALIASES
 from bench.metrics.table import metric_cards
-from bench.records import BenchError, Profile, choose
-from raters.statistics.bootstrap import cluster_draws, cluster_means
+from bench.records import Profile
+from bench.statistics.clusters import cluster_draws, cluster_means
 
 if TYPE_CHECKING:
     from bench.framework.people import HumanScale

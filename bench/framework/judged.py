@@ -18,17 +18,18 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from bench.core.errors import BenchError
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
-from bench.records import BenchError, Score
-from raters.answers import Answers, Place
+from bench.records import Score
 from raters.statistics.active import posterior
 from raters.statistics.opinion import recover_opinion
 from raters.statistics.ratings import Ratings
 from raters.statistics.votes import Votes
+from raters.studies.answers import Answers, Place
 
 Floats = NDArray[np.float64]
 

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from bench.core.errors import BenchError
 from bench.image import ImageError, read
-from bench.records import BenchError
-from bench.store import RunFolder
-from raters import schema
-from raters.answers import Answers, Place, read_answers
+from bench.runs.store import RunFolder
+from raters.database import schema
+from raters.database.store import Store
 from raters.statistics.analyse import Analysis, ScaleEstimate
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD, SAMPLES
 from raters.statistics.ratings import OpinionEstimate, RatingAnalysis
-from raters.stimuli import decoded
-from raters.store import Store
-from raters.study import REFERENCE
+from raters.studies.answers import Answers, Place, read_answers
+from raters.studies.creation import REFERENCE
+from raters.studies.stimuli import decoded
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import erfcx
 
+from bench.core.errors import BenchError
 from bench.framework.costs import Conditions, all_conditions
 from bench.framework.joint import Evidence, Joint, join
-from bench.records import BenchError
 from raters.statistics.comparisons import numbered, split_cells, strongly_connected, vote_cells
 from raters.statistics.intervals import (
     PRIOR_SD,

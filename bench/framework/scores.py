@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.store import RunFolder
+from bench.runs.store import RunFolder
 
 Floats = NDArray[np.float64]
 

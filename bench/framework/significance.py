@@ -9,18 +9,19 @@ from typing import Literal
 
 import numpy as np
 
+from bench.core.errors import BenchError
+from bench.core.names import choose
 from bench.framework.scores import INFINITE, ScoreTable, read_scores
 from bench.metrics.table import ALIASES
-from bench.records import BenchError, choose
-from bench.store import RunFolder
-from raters.statistics.bootstrap import (
+from bench.runs.store import RunFolder
+from bench.statistics.clusters import (
     Difference,
     Estimate,
     cluster_means,
     paired_difference,
     paired_differences,
 )
-from raters.statistics.multiplicity import holm
+from bench.statistics.multiplicity import holm
 
 LEVEL = 0.95
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from bench.framework.judged import SEPARATED, Judged, centred
-from raters.answers import Place
-from raters.statistics.correlation import Coefficient, correlate, correlations, decisions, srocc
+from bench.statistics.correlation import Coefficient, correlate, correlations, decisions, srocc
+from bench.statistics.multiplicity import holm
 from raters.statistics.intervals import SAMPLES
-from raters.statistics.multiplicity import holm
+from raters.studies.answers import Place
 
 Floats = NDArray[np.float64]
 

@@ -24,12 +24,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import Unscorable
 from bench.image import Picture
 from bench.metrics.pixel import psnr, require
 from bench.metrics.ssim import C1, C2, SIZE, WINDOW
 from bench.metrics.table import OnCpu
 from bench.metrics.window import Floats, inside, smooth
-from bench.records import Unscorable
 
 ITERATIONS, BLUR = 100, 5
 SMALLEST = 16

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench.records import Unscorable
+from bench.core.errors import Unscorable
 
 FOLDER = Path("results") / "weights" / "backbones"
 """Where ``bench fetch weights`` puts them."""

@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
 from bench.metrics.backbones import find_backbone
 from bench.metrics.pixel import require
-from bench.records import Unscorable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

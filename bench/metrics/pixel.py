@@ -7,9 +7,9 @@ from typing import Any
 
 import cv2
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Plane
 from bench.metrics.table import OnCpu
-from bench.records import Unscorable
 
 PEAK = 255
 

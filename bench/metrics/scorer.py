@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels, same_size
 from bench.metrics.table import metric_cards, resolve
-from bench.records import Score, Unscorable
+from bench.records import Score
 
 NO_REFERENCE = "no reference image"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.plugins import extended, load_object
-from bench.records import choose
+from bench.core.names import choose
+from bench.core.plugins import extended, load_object
 
 if TYPE_CHECKING:
     from bench.image import Picture
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Metric(Protocol):
     """A metric at work. Made once per run, called once per reference and once per restored image.
 
-    Both methods may raise `bench.records.Unscorable` with the reason why there is no number. They
+    Both methods may raise `Unscorable` with the reason why there is no number. They
     are called from several threads, for different images. A metric whose card says that it needs
     no reference is never asked for features and gets None.
     """

@@ -9,6 +9,7 @@ from itertools import repeat
 import cv2
 import numpy as np
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Plane
 from bench.metrics.pixel import require
 from bench.metrics.table import OnCpu
@@ -22,7 +23,6 @@ from bench.metrics.window import (
     scratch,
     smooth,
 )
-from bench.records import Unscorable
 
 NOISE = 2.0
 """Variance of the visual noise."""

@@ -10,22 +10,23 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 import bench
+from bench.core.errors import BenchError
+from bench.core.files import write_atomic
 from bench.framework.people import HumanScale
-from bench.image import write_atomic
-from bench.records import BenchError
-from bench.report import bars, contents, fronts, robustness, spreads, training, viewer
-from bench.report.analysis import Analysis, analyse, conventions
-from bench.report.costs import costs
-from bench.report.decision import decide
-from bench.report.gather import Gathered, gather
-from bench.report.numbers import counted, fixed, interval, title
-from bench.report.published import published
-from bench.report.samples import cases, samples, worst_images, worst_table
-from bench.report.study import study_of
+from bench.report.drawing.numbers import counted, fixed, interval, title
+from bench.report.drawing.theme import Look, Plot, looks
+from bench.report.reading.analysis import Analysis, analyse, conventions
+from bench.report.reading.gather import Gathered, gather
+from bench.report.sections import bars, fronts, robustness, spreads, training, viewer
+from bench.report.sections import results as contents
+from bench.report.sections.costs import costs
+from bench.report.sections.decision import decide
+from bench.report.sections.published import published
+from bench.report.sections.samples import cases, samples, worst_images, worst_table
+from bench.report.sections.study import study_of
 from bench.report.summary import why_without_score
-from bench.report.theme import Look, Plot, looks
-from bench.store import RunFolder
-from raters.statistics.bootstrap import EXACT_CLUSTERS, SAMPLES
+from bench.runs.store import RunFolder
+from bench.statistics.clusters import EXACT_CLUSTERS, SAMPLES
 
 ON_PAGE = ("latency_ms", "macs")
 """Costs that the page draws quality against; ``plots/`` has the other costs by the first metric."""

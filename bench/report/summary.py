@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from bench.report.analysis import Analysis, analyse
-from bench.report.contents import head_unit, result_cell
-from bench.report.costs import SHORT_COSTS, cost_cell
-from bench.report.gather import NOT_HERE, gather
-from bench.report.numbers import COSTS, title
-from bench.report.tables import Cell
-from bench.store import RunFolder
+from bench.report.drawing.numbers import COSTS, title
+from bench.report.drawing.tables import Cell
+from bench.report.reading.analysis import Analysis, analyse
+from bench.report.reading.gather import NOT_HERE, gather
+from bench.report.sections.costs import SHORT_COSTS, cost_cell
+from bench.report.sections.results import head_unit, result_cell
+from bench.runs.store import RunFolder
 
 WITH_INTERVALS = 4
 """Up to so many metrics are shown with their intervals: a terminal has no room for more."""

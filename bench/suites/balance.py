@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 Level = Hashable
 Rows = NDArray[np.int64]

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from bench.core.errors import BenchError, said
 from bench.image import Pixels, read
-from bench.records import BenchError, Pair, said
+from bench.records import Pair
 from bench.suites.folder import NOUNS, NoData, counts
 from bench.suites.made import altered
 from bench.suites.table import Progress, Split, Suite, open_suite

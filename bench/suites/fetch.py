@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites.table import Progress
 from bench.suites.transfer import BLOCK, Refused, discard, transfer
 from bench.suites.unpack import tidy, unfinished, unpack

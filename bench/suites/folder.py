@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any
 
+from bench.core.errors import BenchError
 from bench.image import SUFFIXES
-from bench.records import BenchError, Pair
+from bench.records import Pair
 from bench.suites.listing import Listing, held_out
 from bench.suites.made import open_made, read_manifest
 from bench.suites.table import Split, Suite, SuiteCard, canonical

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites.folder import Files, Identify, first_few, listing
 from bench.suites.listing import Listing
 from bench.suites.table import Split

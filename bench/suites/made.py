@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.records import Pair
 from bench.suites.table import Progress, Split, Suite, SuiteCard, canonical
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import product
 from typing import Any
 
+from bench.core.errors import BenchError
+from bench.core.names import choose
 from bench.degrade.parameters import Blur, Degradation
-from bench.records import BenchError, choose
 from bench.suites.balance import Level, balanced
 from bench.suites.folder import first_few
 from bench.suites.listing import share

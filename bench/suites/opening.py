@@ -42,7 +42,7 @@ def open_pair(pair: Pair, read: Read = read) -> Views:
 
     ``read`` decodes a file to (H, W, 3) uint8. Raises `ImageError` for unreadable files,
     `ImageSizeError` where the reference has not ``pair.scale`` times the degraded image's size,
-    and `bench.records.NotApplicable` where a step of ``pair.prepare`` turns the image away.
+    and `NotApplicable` where a step of ``pair.prepare`` turns the image away.
     """
     degraded: Pixels | Floats = read(pair.degraded)
     psf, noise = _stored_psf(pair.psf), None

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from bench.core.errors import BenchError
 from bench.degrade.parameters import Degradation
 from bench.degrade.pipeline import Degraded, degrade
 from bench.image import ImageError, Pixels, read
 from bench.prepare import flaw
-from bench.records import BenchError
 from bench.suites.listing import seed, share
 from bench.suites.made import SPLITS, Item, Order
 from bench.suites.mixture import LEAST, Cell, Mixture, degradation, notes

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.errors import BenchError
 from bench.image import ImageError, read
-from bench.records import BenchError, Pair
+from bench.records import Pair
 from bench.suites.check import pixel_digest, size_of, stream
 
 MOST_DECODED = 8000

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from bench.core.errors import BenchError
+from bench.core.names import choose, parse_spec
+from bench.core.plugins import extended, load_object
 from bench.metrics.table import DEFAULT
-from bench.plugins import extended, load_object
-from bench.records import BenchError, Pair, choose, parse_spec
+from bench.records import Pair
 
 Split = Literal["train", "val", "test"]
 

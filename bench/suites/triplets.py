@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.records import Pair
 from bench.suites.folder import (
     assemble,
     first_few,

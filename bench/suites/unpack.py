@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 _BLOCK = 1 << 20
 _COMPLETE = ".complete"

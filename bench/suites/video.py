@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites.folder import (
     Files,
     assemble,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.records import Pair
 
 
 @dataclass(frozen=True, slots=True)

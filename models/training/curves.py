@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.image import write_atomic
+from bench.core.files import write_atomic
 
 HEADER = "epoch,quantity,value\n"
 

@@ -14,21 +14,14 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.loading import build_network
 from models.training.data import UnpairedCrops
+from models.training.discriminators import ImagePool, Terms, frozen, lesson, opponent_of, persuade
 from models.training.layout import laid_out, lay_out
-from models.training.opponents import (
-    ImagePool,
-    Terms,
-    frozen,
-    lesson,
-    opponent_of,
-    persuade,
-)
-from models.training.opposed import Opposed
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
+from models.training.with_discriminator import Opposed
 
 
 class Cycle(Opposed):

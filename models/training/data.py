@@ -18,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from bench.core.errors import BenchError
 from bench.image import Floats, Pixels, to_tensor
-from bench.records import BenchError, Pair
+from bench.records import Pair
 from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
 from models.training.augment import AUGMENTATIONS, Jitter, Warp, colour_order, turned

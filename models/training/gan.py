@@ -12,17 +12,10 @@ from typing import Any, ClassVar
 import torch
 
 from models.training.data import Item
-from models.training.opponents import (
-    ImagePool,
-    Terms,
-    frozen,
-    lesson,
-    opponent_of,
-    persuade,
-)
-from models.training.opposed import Opposed
+from models.training.discriminators import ImagePool, Terms, frozen, lesson, opponent_of, persuade
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
+from models.training.with_discriminator import Opposed
 
 
 class Adversarial(Opposed):

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 import torch.nn.functional as F
 
+from bench.core.errors import BenchError, Unscorable
 from bench.metrics.backbones import find_backbone
-from bench.records import BenchError, Unscorable
 from models.recipes import Recipe
 from models.training.perceptual import PERCEPTUAL, Perceptual
 

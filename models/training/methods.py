@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.plugins import load_object
-from bench.records import BenchError
+from bench.core.errors import BenchError
+from bench.core.plugins import load_object
 
 if TYPE_CHECKING:
     from models.training.module import Training

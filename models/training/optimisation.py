@@ -9,7 +9,7 @@ from typing import Any, get_args
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.recipes import Recipe, Schedule, ScheduleKind
 
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.training.data import Item
 from models.training.layout import laid_out
 from models.training.module import Training

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.image import write_atomic
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.core.files import write_atomic
+from bench.records import Pair
 from models.architectures.srcnn import enlarge
 from models.catalogue import Card
 from models.recipes import Recipe

@@ -18,18 +18,21 @@ from typing import Any, get_args
 
 import torch
 
-from bench.records import SCHEMA, BenchError, Pair, choose
+from bench.core.errors import BenchError
+from bench.core.files import sha256_of
+from bench.core.names import choose
+from bench.records import SCHEMA, Pair
 from models.catalogue import Card
 from models.loading import build_network
 from models.recipes import Begin, Recipe
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
+from models.training.distribution import unwatched
 from models.training.files import Files, digest_of
-from models.training.likeness import unwatched
 from models.training.losses import left_out
 from models.training.plan import Plan, Progress, Task, Timing, make_plan, threads, time_steps
 from models.training.quiet import interruptible, quiet
-from models.weights import load_weights, read_header, read_state, save_weights, sha256_of
+from models.weights import load_weights, read_header, read_state, save_weights
 
 Note = Callable[[str], None]
 

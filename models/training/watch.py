@@ -12,8 +12,8 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from bench.image import write_atomic
-from bench.records import BenchError
+from bench.core.errors import BenchError
+from bench.core.files import write_atomic
 from models.training.curves import Curves
 from models.training.module import Training
 from models.training.plan import Plan, Progress

@@ -18,19 +18,19 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from bench.records import BenchError
-from raters import schema
-from raters.app import create_app, server
+from bench.core.errors import BenchError
 from raters.audit.copies import copy_study
 from raters.audit.features import Truth, compare, extra_bytes
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.audit.names import needles, search
 from raters.audit.walk import Exchange, Record, Shown, Walker
-from raters.leaving import erase
-from raters.schema import MAIN
-from raters.store import Store
-from raters.study import close_study
-from raters.tokens import invite
+from raters.database import schema
+from raters.database.schema import MAIN
+from raters.database.store import Store
+from raters.studies.creation import close_study
+from raters.studies.tokens import invite
+from raters.trials.withdrawal import erase
+from raters.web.app import create_app, server
 
 __all__ = ["AuditReport", "Leak", "audit"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from raters import schema
+from raters.database import schema
+from raters.database.store import Store
 from raters.protocols import PROTOCOLS
-from raters.store import Store
 
 _COPIED = (
     schema.study, schema.method, schema.content, schema.stimulus, schema.comparison, schema.item,

@@ -24,7 +24,7 @@ from scipy.stats import binomtest
 
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.audit.walk import Exchange, Shown
-from raters.stimuli import PADDING, SIGNATURE, chunks
+from raters.studies.stimuli import PADDING, SIGNATURE, chunks
 
 Ints = NDArray[np.intp]
 

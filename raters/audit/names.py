@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.audit.walk import Exchange, Record
-from raters.guard import content_policy
-from raters.stimuli import PADDING, SIGNATURE, chunks
+from raters.studies.stimuli import PADDING, SIGNATURE, chunks
+from raters.web.security import content_policy
 
 SHORT = 3
 """Names of fewer characters are looked for as whole words only."""

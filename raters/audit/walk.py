@@ -13,7 +13,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 MOST_TRIALS = 10_000
 SCREEN = {"viewport": [1920, 1080], "screen": [1920, 1080], "dpr": 1, "zoom": 1, "pinch": 1,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.agreement import Share, alpha_of_counts, kendall_u, repeat_consistency
 from raters.statistics.careless import at_odds
 from raters.statistics.comparisons import components, counts, require_scale, vote_cells

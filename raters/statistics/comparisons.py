@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.stats import t as student
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
+from bench.statistics.multiplicity import holm
 from raters.statistics.comparisons import numbered, split_cells, strongly_connected
-from raters.statistics.multiplicity import holm
 from raters.statistics.scaling import Model
 
 Floats = NDArray[np.float64]

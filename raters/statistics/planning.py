@@ -11,7 +11,7 @@ from scipy.special import expit
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.comparisons import counts, require_scale, strongly_connected
 from raters.statistics.intervals import PRIOR_SD
 from raters.statistics.scaling import bradley_terry

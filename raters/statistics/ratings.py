@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.agreement import Share, alpha_of_counts, kendall_w, mean_tau
 from raters.statistics.intervals import (
     SAMPLES,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 Ints = NDArray[np.intp]
 

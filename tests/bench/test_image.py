@@ -16,6 +16,7 @@ import torch
 from PIL import Image, ImageOps
 
 from bench import image
+from bench.core.files import write_atomic
 from bench.image import (
     ImageError,
     ImageSizeError,
@@ -26,7 +27,6 @@ from bench.image import (
     same_size,
     to_pixels,
     to_tensor,
-    write_atomic,
     write_png,
 )
 

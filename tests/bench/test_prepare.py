@@ -8,9 +8,9 @@ from skimage.exposure import equalize_adapthist
 from skimage.measure import blur_effect
 from skimage.restoration import estimate_sigma
 
+from bench.core.errors import BenchError, NotApplicable
 from bench.image import ImageError, Picture, Pixels
 from bench.prepare import STEPS, flaw, prepare
-from bench.records import BenchError, NotApplicable
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.plugins import load_object
-from bench.records import BenchError, RunSpec, Score, choose, parse_spec
+from bench.core.errors import BenchError
+from bench.core.names import choose, parse_spec
+from bench.core.plugins import load_object
+from bench.records import RunSpec, Score
 
 
 def test_a_score_is_a_value_or_a_reason_and_never_nan() -> None:

@@ -22,10 +22,10 @@ from sqlalchemy import text
 
 from bench.image import Pixels, read, write_png
 from bench.records import Pair, RunSpec
-from bench.store import RunFolder
-from raters.store import Store
-from raters.study import StudyOptions, create_study
-from raters.tokens import invite
+from bench.runs.store import RunFolder
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, create_study
+from raters.studies.tokens import invite
 
 MODELS = {"deblurnet": 0.8, "restoreformer": 1.6, "plainconv": 2.4}
 """Model -> how much it blurs."""
@@ -143,7 +143,7 @@ class Server:
 
     def start(self) -> Server:
         program = (
-            "import sys; from raters.app import create_app, server; "
+            "import sys; from raters.web.app import create_app, server; "
             "server(create_app(sys.argv[1]), port=int(sys.argv[2])).run()"
         )
         arguments = [sys.executable, "-c", program, self.url, str(self.port)]

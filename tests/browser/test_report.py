@@ -17,7 +17,7 @@ from playwright.sync_api import Page as Tab
 
 from bench.image import Pixels, read
 from bench.report import write_report
-from bench.store import RunFolder
+from bench.runs.store import RunFolder
 from tests.browser.rater import DRAWN, PIXELS
 from tests.support.runs import photograph_run
 

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import convolve
 
+from bench.core.errors import NotApplicable
 from bench.degrade import light as light_module
 from bench.image import Pixels, to_pixels, to_tensor
-from bench.records import NotApplicable
 from models.classical import (
     estimate_noise,
     identity,

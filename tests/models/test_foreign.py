@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.loading import load_restorer
 
 IMAGE = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(0))

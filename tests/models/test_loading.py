@@ -11,14 +11,15 @@ import pytest
 import torch
 from torch import nn
 
+from bench.core.errors import BenchError, NotApplicable
+from bench.core.files import sha256_of
 from bench.image import to_pixels, to_tensor, write_png
-from bench.records import BenchError, NotApplicable
 from models.architectures.unet import UNet
 from models.catalogue import MODELS
 from models.loading import card_of, label, load_restorer
 from models.prior import PriorRestorer
 from models.restorer import Hints
-from models.weights import find_weights, latest_weights, read_header, save_weights, sha256_of
+from models.weights import find_weights, latest_weights, read_header, save_weights
 
 IMAGE = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(0))
 

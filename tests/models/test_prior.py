@@ -10,11 +10,11 @@ import torch
 
 from bench.compute.calls import count_calls, observe
 from bench.compute.operations import count
+from bench.core.errors import BenchError, NotApplicable
 from bench.degrade.light import to_linear, to_pixels
 from bench.degrade.psf import blur, defocus_psf, motion_psf
 from bench.degrade.resample import downsample
 from bench.image import Pixels, to_tensor
-from bench.records import BenchError, NotApplicable
 from models.catalogue import MODELS
 from models.loading import load_restorer
 from models.prior import PriorRestorer, blurred

@@ -18,8 +18,8 @@ import pytest
 import torch
 from torch import nn
 
+from bench.core.errors import BenchError
 from bench.image import Pixels, write_png
-from bench.records import BenchError
 from models.catalogue import NONCOMMERCIAL
 from models.loading import load_restorer
 from models.restorer import Hints, NetworkRestorer, mirror_to

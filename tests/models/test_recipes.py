@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, replace
 import pytest
 import torch
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.catalogue import MODELS, Card
 from models.loading import build_network
 from models.recipes import QUICK, QUICK_FEW, Recipe

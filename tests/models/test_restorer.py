@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from bench.core.errors import BenchError
 from bench.image import ImageSizeError, Pixels, to_tensor
-from bench.records import BenchError
 from models.restorer import NetworkRestorer, in_tiles, mirror_to, store
 
 

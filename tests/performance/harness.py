@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 import skimage
 
-from bench.executors import restore_and_score
 from bench.image import read, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Scorer
 from bench.records import Pair, RunSpec
-from bench.store import RunFolder
+from bench.runs.executors.local import restore_and_score
+from bench.runs.store import RunFolder
 from models.catalogue import MODELS
 from models.loading import load_restorer
 from models.training.train import Job, train

@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.image import read, write_png
 from bench.records import Pair, Score
-from bench.store import RunFolder
-from raters import schema
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
+from bench.runs.store import RunFolder
+from raters.database import schema
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, close_study, create_study
 from tests.support.runs import write_run
 
 MODELS, IMAGES, SCENES, SIZE = 20, 40, 10, (144, 192)

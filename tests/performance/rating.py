@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.image import Pixels, read, write_png
 from bench.records import Pair, RunSpec
-from bench.store import RunFolder
-from raters.store import Store
-from raters.study import StudyOptions, create_study
-from raters.tokens import invite
+from bench.runs.store import RunFolder
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, create_study
+from raters.studies.tokens import invite
 from tests.support import postgres
 from tests.support.load import Plan, Seen, Server, load, settle
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.image import Pixels, read, write_png
 from bench.records import Pair, Profile, Score
-from bench.store import RunFolder
+from bench.runs.store import RunFolder
 from tests.support.runs import costs, write_run
 
 MODELS, SIZE = 50, (720, 1280)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from raters.store import Store
+from raters.database.store import Store
 from tests.support import postgres
 from tests.support.studies import small_run
 

@@ -14,19 +14,19 @@ import pytest
 from sqlalchemy import func, select
 
 from bench.image import encode_png
-from raters import schema
-from raters.app import create_app
-from raters.assignment import Chooser
 from raters.audit import AuditReport, audit, running
 from raters.audit.copies import copy_study
 from raters.audit.features import agreement, extra_bytes
 from raters.audit.names import needles, search
 from raters.audit.walk import Exchange, Record
-from raters.guard import content_policy
-from raters.stimuli import PADDING, chunks, opaque_pngs
-from raters.store import Store
-from raters.study import StudyOptions, create_study
-from raters.tokens import invite
+from raters.database import schema
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, create_study
+from raters.studies.stimuli import PADDING, chunks, opaque_pngs
+from raters.studies.tokens import invite
+from raters.trials.assignment import Chooser
+from raters.web.app import create_app
+from raters.web.security import content_policy
 from tests.support import postgres
 from tests.support.studies import small_run
 

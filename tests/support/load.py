@@ -21,10 +21,10 @@ from typing import Any
 import psutil
 from sqlalchemy import func, select
 
-from raters import schema
 from raters.audit.walk import CLIENT, SCREEN
-from raters.schema import DONE, LEASED, MAIN
-from raters.store import Store
+from raters.database import schema
+from raters.database.schema import DONE, LEASED, MAIN
+from raters.database.store import Store
 
 RETRY_SECONDS = 0.25
 TIMEOUT_SECONDS = 30.0
@@ -32,11 +32,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 # A process forked from one that has everything imported: a restart takes as long as the app does.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["raters.app"])
+_processes.set_forkserver_preload(["raters.web.app"])
 
 
 def _serve(url: str, port: int) -> None:
-    from raters.app import create_app, server
+    from raters.web.app import create_app, server
 
     server(create_app(url), port=port).run()
 

@@ -17,7 +17,7 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from bench.image import Pixels, read, write_png
 from bench.metrics.table import METRICS
 from bench.records import Failure, Pair, Profile, RunSpec, Score
-from bench.store import Cell, RunFolder
+from bench.runs.store import Cell, RunFolder
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Score]]]
 """Model -> image -> metric -> score."""

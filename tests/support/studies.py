@@ -11,10 +11,10 @@ from sqlalchemy import select
 from bench.framework.scores import read_scores
 from bench.image import Pixels, write_png
 from bench.records import Pair
-from bench.store import RunFolder
-from raters import schema
-from raters.session import Session, Trial
-from raters.store import Store
+from bench.runs.store import RunFolder
+from raters.database import schema
+from raters.database.store import Store
+from raters.trials.session import Session, Trial
 
 
 def small_run(

@@ -12,13 +12,13 @@ import typer
 from bench.cli.console import print_json, print_table, say
 from bench.cli.options import Json
 from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
-    from raters.answers import Answers
     from raters.statistics.analyse import Analysis
     from raters.statistics.ratings import RatingAnalysis
     from raters.statistics.votes import Votes
+    from raters.studies.answers import Answers
 
 VotesFile = Annotated[
     Path | None,
@@ -58,7 +58,7 @@ def analyse(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Rank the models of a closed study, or of anyone's votes: scale, intervals, groups, flags."""
-    from bench.report.people import agreement, scale_plot, tables
+    from bench.report.sections.people import agreement, scale_plot, tables
 
     answers = None
     if votes is None:
@@ -87,8 +87,8 @@ def analyse(
 
 
 def _answers(db: str, study: str, unblind: bool) -> Answers:
-    from raters.answers import read_answers
-    from raters.reveal import StillOpen
+    from raters.studies.answers import read_answers
+    from raters.studies.unblinding import StillOpen
 
     store = open_store(db)
     try:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import say
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
-    from raters.store import Store
+    from raters.database.store import Store
 
 Db = Annotated[
     str, typer.Option(help="Study database: a file, or any SQLAlchemy address.", envvar="BENCH_DB")
@@ -27,7 +27,7 @@ Out = Annotated[Path | None, typer.Option(help="File to write.", show_default="s
 
 def open_store(db: str) -> Store:
     """Open the study database."""
-    from raters.store import Store
+    from raters.database.store import Store
 
     return Store(db)
 
@@ -36,7 +36,7 @@ def _names(store: Store) -> list[str]:
     """Return the studies of a database, the latest last."""
     from sqlalchemy import select
 
-    from raters.schema import study
+    from raters.database.schema import study
 
     with store.read() as connection:
         return [row.name for row in connection.execute(select(study.c.name).order_by(study.c.id))]
@@ -76,7 +76,7 @@ def put(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
     else:
-        from bench.image import write_atomic
+        from bench.core.files import write_atomic
 
         write_atomic(out, text.encode())
         say(f"written: {out}")

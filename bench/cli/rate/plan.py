@@ -13,7 +13,8 @@ from bench.cli.console import part, print_json, print_table, say, split
 from bench.cli.options import Json
 from bench.cli.rate.analyse import MethodsFile, Seed, VotesFile, pilot_votes
 from bench.cli.rate.options import DEFAULT_DB, Db, Study
-from bench.records import BenchError, choose
+from bench.core.errors import BenchError
+from bench.core.names import choose
 
 if TYPE_CHECKING:
     from raters.statistics.planning import Design

@@ -11,7 +11,7 @@ import typer
 
 from bench.cli.console import say
 from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 
 def serve(
@@ -25,8 +25,8 @@ def serve(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Serve every study of the database, and print a link to try the latest one."""
-    from raters.app import create_app, server
-    from raters.tokens import invite
+    from raters.studies.tokens import invite
+    from raters.web.app import create_app, server
 
     store = open_store(db)
     chosen = chosen_study(store, study)

@@ -23,7 +23,7 @@ from bench.cli.rate.options import (
     open_store,
     put,
 )
-from bench.records import parse_spec
+from bench.core.names import parse_spec
 
 
 def new(
@@ -76,8 +76,8 @@ def new(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Make a study out of a finished run."""
-    from bench.store import RunFolder
-    from raters.study import StudyOptions, create_study
+    from bench.runs.store import RunFolder
+    from raters.studies.creation import StudyOptions, create_study
 
     folder = RunFolder.find(run)
     suite, _ = parse_spec(folder.record()["spec"]["suite"])
@@ -135,7 +135,7 @@ def invite(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Make personal links for raters. Links are shown once: only their hashes are kept."""
-    from raters.tokens import invite, renew
+    from raters.studies.tokens import invite, renew
 
     store = open_store(db)
     if prolific or dashboard:
@@ -157,7 +157,7 @@ def erase(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Remove one rater and all that came from them."""
-    from raters.leaving import erase
+    from raters.trials.withdrawal import erase
 
     gone = erase(open_store(db), study, rater)
     say(f"rater {rater} of '{study}' and {gone} judgements are erased")
@@ -167,7 +167,7 @@ def close(
     study: Annotated[str, typer.Argument(help="The study's name.")], db: Db = DEFAULT_DB
 ) -> None:
     """End a study: no more judgements, and results may be looked at."""
-    from raters.study import close_study
+    from raters.studies.creation import close_study
 
     close_study(open_store(db), study)
     say(f"study '{study}' is closed; bench rate export {study} names the models")

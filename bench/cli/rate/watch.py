@@ -13,7 +13,7 @@ from bench.cli.options import Json
 from bench.cli.rate.options import DEFAULT_DB, Db, Out, Study, chosen_study, open_store, put
 
 if TYPE_CHECKING:
-    from raters.status import Status
+    from raters.studies.status import Status
 
 
 def status(
@@ -23,7 +23,7 @@ def status(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Show how a study is going. Nothing here tells who is ahead."""
-    from raters.status import status as status_of
+    from raters.studies.status import status as status_of
 
     store = open_store(db)
     chosen = chosen_study(store, study)
@@ -93,7 +93,7 @@ def export(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Write every judgement. Models have numbers until the study is closed."""
-    from raters.export import judgements_csv, judgements_json
+    from raters.studies.export import judgements_csv, judgements_json
 
     store = open_store(db)
     write = judgements_csv if form == "csv" else judgements_json

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
-from bench.records import BenchError
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
-from raters.tokens import invite
+from bench.core.errors import BenchError
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import invite
 from tests.support.runs import photograph_run
 from tests.support.studies import judge, preferring, trained
 

@@ -12,10 +12,10 @@ from scipy.special import expit
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.records import BenchError
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
-from raters.tokens import invite
+from bench.core.errors import BenchError
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import invite
 from tests.conftest import Bench
 from tests.support.studies import judge, preferring, small_run, trained
 

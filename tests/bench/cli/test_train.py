@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from bench.core.files import sha256_of
 from bench.image import Pixels, write_png
-from models.weights import read_header, sha256_of
+from models.weights import read_header
 from tests.conftest import Bench
 
 SCENES = {

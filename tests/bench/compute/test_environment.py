@@ -20,7 +20,7 @@ from bench.compute.environment import (
     environment,
     pick_device,
 )
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 
 def test_environment_survives_json():

@@ -10,7 +10,7 @@ from torch import nn
 from bench.compute.operations import count, weight_bytes
 from bench.compute.operations_onnx import count_onnx
 from bench.compute.operations_onnx import weight_bytes as onnx_weight_bytes
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # torch.onnx and onnx on themselves

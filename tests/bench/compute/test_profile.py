@@ -9,7 +9,7 @@ import pytest
 from bench.compute.processes import Child
 from bench.compute.profile import Conditions, measure
 from bench.compute.quantities import QUANTITIES
-from bench.records import BenchError
+from bench.core.errors import BenchError
 
 MODELS = '''
     """Models that behave and models that do not."""

@@ -7,9 +7,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.degrade.blurs import BLURS
 from bench.degrade.parameters import Blur, Degradation, stream
-from bench.records import BenchError
 
 
 def test_every_blur_is_a_row_of_the_table_and_says_its_unit() -> None:

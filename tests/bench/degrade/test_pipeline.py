@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve
 
+from bench.core.errors import BenchError
 from bench.degrade.depth import plane_nearness, smooth_nearness
 from bench.degrade.light import to_linear, to_pixels
 from bench.degrade.parameters import stream
@@ -17,7 +18,6 @@ from bench.degrade.psf import blur as blur_light
 from bench.degrade.psf import defocus_psf
 from bench.degrade.resample import downsample
 from bench.image import ImageError, ImageSizeError, Pixels
-from bench.records import BenchError
 
 KINDS = [
     Degradation("none"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.framework.acceptability import acceptability
 from bench.framework.joint import Evidence, Joint, join
-from bench.records import BenchError
 from tests.bench.framework.evidence import costs, figure, normal_columns, scores, with_costs
 
 

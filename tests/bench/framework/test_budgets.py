@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.framework.budgets import Pick, pick
 from bench.framework.joint import Evidence
-from bench.records import BenchError
 from tests.bench.framework.evidence import costs, figure, normal_columns, scale, scores, with_costs
 
 TABLE = scores({"psnr": {

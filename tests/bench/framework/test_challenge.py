@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from bench.core.errors import BenchError
 from bench.framework.challenge import WEIGHTS, efficiency
 from bench.framework.joint import Evidence
-from bench.records import BenchError
 from tests.bench.framework.evidence import costs, figure, scores
 
 TABLE = scores({"psnr": {m: [30.0, 31.0] for m in ("base", "half", "slow", "nlm")}})

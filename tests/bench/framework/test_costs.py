@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.compute.sampling import quantile_with_interval
+from bench.core.errors import BenchError
 from bench.framework.costs import (
     Conditions,
     all_conditions,
@@ -15,7 +15,7 @@ from bench.framework.costs import (
     resolve_quantity,
     why_no_figure,
 )
-from bench.records import BenchError
+from bench.statistics.intervals import quantile_with_interval
 from tests.bench.framework.evidence import costs, figure
 
 PASSES = ((10.0, 11.0, 10.5, 30.0), (14.0, 13.5, 15.0, 14.2), (9.0, 9.5, 9.2, 9.1))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bench.core.errors import BenchError
 from bench.framework.hypervolume import covered, hypervolume
 from bench.framework.joint import Evidence, join
-from bench.records import BenchError
 from tests.bench.framework.evidence import costs, figure, normal_columns, scores, with_costs
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
+from bench.core.errors import BenchError
 from bench.framework.joint import Evidence, join, resolve_axis
 from bench.framework.pareto import on_front
 from bench.framework.ranking import beats, fronts, ranks, tied
-from bench.records import BenchError
-from raters.statistics.bootstrap import cluster_means
+from bench.statistics.clusters import cluster_means
 from tests.bench.framework.evidence import (
     costs,
     figure,

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.framework.people import read_study
 from bench.image import read, write_png
-from bench.records import BenchError
-from bench.store import RunFolder
-from raters.answers import read_answers
+from bench.runs.store import RunFolder
+from raters.database.store import Store
 from raters.statistics.analyse import analyse
 from raters.statistics.ratings import RatingAnalysis
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
-from raters.tokens import invite
+from raters.studies.answers import read_answers
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import invite
 from tests.support.studies import judge, preferring, small_run, trained
 
 STRENGTH = {"ada": 1.2, "bob": 0.4, "cyd": -0.4, "dan": -1.2}

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from bench.core.errors import BenchError
 from bench.framework.joint import Evidence
 from bench.framework.preference import regress
-from bench.records import BenchError
 from raters.statistics.scaling import JOD
 from raters.statistics.votes import Votes
 from tests.bench.framework.evidence import costs, figure, scale, scores

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from bench.core.errors import BenchError
 from bench.framework.scores import INFINITE, read_scores
 from bench.framework.significance import (
     best_model,
@@ -19,7 +20,6 @@ from bench.framework.significance import (
     improvements,
     standings,
 )
-from bench.records import BenchError
 from tests.support.runs import NO_PSF, simple_run
 
 SIX = list("abcdef")
@@ -114,7 +114,7 @@ def test_short_metric_names_are_written_out(tmp_path: Path) -> None:
 
 
 def test_p_values_of_several_metrics_are_adjusted_together(photographs_run_path: Path) -> None:
-    from bench.store import RunFolder
+    from bench.runs.store import RunFolder
 
     run = RunFolder(photographs_run_path)
     several = compare_metrics(run, "sharper", "input")
@@ -176,7 +176,7 @@ def test_one_model_is_not_called_the_best_of_one(tmp_path: Path) -> None:
 
 
 def test_a_failed_image_carries_its_message(photographs_run_path: Path) -> None:
-    from bench.store import RunFolder
+    from bench.runs.store import RunFolder
 
     table = read_scores(RunFolder(photographs_run_path))
     assert table.excluded("psnr", "median") == {"failed: RuntimeError: out of patience": 1}

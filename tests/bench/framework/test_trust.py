@@ -16,12 +16,12 @@ from bench.framework.scores import ScoreTable, read_scores
 from bench.framework.trust import all_pairs, by_stratum, ceiling, disagreements, trust
 from bench.image import read
 from bench.metrics.scorer import Scorer
-from bench.store import RunFolder
-from raters.answers import Place
+from bench.runs.store import RunFolder
+from raters.database.store import Store
 from raters.statistics.active import posterior
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
-from raters.tokens import invite
+from raters.studies.answers import Place
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import invite
 from tests.support.runs import photograph_run
 from tests.support.studies import judge, seeing, trained
 

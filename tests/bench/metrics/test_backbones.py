@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.errors import Unscorable
 from bench.metrics import backbones
 from bench.metrics.backbones import BACKBONES, find_backbone
-from bench.records import Unscorable
 
 CONTENT = b"weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()[:8]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
 from bench.metrics.lpips import SMALLEST, Lpips, alex, squeeze, vgg
 from bench.metrics.table import METRICS
-from bench.records import Unscorable
 
 Backbone = Callable[[str], dict[str, torch.Tensor]]
 

@@ -9,10 +9,10 @@ import pytest
 from skimage.measure import blur_effect
 from skimage.metrics import peak_signal_noise_ratio
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
 from bench.metrics.pixel import BlurEffect, MeanAbsoluteError, MeanSquaredError, Psnr, PsnrLuma
 from bench.metrics.table import Metric
-from bench.records import Unscorable
 
 
 def score(metric: Metric, restored: Pixels, reference: Pixels) -> float:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError, Unscorable
 from bench.image import ImageError, ImageSizeError, Picture, Pixels, read, write_png
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import METRICS, OnCpu
-from bench.records import BenchError, Score, Unscorable
+from bench.records import Score
 
 PIXELWISE = ("psnr", "psnr-y", "ssim", "ssim-y", "ssim-volume", "ms-ssim", "vif", "mse", "mae")
 

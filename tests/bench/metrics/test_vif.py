@@ -9,10 +9,10 @@ import piq
 import pytest
 import torch
 
+from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
 from bench.metrics import window
 from bench.metrics.vif import Vif
-from bench.records import Unscorable
 
 
 def vif(restored: Pixels, reference: Pixels) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.report import write_report
-from bench.store import RunFolder
+from bench.runs.store import RunFolder
 from tests.support.runs import photograph_run
 
 

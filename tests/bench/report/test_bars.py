@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.records import Profile
-from bench.report.analysis import Analysis, analyse
-from bench.report.bars import MODELS, bars
-from bench.report.gather import gather
-from bench.report.theme import Plot, looks
+from bench.report.drawing.theme import Plot, looks
+from bench.report.reading.analysis import Analysis, analyse
+from bench.report.reading.gather import gather
+from bench.report.sections.bars import MODELS, bars
 from tests.support.runs import costs, simple_run
 
 

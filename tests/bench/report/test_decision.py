@@ -16,13 +16,13 @@ from bench.framework.joint import Evidence, join
 from bench.framework.people import HumanScale
 from bench.framework.ranking import beats, fronts
 from bench.records import Profile
-from bench.report.analysis import Analysis, analyse
-from bench.report.decision import Decision, decide
-from bench.report.gather import gather
-from bench.report.numbers import percent
-from bench.report.theme import looks
-from bench.store import RunFolder
-from raters.answers import Answers, Place
+from bench.report.drawing.numbers import percent
+from bench.report.drawing.theme import looks
+from bench.report.reading.analysis import Analysis, analyse
+from bench.report.reading.gather import gather
+from bench.report.sections.decision import Decision, decide
+from bench.runs.store import RunFolder
+from raters.studies.answers import Answers, Place
 from tests.bench.report.html import Page
 from tests.support.runs import costs, simple_run
 

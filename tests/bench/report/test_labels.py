@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from bench.report.labels import Box, place
+from bench.report.drawing.labels import Box, place
 
 FRAME = (0.0, 0.0, 500.0, 350.0)
 

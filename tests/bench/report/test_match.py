@@ -15,9 +15,9 @@ import pytest
 from bench.image import read, write_png
 from bench.records import Pair, Score
 from bench.report import write_report
-from bench.report.analysis import analyse
-from bench.report.gather import gather
-from bench.store import RunFolder
+from bench.report.reading.analysis import analyse
+from bench.report.reading.gather import gather
+from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
 from tests.support.runs import costs, photograph_pairs, simple_run, write_run
 

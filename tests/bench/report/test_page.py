@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.core.errors import BenchError
 from bench.image import read
-from bench.records import BenchError, Score
+from bench.records import Score
 from bench.report import summary_table, write_report
-from bench.report.crops import Window, where_they_differ, where_to_look
-from bench.report.gather import gather
-from bench.store import RunFolder
+from bench.report.drawing.crops import Window, where_they_differ, where_to_look
+from bench.report.reading.gather import gather
+from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
 from tests.support.runs import NO_BACKBONE, NO_PSF, photograph_pairs, simple_run, write_run
 
@@ -164,8 +165,8 @@ def test_outputs_that_are_all_alike_are_shown_where_they_are_wrong(tmp_path: Pat
 
 def test_a_run_of_the_base_alone_has_crops_out_of_the_corner(tmp_path: Path) -> None:
     from bench.image import write_png
-    from bench.report.analysis import analyse
-    from bench.report.samples import samples
+    from bench.report.reading.analysis import analyse
+    from bench.report.sections.samples import samples
 
     pairs = photograph_pairs(tmp_path / "data", ["chelsea", "coffee"], (200, 300))
     scores = {"input": {pair.id: {"psnr": Score(30.0 + i)} for i, pair in enumerate(pairs)}}

@@ -11,10 +11,10 @@ import pytest
 from bench.metrics.table import METRICS
 from bench.records import Pair, Score
 from bench.report import write_report
-from bench.report.analysis import analyse, family
-from bench.report.gather import gather
-from bench.report.published import REPORTS, published
-from bench.store import RunFolder
+from bench.report.reading.analysis import analyse, family
+from bench.report.reading.gather import gather
+from bench.report.sections.published import REPORTS, published
+from bench.runs.store import RunFolder
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
 from tests.bench.report.html import Page

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.records import Pair, Score
-from bench.report.analysis import Analysis, analyse
-from bench.report.gather import gather
-from bench.report.robustness import curves
-from bench.report.theme import Plot, looks
+from bench.report.drawing.theme import Plot, looks
+from bench.report.reading.analysis import Analysis, analyse
+from bench.report.reading.gather import gather
+from bench.report.sections.robustness import curves
 from tests.support.runs import write_run
 
 LIGHT = ("0.06", "0.25", "1")

@@ -12,17 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.core.errors import BenchError
 from bench.framework.people import HumanScale, read_study
 from bench.image import read
-from bench.records import BenchError
 from bench.report import write_report
-from bench.report.analysis import analyse
-from bench.report.gather import gather
-from bench.report.study import study_of
-from bench.store import RunFolder
-from raters.store import Store
-from raters.study import StudyOptions, close_study, create_study
-from raters.tokens import invite
+from bench.report.reading.analysis import analyse
+from bench.report.reading.gather import gather
+from bench.report.sections.study import study_of
+from bench.runs.store import RunFolder
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import invite
 from tests.bench.report.html import Page
 from tests.support.runs import simple_run
 from tests.support.studies import judge, seeing, trained

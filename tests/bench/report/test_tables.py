@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.report.numbers import decimals, fixed, interval, significant
-from bench.report.tables import Cell, Column, Table
-from bench.store import RunFolder
+from bench.report.drawing.numbers import decimals, fixed, interval, significant
+from bench.report.drawing.tables import Cell, Column, Table
+from bench.runs.store import RunFolder
 
 AWKWARD = Table(
     "t", "100 % of A & B",

@@ -11,11 +11,11 @@ import pytest
 
 from bench.image import write_png
 from bench.report import write_report
-from bench.report.analysis import Analysis, analyse
-from bench.report.gather import gather
-from bench.report.theme import looks
-from bench.report.training import ROW_WIDTH, curves, sample_rows
-from bench.store import RunFolder
+from bench.report.drawing.theme import looks
+from bench.report.reading.analysis import Analysis, analyse
+from bench.report.reading.gather import gather
+from bench.report.sections.training import ROW_WIDTH, curves, sample_rows
+from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
 from tests.bench.report.test_viewer import decoded_source
 from tests.support.runs import simple_run

@@ -14,10 +14,11 @@ import pytest
 
 from bench.image import read, write_png
 from bench.records import Score
-from bench.report import viewer, write_report
-from bench.report.analysis import analyse
-from bench.report.gather import gather
-from bench.store import RunFolder
+from bench.report import write_report
+from bench.report.reading.analysis import analyse
+from bench.report.reading.gather import gather
+from bench.report.sections import viewer
+from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
 from tests.support.runs import photograph_pairs, simple_run, write_run
 

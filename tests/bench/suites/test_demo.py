@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.degrade.light import to_linear, to_pixels
 from bench.degrade.psf import blur
 from bench.image import read
-from bench.records import BenchError
 from bench.suites import demo, demo_plan
 from bench.suites import made as making
 from bench.suites.demo import IDENTITY, make_demo, open_demo

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites import fetch as fetch_module
 from bench.suites import transfer
 from bench.suites.fetch import Download, digest_found, fetch

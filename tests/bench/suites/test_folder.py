@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites.folder import (
     REFERENCE,
     cluster_of,

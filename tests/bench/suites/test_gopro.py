@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites.gopro import GOPRO_LARGE, OFFICIAL_TEST
 from bench.suites.table import Split, Suite, open_suite
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.errors import BenchError
+from bench.core.names import parse_spec
 from bench.image import Pixels
-from bench.records import BenchError, parse_spec
 from bench.suites.check import check_suite
 from bench.suites.folder import NoData
 from bench.suites.listing import Listing

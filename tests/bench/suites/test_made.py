@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.core.errors import BenchError
 from bench.degrade.parameters import Degradation
 from bench.degrade.pipeline import degrade
 from bench.image import read, write_png
-from bench.records import BenchError
 from bench.suites.check import check_suite
 from bench.suites.folder import named_images
 from bench.suites.made import make, read_manifest, require_ours, usable

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from bench.cli.suites import BLURS as TOLD
+from bench.core.errors import BenchError
 from bench.degrade.parameters import Blur, Degradation, stream
 from bench.degrade.pipeline import BLURS, degrade
 from bench.degrade.psf import trajectory
-from bench.records import BenchError
 from bench.suites.mixture import SIZES, Cell, Mixture, degradation, electrons
 
 FULL = Mixture(blur=("shake", "defocus"), extent=(0, 3, 6, 9), noise=(2, 5, 15), light=(1, 0.25))

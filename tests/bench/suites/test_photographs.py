@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.core.errors import BenchError
 from bench.image import Pixels, read, write_png
-from bench.records import BenchError
 from bench.suites import photographs
 from bench.suites.mixture import Mixture
 from bench.suites.photographs import MOST_BYTES

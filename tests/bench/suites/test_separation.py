@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.image import Pixels, read, write_png
-from bench.records import BenchError, Pair
+from bench.records import Pair
 from bench.suites import separation
 from bench.suites.separation import refuse_test_images
 

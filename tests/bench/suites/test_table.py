@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.plugins import load_object
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.core.plugins import load_object
+from bench.records import Pair
 from bench.suites.fetch import Download
 from bench.suites.table import SUITES, open_suite, spread
 

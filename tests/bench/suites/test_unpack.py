@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from bench.suites import unpack
 from bench.suites.fetch import Download, fetch
 from tests.support.downloads import Server, visible

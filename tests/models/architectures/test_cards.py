@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.compute.operations import count
-from bench.plugins import load_object
+from bench.core.plugins import load_object
 from models.catalogue import MODELS, Card
 from models.loading import build_network, load_restorer
 from models.weights import save_weights

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.records import Pair
 from models.training.curriculum import curriculum_of
 
 

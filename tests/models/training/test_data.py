@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench.core.errors import BenchError
 from bench.image import ImageSizeError, Pixels, read, to_tensor, write_png
-from bench.records import BenchError, Pair
+from bench.records import Pair
 from bench.suites.opening import Views, open_pair
 from models.training.data import (
     PairedCrops,

@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 import torch
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.core.files import sha256_of
+from bench.records import Pair
 from models.catalogue import MODELS, Card
 from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
 from models.training.data import validation_crops
+from models.training.discriminators import ImagePool, lesson, opponent_of
 from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
-from models.training.opponents import ImagePool, lesson, opponent_of
 from models.training.plan import Task
 from models.training.train import Job, Trained, train
-from models.weights import read_state, sha256_of
+from models.weights import read_state
 from tests.support.training import (
     NORMALISING_OPPONENT,
     OPPONENT,

@@ -67,7 +67,7 @@ def test_the_gradient_of_a_batch_is_the_mean_of_its_images(
     """No loss here and no layer looks at more than one image: so it is, exactly."""
     torch.manual_seed(0)
     batch = torch.rand(2, 2, 3, 32, 32, dtype=torch.float64)
-    monkeypatch.setattr("models.training.opponents.judge", lambda o, x: o(laid_out(x, o)))
+    monkeypatch.setattr("models.training.discriminators.judge", lambda o, x: o(laid_out(x, o)))
     both = gradients(method, batch)
     each = [gradients(method, batch[:, index : index + 1]) for index in range(2)]
     for side in range(2):

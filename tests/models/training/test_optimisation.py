@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from models.recipes import Recipe, Schedule
 from models.training.optimisation import Rates, averaged, optimiser_for
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bench.core.errors import BenchError, Unscorable
 from bench.image import Picture, Pixels, to_tensor
 from bench.metrics.lpips import Lpips
-from bench.records import BenchError, Unscorable
 from models.recipes import Recipe
 from models.training.losses import Losses, left_out
 from models.training.perceptual import PERCEPTUAL

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.core.files import sha256_of
+from bench.records import Pair
 from models.catalogue import MODELS, Card
 from models.loading import load_restorer
 from models.recipes import Recipe
@@ -24,7 +26,7 @@ from models.training import plan
 from models.training.plan import Progress
 from models.training.train import Job, Trained
 from models.training.train import train as train_job
-from models.weights import read_header, sha256_of
+from models.weights import read_header
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.records import BenchError, Pair
+from bench.core.errors import BenchError
+from bench.records import Pair
 from models.architectures.unet import UNet
 from models.recipes import Recipe, Schedule
 from models.training.budget import Budget, parse_budget

@@ -12,8 +12,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from bench.core.errors import BenchError
+from bench.core.files import sha256_of
 from bench.image import read
-from bench.records import BenchError, Pair
+from bench.records import Pair
 from models.catalogue import MODELS, Card
 from models.loading import load_restorer
 from models.recipes import Recipe, Schedule
@@ -21,7 +23,6 @@ from models.training import plan as planning
 from models.training.data import validation_crops
 from models.training.losses import psnr
 from models.training.train import Job, estimate, train
-from models.weights import sha256_of
 from tests.support.backbones import put_backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread")

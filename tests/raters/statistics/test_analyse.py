@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.analyse import Analysis, analyse
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.votes import Votes, make_votes

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
+from bench.statistics.multiplicity import holm
 from raters.statistics.comparisons import split_cells, vote_cells
 from raters.statistics.intervals import (
     Differences,
@@ -16,7 +17,6 @@ from raters.statistics.intervals import (
     rank_intervals,
     resample_counts,
 )
-from raters.statistics.multiplicity import holm
 from raters.statistics.scaling import MODELS, bradley_terry
 from tests.raters.statistics.simulated import coverage, study
 

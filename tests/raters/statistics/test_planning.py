@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.comparisons import NotComparable, split_cells
 from raters.statistics.intervals import differences, draw_scales
 from raters.statistics.planning import Design, pilot_design, power, raters_needed

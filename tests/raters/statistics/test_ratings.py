@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.ratings import RatingAnalysis, Ratings, analyse_ratings
 
 QUALITY = np.array([4.2, 3.4, 3.4, 2.0])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import BenchError
+from bench.core.errors import BenchError
 from raters.statistics.votes import Votes, make_votes, read_votes
 
 GOOD = "image,a,b,winner,rater\nx,unet,nafnet,b,ann\ny,nafnet,unet,a,bob\nx,unet,nafnet,tie,bob\n"

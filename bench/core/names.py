@@ -1,0 +1,35 @@
+"""Names and specs as users type them: looked up in tables, with the nearest one suggested."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from bench.core.errors import BenchError
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Split ``name[:key=value,..]`` into its name and its options.
+
+    >>> parse_spec("gopro:blur=blur_gamma")
+    ('gopro', {'blur': 'blur_gamma'})
+    """
+    name, _, rest = spec.partition(":")
+    options: dict[str, str] = {}
+    for item in filter(None, rest.split(",")):
+        key, equals, value = item.partition("=")
+        if not equals or not key or not value:
+            raise BenchError(f"'{spec}': expected name:key=value,.. but got '{item}'")
+        options[key.strip()] = value.strip()
+    return name.strip(), options
+
+
+def choose(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is known, else raise an error that suggests the nearest."""
+    names = sorted(known)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    where = f" ('bench {kind}s' lists them all)" if kind in ("suite", "model", "metric") else ""
+    raise BenchError(f"no {kind} '{name}'; {hint}{where}")

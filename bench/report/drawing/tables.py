@@ -1,0 +1,223 @@
+"""A table as the page, Markdown, LaTeX and CSV share it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.core.files import write_atomic
+from bench.report.drawing.numbers import MISSING
+
+WRAPPED = 32
+"""Letters of text beyond which a LaTeX column wraps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one cell shows. ``mark`` is best, tied, better, worse or nothing.
+
+    ``detail`` is set smaller (an interval), ``notes`` become footnotes, ``sort`` orders the column.
+    """
+
+    text: str
+    detail: str = ""
+    mark: str = ""
+    notes: tuple[str, ...] = ()
+    sort: float | None = None
+
+    @classmethod
+    def missing(cls, *reasons: str) -> Cell:
+        """Return a dash whose reasons are in its tooltip and in the footnotes."""
+        return cls(MISSING, notes=tuple(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A head: ``unit`` beneath it, and the ``group`` of columns that it belongs to."""
+
+    head: str
+    unit: str = ""
+    group: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under columns; ``records`` is the same at full precision, for the CSV."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    records: Sequence[Mapping[str, Any]]
+    legend: Sequence[str] = ()
+    """Lines beneath the table; ``{best}`` and the like stand for how a format shows that mark."""
+    footnotes: Mapping[str, str] = field(init=False)
+    """Reason -> letter, in reading order."""
+
+    def __post_init__(self) -> None:
+        notes = dict.fromkeys(note for row in self.rows for cell in row for note in cell.notes)
+        object.__setattr__(self, "footnotes", {n: _letter(i) for i, n in enumerate(notes)})
+
+    def letters(self, cell: Cell) -> str:
+        """Return the letters of a cell's footnotes."""
+        return ",".join(self.footnotes[note] for note in cell.notes)
+
+    def groups(self) -> list[tuple[str, int]]:
+        """Return the groups of neighbouring columns and how many columns each spans."""
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and spans[-1][0] == column.group:
+                spans[-1] = (column.group, spans[-1][1] + 1)
+            else:
+                spans.append((column.group, 1))
+        return spans
+
+    def write(self, folder: Path) -> None:
+        """Write ``<name>.csv``, ``.md`` and ``.tex`` into ``folder``."""
+        for suffix, text in (("csv", self.csv()), ("md", self.markdown()), ("tex", self.latex())):
+            write_atomic(folder / f"{self.name}.{suffix}", text.encode())
+
+    def csv(self) -> str:
+        """Return the records; an empty field is a number that is missing."""
+        text = io.StringIO()
+        names = list(dict.fromkeys(key for record in self.records for key in record))
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {key: "" if value is None else value for key, value in record.items()}
+            for record in self.records
+        )
+        return text.getvalue()
+
+    def markdown(self) -> str:
+        """Return a pipe table; best in bold, tied in italics."""
+        around = {"best": "**", "tied": "*", "better": "**", "worse": "*"}
+        words = {"best": "Bold", "tied": "Italic", "better": "Bold", "worse": "Italic"}
+
+        def shown(cell: Cell) -> str:
+            edge = around.get(cell.mark, "")
+            number = f"{edge}{_pipe(cell.text)}{edge}"
+            letters = self.letters(cell)
+            return " ".join(
+                filter(None, (number, _pipe(cell.detail), f"({letters})" if letters else ""))
+            )
+
+        heads = [_pipe(" ".join(filter(None, (c.head, c.unit)))) for c in self.columns]
+        lines = [
+            " ".join([f"{self.caption}.", *(f"{g}." for g, _ in self.groups() if g)]),
+            "",
+            "| " + " | ".join(heads) + " |",
+        ]
+        lines.append("|" + "|".join("---:" if c.numeric else "---" for c in self.columns) + "|")
+        lines += ["| " + " | ".join(shown(cell) for cell in row) + " |" for row in self.rows]
+        notes = self._notes(words)
+        lines += ["", *(f"- {_pipe(note)}" for note in notes)] if notes else []
+        return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        r"""Return a booktabs ``table`` with `\toprule`; best in bold, tied underlined."""
+        command = {"best": r"\textbf", "tied": r"\underline", "better": r"\textbf",
+                   "worse": r"\underline"}  # fmt: skip
+        words = {"best": "Bold", "tied": "Underlined", "better": "Bold", "worse": "Underlined"}
+
+        def shown(cell: Cell) -> str:
+            text = _tex(cell.text)
+            if cell.mark in command:
+                text = f"{command[cell.mark]}{{{text}}}"
+            letters = self.letters(cell)
+            text += f"\\textsuperscript{{{letters}}}" if letters else ""
+            return text + (f" {{\\scriptsize {_tex(cell.detail)}}}" if cell.detail else "")
+
+        heads = " & ".join(_tex(column.head) for column in self.columns)
+        units = " & ".join(_tex(column.unit) for column in self.columns)
+        notes = self._notes(words)
+        lines = [
+            "% needs \\usepackage{booktabs}",
+            "\\begin{table}",
+            "\\centering",
+            f"\\caption{{{_tex(self.caption)}}}",
+            f"\\begin{{tabular}}{{{''.join(self._tex_columns())}}}",
+            "\\toprule",
+            *self._tex_groups(),
+            heads + r" \\",
+            *([units + r" \\"] if any(column.unit for column in self.columns) else []),
+            "\\midrule",
+            *(" & ".join(shown(cell) for cell in row) + r" \\" for row in self.rows),
+            "\\bottomrule",
+            "\\end{tabular}",
+            *([f"\\par\\smallskip\\footnotesize {_tex(' '.join(notes))}"] if notes else []),
+            "\\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def html_legend(self) -> list[str]:
+        """Return the legend in the words that fit the page."""
+        words = {"best": "Bold", "tied": "Shaded", "better": "Green", "worse": "Orange"}
+        return [_fill(line, words) for line in self.legend]
+
+    def _notes(self, words: Mapping[str, str]) -> list[str]:
+        legend = [_fill(line, words) for line in self.legend]
+        return [*legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
+
+    def _tex_columns(self) -> list[str]:
+        """Return the alignment of each column; text too long for one line is set in a paragraph."""
+        found = []
+        for index, column in enumerate(self.columns):
+            cells = [row[index] for row in self.rows]
+            long = max((len(cell.text + cell.detail) for cell in cells), default=0) > WRAPPED
+            found.append("r" if column.numeric else r"p{3cm}" if long else "l")
+        return found
+
+    def _tex_groups(self) -> list[str]:
+        if not any(column.group for column in self.columns):
+            return []
+        cells, rules, at = [], [], 1
+        for group, span in self.groups():
+            cells.append(
+                f"\\multicolumn{{{span}}}{{c}}{{{_tex(group)}}}" if group else "&" * (span - 1)
+            )
+            rules += [f"\\cmidrule(lr){{{at}-{at + span - 1}}}"] if group else []
+            at += span
+        return [" & ".join(cells) + r" \\", "".join(rules)]
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "—": "---", "−": "$-$",
+    "×": r"$\times$", "∞": r"$\infty$", "≈": r"$\approx$", "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$", "±": r"$\pm$",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
+
+
+def _pipe(text: str) -> str:
+    """Keep text from ending a Markdown cell, or from being read as HTML or emphasis."""
+    for special, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("*", "\\*"), ("_", "\\_")):
+        text = text.replace(special, safe)
+    return " ".join(text.split())
+
+
+def _fill(line: str, words: Mapping[str, str]) -> str:
+    """Put words in place of ``{marks}``; other braces, of a reason, stay as they are."""
+    for mark, word in words.items():
+        line = line.replace(f"{{{mark}}}", word)
+    return line
+
+
+def _letter(index: int) -> str:
+    """Return a, b .. z, aa, ab .."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return letters

@@ -1,0 +1,135 @@
+"""How every plot looks, and how a figure becomes a PNG, an SVG file and SVG for the page.
+
+Plots are drawn in fixed colours. For the page, ink, grid and paper become the page's own colours,
+so that they follow light and dark; models keep theirs, which read on both.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from bench.core.files import write_atomic
+
+INK, MUTED, GRID, PAPER = "#16181d", "#6a6f78", "#dfe1e5", "#fefefe"
+_ON_PAGE = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--rule)", PAPER: "var(--paper)"}
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#b3a100")
+"""Okabe and Ito 2008, chosen to be told apart by colour-blind readers; the yellow is darkened to be
+seen on white."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+PNG_DPI = 200
+WIDTH = 5.2
+"""Inches of a plot: half of the page's text width, at the size in which it is shown."""
+
+_STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans", "sans-serif"], "font.size": 8.5, "text.parse_math": False,
+    "svg.fonttype": "none", "figure.facecolor": PAPER, "axes.facecolor": PAPER,
+    "savefig.facecolor": PAPER, "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
+    "axes.titlesize": 9, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.edgecolor": MUTED, "axes.linewidth": 0.7, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.color": GRID,
+    "grid.linewidth": 0.6, "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK, "xtick.major.size": 3, "ytick.major.size": 3, "xtick.minor.size": 0,
+    "ytick.minor.size": 0, "xtick.major.width": 0.7, "ytick.major.width": 0.7,
+    "lines.linewidth": 1.4, "lines.solid_capstyle": "butt",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A model's colour and marker, the same in every plot."""
+
+    colour: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A finished plot: its file name, what it shows in words, and its SVG for the page."""
+
+    name: str
+    title: str
+    alt: str
+    svg: str
+    notes: Sequence[str] = ()
+
+
+def looks(names: Sequence[str], base: str) -> Mapping[str, Look]:
+    """Give every model its colour by its place in the run; ``base`` is in ink."""
+    found: dict[str, Look] = {}
+    number = 0
+    for name in names:
+        if name == base:
+            found[name] = Look(INK, "o")
+            continue
+        shift = number // len(COLOURS)  # beyond seven models, a colour meets another marker
+        marker = MARKERS[(number + shift) % len(MARKERS)]
+        found[name] = Look(COLOURS[number % len(COLOURS)], marker)
+        number += 1
+    return found
+
+
+@contextmanager
+def drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure with one pair of axes, in the report's style."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)  # its renderer is kept: without one, each text's size costs a draw
+        yield figure, figure.add_subplot()
+
+
+def finish(
+    figure: Figure, folder: Path, name: str, title: str, alt: str, notes: Sequence[str] = ()
+) -> Plot:
+    """Write ``<name>.png`` and ``.svg`` into ``folder`` and return the plot for the page."""
+    with warnings.catch_warnings():
+        # A model may be named in a script that the font lacks: the SVG still shows it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        settle(figure)
+        png, svg = io.BytesIO(), io.StringIO()
+        # Straight to the canvases: `savefig` draws each plot once more, for nothing.
+        figure.set_dpi(PNG_DPI)
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        with mpl.rc_context({"svg.hashsalt": name}):  # the same plot gives the same file
+            undated = {"Date": None, "Creator": None}
+            FigureCanvasSVG(figure).print_svg(svg, metadata=undated)  # type: ignore[no-untyped-call]
+    write_atomic(folder / f"{name}.png", png.getvalue())
+    write_atomic(folder / f"{name}.svg", svg.getvalue().encode())
+    return Plot(name, title, alt, inline(svg.getvalue(), name, alt), notes)
+
+
+def settle(figure: Figure) -> None:
+    """Lay the figure out once: from now on positions are final, and every drawing is quicker."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+def inline(svg: str, name: str, alt: str) -> str:
+    """Return an SVG file's drawing for an HTML page: own ids, the page's colours."""
+    text = svg[svg.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    prefix = re.sub(r"[^A-Za-z0-9]", "-", name)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
+    text = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', text)
+    for colour, variable in _ON_PAGE.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r' xmlns(?::xlink)?="[^"]*"| version="[^"]*"', "", text)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

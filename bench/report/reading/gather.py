@@ -1,0 +1,218 @@
+"""All that a report shows, read from one or several run folders.
+
+Models of several runs share tables only where the runs are of one suite, one set of images and one
+set of conventions; other runs are left out, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.core.layout import file_name
+from bench.framework.costs import Conditions, all_conditions, conditions_of
+from bench.framework.scores import ScoreTable
+from bench.records import Profile
+from bench.report.reading.match import mismatch, read_part
+from bench.runs.store import RunFolder
+
+NOT_HERE = "not measured in its run"
+BASES = {"input": "the untouched input", "bicubic": "bicubic interpolation"}
+"""The models that add nothing to the degraded image, and what they are called in a sentence: what
+the others are measured against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model of the page: ``name`` is unique there, ``label`` in its run."""
+
+    name: str
+    label: str
+    run: int
+    info: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One image of the suite. ``reference`` is None where there is none."""
+
+    image: str
+    cluster: str
+    degraded: Path
+    reference: Path | None
+    strata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The runs of one report, joined."""
+
+    runs: tuple[RunFolder, ...]
+    records: tuple[Mapping[str, Any], ...]
+    rows: tuple[Row, ...]
+    shots: tuple[Shot, ...]
+    table: ScoreTable
+    costs: Mapping[str, Mapping[Conditions, Mapping[str, Profile]]]
+    """Row name -> conditions -> quantity -> figure."""
+    metrics: Mapping[str, Mapping[str, Any]]
+    left_out: tuple[tuple[str, str], ...]
+    """Path and reason of the runs that cannot share tables with the others."""
+    machines: tuple[int, ...]
+    """Run by run the number of its machine, from 0: costs of different machines do not mix."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The first run's record: suite and images are the same in all."""
+        return self.records[0]
+
+    def row(self, name: str) -> Row:
+        """Return the row called ``name``."""
+        return next(row for row in self.rows if row.name == name)
+
+    def restored(self, name: str, image: str) -> Path:
+        """Return where a model's restored image lies."""
+        row = self.row(name)
+        return self.runs[row.run].image_path(row.label, image)
+
+    def training(self, name: str) -> Path:
+        """Return where a model's training curves lie, if it has any."""
+        row = self.row(name)
+        return self.runs[row.run].path / "training" / f"{file_name(row.label)}.csv"
+
+    def conditions(self) -> list[Conditions]:
+        """Return the conditions that costs were measured under, those of most figures first."""
+        return all_conditions(self.costs)
+
+
+def gather(runs: Sequence[RunFolder]) -> Gathered:
+    """Read the runs and join those that match the first and each other.
+
+    Raises `BenchError` for a damaged run.
+    """
+    parts, left_out = [read_part(runs[0])], []
+    for run in runs[1:]:
+        part = read_part(run)
+        why = mismatch(parts, part)
+        if why is None:
+            parts.append(part)
+        else:
+            left_out.append((str(run.path), why))
+    runs, records = [part.run for part in parts], [part.record for part in parts]
+    tables = [part.table for part in parts]
+    rows, names = _rows(runs, records, tables)
+    places = [_machine(record) for record in records]
+    machines = [places.index(place) for place in places]
+    costs: dict[str, dict[Conditions, dict[str, Profile]]] = {row.name: {} for row in rows}
+    for number, run in enumerate(runs):
+        for figure in run.read_profiles():
+            if (number, figure.model) in names:
+                at = conditions_of(figure, machines[number])
+                figures = costs[names[number, figure.model]].setdefault(at, {})
+                figures.setdefault(figure.quantity, figure)
+    images = runs[0].images()
+    return Gathered(
+        runs=tuple(runs),
+        records=tuple(records),
+        rows=tuple(rows),
+        shots=tuple(
+            Shot(
+                row["image"],
+                row["cluster"],
+                Path(row["degraded"]),
+                Path(row["reference"]) if row["reference"] else None,
+                row["strata"],
+            )
+            for row in images.to_dict("records")
+        ),
+        table=_joined(rows, tables),
+        costs=costs,
+        metrics={
+            name: card for record in reversed(records) for name, card in record["metrics"].items()
+        },
+        left_out=tuple(left_out),
+        machines=tuple(machines),
+    )
+
+
+def _rows(
+    runs: Sequence[RunFolder], records: Sequence[Mapping[str, Any]], tables: Sequence[ScoreTable]
+) -> tuple[list[Row], dict[tuple[int, str], str]]:
+    """Name every model, and say under which name each run's label is shown.
+
+    A model that a later run has again, with equal scores by every metric of it, is shown once.
+    """
+    rows: list[Row] = []
+    names: dict[tuple[int, str], str] = {}
+    for number, record in enumerate(records):
+        for label, info in record["models"].items():
+            namesakes = [row for row in rows if row.label == label]
+            same = [r for r in namesakes if _adds_nothing(tables[number], tables[r.run], label)]
+            if not same:
+                name = f"{label} ({runs[number].path.name})" if namesakes else label
+                while any(row.name == name for row in rows):
+                    name += "'"
+                rows.append(Row(name, label, number, info))
+            names[number, label] = same[0].name if same else name
+    return rows, names
+
+
+def _adds_nothing(later: ScoreTable, first: ScoreTable, model: str) -> bool:
+    if not set(later.metrics) <= set(first.metrics):
+        return False
+    order = [later.images.index(image) for image in first.images]
+    return all(
+        np.array_equal(
+            first.column(metric, model), later.column(metric, model)[order], equal_nan=True
+        )
+        for metric in later.metrics
+    )
+
+
+def _joined(rows: Sequence[Row], tables: Sequence[ScoreTable]) -> ScoreTable:
+    """Put the models of all tables side by side, images in the first table's order."""
+    if len(tables) == 1:
+        return tables[0]
+    first = tables[0]
+    metrics = tuple(dict.fromkeys(metric for table in tables for metric in table.metrics))
+    orders = [[table.images.index(image) for image in first.images] for table in tables]
+    values: dict[str, Any] = {}
+    reasons: dict[str, dict[tuple[str, str], str]] = {}
+    for metric in metrics:
+        columns: list[Any] = []
+        why: dict[tuple[str, str], str] = {}
+        for row in rows:
+            table = tables[row.run]
+            if metric in table.metrics:
+                columns.append(table.column(metric, row.label)[orders[row.run]])
+                why |= {
+                    (row.name, image): reason
+                    for (model, image), reason in table.reasons[metric].items()
+                    if model == row.label
+                }
+            else:
+                columns.append(np.full(len(first.images), np.nan))
+                why |= {(row.name, image): NOT_HERE for image in first.images}
+        values[metric], reasons[metric] = np.column_stack(columns), why
+    return replace(
+        first,
+        models=tuple(row.name for row in rows),
+        metrics=metrics,
+        values=values,
+        reasons=reasons,
+        higher_is_better={m: t.higher_is_better[m] for t in tables for m in t.metrics},
+        units={m: t.units[m] for t in tables for m in t.metrics},
+        states={
+            row.name: tables[row.run].states[row.label]
+            for row in rows
+            if row.label in tables[row.run].states
+        },
+    )
+
+
+def _machine(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the part of the environment that decides costs: not the load, not the code's state."""
+    return {k: v for k, v in record["environment"].items() if k not in ("load", "code", "device")}

@@ -1,0 +1,117 @@
+"""Bar charts of costs, each under one set of conditions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from bench.framework.costs import Conditions
+from bench.report.drawing.numbers import COSTS, counted, significant
+from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
+from bench.report.reading.analysis import Analysis
+from bench.report.sections.fronts import log_axis
+
+SHOWN = (
+    "latency_ms", "macs", "params", "device_memory_mb", "process_memory_mb", "cold_start_s",
+    "energy_j",
+)  # fmt: skip
+MODELS = 24
+"""Bars of a chart, at most: the best models by the first metric; the table has all."""
+LINEAR = 50.0
+"""Bars begin at 0 where the dearest costs no more than this many times the cheapest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One model's cost in the unit of the axis, with its interval where it has one."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def bars(
+    analysis: Analysis, conditions: Conditions, styles: Mapping[str, Look], folder: Path
+) -> list[Plot]:
+    """Chart every cost of which two models or more have a figure, best model first.
+
+    A cost that does not depend on all conditions (parameters) is charted under the first ones only.
+    """
+    number = analysis.data.conditions().index(conditions)
+    plots = []
+    for quantity in SHOWN:
+        earlier = analysis.data.conditions()[:number]
+        if any(at.of(quantity) == conditions.of(quantity) for at in earlier):
+            continue
+        found = [bar for n in analysis.order if (bar := _bar(analysis, n, quantity, conditions))]
+        if len(found) > 1:
+            plots.append(_chart(analysis, quantity, conditions, found, styles, folder))
+    return plots
+
+
+def _bar(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Bar | None:
+    figure = analysis.cost(name, quantity, conditions)
+    if figure is None or not figure.value:  # 0 has no place on a log scale, and is in the table
+        return None
+    low, high = (end if end else figure.value for end in (figure.low, figure.high))
+    factor = COSTS[quantity][2]
+    return Bar(name, figure.value * factor, low * factor, high * factor)
+
+
+def _chart(
+    analysis: Analysis, quantity: str, conditions: Conditions, found: list[Bar],
+    styles: Mapping[str, Look], folder: Path,
+) -> Plot:  # fmt: skip
+    head, unit, _ = COSTS[quantity]
+    shown = found[:MODELS]
+    with drawing(WIDTH, 0.85 + 0.27 * len(shown)) as (figure, axes):
+        scale = _draw(axes, shown, styles)
+        axes.set_xlabel(f"{head}, {unit}{scale}\n{conditions.of(quantity)}".strip())
+        number = analysis.data.conditions().index(conditions)
+        name = f"cost-{quantity}".replace("_", "-")
+        without = len(analysis.order) - len(found)
+        notes = [f"{counted(len(found) - len(shown), 'further model')} in the table."]
+        notes = notes if len(found) > len(shown) else []
+        notes += (
+            [f"{counted(without, 'model')} without a figure; see the table."] if without else []
+        )
+        told = ", ".join(f"{bar.name} {significant(bar.value)}" for bar in shown)
+        return finish(
+            figure, folder, name if number == 0 else f"{name}-{number + 1}", head,
+            f"{head} in {unit}{scale}, {conditions.of(quantity)}: {told}.",
+            notes,
+        )  # fmt: skip
+
+
+def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
+    """Draw the bars, with room for a number after each; return a word on the scale."""
+    ends = [end for bar in shown for end in (bar.low, bar.high)]
+    start, scale = 0.0, ""
+    if max(ends) > LINEAR * min(ends):
+        span = math.log10(max(ends) / min(ends))
+        start, scale = min(ends) / 10 ** (0.12 * span), " (log scale)"
+        axes.set_xscale("log")
+        axes.set_xlim(start, max(ends) * 10 ** (0.3 * span))
+        log_axis(axes, 1.4 * span)
+    else:
+        axes.set_xlim(0, 1.2 * max(ends))
+    for place, bar in enumerate(shown):
+        look = styles[bar.name]
+        axes.barh(place, bar.value - start, 0.6, start, color=look.colour, alpha=0.8, zorder=2)
+        if bar.low < bar.high:
+            axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.0, zorder=3)
+        axes.annotate(
+            significant(bar.value), (max(bar.value, bar.high), place), xytext=(4, 0),
+            textcoords="offset points", va="center", fontsize=7.5, color=INK,
+        )  # fmt: skip
+    axes.set_yticks(range(len(shown)), [bar.name for bar in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.yaxis.grid(visible=False)
+    axes.spines["left"].set_color(MUTED)
+    return scale

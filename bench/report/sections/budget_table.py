@@ -1,0 +1,56 @@
+"""Which model to take as a budget grows: `bench pick` for every budget at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.core.errors import BenchError
+from bench.framework.budgets import ladder
+from bench.report.drawing.numbers import COSTS, significant
+from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.theme import Look
+from bench.report.reading.evidence import Facts, axis_title
+
+QUALITIES = 2
+"""So many qualities have a ladder: people's where there is one, and the first metrics."""
+
+
+def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
+    """Return the steps by the first qualities and every cost."""
+    del styles, folder
+    if not found.costs:
+        raise BenchError("costs were not measured")
+    columns = [
+        Column("Limit on", numeric=False), Column("From", "upper end of the interval"),
+        Column("Take", numeric=False), Column("By", numeric=False), Column("Quality"),
+        Column("As good within it", numeric=False),
+    ]  # fmt: skip
+    rows, records = [], []
+    for quality in found.qualities[:QUALITIES]:
+        for cost in found.costs:
+            joint = found.join(quality, cost)
+            for step in ladder(joint):
+                _, unit, factor = COSTS[cost]
+                rows.append([
+                    Cell(axis_title(cost)),
+                    Cell(f"{significant(step.budget * factor)} {unit}".strip(), sort=step.budget),
+                    Cell(step.model), Cell(axis_title(quality)),
+                    Cell(found.written(joint.axes[0], step.quality), sort=step.quality),
+                    Cell(", ".join(step.tied)),
+                ])  # fmt: skip
+                records.append(
+                    {"quality": quality, "cost": cost, "budget": step.budget,
+                     "model": step.model, "value": step.quality, "tied": "; ".join(step.tied)}
+                )  # fmt: skip
+    if not rows:
+        raise BenchError("no model is better than doing nothing")
+    return [
+        Table(
+            "budgets", f"What to take within a budget, on {found.conditions}", columns, rows,
+            records,
+            ["From the budget in a row on, up to the next row's, its model is the best that surely "
+             "keeps to it. As good: the paired difference's interval "
+             "includes 0. Several limits at once: bench pick."],
+        )
+    ]  # fmt: skip

@@ -1,0 +1,70 @@
+"""Tables of costs, each under one set of conditions."""
+
+from __future__ import annotations
+
+from bench.framework.costs import Conditions, as_record, why_no_figure
+from bench.report.drawing.numbers import COSTS, significant
+from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.reading.analysis import Analysis
+
+SHORT_COSTS = ("params", "macs", "latency_ms")
+"""Those that stand beside quality in the results; memory joins them on the page."""
+
+
+def costs(analysis: Analysis, conditions: Conditions) -> Table:
+    """Return every cost measured under one set of conditions."""
+    known = analysis.data.conditions()
+    measured = [
+        (name, at, figures)
+        for name in analysis.order
+        for at, figures in analysis.data.costs[name].items()
+        if at == conditions or (at not in known and conditions == known[0])
+    ]
+    quantities = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
+    nowhere, kept = [], []
+    for quantity in quantities:
+        found = [figures[quantity] for _, _, figures in measured if quantity in figures]
+        why = {figure.missing for figure in found if figure.value is None}
+        if len(why) == 1 and all(figure.value is None for figure in found):
+            nowhere.append(f"{_cost_title(quantity)[0]} of every model: — ({why.pop()}).")
+        else:
+            kept.append(quantity)
+    columns = [Column("Model", numeric=False), *(Column(*_cost_title(q)) for q in kept)]
+    rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
+            for name, _, _ in measured]  # fmt: skip
+    records = [
+        {"model": name, **as_record(at), "quantity": q, "unit": f.unit,
+         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing}
+        for name, at, figures in measured
+        for q, f in figures.items()
+    ]  # fmt: skip
+    number = known.index(conditions)
+    return Table(
+        "costs" if number == 0 else f"costs-{number + 1}", f"Costs on {conditions}",
+        columns, rows, records,
+        ["Brackets: 95 % interval, where a figure is a sample of several measurements.", *nowhere],
+    )  # fmt: skip
+
+
+def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Cell:
+    """Return a cost in the unit of its column."""
+    figure = analysis.cost(name, quantity, conditions)
+    if figure is None:
+        return Cell.missing(_no_cost(analysis, name, quantity, conditions))
+    if figure.value is None:
+        return Cell.missing(figure.missing or "not measured")
+    _, _, factor = COSTS.get(quantity, (quantity, figure.unit, 1))
+    detail = ""
+    if figure.low is not None and figure.high is not None:
+        detail = f"[{significant(figure.low * factor)}, {significant(figure.high * factor)}]"
+    return Cell(significant(figure.value * factor), detail, sort=figure.value)
+
+
+def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> str:
+    if figures := analysis.data.costs[name]:
+        return why_no_figure(figures, quantity, conditions)
+    return analysis.data.table.states.get(name) or "not measured"
+
+
+def _cost_title(quantity: str) -> tuple[str, str]:
+    return COSTS[quantity][:2] if quantity in COSTS else (quantity, "")

@@ -1,0 +1,126 @@
+"""Scores in use that put quality and cost, or several costs, into one number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.core.errors import BenchError
+from bench.framework.challenge import WEIGHTS, Scores, efficiency
+from bench.framework.hypervolume import Covered, covered
+from bench.framework.joint import Joint, join
+from bench.report.drawing.numbers import MISSING, percent, significant
+from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.theme import Look
+from bench.report.reading.evidence import Facts, axis_title, in_words
+
+_PARTS = {"latency_ms": "runtime", "macs": "FLOPs", "params": "parameters"}
+
+
+def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
+    """Return the hypervolume and, of two networks or more, the NTIRE score."""
+    del styles, folder
+    known = join(found.evidence, list(WEIGHTS), found.conditions, samples=1).models
+    made = []
+    if found.costs:
+        note = f"NTIRE's efficiency score needs two networks; {len(known)} has all its costs."
+        made.append(_hypervolume(found, [note] if len(known) < 2 else []))
+    if len(known) > 1:
+        base = next(name for name in found.analysis.order if name in known)
+        made.append(_challenge(efficiency(found.evidence, base, WEIGHTS, found.conditions)))
+    if not made:
+        raise BenchError("costs were not measured")
+    return made
+
+
+def _challenge(scores: Scores) -> Table:
+    """Return the scores against the base: of the models with all costs, the first in the report."""
+    formula = " + ".join(f"{w:g} {_PARTS[q]}" for q, w in scores.weights.items())
+    columns = [Column("Model", numeric=False), Column("Score", "95 % of draws ↓")]
+    columns += [Column(f"exp(2 {_PARTS[q]})", f"weight {w:g}") for q, w in scores.weights.items()]
+    rows = [
+        [
+            Cell(one.model + (" (base)" if one.model == scores.base else "")),
+            Cell(
+                significant(one.score) if one.score < float("inf") else "∞",
+                "" if one.low == one.high else f"[{significant(one.low)}, {_upper(one.high)}]",
+                "best" if one is scores.scores[0] else "",
+                sort=one.score,
+            ),
+            *(Cell(_upper(part), sort=part) for part in one.parts.values()),
+        ]
+        for one in scores.scores
+    ]
+    records = [
+        {"model": one.model, "base": scores.base, "score": one.score, "low": one.low,
+         "high": one.high} | {f"exp_2_{_PARTS[q]}": part for q, part in one.parts.items()}
+        for one in scores.scores
+    ]  # fmt: skip
+    return Table(
+        "efficiency", f"NTIRE 2025 efficiency score against {scores.base}", columns, rows, records,
+        [
+            f"Sum of {formula}, each as exp(2 × its ratio to {scores.base}): less is better, the "
+            "base has e² = 7.39. {best}: lowest. The challenge ranks by it only models that reach "
+            f"the base's quality. Costs on {scores.conditions}.",
+            *([f"Without all three: {', '.join(scores.left_out)}."] if scores.left_out else []),
+        ],
+    )  # fmt: skip
+
+
+def _upper(value: float) -> str:
+    return significant(value) if value < float("inf") else "∞"
+
+
+def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table:
+    cost = found.costs[0]
+    joints = {q: found.join(q, cost) for q in found.qualities}
+    volumes: dict[str, Covered] = {}
+    notes = []
+    for quality, joint in joints.items():
+        try:
+            volumes[quality] = covered(joint)
+            notes.append(_declared(found, joint, volumes[quality]))
+        except BenchError as error:
+            notes.append(f"{axis_title(quality)}: {error}.")
+    if not volumes:
+        raise BenchError(" ".join(notes).rstrip("."))
+    columns = [Column("Model", numeric=False)]
+    for quality, volume in volumes.items():
+        group = f"{axis_title(quality)}: all cover {percent(volume.share)}"
+        columns += [Column("adds", "", group), Column("alone", "", group)]
+    rows, records = [], []
+    for name in (m for m in found.analysis.order if m != found.evidence.base):
+        row = [Cell(name)]
+        for quality, volume in volumes.items():
+            joint = joints[quality]
+            if name not in joint.models:
+                row += [Cell.missing(joint.left_out.get(name, MISSING))] * 2
+                continue
+            at = joint.models.index(name)
+            row += [Cell(percent(x), sort=x) for x in (volume.added[at], volume.alone[at])]
+            records.append(
+                {"model": name, "quality": quality, "cost": cost, "adds": volume.added[at],
+                 "alone": volume.alone[at], "all": volume.share, "low": volume.low,
+                 "high": volume.high, "reference_quality": volume.reference[0],
+                 "reference_cost": volume.reference[1], "ideal_quality": volume.ideal[0],
+                 "ideal_cost": volume.ideal[1]}
+            )  # fmt: skip
+        rows.append(row)
+    return Table(
+        "hypervolume", f"Hypervolume of quality and {in_words([cost])}", columns, rows,
+        records,
+        ["Share of the box between the reference point and the best values that the models "
+         "dominate, costs by their logarithm; adds: what is lost without the model.",
+         *notes, *remarks],
+    )  # fmt: skip
+
+
+def _declared(found: Facts, joint: Joint, volume: Covered) -> str:
+    points = [
+        ", ".join(found.written(axis, value) for axis, value in zip(joint.axes, at, strict=True))
+        for at in (volume.reference, volume.ideal)
+    ]
+    return (
+        f"{axis_title(joint.axes[0].name)}: {percent(volume.share)} of the box from {points[0]} to "
+        f"{points[1]} [{percent(volume.low)}, {percent(volume.high)}]."
+    )

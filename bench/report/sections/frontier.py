@@ -1,0 +1,131 @@
+"""Who is on the front of quality and all costs, how surely, and who beats whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import BenchError
+from bench.framework.joint import Joint
+from bench.framework.ranking import Dominator, FrontRow, beats, fronts, ranks
+from bench.report.drawing.numbers import percent
+from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.theme import Look
+from bench.report.reading.evidence import Facts, axis_title, in_words
+
+ACROSS = 12
+"""So many models, the best ones, have a column of the table of who beats whom; the CSV has all."""
+
+
+def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
+    """Return the probabilities to be on the front, and the ranks by the main quality."""
+    del styles, folder
+    made = [_ranks(found)]
+    if found.costs:
+        made.insert(0, _fronts(found))
+    return made
+
+
+def _fronts(found: Facts) -> Table:
+    joints = {quality: found.join(quality, *found.costs) for quality in found.qualities}
+    standing = {q: {row.model: row for row in fronts(joint)} for q, joint in joints.items()}
+    main = joints[found.main]
+    if len(main.models) < 2:
+        raise BenchError(f"{len(main.models)} model has all of {', '.join(found.costs)}")
+    costs = in_words(found.costs)
+    group = f"Probability of being on the front, with {costs}"
+    columns = [Column("Model", numeric=False)]
+    columns += [Column(axis_title(q), "", group) for q in found.qualities]
+    columns.append(
+        Column("Dominated by", f"in {in_words([found.main, *found.costs])}", numeric=False)
+    )
+    rows, records = [], []
+    for name in (m for m in found.analysis.order if m != found.evidence.base):
+        cells = [_share(standing[q].get(name), joints[q], name) for q in found.qualities]
+        why = Cell("")
+        if row := standing[found.main].get(name):
+            why = Cell(_beaten(found, main, row))
+        rows.append([Cell(name), *cells, why])
+        records += [_record(q, joints[q], row) for q in found.qualities
+                    if (row := standing[q].get(name))]  # fmt: skip
+    return Table(
+        "front", f"On the front of quality, {costs}", columns, rows, records,
+        [
+            "{best}: on the front by the values themselves. The probability is the share of draws "
+            "in which no other model is at least as good on every side: whole scenes, processes "
+            "and passes, and people's votes are drawn anew, together for all models. Brackets: by "
+            "how much the other is better, and how surely it is on all sides.",
+            *(f"{note[0].upper()}{note[1:]}." for note in main.notes),
+        ],
+    )  # fmt: skip
+
+
+def _share(row: FrontRow | None, joint: Joint, name: str) -> Cell:
+    if row is None:
+        return Cell.missing(joint.left_out.get(name, "not among the models"))
+    return Cell(percent(row.probability), mark="best" if row.on_front else "", sort=row.probability)
+
+
+def _beaten(found: Facts, joint: Joint, row: FrontRow) -> str:
+    """Say who dominates a model and by how much: the surest two."""
+    if row.worthless:
+        return f"no better than {found.analysis.base_title}"
+    told = [_dominator(found, joint, by) for by in row.dominators[:2]]
+    more = len(row.dominators) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _dominator(found: Facts, joint: Joint, by: Dominator) -> str:
+    parts = []
+    for axis, margin in zip(joint.axes, by.margins, strict=True):
+        if axis.kind == "cost":
+            words = "more" if axis.higher_is_better else "less"
+            parts.append(f"{found.written(axis, margin)} {words}")
+        else:
+            turned = margin if axis.higher_is_better else -margin
+            parts.append(found.written(axis, turned, sign=True))
+    return f"{by.model} ({', '.join(parts)}; {percent(by.probability)})"
+
+
+def _record(quality: str, joint: Joint, row: FrontRow) -> dict[str, Any]:
+    return {
+        "model": row.model,
+        "quality": quality,
+        "costs": " ".join(axis.name for axis in joint.axes[1:]),
+        "on_front": row.on_front,
+        "probability": row.probability,
+        "dominators": "; ".join(by.model for by in row.dominators),
+        "no_better_than_the_base": row.worthless,
+    }
+
+
+def _ranks(found: Facts) -> Table:
+    joint = found.join(found.main)
+    share, shown = beats(joint, found.main), min(ACROSS, len(joint.models))
+    listed = ranks(joint, found.main)
+    order = sorted(range(len(joint.models)), key=lambda i: listed[i].rank)
+    columns = [Column("Model", numeric=False), Column("Rank", "95 % of draws")]
+    columns += [Column(joint.models[j], "", "Probability of being better than") for j in
+                order[:shown]]  # fmt: skip
+    columns.append(Column("Tied with", numeric=False))
+    rows, records = [], []
+    for i in order:
+        row = listed[i]
+        apart = f"[{row.low}, {row.high}]" if row.low < row.high else ""
+        rows.append([
+            Cell(row.model), Cell(str(row.rank), apart, sort=row.rank),
+            *(Cell("") if i == j else Cell(percent(share[i, j]), sort=float(share[i, j]))
+              for j in order[:shown]),
+            Cell(", ".join(joint.models[j] for j in order if joint.models[j] in row.tied)),
+        ])  # fmt: skip
+        records.append(
+            {"model": row.model, "quality": found.main, "rank": row.rank, "low": row.low,
+             "high": row.high, "tied": "; ".join(row.tied)}
+            | {f"better than {joint.models[j]}": float(share[i, j]) for j in order if j != i}
+        )  # fmt: skip
+    return Table(
+        "ranks", f"Ranks by {axis_title(found.main)}", columns, rows, records,
+        ["Tied: the 95 % interval of the paired difference includes 0.",
+         *(f"{note[0].upper()}{note[1:]}." for note in joint.notes)],
+    )  # fmt: skip

@@ -1,0 +1,236 @@
+"""Which images the page shows: a spread from hard to easy, and every model's worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.report.drawing.crops import (
+    Context,
+    Tile,
+    Window,
+    context,
+    tile,
+    where_it_is_wrong,
+    where_to_look,
+)
+from bench.report.drawing.numbers import fixed, title
+from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.reading.analysis import Analysis
+from bench.report.reading.gather import Shot
+
+SAMPLES = 6
+MODELS = 11
+"""Models with a crop in each sample row, at most: the best by the first metric."""
+CASES = 12
+"""Models whose worst images are shown, at most; the table has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image: the whole of it with the window drawn, and the window in every version."""
+
+    image: str
+    about: str
+    whole: Context | None
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model's worst image, or the one it made worse most."""
+
+    model: str
+    kind: str
+    image: str
+    summary: str
+    tiles: tuple[Tile, ...]
+
+
+def samples(analysis: Analysis) -> list[Sample]:
+    """Return rows of crops, taken where the models' outputs differ most."""
+    found = (_sample(analysis, shot) for shot in _spread_by_difficulty(analysis))
+    return [sample for sample in found if sample]
+
+
+def _spread_by_difficulty(analysis: Analysis) -> list[Shot]:
+    """Return a few images from hardest to easiest, of different scenes as far as there are."""
+    metric, shots = analysis.primary, analysis.data.shots
+    if metric is None:
+        return list(shots[:SAMPLES])
+    table = analysis.data.table
+    name = analysis.base if analysis.has_base else analysis.order[0]
+    scores = table.column(metric, name) * (1 if table.higher_is_better[metric] else -1)
+    ranked = [shots[i] for i in np.argsort(scores, kind="stable")]  # NaN and infinity at the end
+    chosen: list[Shot] = []
+    for part in np.array_split(np.arange(len(ranked)), min(SAMPLES, len(ranked))):
+        seen = {shot.cluster for shot in chosen}
+        middle = sorted(part, key=lambda i: abs(i - part.mean()))
+        fresh = [i for i in middle if ranked[i].cluster not in seen]
+        chosen.append(ranked[(fresh or middle)[0]])
+    return chosen
+
+
+def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
+    data = analysis.data
+    names = [name for name in analysis.order if name != analysis.base]
+    paths = {n: path for n in names if (path := data.restored(n, shot.image)).is_file()}
+    paths = dict(list(paths.items())[:MODELS])
+    found = where_to_look([*paths.values(), shot.degraded], shot.reference)
+    if found is None:
+        return None
+    window, full = found
+    tiles = [_tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded")]
+    tiles += [_tile(analysis, name, path, shot, window, full) for name, path in paths.items()]
+    if shot.reference:
+        tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
+    strata = ", ".join(f"{key}: {value}" for key, value in shot.strata.items())
+    scene = f"scene {shot.cluster}" if shot.cluster != shot.image else ""
+    whole = context(
+        shot.degraded, window, full,
+        f"{shot.image}, degraded, whole; a box marks the {window.width} by {window.height} pixels "
+        f"at column {window.left}, row {window.top}",
+    )  # fmt: skip
+    return Sample(shot.image, "; ".join(filter(None, (scene, strata))), whole, tuple(tiles))
+
+
+def _tile(
+    analysis: Analysis, name: str, path: Path, shot: Shot, window: Window, full: tuple[int, int],
+    shown: str | None = None,
+) -> Tile:  # fmt: skip
+    lines = [
+        text
+        for metric in analysis.shown[:2]
+        if name in analysis.data.table.models
+        and (text := score_text(analysis, metric, name, shot.image))
+    ]
+    mark = "best" if analysis.primary and name == _best_on(analysis, shot.image) else ""
+    return tile(shown or name, path, window, full, f"{shot.image}: {shown or name}", lines, mark)
+
+
+def score_text(analysis: Analysis, metric: str, name: str, image: str) -> str:
+    """Return a score with its unit, or the metric's name where it has none; "" where missing."""
+    value = analysis.score(metric, name, image)
+    if np.isnan(value):
+        return ""
+    unit = analysis.data.table.units[metric] or title(metric)
+    return f"{fixed(value, analysis.places[metric])} {unit}"
+
+
+def _best_on(analysis: Analysis, image: str) -> str | None:
+    metric, table = analysis.primary, analysis.data.table
+    if metric is None:
+        return None
+    scores = table.values[metric][table.images.index(image)]
+    scores = scores * (1 if table.higher_is_better[metric] else -1)
+    return None if np.isnan(scores).all() else table.models[int(np.nanargmax(scores))]
+
+
+# --- the worst of each model --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """``score`` is the model's and ``base`` the base's (NaN without one) on ``image``."""
+
+    model: str
+    metric: str
+    kind: str
+    image: str
+    score: float
+    base: float
+
+
+def worst_images(analysis: Analysis) -> list[Worst]:
+    """Return for every model and metric its lowest image and its largest loss against the base."""
+    table, found = analysis.data.table, []
+    for name in analysis.order:
+        for metric in analysis.measured:
+            sign = 1 if table.higher_is_better[metric] else -1
+            scores = table.column(metric, name)
+            scores = np.where(np.isfinite(scores), scores, np.nan)
+            base = (
+                table.column(metric, analysis.base)
+                if analysis.has_base
+                else np.full_like(scores, np.nan)
+            )
+            base = np.where(np.isfinite(base), base, np.nan)
+            for kind, column in (("worst", scores), ("largest loss", scores - base)):
+                if np.isnan(column).all() or (kind == "largest loss" and name == analysis.base):
+                    continue
+                at = int(np.nanargmin(sign * column))
+                found.append(
+                    Worst(name, metric, kind, table.images[at], float(scores[at]), float(base[at]))
+                )
+    return found
+
+
+def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
+    """Return the worst images as a table."""
+    rows: list[list[Cell]] = []
+    records: list[dict[str, Any]] = []
+    for worst in found:
+        places = analysis.places[worst.metric]
+        alone = np.isnan(worst.base)
+        rows.append(
+            [
+                Cell(worst.model),
+                Cell(title(worst.metric)),
+                Cell(worst.kind),
+                Cell(worst.image),
+                Cell(fixed(worst.score, places), sort=worst.score),
+                Cell.missing(f"no finite score of {analysis.base_title}")
+                if alone
+                else Cell(fixed(worst.score - worst.base, places, sign=True)),
+            ]
+        )
+        records.append(
+            {"model": worst.model, "metric": worst.metric, "kind": worst.kind,
+             "image": worst.image, "score": worst.score, "base": None if alone else worst.base}
+        )  # fmt: skip
+    columns = [Column(h, numeric=False) for h in ("Model", "Metric", "Kind", "Image")]
+    columns += [Column("Score"), Column(f"Against {analysis.base_title}")]
+    return Table("worst", "The worst image of each model", columns, rows, records)
+
+
+def cases(analysis: Analysis, found: Sequence[Worst]) -> list[Case]:
+    """Return crops of every model's worst images by the first metric, taken where it errs most."""
+    shots = {shot.image: shot for shot in analysis.data.shots}
+    made: list[Case] = []
+    chosen = [w for w in found if w.metric == analysis.primary and w.model != analysis.base]
+    models = list(dict.fromkeys(w.model for w in chosen))[:CASES]
+    for worst in chosen:
+        if worst.model not in models:
+            continue
+        both = [w for w in chosen if (w.model, w.image) == (worst.model, worst.image)]
+        if both[0] is not worst:
+            continue  # the worst image is also the largest loss: shown once
+        kind = " and ".join(w.kind for w in both)
+        case = _case(analysis, worst, kind, shots[worst.image])
+        made += [case] if case else []
+    return made
+
+
+def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | None:
+    path = analysis.data.restored(worst.model, shot.image)
+    found = where_it_is_wrong(path, shot.reference) if shot.reference else None
+    found = found or where_to_look([path, shot.degraded], None)
+    if found is None:
+        return None
+    window, full = found
+    tiles = [
+        _tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded"),
+        _tile(analysis, worst.model, path, shot, window, full),
+    ]
+    if shot.reference:
+        tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
+    places, unit = analysis.places[worst.metric], analysis.data.table.units[worst.metric]
+    summary = f"{title(worst.metric)} {fixed(worst.score, places)} {unit}".strip()
+    if not np.isnan(worst.base):
+        loss = fixed(worst.score - worst.base, places, sign=True)
+        summary += f", {loss} against {analysis.base_title}"
+    return Case(worst.model, kind, shot.image, summary, tuple(tiles))

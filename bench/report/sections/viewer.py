@@ -1,0 +1,166 @@
+"""What the side-by-side viewer holds: few images, large, without loss, in few models' versions.
+
+Its code in the browser is that of the judging page (`raters/web/page`): images look the same here
+as to the people who judged it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from bench.core.errors import BenchError
+from bench.report.drawing.crops import Size, Window, pixels_of, png_uri, where_to_look
+from bench.report.reading.analysis import Analysis
+from bench.report.reading.gather import Shot
+from bench.report.sections.samples import score_text
+
+SCENES, MODELS = 4, 8
+"""So many images, and so many restored versions of each: the best models by the first metric."""
+PIXELS = 3_000_000
+"""The viewer holds no more pixels than this, so no more than 12 MB, whatever the run."""
+SHARED = ("viewport.js", "look.js", "keys.js")
+"""Files of ``raters/web/page`` that run in the report too."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One version of an image. ``source`` is a data URI."""
+
+    name: str
+    score: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One image, or a part of it, in all versions: the degraded first, the reference last."""
+
+    image: str
+    place: str
+    views: tuple[View, ...]
+    reference: bool
+
+
+def scenes(analysis: Analysis) -> list[Scene]:
+    """Return the images on which the models' scores differ most, of different scenes if there are.
+
+    Nothing is returned of a run whose images cannot be read.
+    """
+    found: list[Scene] = []
+    for shot in _candidates(analysis):
+        scene = _scene(analysis, shot)
+        found += [scene] if scene else []
+        if len(found) == SCENES:
+            break
+    return found
+
+
+def megabytes(found: Sequence[Scene]) -> float:
+    """Return how much of the page the scenes take, in 10^6 bytes."""
+    return sum(len(view.source) for scene in found for view in scene.views) / 1e6
+
+
+def data(found: Sequence[Scene]) -> str:
+    """Return the scenes as JSON that can stand in a page's script element."""
+    return json.dumps([asdict(scene) for scene in found]).replace("<", "\\u003c")
+
+
+def script() -> str:
+    """Return the viewer's code: the judging page's modules and ours as one module."""
+    shared = [_text("raters.web", f"page/{name}") for name in SHARED]
+    code = "\n".join((*shared, _text("bench.report.sections", "viewer.js")))
+    return re.sub(r"^export ", "", code, flags=re.MULTILINE)
+
+
+def css() -> str:
+    """Return the styles: the judging page's for the window on the images, then ours."""
+    return _text("raters.web", "page/viewport.css") + _text("bench.report.sections", "viewer.css")
+
+
+def tools() -> str:
+    """Return the buttons of the ways to look, those of the judging page."""
+    return _text("raters.web", "page/tools.html")
+
+
+def _text(package: str, path: str) -> str:
+    return files(package).joinpath(path).read_text(encoding="utf-8")
+
+
+def _candidates(analysis: Analysis) -> list[Shot]:
+    """Return some more images than are wanted, those on which the scores differ most first."""
+    order = [analysis.data.shots[index] for index in np.argsort(-_spread(analysis), kind="stable")]
+    first: dict[str, Shot] = {}
+    for shot in order:
+        first.setdefault(shot.cluster, shot)
+    fresh = list(first.values())
+    rest = [shot for shot in order if first[shot.cluster] is not shot]
+    return [*fresh, *rest][: 3 * SCENES]
+
+
+def _spread(analysis: Analysis) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the spread of the models' scores on each image; 0 where there are none."""
+    if analysis.primary is None:
+        return np.zeros(len(analysis.data.shots))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, for images without any score
+        spread = np.nanstd(analysis.data.table.finite(analysis.primary), axis=1)
+    return np.asarray(np.nan_to_num(spread))
+
+
+def _scene(analysis: Analysis, shot: Shot) -> Scene | None:
+    names = [name for name in analysis.order if name != analysis.base]
+    paths = {n: p for n in names if (p := analysis.data.restored(n, shot.image)).is_file()}
+    paths = dict(list(paths.items())[:MODELS])
+    try:
+        whole = pixels_of(shot.degraded).shape
+    except BenchError:
+        return None
+    size = _size((whole[0], whole[1]), len(paths) + 1 + (shot.reference is not None))
+    found = where_to_look([*paths.values(), shot.degraded], shot.reference, size)
+    if found is None:
+        return None
+    window, full = found
+    versions = [("Degraded", analysis.base, shot.degraded)]
+    versions += [(name, name, path) for name, path in paths.items()]
+    versions += [("Reference", "", shot.reference)] if shot.reference else []
+    views = []
+    for name, model, path in versions:
+        try:
+            pixels = pixels_of(path)
+        except BenchError:
+            continue
+        if pixels.shape[:2] == full:  # others cannot lie pixel on pixel
+            score = _score(analysis, model, shot.image)
+            views.append(View(name, score, png_uri(window.cut(pixels, full))))
+    if len(views) < 2:
+        return None
+    return Scene(shot.image, _place(window, full), tuple(views), views[-1].name == "Reference")
+
+
+def _size(whole: Size, versions: int) -> Size:
+    """Return how large a part of an image there is room for: of the image's shape, or all of it."""
+    shrink = min(1.0, math.sqrt(PIXELS / (SCENES * versions * whole[0] * whole[1])))
+    return max(1, int(whole[0] * shrink)), max(1, int(whole[1] * shrink))
+
+
+def _score(analysis: Analysis, model: str, image: str) -> str:
+    if analysis.primary is None or model not in analysis.data.table.models:
+        return ""
+    return score_text(analysis, analysis.primary, model, image)
+
+
+def _place(window: Window, full: Size) -> str:
+    if (window.height, window.width) == full:
+        return f"the whole image, {full[1]} × {full[0]} pixels"
+    return (
+        f"{window.width} × {window.height} pixels at column {window.left}, row {window.top} "
+        f"of {full[1]} × {full[0]}"
+    )

@@ -1,0 +1,208 @@
+"""Where the work is done: restore and score image by image, with all models inside.
+
+Each reference is decoded and featurised once for all models. The next image is decoded, and
+finished ones are written and scored, while a model works; at most a few images are in memory at a
+time. Cells are appended in a fixed order, whichever thread was faster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from bench.core.errors import BenchError, NotApplicable, said
+from bench.core.progress import Progress
+from bench.degrade.resample import upsample
+from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
+from bench.metrics.scorer import Prepared, Scorer
+from bench.records import Failure, Pair, Score
+from bench.runs.store import Cell, CellWriter, RunFolder, Strata
+from bench.suites import strata
+from bench.suites.opening import Views, open_pair
+from models.restorer import Hints, Restorer
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class FolderError(BenchError):
+    """The run folder cannot be written to: no other image would fare better, so the run ends."""
+
+    def __init__(self, folder: RunFolder, error: OSError) -> None:
+        super().__init__(
+            f"cannot write to '{folder.path}': {error.strerror or error}; make room and give the "
+            "same command again: what is finished is kept"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image with everything that all models share."""
+
+    tensor: torch.Tensor
+    hints: Hints
+    prepared: Prepared
+    measured: Strata
+
+
+def restore_and_score(
+    pairs: Sequence[Pair],
+    restorers: Mapping[str, Restorer],
+    scorer: Scorer,
+    folder: RunFolder,
+    progress: Progress,
+) -> list[Failure]:
+    """Fill every missing cell of ``folder`` in this process; return what failed, image by image.
+
+    A model that raises on an image loses that image only; it is tried again by the next call.
+    Raises `BenchError` where the folder cannot be written to (disk full), and KeyboardInterrupt;
+    every finished cell has been kept then.
+    """
+    with ExitStack() as stack:
+        writers = {name: stack.enter_context(folder.cell_writer(name)) for name in restorers}
+        work = (
+            (pair, names)
+            for pair in pairs
+            if (names := [name for name in restorers if pair.id not in writers[name].done])
+        )
+        total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
+        crew = max(1, min(4, (os.cpu_count() or 1) - 1))
+        queue = _Queue(writers, folder, progress, total, room=2 * crew)
+        ahead = stack.enter_context(ThreadPoolExecutor(1, "decode"))
+        behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
+        try:
+            for (pair, names), opened in _one_ahead(
+                ahead, lambda w: _open(w[0], scorer, folder), work
+            ):
+                for name in names:
+                    queue.put(
+                        name, pair.id, _cell(restorers[name], name, pair.id, opened, scorer,
+                                             folder, behind)
+                    )  # fmt: skip
+            queue.settle_all()
+        except BaseException:  # interrupted: what has not begun is left, what was finished kept
+            behind.shutdown(wait=True, cancel_futures=True)
+            queue.settle_all()
+            raise
+    return queue.failures
+
+
+def _open(pair: Pair, scorer: Scorer, folder: RunFolder) -> Opened:
+    views = open_pair(pair)
+    if pair.needs_views:
+        _write_views(pair, views, folder)
+    return Opened(
+        to_tensor(views.degraded),
+        Hints(image=pair.id, psf=views.psf, scale=pair.scale, noise=views.noise),
+        scorer.reference(views.reference),
+        strata.measured(views.degraded, views.reference),
+    )
+
+
+def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
+    """Keep for the report and for raters what no file of the suite shows."""
+    shown = upsample(quantise(views.degraded), pair.scale)
+    try:
+        write_png(folder.view_path("degraded", pair.id), shown)
+        if views.reference is not None:
+            write_png(folder.view_path("reference", pair.id), views.reference)
+    except OSError as error:
+        raise FolderError(folder, error) from error
+
+
+def _cell(
+    restorer: Restorer,
+    name: str,
+    image: str,
+    opening: Future[Opened],
+    scorer: Scorer,
+    folder: RunFolder,
+    behind: ThreadPoolExecutor,
+) -> Future[Cell]:
+    """Restore now; return the cell to come, or what went wrong, as a future."""
+    settled: Future[Cell] = Future()
+    try:
+        opened = opening.result()
+        pixels = to_pixels(restorer.restore(opened.tensor, opened.hints))
+    except NotApplicable as reason:
+        missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
+        measured = {} if opening.exception() else opening.result().measured
+        settled.set_result(Cell(image, missing, measured))
+    except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
+        settled.set_exception(error)
+    else:
+        return behind.submit(_finish, folder, name, image, pixels, scorer, opened)
+    return settled
+
+
+def _finish(
+    folder: RunFolder, name: str, image: str, pixels: Pixels, scorer: Scorer, opened: Opened
+) -> Cell:
+    scores = scorer.score(pixels, opened.prepared)
+    try:
+        write_png(folder.image_path(name, image), pixels)
+    except OSError as error:
+        raise FolderError(folder, error) from error
+    return Cell(image, scores, opened.measured)
+
+
+class _Queue:
+    """Cells to come, written in the order put in; waits while more than ``room`` are out."""
+
+    def __init__(
+        self,
+        writers: Mapping[str, CellWriter],
+        folder: RunFolder,
+        progress: Progress,
+        total: int,
+        room: int,
+    ) -> None:
+        self.failures: list[Failure] = []
+        self._writers, self._folder, self._progress = writers, folder, progress
+        self._waiting: deque[tuple[str, str, Future[Cell]]] = deque()
+        self._done, self._total, self._room = 0, total, room
+
+    def put(self, model: str, image: str, cell: Future[Cell]) -> None:
+        self._waiting.append((model, image, cell))
+        while self._waiting and (len(self._waiting) > self._room or self._waiting[0][2].done()):
+            self._settle(*self._waiting.popleft())
+
+    def settle_all(self) -> None:
+        while self._waiting:
+            model, image, cell = self._waiting.popleft()
+            if not cell.cancelled():
+                self._settle(model, image, cell)
+
+    def _settle(self, model: str, image: str, cell: Future[Cell]) -> None:
+        try:
+            finished = cell.result()
+        except FolderError:
+            raise
+        except Exception as error:  # noqa: BLE001  isolated, listed and counted
+            self.failures.append(Failure(model, image, said(error)))
+        else:
+            try:
+                self._writers[model].append(finished)
+            except OSError as error:
+                raise FolderError(self._folder, error) from error
+        self._done += 1
+        self._progress.update("restore and score", self._done, self._total, image)
+
+
+def _one_ahead(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[tuple[Item, Future[Result]]]:
+    """Yield each item with the future of its result, working one item ahead."""
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting

@@ -1,0 +1,214 @@
+"""What a run will do with each model: load it, train it first and for how long, or leave it out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.core.errors import BenchError
+from bench.core.layout import RESULTS, file_name
+from bench.core.progress import Progress
+from bench.image import to_tensor
+from bench.records import Pair, RunSpec
+from bench.runs.splits import Lessons, lessons_of, nothing_to_learn
+from bench.runs.store import RunFolder
+from bench.suites import Suite
+from bench.suites.opening import open_pair
+from models.catalogue import Card
+from models.loading import find_weights, load_restorer, read_header, sha256_of
+from models.prior import PriorRestorer
+from models.restorer import Hints, Restorer
+from models.training.train import Job, estimate
+
+TIMED_ITERATIONS = 3
+NO_PSF = "no PSF: the blur of these images is not known"
+State = Literal["pending", "done", "not applicable", "failed"]
+
+
+@dataclass
+class Entry:
+    """One model of the run, and what has become of it."""
+
+    spec: str
+    label: str
+    card: Card | None
+    state: State = "pending"
+    reason: str | None = None
+    weights: Path | None = None
+    origin: str = "none"
+    job: Job | None = None
+    """The training that it needs first."""
+    takes: str = "ready"
+    """What comes first and how long that takes, in words."""
+    restorer: Restorer | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether there is still something to do with it."""
+        return self.state in ("pending", "done")
+
+    def drop(self, state: State, reason: str) -> None:
+        """Take the model out of the run, with the reason."""
+        self.state, self.reason = state, reason
+
+    def plan(self) -> str:
+        """Return one line for the user."""
+        if not self.active:
+            return f"{self.label}: {self.state}: {self.reason}"
+        if self.job:
+            return f"{self.label}: trains {self.takes}"
+        return f"{self.label}: " + (f"loads {self.weights}" if self.weights else self.takes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what run.json keeps of it."""
+        card, weights = self.card, None
+        if self.weights and self.weights.is_file():
+            header = read_header(self.weights) if self.weights.suffix == ".safetensors" else {}
+            weights = {"origin": self.origin, "file": str(self.weights),
+                       "sha256": sha256_of(self.weights), "header": header}  # fmt: skip
+        return {
+            "spec": self.spec, "title": card.title if card else self.label,
+            "family": card.family if card else "given", "citation": card.citation if card else "",
+            "state": self.state, "reason": self.reason, "weights": weights,
+        }  # fmt: skip
+
+
+@dataclass
+class Planner:
+    """Decides about the models of one run. `decide` is the way in."""
+
+    spec: RunSpec
+    folder: RunFolder
+    suite: Suite
+    pairs: Sequence[Pair]
+    progress: Progress
+    shelf: Path = RESULTS
+
+    def decide(self, entries: Sequence[Entry]) -> None:
+        """Decide for each model whether it loads, trains or stays out, and say so."""
+        for entry in entries:
+            card, task = entry.card, self.suite.card.task
+            if card and task not in card.tasks:
+                entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
+            elif card and card.needs_psf and not any_psf(self.pairs):
+                entry.drop("not applicable", NO_PSF)
+            elif card and card.recipe:
+                self._plan_weights(entry, card)
+            elif Path(entry.spec).is_file():
+                entry.weights, entry.origin = Path(entry.spec), "loaded"
+            if entry.active and card and card.family == "prior":
+                self._time_fitting(entry)
+        seconds = sum(self._measure(entry, entry.job) for entry in entries if entry.job)
+        for entry in entries:
+            self.progress.note(f"  {entry.plan()}")
+        if seconds:
+            self.progress.note(f"  all trainings together: about {duration(seconds)}")
+
+    def _plan_weights(self, entry: Entry, card: Card) -> None:
+        own = self.folder.path / "training" / f"{file_name(entry.label)}.safetensors"
+        shelved = find_weights(card.name, file_name(self.suite.spec), self.shelf)
+        if own.is_file():
+            entry.weights, entry.origin = own, "trained"
+        elif shelved and self.spec.train != "always" and self._fits(card, shelved):
+            entry.weights, entry.origin = shelved, "loaded"
+        elif self.spec.train == "never":
+            entry.drop("failed", f"no weights for '{card.name}'; --train missing makes them")
+        elif why := nothing_to_learn(self.suite):
+            entry.drop("failed", f"no weights, and {why}")
+        else:
+            try:
+                entry.job = self._job(card)
+            except BenchError as error:
+                entry.drop("failed", str(error))
+
+    def _fits(self, card: Card, weights: Path) -> bool:
+        """Say whether weights were learnt from images prepared alike, and as the run asks for.
+
+        A run that asks for nothing better than ``quick`` takes any.
+        """
+        header = read_header(weights)
+        if list(header.get("prepare", ())) != list(self.spec.prepare):
+            return False
+        wanted = json.loads(json.dumps(asdict(card.preset(self.spec.preset))))
+        return self.spec.preset == "quick" or header.get("recipe") == wanted
+
+    def _job(self, card: Card) -> Job:
+        return Job(
+            card,
+            card.preset(self.spec.preset),
+            self.suite.spec,
+            self._lessons.train,
+            self._lessons.val,
+            self.folder.path / "training",
+            self.spec.budget,
+            seed=self.spec.seed,
+            device=self.spec.device,
+        )
+
+    @cached_property
+    def _lessons(self) -> Lessons:
+        def tell(done: int, total: int) -> None:
+            self.progress.update("compare with test images", done, total)
+
+        found = lessons_of(self.suite, self.spec.prepare, tell)
+        self.progress.note(f"  no training image is a test image: {found.told}")
+        return found
+
+    def _time_fitting(self, entry: Entry) -> None:
+        """Time iterations of a network that is fitted to every image; note what all will take.
+
+        Where the first image cannot be opened, nothing is timed: scoring will list it.
+        """
+        pair, restorer = self.pairs[0], load_restorer(entry.spec, device=self.spec.device)
+        assert isinstance(restorer, PriorRestorer)
+        most, restorer.iterations = restorer.iterations, TIMED_ITERATIONS
+        entry.takes = f"fits a network to each image: {most} iterations"
+        try:
+            image = to_tensor(open_pair(pair).degraded)
+        except (BenchError, OSError):
+            return
+        self.progress.update(f"time iterations of {entry.label}", 0, 1)
+        began = time.monotonic()
+        restorer.restore(image, Hints(scale=pair.scale))
+        each = (time.monotonic() - began) / TIMED_ITERATIONS * most
+        self.progress.update(f"time iterations of {entry.label}", 1, 1)
+        entry.takes += (
+            f", about {duration(each)} for one, {duration(each * len(self.pairs))} for all"
+        )
+
+    def _measure(self, entry: Entry, job: Job) -> float:
+        """Time a few steps of a training; return the seconds that all of it will take."""
+        self.progress.update(f"time steps of {entry.label}", 0, 1)
+        try:
+            found = estimate(job)
+        except BenchError as error:
+            entry.job = None
+            entry.drop("failed", str(error))
+            return 0.0
+        self.progress.update(f"time steps of {entry.label}", 1, 1)
+        entry.takes = (
+            f"for {job.length} ({self.spec.preset}): {found.steps} steps of "
+            f"{found.step_seconds:.3g} s, about {duration(found.seconds)}"
+        )
+        return found.seconds
+
+
+def any_psf(pairs: Iterable[Pair]) -> bool:
+    """Whether the blur of any image is known, so that models that need one can run."""
+    return any(pair.knows_psf for pair in pairs)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: ``90 s``, ``12 min``, ``3.5 h``.
+
+    >>> duration(700)
+    '12 min'
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

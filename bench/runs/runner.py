@@ -1,0 +1,236 @@
+"""One run: plan, train what has no weights, restore and score, profile, record.
+
+The same command again does only what is missing: finished cells, trained weights and measured
+profiles are taken up from the run folder.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.compute.environment import environment
+from bench.compute.profile import Conditions, measure
+from bench.core.errors import BenchError, said
+from bench.core.layout import RESULTS
+from bench.core.progress import Progress
+from bench.metrics.scorer import Scorer
+from bench.metrics.table import metric_cards
+from bench.records import Failure, Pair, RunSpec
+from bench.runs.executors.local import restore_and_score
+from bench.runs.planning import NO_PSF, Entry, Planner, any_psf
+from bench.runs.splits import shelve
+from bench.runs.store import RunFolder
+from bench.suites import Suite, spread
+from bench.suites.listing import prepared
+from models.loading import card_of, label, load_restorer, sha256_of
+from models.training.train import train
+
+
+@dataclass
+class Run:
+    """The state of one run while it works. `run` is the way in."""
+
+    spec: RunSpec
+    folder: RunFolder
+    suite: Suite
+    pairs: Sequence[Pair]
+    entries: list[Entry]
+    progress: Progress
+    options: dict[str, Any]
+    started: str
+    shelf: Path = RESULTS
+    failures: list[Failure] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What a reader of a model's cost figures should know."""
+    status: str = "running"
+    finished: str | None = None
+
+    # --- train and load -------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Train what the plan says, and put the weights on the shelf for later runs."""
+        for entry in self.entries:
+            if not entry.job:
+                continue
+
+            def tell(done: int, total: int, text: str, name: str = entry.label) -> None:
+                self.progress.update(f"train {name}", done, total, text)
+
+            try:
+                trained = train(entry.job, tell, self.progress.note)
+            except BenchError as error:
+                entry.drop("failed", str(error))
+                continue
+            finally:
+                entry.job = None
+            entry.weights, entry.origin = trained.weights, "trained"
+            if not self.spec.prepare:  # else a run without these steps would find them
+                shelve(trained.weights, self.suite.spec, self.shelf)
+
+    def load(self) -> None:
+        """Make every model ready. One that cannot be loaded fails alone."""
+        known = self.folder.record()["models"] if self.folder.exists else {}
+        for entry in self.entries:
+            if not entry.active:
+                continue
+            try:
+                before = (known.get(entry.label, {}).get("weights") or {}).get("sha256")
+                if entry.weights and before and before != sha256_of(entry.weights):
+                    raise BenchError(
+                        f"'{entry.weights}' has changed since this run began; put the old file "
+                        "back, or start a new run with another --out"
+                    )
+                entry.restorer = load_restorer(
+                    entry.spec,
+                    device=self.spec.device,
+                    weights=entry.weights if entry.card else None,
+                    tile=self.spec.tile,
+                )
+            except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
+                entry.drop("failed", said(error))
+                continue
+            if entry.restorer.needs_psf and not any_psf(self.pairs):
+                entry.drop("not applicable", NO_PSF)
+            elif entry.restorer.scale not in (None, self.suite.scale):
+                entry.drop(
+                    "not applicable",
+                    f"enlarges x{entry.restorer.scale}; this suite asks for x{self.suite.scale}",
+                )
+
+    # --- restore, score, profile ----------------------------------------------------------------
+
+    def score(self) -> None:
+        """Fill every missing cell."""
+        restorers = {e.label: e.restorer for e in self.entries if e.active and e.restorer}
+        scorer = Scorer(
+            self.spec.metrics, self.spec.device, self.suite.border, self.suite.no_reference
+        )
+        self.failures = restore_and_score(self.pairs, restorers, scorer, self.folder, self.progress)
+        for entry in self.entries:
+            if entry.active:
+                failed = sum(failure.model == entry.label for failure in self.failures)
+                entry.state = "failed" if failed == len(self.pairs) else "done"
+                if failed:
+                    entry.reason = f"failed on {failed} of {len(self.pairs)} images"
+
+    def profile(self, size: tuple[int, int]) -> None:
+        """Measure what every model costs, in fresh processes, unless it was measured before."""
+        old = self.folder.read_profiles()
+        known = {profile.model for profile in old}
+        jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
+        if not jobs:
+            return
+        found = measure(
+            [(entry.label, entry.spec, entry.weights if entry.card else None) for entry in jobs],
+            Conditions(
+                *size,
+                device=self.spec.device,
+                processes=2,
+                passes=10,
+                seconds=2.0,
+                tile=self.spec.tile,
+                scale=self.suite.scale,
+            ),
+            lambda done, total, text: self.progress.update("profile", done, total, text),
+        )
+        self.notes |= {one.model: one.notes() for one in found}
+        new = [row for one in found for row in one.profiles()]
+        order = {entry.label: index for index, entry in enumerate(self.entries)}
+        self.folder.write_profiles(sorted([*old, *new], key=lambda row: order[row.model]))
+
+    # --- record ---------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write run.json, and scores.csv from the cells."""
+        cards = metric_cards()
+        suite = self.suite
+        self.folder.write_record(
+            {
+                "spec": asdict(self.spec),
+                "options": self.options,
+                "status": self.status,
+                "started": self.started,
+                "finished": self.finished,
+                "suite": {
+                    "name": suite.card.name,
+                    "title": suite.card.title,
+                    "task": suite.card.task,
+                    "layout": suite.layout,
+                    "licence": suite.card.licence,
+                    "citation": suite.card.citation,
+                    "notes": list(suite.notes),
+                    "border": suite.border,
+                    "scale": suite.scale,
+                    "images": len(self.pairs),
+                    "clusters": len({pair.cluster for pair in self.pairs}),
+                },
+                "metrics": {name: _metric(cards[name]) for name in self.spec.metrics},
+                "models": {entry.label: entry.as_dict() for entry in self.entries},
+                "profile_notes": self.notes,
+                "failures": [asdict(failure) for failure in self.failures],
+                "environment": environment(self.spec.device),
+            }
+        )
+        labels = [entry.label for entry in self.entries]
+        self.folder.write_images(self.pairs, labels)
+        self.folder.write_scores(labels, [pair.id for pair in self.pairs])
+
+
+def run(
+    spec: RunSpec,
+    suite: Suite,
+    out: Path,
+    progress: Progress,
+    profile_size: tuple[int, int] | None = (256, 256),
+    options: dict[str, Any] | None = None,
+) -> RunFolder:
+    """Do everything that is missing of the run of ``suite`` in folder ``out``.
+
+    Models and images fail one by one and are listed in run.json. Raises `BenchError` for another
+    run in the folder or a full disk, and KeyboardInterrupt: the folder is then in a
+    state that the same call completes.
+    """
+    pairs = prepared(spread(suite.pairs("test"), spec.limit), spec.prepare)
+    if not pairs:
+        raise BenchError(f"suite '{suite.spec}' has no test images in '{suite.root}'")
+    entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
+    if doubled := {e.label for e in entries if sum(o.label == e.label for o in entries) > 1}:
+        raise BenchError(f"two models would both be called {sorted(doubled)}; rename a file")
+    folder = RunFolder.create(out, spec)
+    with folder.locked():
+        known = folder.record() if folder.exists else {}
+        job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
+        job.started, job.notes = known.get("started", job.started), known.get("profile_notes", {})
+        Planner(spec, folder, suite, pairs, progress, job.shelf).decide(entries)
+        try:
+            job.train()
+            job.load()
+            job.save()
+            job.score()
+            if profile_size:
+                job.save()
+                job.profile(profile_size)
+            job.status, job.finished = "done", _now()
+        except KeyboardInterrupt:
+            job.status = "interrupted"
+            raise
+        finally:
+            job.save()
+    return folder
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _metric(card: Any) -> dict[str, Any]:
+    row = asdict(card)
+    row.pop("factory")
+    row.pop("name")
+    return {key: str(v) if isinstance(v, float) and np.isinf(v) else v for key, v in row.items()}

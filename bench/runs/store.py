@@ -1,0 +1,369 @@
+"""The only reader and writer of a run folder. See results/README.md for what lies where.
+
+The append-only cells are the record; ``scores.csv`` follows from them and can always be made
+again. Every other file is replaced whole or not at all, so a crash at any moment leaves a folder
+that the same command completes.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from bench.core.errors import BenchError
+from bench.core.files import number_from_json, number_to_json, write_atomic
+from bench.core.layout import RESULTS, file_name
+from bench.records import SCHEMA, Pair, Profile, RunSpec, Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Strata = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one image: a score for every metric of the run.
+
+    ``measured`` are the strata that were measured from the image, the same in every model's cell.
+    """
+
+    image: str
+    scores: Mapping[str, Score]
+    measured: Strata = field(default_factory=dict)
+
+    def to_line(self) -> bytes:
+        """Return the cell as one line of JSON."""
+        values = {
+            metric: {"missing": score.reason}
+            if score.value is None
+            else number_to_json(score.value)
+            for metric, score in self.scores.items()
+        }
+        row: dict[str, Any] = {"image": self.image, "scores": values}
+        if self.measured:
+            row["measured"] = dict(self.measured)
+        return json.dumps(row).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Cell:
+        """Undo `to_line`. Raises ValueError for a torn line."""
+        row = json.loads(line)
+        scores = {
+            metric: Score.missing(value["missing"])
+            if isinstance(value, dict)
+            else Score(number_from_json(value))
+            for metric, value in row["scores"].items()
+        }
+        return cls(row["image"], scores, row.get("measured", {}))
+
+
+class CellWriter:
+    """Appends the cells of one model. A torn last line, left by a crash, is cut off first."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.done: set[str] = set()
+        whole = 0
+        if path.exists():
+            for line in path.read_bytes().splitlines(keepends=True):
+                try:
+                    cell = Cell.from_line(line)
+                except ValueError:
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                self.done.add(cell.image)
+                whole += len(line)
+        self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        self._file.truncate(whole)
+        self._file.seek(whole)
+
+    def append(self, cell: Cell) -> None:
+        """Write one cell in one system call and flush it to the disk."""
+        self._file.write(cell.to_line())
+        os.fsync(self._file.fileno())
+        self.done.add(cell.image)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> CellWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    # --- making and finding ---------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path, spec: RunSpec) -> RunFolder:
+        """Make the folder, or take up the run that it already holds.
+
+        Raises `BenchError` if the folder holds a run of another spec: its cells would mix.
+        """
+        folder = cls(path)
+        if folder.exists:
+            old = folder.record()["spec"]
+            new = json.loads(json.dumps(asdict(spec)))
+            old = {"prepare": []} | old  # runs of before there was such an option
+            changed = [f"{key} was {old.get(key)!r}, now {new[key]!r}"
+                       for key in new if old.get(key) != new[key]]  # fmt: skip
+            if changed:
+                raise BenchError(
+                    f"'{path}' holds a run with other options ({'; '.join(changed)}); "
+                    "give another --out, or delete that folder"
+                )
+        path.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @classmethod
+    def find(cls, name: str, results: Path = RESULTS) -> RunFolder:
+        """Return the run at folder ``name``, or the latest run of the suite called ``name``."""
+        folder = cls(Path(name))
+        if folder.exists:
+            return folder
+        runs = sorted((results / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
+        if not runs:
+            raise BenchError(
+                f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
+                f"'{results}/'; 'bench run --suite {name}' makes one"
+            )
+        return cls(runs[-1].parent)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has been recorded here."""
+        return (self.path / "run.json").is_file()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one writing process. The lock ends with the process, however."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise BenchError(
+                    f"another bench process is writing to '{self.path}'; wait for it or stop it"
+                ) from None
+            yield
+
+    # --- run.json -------------------------------------------------------------------------------
+
+    def record(self) -> dict[str, Any]:
+        """Return run.json. Raises `BenchError` if it is missing, damaged or of a later schema."""
+        path = self.path / "run.json"
+        try:
+            record: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise BenchError(f"no run at '{self.path}': run.json is missing") from None
+        except ValueError as error:
+            raise BenchError(f"'{path}' is damaged ({error}); restore it or run again") from None
+        if record.get("schema") != SCHEMA:
+            raise BenchError(
+                f"'{path}' has schema {record.get('schema')}; this version reads {SCHEMA}"
+            )
+        return record
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Replace run.json."""
+        text = json.dumps({"schema": SCHEMA, **record}, indent=1)
+        write_atomic(self.path / "run.json", text.encode() + b"\n")
+
+    # --- images ---------------------------------------------------------------------------------
+
+    def image_path(self, model: str, image: str) -> Path:
+        """Return where a model's restored image lies."""
+        return self.path / "images" / file_name(model) / f"{image}.png"
+
+    def view_path(self, kind: Literal["degraded", "reference"], image: str) -> Path:
+        """Return where an image lies that no file of the suite shows as models and scores saw it.
+
+        The degraded one is rounded to 8 bits and enlarged to the reference's size.
+        """
+        return self.path / kind / f"{image}.png"
+
+    def write_images(self, pairs: Iterable[Pair], models: Sequence[str] = ()) -> None:
+        """Write images.csv: which images the run has, in order, and the files behind them.
+
+        Strata are the suite's own, and what the finished cells of ``models`` tell of the images.
+        """
+        measured = {cell.image: cell.measured for model in models for cell in self.cells(model)
+                    if cell.measured}  # fmt: skip
+        header = ("image", "cluster", "degraded", "reference", "strata")
+        rows = ((p.id, p.cluster, *self._files(p),
+                 json.dumps({**measured.get(p.id, {}), **p.strata})) for p in pairs)  # fmt: skip
+        _write_csv(self.path / "images.csv", header, rows)
+
+    def _files(self, pair: Pair) -> tuple[str, str]:
+        degraded, reference = pair.degraded, pair.reference
+        if pair.needs_views:
+            degraded = self.view_path("degraded", pair.id)
+            reference = self.view_path("reference", pair.id) if reference else None
+        return str(degraded.absolute()), str(reference.absolute()) if reference else ""
+
+    def images(self) -> pd.DataFrame:
+        """Return image, cluster, degraded, reference (paths or "") and strata (dict), in order."""
+        table = self._table("images.csv")
+        table["strata"] = table["strata"].map(json.loads)
+        return table
+
+    # --- cells and scores -----------------------------------------------------------------------
+
+    def cell_writer(self, model: str) -> CellWriter:
+        """Open a model's cells for appending."""
+        return CellWriter(self.path / "cells" / f"{file_name(model)}.jsonl")
+
+    def cells(self, model: str) -> Iterator[Cell]:
+        """Yield a model's finished cells in the order written."""
+        path = self.path / "cells" / f"{file_name(model)}.jsonl"
+        if not path.exists():
+            return
+        with path.open("rb") as lines:
+            for line in lines:
+                try:
+                    yield Cell.from_line(line)
+                except ValueError:
+                    return  # a torn last line: that cell is not finished
+
+    def write_scores(self, models: Sequence[str], images: Sequence[str]) -> None:
+        """Make scores.csv anew from the cells: models, then images, in the order given."""
+        rows = (
+            (model, image, metric, "" if score.value is None else repr(score.value),
+             score.reason or "")
+            for model, image, metric, score in self._scores(models, images)
+        )  # fmt: skip
+        header = ("model", "image", "metric", "value", "missing")
+        _write_csv(self.path / "scores.csv", header, rows)
+
+    def _scores(
+        self, models: Sequence[str], images: Sequence[str]
+    ) -> Iterator[tuple[str, str, str, Score]]:
+        position = {image: index for index, image in enumerate(images)}
+        for model in models:
+            cells = [cell for cell in self.cells(model) if cell.image in position]
+            for cell in sorted(cells, key=lambda cell: position[cell.image]):
+                for metric, score in cell.scores.items():
+                    yield model, cell.image, metric, score
+
+    def scores(self) -> pd.DataFrame:
+        """Return model, image, metric, value (float, NaN where missing) and missing (reason or "").
+
+        Read from the cells, so true of an unfinished run too; in the order of scores.csv.
+        """
+        import pandas as pd
+
+        models, images = list(self.record()["models"]), list(self.images()["image"])
+        rows = [
+            (model, image, metric, float("nan") if score.value is None else score.value,
+             score.reason or "")
+            for model, image, metric, score in self._scores(models, images)
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=["model", "image", "metric", "value", "missing"])
+
+    # --- profiles -------------------------------------------------------------------------------
+
+    def write_profiles(self, profiles: Iterable[Profile]) -> None:
+        """Replace profiles.csv, and samples.csv with the single measurements behind it."""
+        profiles = list(profiles)
+        rows = (["" if (v := getattr(p, n)) is None else v for n in _COLUMNS] for p in profiles)
+        _write_csv(self.path / "profiles.csv", _COLUMNS, rows)
+        single = (
+            [*(getattr(p, name) for name in _KEY), p.quantity, process, value]
+            for p in profiles
+            for process, passes in enumerate(p.samples, start=1)
+            for value in passes
+        )
+        _write_csv(self.path / "samples.csv", (*_KEY, "quantity", "process", "value"), single)
+
+    def read_profiles(self) -> list[Profile]:
+        """Return the rows of profiles.csv as they were written; none where there is no file."""
+        samples: dict[tuple[str, ...], dict[str, list[float]]] = {}
+        for row in _rows(self.path / "samples.csv"):
+            of = samples.setdefault(tuple(row[name] for name in (*_KEY, "quantity")), {})
+            of.setdefault(row["process"], []).append(float(row["value"]))
+        return [_profile(row, samples) for row in _rows(self.path / "profiles.csv")]
+
+    def profiles(self) -> pd.DataFrame:
+        """Return profiles.csv; value, low and high are floats, NaN where missing."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {key: "" if v is None and key == "missing" else v for key, v in asdict(p).items()}
+                for p in self.read_profiles()
+            ],
+            columns=_COLUMNS,
+        ).astype({"value": float, "low": float, "high": float})
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        path = self.path / name
+        if not path.exists():
+            raise BenchError(f"'{path}' is missing; run the same 'bench run' command to make it")
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def write_cells(path: Path, cells: Iterable[Cell]) -> None:
+    """Write ``image,metric,value,missing`` of images that belong to no run."""
+    rows = (
+        (cell.image, metric, "" if score.value is None else repr(score.value), score.reason or "")
+        for cell in cells
+        for metric, score in cell.scores.items()
+    )
+    _write_csv(path, ("image", "metric", "value", "missing"), rows)
+
+
+_KEY = ("model", "device", "dtype", "height", "width", "batch", "threads")
+_COLUMNS = (*_KEY, "quantity", "value", "low", "high", "unit", "missing")
+
+
+def _profile(
+    row: Mapping[str, str], samples: Mapping[tuple[str, ...], Mapping[str, Sequence[float]]]
+) -> Profile:
+    values: dict[str, Any] = dict(row) | {"missing": row["missing"] or None}
+    behind = samples.get(tuple(row[name] for name in (*_KEY, "quantity")), {})
+    values["samples"] = tuple(tuple(passes) for passes in behind.values())
+    values |= {key: float(row[key]) if row[key] else None for key in ("value", "low", "high")}
+    values |= {key: int(row[key]) for key in ("height", "width", "batch", "threads")}
+    return Profile(**values)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_atomic(path, text.getvalue().encode())

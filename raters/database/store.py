@@ -1,0 +1,156 @@
+"""The study database: engine, transactions, versions. SQLite by default, any address by choice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from bench.core.errors import BenchError
+from bench.core.names import choose
+from raters.database import schema
+
+DEFAULT = "sqlite:///results/studies.db"
+BUSY_SECONDS = 30.0
+_MIGRATING = 7_301_993  # an arbitrary number: what PostgreSQL's advisory lock is called
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Store:
+    """One study database. Threads and processes may share it; ``clock`` tells the time.
+
+    Every write is one transaction. SQLite takes its write lock at the start (BEGIN IMMEDIATE: a
+    lock asked for midway fails at once if another writer was faster) and flushes on commit; in
+    PostgreSQL the writers of one study queue on its row.
+    """
+
+    def __init__(self, url: str = DEFAULT, clock: Callable[[], datetime] = utc_now) -> None:
+        self.url = url if "://" in url else f"sqlite:///{url}"
+        self.clock = clock
+        self.engine = _engine(self.url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite's waiting writers poll, up to 100 ms apart; those of one process queue here.
+        self._queue: Any = threading.Lock() if self.is_sqlite else nullcontext()
+        self.remembered: dict[tuple[str, int], Any] = {}
+        """By what it is, and its study: what need not be read or computed anew each time."""
+        try:
+            with self.write() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
+                schema.migrate(connection)
+        except OperationalError as error:
+            self.close()
+            reason = str(error.orig).strip().splitlines()[0]
+            raise BenchError(
+                f"cannot open the study database '{self.engine.url!r}' ({reason}); check the "
+                "address given with --db, and that its server runs"
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, study: int | None = None) -> Iterator[Connection]:
+        """A transaction that is committed whole, on disk when this returns, or not at all.
+
+        Writers of the same ``study`` come one after the other.
+        """
+        with self._queue, self.engine.connect() as connection:
+            connection.execution_options(bench_write=True)
+            with connection.begin():
+                if study is not None and not self.is_sqlite:
+                    row = select(schema.study.c.id).where(schema.study.c.id == study)
+                    connection.execute(row.with_for_update(key_share=True))
+                yield connection
+
+    def insert(self, table: Any) -> Any:
+        """Return an INSERT that can say ON CONFLICT DO NOTHING in this database's dialect."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def study(self, name: str) -> Any:
+        """Return the row of the study called ``name``; raises `BenchError` with the nearest."""
+        with self.read() as connection:
+            row = connection.execute(
+                select(schema.study).where(schema.study.c.name == name)
+            ).one_or_none()
+            if row is None:
+                known = connection.execute(select(schema.study.c.name)).scalars().all()
+                if not known:
+                    raise BenchError(f"no study '{name}': none here; 'bench rate new' makes one")
+                choose("study", name, known)
+        return row
+
+    def log(
+        self, connection: Connection, study: int, what: str, rater: int | None = None, **detail: Any
+    ) -> None:
+        """Write down that something happened."""
+        connection.execute(
+            schema.event.insert().values(
+                study=study, rater=rater, at=self.clock(), what=what, detail=detail
+            )
+        )
+
+
+def _engine(address: str) -> Engine:
+    try:
+        url = make_url(address)
+        if url.get_backend_name() == "sqlite":
+            if not url.database or url.database == ":memory:":
+                raise BenchError(
+                    f"'{address}' is a database in memory, which would be lost with the program; "
+                    "expected sqlite:///FILE"
+                )
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=50)
+            event.listen(engine, "connect", _sqlite_connect)
+            event.listen(engine, "begin", _sqlite_begin)
+        elif url.get_backend_name() == "postgresql":
+            engine = create_engine(url, pool_pre_ping=True, max_overflow=20)
+        else:
+            raise BenchError(
+                f"studies are kept in SQLite or PostgreSQL, not in '{url.get_backend_name()}'"
+            )
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise BenchError(
+            f"'{address}' is no database address ({error}); expected sqlite:///FILE or "
+            "postgresql+psycopg://USER@HOST/NAME (which needs the package psycopg)"
+        ) from None
+    return engine
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # sqlite3 would begin deferred transactions of its own
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("bench_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

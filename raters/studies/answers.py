@@ -1,0 +1,294 @@
+"""The answers of a study as arrays, for the analysis: votes or ratings, and how each rater sat.
+
+Only a closed study is read, or an open one on record: see `reveal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from bench.core.errors import BenchError
+from raters.database import schema
+from raters.database.schema import GOLDEN, MAIN, REPEAT
+from raters.database.store import Store
+from raters.protocols import PROTOCOLS, TIE
+from raters.statistics.agreement import Share, share_of
+from raters.statistics.analyse import Analysis, analyse
+from raters.statistics.careless import Sitting, signs
+from raters.statistics.intervals import SAMPLES
+from raters.statistics.ratings import RatingAnalysis, Ratings, analyse_ratings
+from raters.statistics.votes import Votes
+from raters.studies.export import final_answers, labels_of
+from raters.studies.unblinding import StillOpen, require_closed, unblinded
+
+Ints = NDArray[np.int64]
+
+_BLOCK = 50_000
+_KINDS = {MAIN: 0, GOLDEN: 1, REPEAT: 2}
+_CODES = {"a": 1, TIE: 0, "b": -1} | {str(level): level for level in range(1, 6)}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What of an image was judged: a crop of ``height`` x ``width`` at (``top``, ``left``)."""
+
+    image: str
+    scene: str
+    strata: Mapping[str, str]
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The final answers of a study, arrays (V,) in the order of time, training left out.
+
+    ``kind`` is 0 for main trials, 1 for golden ones, 2 for repeats. ``rater`` indexes ``raters``
+    and ``place`` ``places``. ``first`` and ``second`` index ``methods`` in main trials and repeats
+    (``second`` is -1 in ratings), else -1. ``answer`` is the rating, or 1 where the first was
+    preferred, -1 where the second was, 0 for a tie; ``shown`` the same for the left and the right.
+    ``passed``: a golden one is right. ``earlier``: of a repeat, the place of the first time in
+    these arrays, else -1. ``response_ms`` is NaN where it is not known.
+    """
+
+    study: str
+    run: str
+    protocol: str
+    methods: tuple[str, ...]
+    places: tuple[Place, ...]
+    raters: tuple[str, ...]
+    kind: NDArray[np.int8]
+    rater: Ints
+    place: Ints
+    first: Ints
+    second: Ints
+    answer: NDArray[np.int8]
+    shown: NDArray[np.int8]
+    passed: NDArray[np.bool_]
+    earlier: Ints
+    response_ms: NDArray[np.float32]
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether images were compared, rather than rated."""
+        return PROTOCOLS[self.protocol].pairwise
+
+    def votes(self) -> Votes:
+        """Return the comparisons of main trials. Raises `BenchError` for ratings, and for none."""
+        if not self.pairwise:
+            raise BenchError(f"'{self.study}' is a study of ratings: it has no comparisons")
+        main = self._main()
+        raters, rater = np.unique(self.rater[main], return_inverse=True)
+        return Votes(
+            self.methods, tuple(p.image for p in self.places),
+            tuple(self.raters[i] for i in raters),
+            self.place[main].astype(np.intp), self.first[main].astype(np.intp),
+            self.second[main].astype(np.intp), self.answer[main], rater.astype(np.intp),
+            tuple(p.scene for p in self.places),
+        )  # fmt: skip
+
+    def ratings(self) -> Ratings:
+        """Return the ratings of main trials. Raises `BenchError` for pairs, and for none."""
+        if self.pairwise:
+            raise BenchError(f"'{self.study}' is a study of pairs: it has no ratings")
+        main = self._main()
+        raters, rater = np.unique(self.rater[main], return_inverse=True)
+        return Ratings(
+            self.methods, tuple(p.image for p in self.places),
+            tuple(self.raters[i] for i in raters),
+            self.place[main].astype(np.intp), self.first[main].astype(np.intp),
+            self.answer[main].astype(np.float64), rater.astype(np.intp),
+            tuple(p.scene for p in self.places),
+        )  # fmt: skip
+
+    def analyse(
+        self,
+        model: str = "bradley-terry",
+        samples: int = SAMPLES,
+        seed: int = 0,
+        prior_sd: float | None = None,
+        only: NDArray[np.bool_] | None = None,
+    ) -> Analysis | RatingAnalysis:
+        """Analyse the main trials, votes or ratings; ``only`` (places,) keeps those of some images.
+
+        ``model`` and ``prior_sd`` are for votes. Raises `BenchError` as `analyse` does.
+        """
+        found: Analysis | RatingAnalysis
+        if self.pairwise:
+            votes = self.votes()
+            votes = votes if only is None else votes.only(only[votes.image])
+            found = analyse(votes, model, samples, seed, prior_sd)
+            given = replace(found.agreement, repeats=self.repeats())
+            return replace(found, agreement=given)
+        ratings = self.ratings()
+        ratings = ratings if only is None else ratings.only(only[ratings.image])
+        found = analyse_ratings(ratings, samples, seed)
+        return replace(found, agreement=replace(found.agreement, repeats=self.repeats()))
+
+    def _main(self) -> NDArray[np.bool_]:
+        main = np.asarray(self.kind == _KINDS[MAIN])
+        if not main.any():
+            raise BenchError(
+                f"nobody has judged anything in '{self.study}' yet; 'bench rate invite "
+                f"{self.study}' makes links, 'bench rate status {self.study}' shows who began"
+            )
+        return main
+
+    def repeats(self) -> Share | None:
+        """Return how often a rater gave the same answer again; None where nobody was asked to."""
+        again = np.flatnonzero(self.earlier >= 0)
+        if not len(again):
+            return None
+        same = self.answer[again] == self.answer[self.earlier[again]]
+        return share_of(int(same.sum()), len(again))
+
+    def golden(self) -> Share | None:
+        """Return how often known answers were right; None where there are none."""
+        known = self.kind == _KINDS[GOLDEN]
+        return share_of(int(self.passed[known].sum()), int(known.sum())) if known.any() else None
+
+    def flags(self) -> dict[str, tuple[str, ...]]:
+        """Return what speaks against each rater (`careless.signs`), of those with an answer."""
+        order = np.argsort(self.rater, kind="stable")
+        ends = np.cumsum(np.bincount(self.rater, minlength=len(self.raters)))
+        found = {}
+        for number, rows in enumerate(np.split(order, ends[:-1])):
+            if len(rows):
+                found[self.raters[number]] = signs(self._sitting(rows))
+        return found
+
+    def _sitting(self, rows: NDArray[np.intp]) -> Sitting:
+        kind, shown = self.kind[rows], self.shown[rows]
+        decided = (kind == _KINDS[MAIN]) & (shown != 0)
+        left = shown[decided] > 0 if self.pairwise else np.zeros(0, bool)
+        return Sitting(
+            self.passed[rows][kind == _KINDS[GOLDEN]], self.response_ms[rows], shown.tolist(), left
+        )
+
+
+def read_answers(
+    store: Store, study_name: str, unblind: bool = False, by: str = "analyse"
+) -> Answers:
+    """Return the answers of a closed study. Raises `StillOpen` for an open one.
+
+    With ``unblind`` an open study is read too, and it goes on record that ``by`` did.
+    """
+    study = store.study(study_name)
+    require_closed(store, study, by, unblind)
+    with store.read() as connection:
+        labels = labels_of(connection, study.id)
+        places = connection.execute(
+            select(schema.content).where(schema.content.c.study == study.id)
+            .order_by(schema.content.c.id)
+        ).all()  # fmt: skip
+        items = _items(connection, study.id)
+        columns = _columns(connection, study.id)
+    methods = tuple(sorted(labels.values()))
+    where = {place.id: number for number, place in enumerate(places)}
+    index = {key: methods.index(label) for key, label in labels.items()} | {None: -1}
+    known = np.array([row.id for row in items], np.int64)
+    at = np.searchsorted(known, columns["item"])
+
+    def of_item(values: list[int]) -> Ints:
+        return np.array(values, np.int64).reshape(-1)[at]
+
+    turned = np.where(columns["swapped"], -1, 1) if PROTOCOLS[study.protocol].pairwise else 1
+    on_stimuli = (columns["answer"] * turned).astype(np.int8)
+    right = [frozenset(_CODES[word] for word in row.correct or ()) for row in items]
+    levels = np.arange(-1, 6)
+    allowed = np.array([[level in codes for level in levels] for codes in right], bool)
+    numbers, rater = np.unique(columns["rater"], return_inverse=True)
+    known_trials = np.argsort(columns["trial"], kind="stable")
+    found = np.searchsorted(columns["trial"], columns["repeat_of"], sorter=known_trials)
+    earlier = known_trials[np.minimum(found, max(len(known_trials) - 1, 0))]
+    same = columns["trial"][earlier] == columns["repeat_of"]
+    return Answers(
+        study.name, study.run, study.protocol, methods,
+        tuple(Place(p.image, p.cluster, p.strata, p.top, p.left, p.height, p.width)
+              for p in places),
+        tuple(map(str, numbers)), columns["kind"].astype(np.int8), rater,
+        of_item([where[row.content] for row in items]),
+        of_item([index[row.one] for row in items]), of_item([index[row.two] for row in items]),
+        on_stimuli, columns["answer"].astype(np.int8),
+        allowed.reshape(-1, len(levels))[at, on_stimuli + 1],
+        np.where(same, earlier, -1), columns["response_ms"].astype(np.float32),
+    )  # fmt: skip
+
+
+def _items(connection: Connection, study: int) -> list[Any]:
+    """Return id, content, correct and the methods ``one`` and ``two`` of all items, by id."""
+    first, second = schema.stimulus.alias("a"), schema.stimulus.alias("b")
+    i = schema.item.c
+    rows = connection.execute(
+        select(i.id, i.content, i.correct, first.c.method.label("one"),
+               second.c.method.label("two"))
+        .join(first, first.c.id == i.first)
+        .outerjoin(second, second.c.id == i.second)
+        .where(i.study == study).order_by(i.id)
+    ).all()  # fmt: skip
+    return list(rows)
+
+
+def _columns(connection: Connection, study: int) -> dict[str, NDArray[Any]]:
+    """Return what is large, a block of rows at a time: a million answers are no million objects."""
+    revised = {key: answers[-1] for key, answers in final_answers(connection, study).items()}
+    a, j = schema.assignment.c, schema.judgement.c
+    result = connection.execution_options(yield_per=_BLOCK).execute(
+        select(j.id, j.answer, j.response_ms, j.timer_broken, a.id, a.rater, a.item, a.kind,
+               a.swapped, a.repeat_of)
+        .join(schema.assignment, a.id == j.assignment)
+        .where(a.study == study, a.kind.in_(tuple(_KINDS))).order_by(j.id)
+    )  # fmt: skip
+    names = ("answer", "response_ms", "trial", "rater", "item", "kind", "swapped", "repeat_of")
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+    for block in result.partitions():
+        judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats = zip(
+            *block, strict=True
+        )
+        codes = [_CODES[revised.get(key, given)]
+                 for key, given in zip(judgement, answer, strict=True)]  # fmt: skip
+        times = np.array(ms, np.float32)
+        times[np.array(broken, bool)] = np.nan
+        found: tuple[NDArray[Any], ...] = (
+            np.array(codes, np.int8), times, np.array(trial, np.int64), np.array(rater, np.int64),
+            np.array(item, np.int64), np.array([_KINDS[k] for k in kind], np.int8),
+            np.array(swapped, bool), np.array([-1 if r is None else r for r in repeats], np.int64),
+        )  # fmt: skip
+        for name, column in zip(names, found, strict=True):
+            parts[name].append(column)
+    kinds = (np.int8, np.float32, np.int64, np.int64, np.int64, np.int8, bool, np.int64)
+    return {
+        name: np.concatenate(parts[name]) if parts[name] else np.zeros(0, kind)
+        for name, kind in zip(names, kinds, strict=True)
+    }
+
+
+def results(store: Store, study_name: str) -> list[tuple[str, float, int]]:
+    """Return model, mean and number of judgements, best first.
+
+    The mean is the share of wins, ties half, or the mean rating: plain figures for a first look,
+    without the model of comparisons or the intervals of an analysis. Raises `StillOpen` unless
+    `unblinded`.
+    """
+    if not unblinded(store, study_name):
+        raise StillOpen(f"study '{study_name}' has not been closed and unblinded")
+    given = read_answers(store, study_name)
+    main = given.kind == _KINDS[MAIN]
+    answer = given.answer[main].astype(np.float64)
+    table = []
+    for number, label in enumerate(given.methods):
+        first, second = given.first[main] == number, given.second[main] == number
+        worth = answer[first]
+        if given.pairwise:  # a win counts 1, a tie half
+            worth = np.concatenate([(1 + worth) / 2, (1 - answer[second]) / 2])
+        if len(worth):
+            table.append((label, float(worth.mean()), len(worth)))
+    return sorted(table, key=lambda row: -row[1])

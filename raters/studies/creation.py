@@ -1,0 +1,357 @@
+"""From a finished run to a study: stimuli, items and quotas. Then closing and erasing."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from bench.core.errors import BenchError
+from bench.core.names import choose
+from bench.image import Pixels
+from bench.runs.store import RunFolder
+from raters.database import schema
+from raters.database.store import Store
+from raters.protocols import PROTOCOLS, Protocol
+from raters.studies.selection import SMALLEST, Content, Notes, choose_contents, chosen_models
+from raters.studies.stimuli import opaque_pngs, spoil
+from raters.studies.tokens import hashed, new_token
+
+TRAINING = 3
+REFERENCE = "reference"
+"""What the run's reference is called where it is rated among the models (hidden reference)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOptions:
+    """What a coordinator decides.
+
+    ``per_pair``: judgements of each pair of models in all (`pair`), or ratings of each stimulus.
+    ``trials``: at most so many per rater, golden and repeats included, training not. ``golden`` and
+    ``repeats`` are fractions of them. ``reference``: ``shown``, ``hidden``, or None for shown where
+    the run has references; hidden ones are rated among the models in `acr` (ACR-HR, ITU-T P.910).
+    ``lease``: minutes after which a trial that was not answered goes to someone else. ``crowd``: at
+    most so many participants through the entry link of a crowd platform.
+    """
+
+    name: str
+    protocol: str = "pair"
+    per_pair: int = 20
+    trials: int = 60
+    images: int = 20
+    crop: int = 512
+    reference: str | None = None
+    ties: bool = False
+    golden: float = 0.05
+    repeats: float = 0.05
+    assignment: str = "balanced"
+    lease: float = 10.0
+    models: tuple[str, ...] = ()
+    seed: int = 0
+    question: str | None = None
+    one_key: bool = False
+    completion_code: str | None = None
+    crowd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new study. The two tokens are shown here and kept nowhere."""
+
+    name: str
+    dashboard_token: str
+    entry_token: str
+    models: tuple[str, ...]
+    images: int
+    items: int
+    judgements: int
+    """The sum of all quotas."""
+    notes: tuple[str, ...]
+
+
+def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Created:
+    """Make a study out of a finished run, in one transaction.
+
+    Crops and items follow from the run and ``options.seed``; the numbers that stand for models in
+    an export are drawn at random and follow from nothing. Raises `BenchError` for options that make
+    no study, unknown models, images too small, and a name that is taken.
+    """
+    protocol = _check(options)
+    _name_free(store, options.name)
+    run, notes = RunFolder(run_folder), Notes()
+    models = chosen_models(run, options.models, notes)
+    if REFERENCE in models:
+        raise BenchError(f"a model called '{REFERENCE}' cannot be told from the reference")
+    contents = choose_contents(run, models, options.images, options.crop, options.seed, notes)
+    shown = _reference_shown(protocol, options, contents, run_folder)
+    hidden = not protocol.pairwise and not shown and all(c.reference is not None for c in contents)
+    for content in contents:
+        _note_equal(content, notes)
+    golden, repeats = (round(part * options.trials) for part in (options.golden, options.repeats))
+    question = options.question or (
+        protocol.question_with_reference if shown else protocol.question
+    )
+    tokens = new_token(), new_token()
+    stored = asdict(options) | {"reference": "shown" if shown else "hidden", "notes": notes.lines}
+    row = {
+        "name": options.name, "created": store.clock(), "protocol": protocol.name,
+        "question": question, "options": stored, "seed": options.seed,
+        "height": max(c.height for c in contents), "width": max(c.width for c in contents),
+        "golden": golden, "repeats": repeats, "salt": secrets.token_hex(16),
+        "dashboard_token_hash": hashed(tokens[0]), "entry_token_hash": hashed(tokens[1]),
+        "run": str(run_folder.absolute()),
+    }  # fmt: skip
+    try:
+        with store.write() as connection:
+            study = _insert(connection, schema.study, row)
+            labels = [*models, REFERENCE] if hidden else models
+            builder = _Builder(connection, study, protocol, options, labels)
+            builder.build(contents, hidden, golden)
+            store.log(connection, study, "created", run=str(run_folder.absolute()))
+    except IntegrityError:
+        _name_free(store, options.name)
+        raise
+    if not store.is_sqlite:  # so that the planner knows what the indexes are good for
+        with store.write() as connection:
+            connection.execute(text("ANALYZE item, comparison, assignment, serving"))
+    return Created(
+        options.name, *tokens, tuple(models), len(contents), builder.items, builder.judgements,
+        tuple(notes.lines),
+    )  # fmt: skip
+
+
+def _check(options: StudyOptions) -> Protocol:
+    protocol = PROTOCOLS[choose("protocol", options.protocol, PROTOCOLS)]
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", options.name):
+        raise BenchError(f"'{options.name}' names no study; expected letters, digits, . _ -")
+    for name, least in (("per_pair", 1), ("trials", 2), ("images", 1), ("crop", SMALLEST)):
+        if getattr(options, name) < least:
+            flag = name.replace("_", "-")
+            raise BenchError(f"--{flag} {getattr(options, name)} is too small; at least {least}")
+    if not options.lease > 0:
+        raise BenchError(f"--lease {options.lease} leaves no time to answer; give minutes, as 10")
+    if min(options.golden, options.repeats) < 0 or options.golden + options.repeats > 0.5:
+        raise BenchError(
+            f"--golden {options.golden:g} and --repeats {options.repeats:g} leave less than half "
+            "of the trials to the models; expected parts such as 0.05"
+        )
+    choose("assignment", options.assignment, ("balanced", "active"))
+    if options.assignment == "active" and not protocol.pairwise:
+        raise BenchError("--assignment active chooses among pairs; ratings take 'balanced'")
+    if options.ties and not protocol.pairwise:
+        raise BenchError(f"--ties is for pairs; '{protocol.name}' has none")
+    if options.reference not in (None, "shown", "hidden"):
+        raise BenchError(f"--reference {options.reference}: expected 'shown' or 'hidden'")
+    return protocol
+
+
+def _reference_shown(
+    protocol: Protocol, options: StudyOptions, contents: Sequence[Content], run: Path
+) -> bool:
+    if protocol.reference == "never":
+        if options.reference == "shown":
+            raise BenchError(f"'{protocol.name}' shows no reference; 'dcr' rates beside one")
+        return False
+    if protocol.reference == "always" and options.reference == "hidden":
+        raise BenchError(f"'{protocol.name}' rates beside a reference; 'acr' rates without one")
+    there = all(content.reference is not None for content in contents)
+    needed = protocol.reference == "always" or options.reference == "shown"
+    if needed and not there:
+        raise BenchError(
+            f"'{run}' has no references for all of its images, so none can be shown; give "
+            "--reference hidden" + (" and --protocol acr" if protocol.name == "dcr" else "")
+        )
+    return there and options.reference != "hidden"
+
+
+def _name_free(store: Store, name: str) -> None:
+    with store.read() as connection:
+        taken = connection.execute(
+            schema.study.select().where(schema.study.c.name == name)
+        ).one_or_none()
+    if taken is not None:
+        raise BenchError(f"there is a study '{name}' already; give another --name")
+
+
+def _note_equal(content: Content, notes: Notes) -> None:
+    for (a, one), (b, other) in combinations(content.outputs.items(), 2):
+        if np.array_equal(one, other):
+            notes.add(f"{a} and {b} have equal pixels in {content.image}")
+
+
+def _insert(connection: Connection, table: Any, values: Mapping[str, Any]) -> int:
+    key = connection.execute(table.insert().values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+class _Builder:
+    """Writes methods, contents, stimuli, comparisons and items of one study."""
+
+    def __init__(
+        self, connection: Connection, study: int, protocol: Protocol, options: StudyOptions,
+        labels: Sequence[str],
+    ) -> None:  # fmt: skip
+        self.connection, self.study = connection, study
+        self.protocol, self.options = protocol, options
+        self.rng = np.random.Generator(np.random.PCG64([options.seed, 1]))
+        self.items = self.judgements = 0
+        shuffled = list(labels)
+        secrets.SystemRandom().shuffle(shuffled)  # ids in no order that a reader could use
+        self.methods = {
+            label: _insert(connection, schema.method, {"study": study, "label": label})
+            for label in shuffled
+        }
+        self.labels = list(labels)
+
+    def build(self, contents: Sequence[Content], hidden: bool, golden: int) -> None:
+        """Write everything."""
+        spoilt = self._spoilt(contents, golden)
+        stimuli: list[dict[str, int]] = []
+        keys: list[int] = []
+        for index, content in enumerate(contents):
+            images: dict[str, Pixels] = dict(content.outputs)
+            if content.reference is not None:
+                images[REFERENCE] = content.reference
+            for kind, number in spoilt[index]:
+                base = content.reference
+                if base is None:
+                    base = content.outputs[sorted(content.outputs)[0]]
+                images[f"{kind} {number}"] = spoil(base, number)
+            key = _insert(self.connection, schema.content, {
+                "study": self.study, "image": content.image, "cluster": content.cluster,
+                "strata": dict(content.strata), "top": content.top, "left": content.left,
+                "height": content.height, "width": content.width, "chosen": content.chosen,
+            })  # fmt: skip
+            keys.append(key)
+            stimuli.append(self._stimuli(key, content, images, hidden))
+        self._main(contents, keys, stimuli, hidden)
+        for index, kinds in enumerate(spoilt):
+            good = contents[index].reference
+            for kind, number in kinds:
+                names = sorted(contents[index].outputs)
+                best = REFERENCE if good is not None else names[0]
+                self._known(keys[index], stimuli[index], kind, number, best)
+
+    def _spoilt(self, contents: Sequence[Content], golden: int) -> list[list[tuple[str, int]]]:
+        """Say which spoilt images each content gets: golden ones over all, then training."""
+        planned: list[list[tuple[str, int]]] = [[] for _ in contents]
+        order = self.rng.permutation(len(contents))
+        kinds = ["golden"] * (2 * golden) + ["training"] * TRAINING
+        for number, kind in enumerate(kinds):
+            planned[order[number % len(contents)]].append((kind, number))
+        return planned
+
+    def _stimuli(
+        self, content: int, source: Content, images: Mapping[str, Pixels], hidden: bool
+    ) -> dict[str, int]:
+        names = list(images)
+        files = dict(zip(names, opaque_pngs([images[n] for n in names], self.rng), strict=True))
+        secrets.SystemRandom().shuffle(names)
+        made = {}
+        for name in names:
+            if name in source.outputs:
+                kind = "method"
+                method: int | None = self.methods[name]
+            elif name == REFERENCE:
+                kind = REFERENCE
+                method = self.methods[REFERENCE] if hidden else None
+            else:
+                kind, method = name.split()[0], None
+            made[name] = _insert(self.connection, schema.stimulus, {
+                "content": content, "method": method, "kind": kind, "png": files[name],
+                "height": source.height, "width": source.width,
+            })  # fmt: skip
+        return made
+
+    def _main(
+        self, contents: Sequence[Content], keys: Sequence[int],
+        stimuli: Sequence[Mapping[str, int]], hidden: bool,
+    ) -> None:  # fmt: skip
+        """Write comparisons and their items, with quotas and the order among equals.
+
+        In that order every comparison comes once before any comes twice, so at each moment all have
+        had equally many judgements, to within one.
+        """
+        groups: list[tuple[str, ...]] = (
+            list(combinations(self.labels, 2)) if self.protocol.pairwise
+            else [(label,) for label in self.labels]
+        )  # fmt: skip
+        order = [int(index) for index in self.rng.permutation(len(contents))]
+        ranked: list[tuple[int, float, dict[str, Any]]] = []
+        for number, group in enumerate(groups):
+            having = [
+                index for index in order
+                if all(m in contents[index].outputs or (hidden and m == REFERENCE) for m in group)
+            ]  # fmt: skip
+            if not having:
+                continue
+            quotas = self._quotas(len(having))
+            comparison = _insert(self.connection, schema.comparison, {
+                "study": self.study, "first": self.methods[group[0]],
+                "second": self.methods[group[1]] if len(group) == 2 else None,
+                "quota": sum(quotas),
+            })  # fmt: skip
+            # each group's surplus begins where the last one's ended: images too are judged equally
+            start = number * max(self.options.per_pair % len(having), 1) % len(having)
+            having = having[start:] + having[:start]
+            for turn, (index, quota) in enumerate(zip(having, quotas, strict=True)):
+                if quota:
+                    second = stimuli[index][group[1]] if len(group) == 2 else None
+                    row = {"content": keys[index], "comparison": comparison, "kind": "main",
+                           "first": stimuli[index][group[0]], "second": second, "quota": quota,
+                           "room": quota, "correct": None}  # fmt: skip
+                    ranked.append((turn, float(self.rng.random()), row))
+        ranked.sort(key=lambda entry: entry[:2])
+        rows = [row | {"study": self.study, "rank": rank}
+                for rank, (_, _, row) in enumerate(ranked)]  # fmt: skip
+        if not rows:
+            raise BenchError("no two models have an image in common; give other --models")
+        self.connection.execute(schema.item.insert(), rows)
+        self.items = len(rows)
+        self.judgements = sum(int(row["quota"]) for row in rows)
+
+    def _quotas(self, images: int) -> list[int]:
+        if not self.protocol.pairwise:
+            return [self.options.per_pair] * images
+        each, more = divmod(self.options.per_pair, images)
+        return [each + (index < more) for index in range(images)]
+
+    def _known(
+        self, content: int, stimuli: Mapping[str, int], kind: str, number: int, best: str
+    ) -> None:
+        """Write an item whose answer is known: the spoilt image is the worse one."""
+        spoilt = stimuli[f"{kind} {number}"]
+        first, correct = stimuli[best], ["a"]
+        if not self.protocol.pairwise:
+            # every other one is the reference itself, so that "always bad" fails too; but not where
+            # it is rated as well, and would be seen twice
+            good = best == REFERENCE and REFERENCE not in self.methods and number % 2 == 1
+            first = stimuli[best] if good else spoilt
+            correct = ["4", "5"] if good else ["1", "2", "3"]
+        _insert(self.connection, schema.item, {
+            "study": self.study, "content": content, "comparison": None, "first": first,
+            "second": spoilt if self.protocol.pairwise else None, "kind": kind, "quota": 0,
+            "room": 0, "rank": number, "correct": correct,
+        })  # fmt: skip
+
+
+def close_study(store: Store, study_name: str) -> None:
+    """Take no more judgements. From now on names may be shown. Closing twice is no error."""
+    study = store.study(study_name)
+    with store.write(study.id) as connection:
+        changed = connection.execute(
+            schema.study.update()
+            .where(schema.study.c.id == study.id, schema.study.c.state == "open")
+            .values(state="closed", closed=store.clock())
+        )
+        if changed.rowcount:
+            store.log(connection, study.id, "closed")

@@ -1,0 +1,158 @@
+"""Links: random, stored as a hash, looked up by that hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import Connection, func, select
+
+from bench.core.errors import BenchError
+from raters.database import schema
+from raters.database.schema import AnyRow
+from raters.database.store import Store
+
+Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn"]
+
+MESSAGES: dict[Kind, str] = {
+    "wrong": "This link is not one of ours. Please check that you copied all of it, or ask the "
+    "person who sent it to you.",
+    "expired": "This link was valid for a limited time, and that time is over. The person who sent "
+    "it to you can give you a new one.",
+    "closed": "This study is closed. Everything that you judged was saved and counts. Thank you!",
+    "used_up": "This study has all the people it needs. Thank you for wanting to take part!",
+    "withdrawn": "You have withdrawn from this study, and nothing more is asked of you. Thank you "
+    "for your time.",
+}
+
+
+class Refused(Exception):
+    """Someone may not go on. ``message`` is written for them; ``kind`` is for the program."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind, self.message = kind, MESSAGES[kind]
+        super().__init__(self.message)
+
+
+def new_token() -> str:
+    """Return 192 random bits, safe in a URL."""
+    return secrets.token_urlsafe(24)
+
+
+def hashed(token: str) -> str:
+    """Return what the database keeps of a token. It is random, so one SHA-256 is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def invite(
+    store: Store,
+    study_name: str,
+    count: int,
+    source: str = "invite",
+    valid: timedelta | None = None,
+) -> list[str]:
+    """Make ``count`` personal links; return their tokens, which are not kept and not shown again.
+
+    ``valid``: how long from now a link may be used; None: until the study is closed.
+    """
+    if count < 1:
+        raise BenchError(f"cannot invite {count} raters; expected 1 or more")
+    study = store.study(study_name)
+    if study.state == "closed":
+        raise BenchError(f"study '{study_name}' is closed: no more raters can be invited")
+    tokens = [new_token() for _ in range(count)]
+    with store.write(study.id) as connection:
+        now = store.clock()
+        ends = None if valid is None else now + valid
+        connection.execute(
+            schema.rater.insert(),
+            [{"study": study.id, "token_hash": hashed(token), "source": source, "created": now,
+              "link_expires": ends} for token in tokens],
+        )  # fmt: skip
+        store.log(connection, study.id, "invited", count=count)
+    return tokens
+
+
+def renew(store: Store, study_name: str, link: Literal["entry", "dashboard"]) -> str:
+    """Make a new token for a study's crowd link or dashboard; the old one opens nothing any more.
+
+    Raises `BenchError` for an unknown study.
+    """
+    study, token = store.study(study_name), new_token()
+    with store.write(study.id) as connection:
+        connection.execute(
+            schema.study.update()
+            .where(schema.study.c.id == study.id)
+            .values({f"{link}_token_hash": hashed(token)})
+        )
+        store.log(connection, study.id, "link renewed", link=link)
+    return token
+
+
+def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
+    """Return a token for the participant ``pid`` of a crowd platform; raises `Refused`.
+
+    Who comes back goes on where they stopped, under a new token. Of the platform's number only a
+    keyed hash is kept.
+    """
+    hidden = schema.study.c.entry_token_hash == hashed(entry_token)
+    with store.read() as connection:
+        study = connection.execute(select(schema.study).where(hidden)).one_or_none()
+    if study is None or not pid or len(pid) > 200:
+        raise Refused("wrong")
+    who = hmac.new(study.salt.encode(), pid.encode(), "sha256").hexdigest()
+    token = new_token()
+    with store.write(study.id) as connection:
+        known = (schema.rater.c.study == study.id) & (schema.rater.c.external_hash == who)
+        changed = connection.execute(
+            schema.rater.update().where(known).values(token_hash=hashed(token))
+        )
+        if changed.rowcount:
+            return token
+        state = connection.execute(
+            select(schema.study.c.state).where(schema.study.c.id == study.id)
+        ).scalar_one()
+        if state == "closed":
+            raise Refused("closed")
+        if _crowd_is_full(connection, study):
+            raise Refused("used_up")
+        connection.execute(
+            schema.rater.insert().values(
+                study=study.id, token_hash=hashed(token), source="prolific", external_hash=who,
+                created=store.clock(),
+            )
+        )  # fmt: skip
+    return token
+
+
+def _crowd_is_full(connection: Connection, study: AnyRow) -> bool:
+    most = study.options["crowd"]
+    if most is None:
+        return False
+    came = connection.execute(
+        select(func.count()).where(
+            schema.rater.c.study == study.id,
+            schema.rater.c.external_hash.is_not(None),
+            schema.rater.c.withdrawn.is_(None),
+        )
+    ).scalar_one()
+    return bool(came >= most)
+
+
+def study_of_dashboard(store: Store, token: str) -> str | None:
+    """Return the name of the study whose dashboard ``token`` opens."""
+    hidden = schema.study.c.dashboard_token_hash == hashed(token)
+    with store.read() as connection:
+        name: str | None = connection.execute(
+            select(schema.study.c.name).where(hidden)
+        ).scalar_one_or_none()
+    return name
+
+
+def completion_code(alphabet: Sequence[str] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789") -> str:
+    """Return eight letters and digits that are hard to misread."""
+    return "".join(secrets.choice(alphabet) for _ in range(8))

@@ -1,0 +1,355 @@
+"""Which trial a rater gets next, and the leases that hold it for them.
+
+Everything here runs inside a write transaction of the study (`Store.write`), so what it counts
+cannot change under it. `raters.trials.quota` keeps the counts.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, select
+
+from raters.database import schema
+from raters.database.schema import (  # fmt: skip
+    DONE,
+    GOLDEN,
+    LEASED,
+    MAIN,
+    RELEASED,
+    REPEAT,
+    TRAINING,
+    AnyRow,
+    assignment,
+    comparison,
+    item,
+)
+from raters.database.store import Store
+from raters.statistics.active import ordering_gain, posterior
+from raters.trials.quota import take_place
+
+REPEAT_GAP = 5
+"""A repeat comes at least so many trials after the first time."""
+
+STALE = 8
+"""The active choice computes its posterior anew after so many judgements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What of a study decides assignments."""
+
+    study: int
+    seed: int
+    trials: int
+    golden: int
+    repeats: int
+    active: bool
+    lease: timedelta
+    pairwise: bool
+    reference: bool
+
+
+@dataclass(slots=True)
+class Own:
+    """One of a rater's trials. ``first`` and ``second`` are the models of a main one."""
+
+    id: int
+    item: int
+    kind: str
+    repeat_of: int | None
+    position: int
+    swapped: bool
+    state: str
+    comparison: int | None
+    first: int | None
+    second: int | None
+
+
+AMONG = 8
+"""The next trial is drawn among so many of those judged least."""
+
+# Statements are built once: that costs SQLAlchemy more than SQLite needs to run them.
+_OWN = (
+    select(
+        assignment.c.id, assignment.c.item, assignment.c.kind, assignment.c.repeat_of,
+        assignment.c.position, assignment.c.swapped, assignment.c.state,
+        item.c.comparison, comparison.c.first, comparison.c.second,
+    )
+    .join(item, item.c.id == assignment.c.item)
+    .outerjoin(comparison, comparison.c.id == item.c.comparison)
+    .where(assignment.c.rater == bindparam("rater"))
+    .order_by(assignment.c.position)
+)  # fmt: skip
+_WITH_ROOM = (
+    select(item, comparison.c.taken)
+    .join(comparison, comparison.c.id == item.c.comparison)
+    .where(
+        item.c.room > 0,
+        ~select(assignment.c.id)
+        .where(assignment.c.rater == bindparam("rater"), assignment.c.item == item.c.id)
+        .exists(),
+    )
+    .order_by(item.c.room.desc(), item.c.rank).limit(AMONG)
+)  # fmt: skip
+_OF_STUDY = _WITH_ROOM.where(item.c.study == bindparam("of"), item.c.kind == MAIN)
+_OF_COMPARISON = _WITH_ROOM.where(item.c.comparison == bindparam("of"))
+_ANSWERS = (
+    select(comparison).where(comparison.c.study == bindparam("of_study")).order_by(comparison.c.id)
+)
+_PLACES = _ANSWERS.with_only_columns(
+    comparison.c.id, comparison.c.taken, comparison.c.quota, comparison.c.done
+)
+_COMPARISON = select(comparison).where(comparison.c.id == bindparam("key"))
+_LEASE, _SERVE = assignment.insert(), schema.serving.insert()
+_REFERENCE = select(schema.stimulus.c.id).where(
+    schema.stimulus.c.content == bindparam("key"), schema.stimulus.c.kind == "reference"
+)
+
+
+def plan(seed: int, rater: int, trials: int, golden: int, repeats: int) -> list[str]:
+    """Return the kind of each of a rater's trials.
+
+    Golden trials are spread over the session, one at a random place in each equal part; so are
+    repeats, over what follows the first `REPEAT_GAP` trials. The first trial is never either. The
+    same rater gets the same plan.
+    """
+    rng = random.Random(f"plan {seed} {rater}")
+    kinds = [MAIN] * trials
+    for kind, count, begin in ((REPEAT, repeats, REPEAT_GAP + 1), (GOLDEN, golden, 1)):
+        for part in range(count):
+            low = begin + (trials - begin) * part // count
+            high = begin + (trials - begin) * (part + 1) // count
+            free = [place for place in range(low, high) if kinds[place] == MAIN]
+            if free:
+                kinds[rng.choice(free)] = kind
+    return kinds
+
+
+class Chooser:
+    """One rater's next trials, within one transaction, after `release_expired` in it."""
+
+    def __init__(self, store: Store, connection: Connection, rules: Rules, rater: int) -> None:
+        self.store, self.connection, self.rules, self.rater = store, connection, rules, rater
+        self.now = store.clock()
+        self.own = [Own(**row._mapping) for row in connection.execute(_OWN, {"rater": rater})]
+
+    def leased(self, training: bool) -> list[int]:
+        """Return the ids of the trials that this rater holds, in their order."""
+        return [row.id for row in self.own
+                if row.state == LEASED and (row.kind == TRAINING) == training]  # fmt: skip
+
+    def done(self, training: bool) -> int:
+        """How many trials the rater has answered."""
+        return sum(row.state == DONE and (row.kind == TRAINING) == training for row in self.own)
+
+    def fill(self, ahead: int = 2) -> list[int]:
+        """Lease trials until the rater holds ``ahead``, if there are so many; return their ids."""
+        held = self.leased(training=False)
+        while len(held) < ahead:
+            live = [row.position for row in self.own
+                    if row.state != RELEASED and row.kind != TRAINING]  # fmt: skip
+            place = next(p for p in range(len(live) + 1) if p not in live)
+            if len(live) >= self.rules.trials or not self._lease(place):
+                break
+            held = self.leased(training=False)
+        return held
+
+    def fill_training(self) -> list[int]:
+        """Lease what is left of the training trials, in their order; return their ids."""
+        seen = {row.item for row in self.own}
+        rows = self.connection.execute(
+            select(item).where(item.c.study == self.rules.study, item.c.kind == TRAINING)
+            .order_by(item.c.rank)
+        ).all()  # fmt: skip
+        for number, row in enumerate(rows):
+            if row.id not in seen:
+                self._insert(row, TRAINING, number, self._known_side(TRAINING))
+        return self.leased(training=True)
+
+    # --- one trial ------------------------------------------------------------------------------
+
+    def _lease(self, place: int) -> bool:
+        rules = self.rules
+        kind = plan(rules.seed, self.rater, rules.trials, rules.golden, rules.repeats)[place]
+        if kind == GOLDEN and self._golden(place):
+            return True
+        if kind == REPEAT and self._repeat(place):
+            return True
+        return self._revive(place) or self._main(place)
+
+    def _golden(self, place: int) -> bool:
+        seen = {row.item for row in self.own}
+        rows = self.connection.execute(
+            select(item).where(item.c.study == self.rules.study, item.c.kind == GOLDEN)
+        ).all()
+        fresh = [row for row in rows if row.id not in seen]
+        if not fresh:
+            return False
+        self._insert(self._rng(place).choice(fresh), GOLDEN, place, self._known_side(GOLDEN))
+        return True
+
+    def _repeat(self, place: int) -> bool:
+        again = {row.repeat_of for row in self.own}
+        far = [row for row in self.own
+               if row.kind == MAIN and row.state == DONE and row.id not in again
+               and row.position <= place - REPEAT_GAP]  # fmt: skip
+        if not far:
+            return False
+        first = self._rng(place).choice(far)
+        row = self.connection.execute(select(item).where(item.c.id == first.item)).one()
+        swapped = self.rules.pairwise and not first.swapped
+        self._insert(row, REPEAT, place, swapped, repeat_of=first.id)
+        return True
+
+    def _revive(self, place: int) -> bool:
+        """Lease anew, sides and images unchanged, what this rater held when the lease ran out."""
+        for row in self.own:
+            if row.state != RELEASED or row.comparison is None:
+                continue
+            if take_place(self.connection, row.item, row.comparison, row.swapped):
+                self.connection.execute(
+                    assignment.update().where(assignment.c.id == row.id).values(
+                        state=LEASED, leased=self.now, expires=self.now + self.rules.lease,
+                        position=place,
+                    )
+                )  # fmt: skip
+                row.state, row.position = LEASED, place
+                return True
+        return False
+
+    def _main(self, place: int) -> bool:
+        row = self._active(place) if self.rules.active else self._least_judged(place)
+        if row is None:
+            return False
+        pair = self.connection.execute(_COMPARISON, {"key": row.comparison}).one()
+        swapped = self._sides(pair, place)
+        if not take_place(self.connection, row.id, row.comparison, swapped):
+            raise RuntimeError("an item was full that had room in the same transaction")
+        self._insert(row, MAIN, place, swapped, models=(pair.first, pair.second))
+        return True
+
+    def _least_judged(self, place: int, of: int | None = None) -> AnyRow | None:
+        """Return an item that this rater has not seen, of those with most room: one look-up.
+
+        Drawn among the first few, so that no two raters meet the trials in one order.
+        """
+        query, key = (_OF_STUDY, self.rules.study) if of is None else (_OF_COMPARISON, of)
+        rows = self.connection.execute(query, {"of": key, "rater": self.rater}).all()
+        least = min(((-row.room, row.taken) for row in rows), default=None)
+        equals = [row for row in rows if (-row.room, row.taken) == least]
+        return self._rng(place).choice(equals) if equals else None
+
+    def _active(self, place: int) -> AnyRow | None:
+        """Return an item of the comparison that tells most and still has one for this rater."""
+        of = {"of_study": self.rules.study}
+        rows = self.connection.execute(_PLACES, of).all()
+        known = self.store.remembered.get(("gains", self.rules.study))
+        if known is None or not known.fresh(rows):
+            known = self.store.remembered["gains", self.rules.study] = Gains.of(
+                self.connection.execute(_ANSWERS, of).all()
+            )
+        for index in known.order(rows):
+            row = self._least_judged(place, rows[index].id)
+            if row is not None:
+                return row
+        return None
+
+    def _sides(self, pair: AnyRow, place: int) -> bool:
+        """Whether to swap: whichever evens out this comparison, and each model for this rater."""
+        if not self.rules.pairwise:
+            return False
+        lean = 2 * (pair.taken - 2 * pair.swapped)  # > 0: the first was on the left too often
+        for seen in self.own:
+            if seen.kind == MAIN and seen.state != RELEASED:
+                side = -1 if seen.swapped else 1
+                lean += side * ((seen.first == pair.first) - (seen.first == pair.second))
+                lean -= side * ((seen.second == pair.first) - (seen.second == pair.second))
+        return bool(lean > 0) if lean else self._rng(place).random() < 0.5
+
+    def _known_side(self, kind: str) -> bool:
+        """Right answers take turns, and which side begins differs between raters."""
+        if not self.rules.pairwise:
+            return False
+        before = len([row for row in self.own if row.kind == kind])
+        start = random.Random(f"side {self.rules.seed} {self.rater} {kind}").random() < 0.5
+        return (before % 2 == 0) == start
+
+    def _rng(self, place: int) -> random.Random:
+        return random.Random(f"trial {self.rules.seed} {self.rater} {place}")
+
+    def _insert(
+        self, row: AnyRow, kind: str, position: int, swapped: bool, repeat_of: int | None = None,
+        models: tuple[int | None, int | None] = (None, None),
+    ) -> None:  # fmt: skip
+        key = self.connection.execute(
+            _LEASE,
+            {"public_id": secrets.token_urlsafe(16), "study": self.rules.study,
+             "rater": self.rater, "item": row.id, "kind": kind, "repeat_of": repeat_of,
+             "position": position, "swapped": swapped, "leased": self.now,
+             "expires": self.now + self.rules.lease, "state": LEASED, "shown_count": 0},
+        ).inserted_primary_key  # fmt: skip
+        assert key is not None
+        left, right = (row.second, row.first) if swapped else (row.first, row.second)
+        slots = {"a": left} | ({"b": right} if self.rules.pairwise else {})
+        if self.rules.reference:
+            slots["reference"] = self.connection.execute(
+                _REFERENCE, {"key": row.content}
+            ).scalar_one()
+        self.connection.execute(
+            _SERVE,
+            [{"id": secrets.token_urlsafe(16), "assignment": key[0], "slot": slot,
+              "stimulus": stimulus} for slot, stimulus in slots.items()],
+        )  # fmt: skip
+        self.own.append(Own(key[0], row.id, kind, repeat_of, position, swapped, LEASED,
+                            row.comparison, *models))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What each comparison of a study would tell, as of so many judgements."""
+
+    done: int
+    taken: Mapping[int, int]
+    gain: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: Sequence[AnyRow]) -> Gains:
+        """Compute from the counters of all comparisons."""
+        names = sorted({row.first for row in rows} | {row.second for row in rows})
+        index = {name: number for number, name in enumerate(names)}
+        first = [index[row.first] for row in rows]
+        second = [index[row.second] for row in rows]
+        wins = np.zeros((len(names), len(names)))
+        for i, j, row in zip(first, second, rows, strict=True):
+            wins[i, j] = row.first_better + 0.5 * row.same
+            wins[j, i] = row.second_better + 0.5 * row.same
+        gain = ordering_gain(*posterior(wins), first, second)
+        return cls(_done(rows), {row.id: row.taken for row in rows}, gain)
+
+    def fresh(self, rows: Sequence[AnyRow]) -> bool:
+        """Whether few enough judgements have come since."""
+        return 0 <= _done(rows) - self.done < STALE
+
+    def order(self, rows: Sequence[AnyRow]) -> list[int]:
+        """Return the comparisons with room, the most telling first.
+
+        Trials leased since the gains were computed lower a gain as if they had told something, so
+        that raters who ask at the same time are not all sent to one pair; ties go to the least
+        judged.
+        """
+        since = np.array([max(row.taken - self.taken[row.id], 0) for row in rows])
+        worth = np.round(self.gain / (1 + since), 9)
+        taken = np.array([row.taken for row in rows])
+        room = np.array([row.taken < row.quota for row in rows])
+        return [int(index) for index in np.lexsort((taken, -worth)) if room[index]]
+
+
+def _done(rows: Sequence[AnyRow]) -> int:
+    return sum(row.done for row in rows)

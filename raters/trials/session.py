@@ -1,0 +1,384 @@
+"""One rater's way through a study: consent, checks, training, judging, thanks.
+
+Every answer is committed before the next trial is named. What is sent twice is stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, bindparam, func, or_, select
+
+from bench.core.errors import BenchError
+from raters.database import schema
+from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
+from raters.database.store import Store
+from raters.protocols import check_answer, on_stimuli, passed
+from raters.studies.tokens import Refused, completion_code, hashed
+from raters.trials.assignment import Chooser
+from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
+from raters.trials.views import (
+    Elsewhere,
+    Expired,
+    Finished,
+    Next,
+    NotNow,
+    NotYours,
+    Saved,
+    Stage,
+    State,
+    StudyView,
+    Trial,
+    view_study,
+)
+from raters.trials.withdrawal import erase_rater, final_answer, free_leases
+
+__all__ = [
+    "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "Saved", "Session", "Stage",
+    "State", "StudyView", "Trial",
+]  # fmt: skip
+
+LONGEST_MS = 24 * 3600 * 1000
+_CLIENT_KEYS = 40
+_CLIENT_TEXT = 500
+
+_NO_MORE = "There is nothing to judge at this stage"
+
+
+_HELD = (
+    select(schema.assignment, schema.item.c.comparison)
+    .join(schema.item, schema.item.c.id == schema.assignment.c.item)
+    .where(schema.assignment.c.public_id == bindparam("trial"))
+)
+_STORED = select(schema.judgement).where(
+    or_(schema.judgement.c.assignment == bindparam("trial"),
+        schema.judgement.c.key == bindparam("sent"))
+)  # fmt: skip
+_SHOWN = (
+    select(schema.assignment.c.public_id, schema.assignment.c.shown_count,
+           schema.content.c.height, schema.content.c.width)
+    .join(schema.item, schema.item.c.id == schema.assignment.c.item)
+    .join(schema.content, schema.content.c.id == schema.item.c.content)
+    .where(schema.assignment.c.id == bindparam("trial"))
+)  # fmt: skip
+_SHOW = (
+    schema.assignment.update().where(schema.assignment.c.id == bindparam("trial"))
+    .values(shown_count=bindparam("shown"), expires=bindparam("until"))
+)  # fmt: skip
+_JUDGE = schema.judgement.insert()
+_SLOTS = select(schema.serving).where(
+    or_(schema.serving.c.assignment == bindparam("one"),
+        schema.serving.c.assignment == bindparam("two"))
+)  # fmt: skip
+_ALLOWED = (
+    select(schema.rater, schema.study.c.state)
+    .join(schema.study, schema.study.c.id == schema.rater.c.study)
+    .where(schema.rater.c.id == bindparam("rater"))
+)
+
+
+class Session:
+    """A rater at work. Made anew for each request; all state is in the database."""
+
+    def __init__(self, store: Store, study: StudyView, rater: int) -> None:
+        self.store, self.study, self.rater = store, study, rater
+
+    @classmethod
+    def open(cls, store: Store, token: str) -> Session:
+        """Find the rater of ``token``. Raises `Refused`: wrong, expired, closed or withdrawn.
+
+        A rater who has finished is let in, also after closing: `state` gives their code again.
+        """
+        with store.read() as connection:
+            row = connection.execute(
+                select(schema.rater, schema.study.c.state)
+                .join(schema.study, schema.study.c.id == schema.rater.c.study)
+                .where(schema.rater.c.token_hash == hashed(token))
+            ).one_or_none()
+            if row is None:
+                raise Refused("wrong")
+            if row.withdrawn is not None:
+                raise Refused("withdrawn")
+            if row.finished is None:
+                if row.state == "closed":
+                    raise Refused("closed")
+                if row.link_expires is not None and row.link_expires < store.clock():
+                    raise Refused("expired")
+            return cls(store, _view(store, connection, row.study), row.id)
+
+    # --- the way ------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Return the stage and how much is done."""
+        with self.store.read() as connection:
+            rater = self._rater(connection)
+            done = connection.execute(
+                select(func.count()).where(
+                    schema.assignment.c.rater == self.rater,
+                    schema.assignment.c.kind != TRAINING,
+                    schema.assignment.c.state == DONE,
+                )
+            ).scalar_one()
+        return State(_stage(rater), done, self.study.trials, rater.completion_code)
+
+    def consent(self) -> None:
+        """Note that the rater agreed. A second time changes nothing."""
+        with self._write() as connection:
+            if self._allowed(connection).consented is None:
+                self._set(connection, consented=self.store.clock())
+
+    def checked(self, screen: Mapping[str, Any]) -> None:
+        """Keep what the screen checks found (a flat mapping of short values)."""
+        with self._write() as connection:
+            if self._allowed(connection).consented is None:
+                raise NotNow("the screen is checked after consent")
+            self._set(connection, screen=_small(screen))
+
+    def trial(self, tab: str, take_over: bool = False) -> Next:
+        """Return the trial to judge now: the one held, with the same sides, or the next."""
+        with self._write() as connection:
+            rater = self._allowed(connection)
+            if rater.finished is not None:
+                return Finished(rater.completion_code)
+            stage = _stage(rater)
+            if stage not in ("training", "judging"):
+                raise NotNow(f"{_NO_MORE}: {stage}")
+            if rater.tab not in (None, tab):
+                if not take_over:
+                    return Elsewhere()
+                self._set(connection, tab=tab)
+            elif rater.tab is None:
+                self._set(connection, tab=tab)
+            return self._next(connection, rater, again=True)
+
+    def submit(
+        self, trial_id: str, answer: str, key: str, tab: str, client: Mapping[str, Any]
+    ) -> Saved:
+        """Store an answer and return the next trial, in one transaction.
+
+        The same ``key``, or a second answer to the same trial, changes nothing and gets the answer
+        that is stored. ``client`` may hold ``response_ms`` and ``timer_broken``; the rest is kept
+        as it is. A lease that has run out is honoured while its item has room; else `Expired` is
+        raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `Refused` and, for a
+        trial before its stage, `NotNow`.
+        """
+        with self._write() as connection:
+            held = self._held(connection, trial_id)
+            before = connection.execute(_STORED, {"trial": held.id, "sent": key}).all()
+            stored = next((row for row in before if row.assignment == held.id), None)
+            if stored is None:
+                if before:
+                    raise NotYours("this key belongs to the answer of another trial")
+                rater = self._allowed(connection)
+                check_answer(self.study.protocol, self.study.ties, answer)
+                return self._store(connection, held, rater, answer, key, tab, client)
+            final = final_answer(connection, stored.id, stored.answer)
+            told = self._feedback(connection, held, final)
+            return Saved(final, True, told, self._after(connection, tab))
+
+    def revise(self, key: str, answer: str, tab: str) -> Saved:
+        """Replace the answer of the rater's last trial; the first one stays on record."""
+        with self._write() as connection:
+            known = connection.execute(
+                select(schema.revision.c.answer, schema.assignment.c.rater)
+                .join(schema.judgement, schema.judgement.c.id == schema.revision.c.judgement)
+                .join(schema.assignment, schema.assignment.c.id == schema.judgement.c.assignment)
+                .where(schema.revision.c.key == key)
+            ).one_or_none()
+            if known is not None:
+                if known.rater != self.rater:
+                    raise NotYours("this key belongs to another rater's revision")
+                return Saved(known.answer, True, None, self._after(connection, tab))
+            self._allowed(connection)
+            check_answer(self.study.protocol, self.study.ties, answer)
+            last = connection.execute(
+                select(schema.judgement, schema.assignment.c.item, schema.assignment.c.kind,
+                       schema.assignment.c.swapped)
+                .join(schema.assignment, schema.assignment.c.id == schema.judgement.c.assignment)
+                .where(schema.assignment.c.rater == self.rater,
+                       schema.assignment.c.kind != TRAINING)
+                .order_by(schema.judgement.c.id.desc()).limit(1)
+            ).one_or_none()  # fmt: skip
+            if last is None:
+                raise NotNow("there is no answer to revise yet")
+            before = final_answer(connection, last.id, last.answer)
+            connection.execute(
+                self.store.insert(schema.revision).values(
+                    judgement=last.id, key=key, answer=answer, created=self.store.clock()
+                ).on_conflict_do_nothing()
+            )  # fmt: skip
+            if last.kind == MAIN:
+                of = self._item(connection, last.item).comparison
+                count_answer(connection, of, on_stimuli(before, last.swapped), -1, 0)
+                count_answer(connection, of, on_stimuli(answer, last.swapped), +1, 0)
+            return Saved(answer, False, None, self._after(connection, tab))
+
+    def withdraw(self, erase: bool = False) -> None:
+        """Leave the study: leases go to others, judgements stay unless ``erase``."""
+        with self._write() as connection:
+            self._allowed(connection)
+            free_leases(connection, self.rater)
+            self._set(connection, withdrawn=self.store.clock())
+            self.store.log(connection, self.study.id, "withdrew", rater=self.rater)
+            if erase:
+                erase_rater(self.store, connection, self.study.id, self.rater)
+
+    # --- inside a transaction -------------------------------------------------------------------
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        """A transaction in which no lease is past its end."""
+        with self.store.write(self.study.id) as connection:
+            release_expired(connection, self.study.id, self.store.clock())
+            yield connection
+
+    def _rater(self, connection: Connection) -> AnyRow:
+        row = connection.execute(_ALLOWED, {"rater": self.rater}).one_or_none()
+        if row is None:
+            raise Refused("wrong")  # erased
+        return row
+
+    def _allowed(self, connection: Connection) -> AnyRow:
+        """Return the rater; raises `Refused` if something has changed since `open`."""
+        rater = self._rater(connection)
+        if rater.withdrawn is not None:
+            raise Refused("withdrawn")
+        if rater.state == "closed" and rater.finished is None:
+            raise Refused("closed")
+        return rater
+
+    def _set(self, connection: Connection, **values: Any) -> None:
+        connection.execute(
+            schema.rater.update().where(schema.rater.c.id == self.rater).values(**values)
+        )
+
+    def _held(self, connection: Connection, trial_id: str) -> AnyRow:
+        row = connection.execute(_HELD, {"trial": trial_id}).one_or_none()
+        if row is None or row.rater != self.rater:
+            raise NotYours("no such trial for this rater")
+        return row
+
+    def _item(self, connection: Connection, key: int) -> AnyRow:
+        return connection.execute(select(schema.item).where(schema.item.c.id == key)).one()
+
+    def _store(
+        self, connection: Connection, held: AnyRow, rater: AnyRow, answer: str, key: str,
+        tab: str, client: Mapping[str, Any],
+    ) -> Saved:  # fmt: skip
+        if (held.kind == TRAINING) != (_stage(rater) == "training"):
+            raise NotNow("this trial belongs to another stage")
+        of = held.comparison
+        if held.state == RELEASED and not (
+            held.kind == MAIN and take_place(connection, held.item, of, held.swapped)
+        ):
+            raise Expired()
+        client = dict(client)
+        milliseconds = client.pop("response_ms", None)
+        broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
+        connection.execute(
+            _JUDGE,
+            {"assignment": held.id, "key": key, "answer": answer, "created": self.store.clock(),
+             "response_ms": _milliseconds(milliseconds), "timer_broken": broken,
+             "reloads": max(held.shown_count - 1, 0), "client": _small(client)},
+        )  # fmt: skip
+        connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
+        if held.kind == MAIN:
+            count_answer(connection, of, on_stimuli(answer, held.swapped), +1, +1)
+        elsewhere = rater.tab not in (None, tab)
+        following = Elsewhere() if elsewhere else self._next(connection, rater, again=False)
+        return Saved(answer, False, self._feedback(connection, held, answer), following)
+
+    def _after(self, connection: Connection, tab: str) -> Next:
+        """Return what comes next without counting it as shown again."""
+        rater = self._allowed(connection)
+        if rater.finished is not None:
+            return Finished(rater.completion_code)
+        if rater.tab not in (None, tab):
+            return Elsewhere()
+        return self._next(connection, rater, again=False)
+
+    def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> str | None:
+        if held.kind != TRAINING:
+            return None
+        correct = self._item(connection, held.item).correct
+        if passed(answer, held.swapped, correct):
+            return "That is right."
+        if self.study.protocol.pairwise:
+            side = "left" if on_stimuli(correct[0], held.swapped) == "a" else "right"
+            return f"Look again: the image on the {side} is the better one."
+        words = dict(self.study.answers)
+        return f"Look again: '{words[correct[0]]}' or '{words[correct[-1]]}' was expected."
+
+    def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
+        """Return the rater's current trial, leasing as needed, or finish."""
+        chooser = Chooser(self.store, connection, self.study.rules, self.rater)
+        if rater.trained is None:
+            held = chooser.fill_training()
+            if held:
+                done = chooser.done(training=True)
+                return self._give(connection, held, again, "training", done, done + len(held))
+            self._set(connection, trained=self.store.clock())
+        held = chooser.fill()
+        if held:
+            done = chooser.done(training=False)
+            return self._give(connection, held, again, "judging", done, self.study.trials)
+        code = self.study.completion_code or completion_code()
+        self._set(connection, finished=self.store.clock(), completion_code=code)
+        return Finished(code)
+
+    def _give(
+        self, connection: Connection, held: list[int], again: bool,
+        kind: Literal["training", "judging"], done: int, total: int,
+    ) -> Trial:  # fmt: skip
+        row = connection.execute(_SHOWN, {"trial": held[0]}).one()
+        shown = row.shown_count + 1 if again else max(row.shown_count, 1)
+        now = self.store.clock()
+        connection.execute(
+            _SHOW, {"trial": held[0], "shown": shown, "until": now + self.study.rules.lease}
+        )
+        slots: dict[int, dict[str, str]] = {key: {} for key in held[:2]}
+        stimuli = {}
+        for serving in connection.execute(_SLOTS, {"one": held[0], "two": held[:2][-1]}):
+            slots[serving.assignment][serving.slot] = serving.id
+            stimuli[serving.id] = serving.stimulus
+        return Trial(
+            row.public_id, kind, slots[held[0]], row.height, row.width, done + 1, total,
+            resumed=row.shown_count > 0 and again,
+            following=slots[held[1]] if len(held) > 1 else None, stimuli=stimuli,
+        )  # fmt: skip
+
+
+def _view(store: Store, connection: Connection, study: int) -> StudyView:
+    """Return what raters may see of a study, which never changes once it is made."""
+    known = store.remembered.get(("view", study))
+    if known is None:
+        known = store.remembered["view", study] = view_study(connection, study)
+    return cast(StudyView, known)
+
+
+def _stage(rater: AnyRow) -> Stage:
+    if rater.finished is not None:
+        return "done"
+    if rater.consented is None:
+        return "consent"
+    if rater.screen is None:
+        return "checks"
+    return "training" if rater.trained is None else "judging"
+
+
+def _milliseconds(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= LONGEST_MS else None
+
+
+def _small(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what a client sent if it is small and flat; raises `BenchError` otherwise."""
+    if len(values) > _CLIENT_KEYS:
+        raise BenchError(f"{len(values)} values in one message; expected {_CLIENT_KEYS} at most")
+    for key, value in values.items():
+        if not isinstance(key, str) or len(repr(value)) > _CLIENT_TEXT:
+            raise BenchError(f"the value of '{str(key)[:40]}' is longer than {_CLIENT_TEXT}")
+    return dict(values)

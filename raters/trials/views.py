@@ -1,0 +1,125 @@
+"""What the pages of a study get to see of it, and how they are told no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import Connection, select
+
+from bench.core.errors import BenchError
+from raters.database import schema
+from raters.protocols import PROTOCOLS, Protocol
+from raters.trials.assignment import Rules
+
+Stage = Literal["consent", "checks", "training", "judging", "done"]
+
+
+class NotYours(BenchError):
+    """The trial is unknown, or another rater's."""
+
+
+class NotNow(BenchError):
+    """Asked for at the wrong stage, such as a trial before consent."""
+
+
+class Expired(Exception):
+    """The trial waited too long and has gone to someone else; ``message`` is for the rater."""
+
+    message = (
+        "You were away for a while, and this comparison has been given to someone else. Your other "
+        "answers are saved; please go on with the next one."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StudyView:
+    """What a rater's page may know of a study. ``name`` is not shown to raters."""
+
+    id: int
+    name: str
+    protocol: Protocol
+    question: str
+    answers: tuple[tuple[str, str], ...]
+    reference_shown: bool
+    ties: bool
+    one_key: bool
+    height: int
+    """Of the largest stimulus, in pixels; and ``width``."""
+    width: int
+    trials: int
+    rules: Rules
+    completion_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a rater is. ``done`` of ``total`` trials are judged, training not counted."""
+
+    stage: Stage
+    done: int
+    total: int
+    completion_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to show. ``slots`` maps a, b, reference to serving ids; ``a`` is on the left."""
+
+    id: str
+    kind_for_client: Literal["training", "judging"]
+    slots: Mapping[str, str]
+    height: int
+    width: int
+    number: int
+    total: int
+    resumed: bool
+    """Given before: the response time no longer means anything."""
+    following: Mapping[str, str] | None
+    """Serving ids of the trial after this one, to be loaded ahead."""
+    stimuli: Mapping[str, int]
+    """What each of these serving ids shows, by its row. Not for clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The study is open in another tab; ``take_over`` continues here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """No trials are left for this rater."""
+
+    completion_code: str
+
+
+Next = Trial | Elsewhere | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An answer as stored. ``repeated``: it was there before. ``feedback`` in training only."""
+
+    answer_stored: str
+    repeated: bool
+    feedback: str | None
+    next: Next
+
+
+def view_study(connection: Connection, study: int) -> StudyView:
+    """Read a study as its raters may see it."""
+    row = connection.execute(select(schema.study).where(schema.study.c.id == study)).one()
+    protocol, options = PROTOCOLS[row.protocol], row.options
+    shown = options["reference"] == "shown"
+    rules = Rules(
+        row.id, row.seed, options["trials"], row.golden, row.repeats,
+        options["assignment"] == "active", timedelta(minutes=options["lease"]),
+        protocol.pairwise, shown,
+    )  # fmt: skip
+    return StudyView(
+        row.id, row.name, protocol, row.question, protocol.choices(options["ties"]), shown,
+        options["ties"], options["one_key"], row.height, row.width, options["trials"], rules,
+        options["completion_code"],
+    )  # fmt: skip

@@ -1,0 +1,167 @@
+"""The rater's routes: links, the study's steps, judgements, images. None passes Gradio.
+
+The functions are plain ``def``: FastAPI runs them in its thread pool, so a write that waits for the
+disk holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from raters.database.store import Store
+from raters.studies.tokens import Refused, prolific_entry
+from raters.trials.session import Elsewhere, Finished, Session, Trial
+from raters.web.images import COOKIE, IMAGES, image
+from raters.web.rate_limiter import Doorman
+from raters.web.rating_page import ASSETS, PATH, SERVED, asset
+from raters.web.request_models import Ask, Given, Nothing, Revised, Screen
+from raters.web.stimulus_cache import Served
+
+
+def address(request: Request) -> str:
+    """Return the network address that failures are counted for; it is kept nowhere else."""
+    return request.client.host if request.client else ""
+
+
+def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
+    """Return the routes of raters: ``/r``, ``/p``, ``/api`` and ``/s``."""
+    routes = APIRouter()
+
+    def opened(request: Request) -> Session:
+        token = request.cookies.get(COOKIE)
+        if not token:
+            raise Refused("wrong")
+        return doorman.open(token, address(request), lambda known: Session.open(store, known))
+
+    def admitted(request: Request, token: str) -> Response:
+        # The page itself asks for no cookie: a browser that follows this redirect from a mail or
+        # another site holds a strict cookie back until the page makes requests of its own.
+        response = RedirectResponse(f"{PATH}/", status_code=303)
+        response.set_cookie(
+            COOKIE, token, httponly=True, samesite="strict", path="/",
+            secure=request.url.scheme == "https", max_age=90 * 86400,
+        )  # fmt: skip
+        return response
+
+    def given(step: Trial | Elsewhere | Finished, request: Request) -> dict[str, Any]:
+        if isinstance(step, Trial):
+            served.give(step.stimuli, request.cookies[COOKIE])
+        return next_step(step)
+
+    @routes.get("/r/{token}")
+    def enter(token: str, request: Request) -> Response:
+        doorman.open(token, address(request), lambda known: Session.open(store, known))
+        return admitted(request, token)
+
+    @routes.get("/p/{entry}")
+    def enter_from_platform(entry: str, request: Request) -> Response:
+        pid = request.query_params.get("PROLIFIC_PID", "")
+        token = doorman.open(
+            entry, address(request), lambda known: prolific_entry(store, known, pid)
+        )
+        return admitted(request, token)
+
+    @routes.get("/api/session")
+    def session_view(request: Request) -> dict[str, Any]:
+        session = opened(request)
+        study, state = session.study, session.state()
+        return {
+            "stage": state.stage, "done": state.done, "total": state.total,
+            "code": state.completion_code, "who": _who(request),
+            "protocol": study.protocol.name, "question": study.question,
+            "answers": study.answers, "ties": study.ties,
+            "reference": study.reference_shown, "one_key": study.one_key,
+            "height": study.height, "width": study.width,
+        }  # fmt: skip
+
+    @routes.post("/api/consent")
+    def consent(body: Nothing, request: Request) -> dict[str, bool]:
+        opened(request).consent()
+        return {"ok": True}
+
+    @routes.post("/api/checks")
+    def checks(body: Screen, request: Request) -> dict[str, bool]:
+        opened(request).checked(body.model_dump())
+        return {"ok": True}
+
+    @routes.post("/api/withdraw")
+    def withdraw(body: Nothing, request: Request) -> dict[str, bool]:
+        opened(request).withdraw()
+        return {"ok": True}
+
+    @routes.post("/api/trial")
+    def trial(body: Ask, request: Request) -> dict[str, Any]:
+        return given(opened(request).trial(body.tab, body.take_over), request)
+
+    @routes.post("/api/judgement")
+    def judgement(body: Given, request: Request) -> dict[str, Any]:
+        client = body.client.model_dump() | body.model_dump(
+            include={"response_ms", "timer_broken", "reloads"}
+        )
+        saved = opened(request).submit(body.trial, body.answer, body.key, body.tab, client)
+        return {"saved": True, "repeated": saved.repeated, "answer": saved.answer_stored,
+                "feedback": saved.feedback, "next": given(saved.next, request)}  # fmt: skip
+
+    @routes.post("/api/revision")
+    def revision(body: Revised, request: Request) -> dict[str, Any]:
+        saved = opened(request).revise(body.key, body.answer, body.tab)
+        return {"saved": True, "repeated": saved.repeated, "answer": saved.answer_stored}
+
+    @routes.get(IMAGES + "{serving}")
+    def stimulus(serving: str, request: Request) -> Response:
+        png = served.png(serving, request.cookies.get(COOKIE, ""))
+        if png is None:
+            raise HTTPException(404)
+        return image(png)
+
+    return routes
+
+
+def asset_routes() -> APIRouter:
+    """Return the routes of our own scripts and styles, by a list of names."""
+    routes = APIRouter()
+
+    @routes.get(f"{ASSETS}/{{name}}")
+    async def script_or_style(name: str) -> Response:
+        if name not in SERVED:
+            raise HTTPException(404)
+        return Response(asset(name), media_type=SERVED[name])
+
+    @routes.get("/manifest.json")
+    async def manifest() -> dict[str, str]:
+        return {"name": "Looking at images"}  # Gradio's page asks for one
+
+    @routes.get("/favicon.ico")
+    async def icon() -> Response:
+        return Response(status_code=204)
+
+    return routes
+
+
+def next_step(step: Trial | Elsewhere | Finished) -> dict[str, Any]:
+    """Say what a client does next, and nothing that tells it what it looks at."""
+    if isinstance(step, Elsewhere):
+        return {"state": "elsewhere"}
+    if isinstance(step, Finished):
+        return {"state": "done"}
+    return {
+        "state": "trial", "trial": step.id, "training": step.kind_for_client == "training",
+        "number": step.number, "total": step.total, "width": step.width, "height": step.height,
+        "resumed": step.resumed, "slots": _urls(step.slots),
+        "following": None if step.following is None else _urls(step.following),
+    }  # fmt: skip
+
+
+def _urls(slots: Mapping[str, str]) -> dict[str, str]:
+    return {slot: f"{IMAGES}{serving}" for slot, serving in slots.items()}
+
+
+def _who(request: Request) -> str:
+    """Name the rater to the browser's own storage, without the token that it may not read."""
+    token = request.cookies.get(COOKIE, "")
+    return hashlib.sha256(f"storage {token}".encode()).hexdigest()[:16]

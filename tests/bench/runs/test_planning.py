@@ -1,0 +1,78 @@
+"""The plan of a run, where it is measured and not only looked up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+
+from bench.image import write_png
+from bench.records import RunSpec
+from bench.runs.planning import TIMED_ITERATIONS, Entry, Planner
+from bench.runs.store import RunFolder
+from bench.suites import open_suite
+from models.loading import card_of
+from models.prior import PriorRestorer
+from models.restorer import Hints
+
+
+class Told:
+    """A progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
+        pass
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> RunSpec:
+    """A run of `input` and `dip` on two small pieces of a photograph."""
+    photograph = skimage.data.astronaut()[:64, 200:264]
+    for side in ("input", "target"):
+        for name in "ab":
+            write_png(tmp_path / "photos" / side / f"{name}.png", photograph)
+    return RunSpec("folder", str(tmp_path / "photos"), ("input", "dip"), ("psnr",))
+
+
+def planned(spec: RunSpec, root: Path) -> list[str]:
+    """Return what is said of each model."""
+    suite, told = open_suite("folder", Path(spec.data)), Told()
+    entries = [Entry(name, name, card_of(name)) for name in spec.models]
+    folder = RunFolder.create(root / "run", spec)
+    Planner(spec, folder, suite, suite.pairs("test"), told, root).decide(entries)
+    return [note.strip() for note in told.notes]
+
+
+def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[PriorRestorer] = []
+    restore = PriorRestorer.restore
+
+    def counted(self: PriorRestorer, degraded: torch.Tensor, hints: Hints) -> torch.Tensor:
+        fitted.append(self)
+        return restore(self, degraded, hints)
+
+    monkeypatch.setattr(PriorRestorer, "restore", counted)
+    first, second = planned(spec, tmp_path)
+    assert first == "input: ready"
+    assert re.fullmatch(
+        r"dip: fits a network to each image: 400 iterations, about [\d.]+ (s|min) for one, "
+        r"[\d.]+ (s|min) for all",
+        second,
+    )
+    (one,) = fitted
+    assert one.spent == TIMED_ITERATIONS
+
+
+def test_a_first_image_that_cannot_be_opened_stops_no_plan(spec: RunSpec, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "input" / "a.png").write_bytes(b"no image")
+    assert planned(spec, tmp_path)[1] == "dip: fits a network to each image: 400 iterations"

@@ -1,0 +1,304 @@
+"""Quotas, leases, sides and the plan of a session."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import threading
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from raters.database import schema
+from raters.database.schema import GOLDEN, REPEAT
+from raters.database.store import Store
+from raters.studies.creation import StudyOptions, create_study
+from raters.studies.tokens import invite
+from raters.trials.assignment import REPEAT_GAP, plan
+from raters.trials.session import Finished, Session, Trial
+from tests.raters.conftest import Clock
+from tests.support.studies import judge, trained
+
+
+def check_counters(store: Store) -> None:
+    """The counters say what the rows say, and no quota is exceeded."""
+    a, i = schema.assignment.c, schema.item.c
+    with store.read() as connection:
+        live = (
+            select(a.item, func.count().label("n")).where(a.kind == "main", a.state != "released")
+            .group_by(a.item).subquery()
+        )  # fmt: skip
+        for row in connection.execute(
+            select(i.quota, i.room, live.c.n).outerjoin(live, live.c.item == i.id)
+            .where(i.kind == "main")
+        ):  # fmt: skip
+            assert row.quota - (row.n or 0) == row.room >= 0
+        counted = {
+            row.comparison: row
+            for row in connection.execute(
+                select(i.comparison, func.count(a.id).label("taken"),
+                       func.count(schema.judgement.c.id).label("done"))
+                .join(schema.assignment, a.item == i.id)
+                .outerjoin(schema.judgement, schema.judgement.c.assignment == a.id)
+                .where(a.kind == "main", a.state != "released").group_by(i.comparison)
+            )
+        }  # fmt: skip
+        for row in connection.execute(select(schema.comparison)):
+            one = counted.get(row.id)
+            assert (row.taken, row.done) == ((one.taken, one.done) if one else (0, 0))
+            assert row.first_better + row.second_better + row.same == row.done
+            assert row.taken <= row.quota
+
+
+# --- the plan of a session ------------------------------------------------------------------------
+
+
+@given(st.integers(0, 99), st.integers(1, 999), st.integers(2, 120), st.floats(0, 0.25),
+       st.floats(0, 0.25))  # fmt: skip
+def test_golden_and_repeats_are_spread_and_never_first(
+    seed: int, rater: int, trials: int, golden: float, repeats: float
+) -> None:
+    n_golden, n_repeats = round(golden * trials), round(repeats * trials)
+    kinds = plan(seed, rater, trials, n_golden, n_repeats)
+    assert len(kinds) == trials
+    assert kinds[0] == "main"
+    assert kinds.count(GOLDEN) <= n_golden
+    assert kinds.count(REPEAT) <= n_repeats
+    assert all(place > REPEAT_GAP for place, kind in enumerate(kinds) if kind == REPEAT)
+    assert kinds == plan(seed, rater, trials, n_golden, n_repeats)
+
+
+def test_a_session_of_60_has_3_golden_trials_one_in_each_third() -> None:
+    for rater in range(1, 50):
+        kinds = plan(0, rater, 60, 3, 3)
+        golden = [place for place, kind in enumerate(kinds) if kind == GOLDEN]
+        # 59 places after the first in thirds: from 1, 20 and 40
+        assert len(golden) == 3
+        assert 1 <= golden[0] < 20 <= golden[1] < 40 <= golden[2] < 60
+        assert kinds.count(REPEAT) == 3
+    assert len({tuple(plan(0, rater, 60, 3, 3)) for rater in range(1, 50)}) == 49
+
+
+# --- what raters get ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(sqlite_store: Store, run_folder: Path) -> Store:
+    options = StudyOptions("s", per_pair=16, images=4, crop=64, trials=24, golden=0.1, repeats=0.1)
+    create_study(sqlite_store, run_folder, options)
+    return sqlite_store
+
+
+def assignments(store: Store) -> list:
+    with store.read() as connection:
+        return list(connection.execute(
+            select(schema.assignment, schema.item.c.comparison, schema.comparison.c.first,
+                   schema.comparison.c.second, schema.item.c.correct)
+            .join(schema.item, schema.item.c.id == schema.assignment.c.item)
+            .outerjoin(schema.comparison, schema.comparison.c.id == schema.item.c.comparison)
+            .order_by(schema.assignment.c.id)
+        ))  # fmt: skip
+
+
+def test_nobody_sees_a_pair_twice_but_for_repeats_with_sides_swapped(busy: Store) -> None:
+    for token in invite(busy, "s", 4):
+        judge(trained(busy, token), lambda trial: "a")
+    rows = {row.id: row for row in assignments(busy)}
+    once = Counter((row.rater, row.item) for row in rows.values() if row.kind != "repeat")
+    assert set(once.values()) == {1}
+    repeats = [row for row in rows.values() if row.kind == "repeat"]
+    assert len(repeats) == 4 * 2  # 10 % of 24
+    for row in repeats:
+        first = rows[row.repeat_of]
+        assert (first.rater, first.item, first.swapped) == (row.rater, row.item, not row.swapped)
+        assert row.position - first.position >= REPEAT_GAP
+
+
+def test_sides_are_balanced_for_each_pair_and_each_rater(busy: Store) -> None:
+    for token in invite(busy, "s", 5):
+        judge(trained(busy, token), lambda trial: "a")
+    by_pair: dict[int, int] = defaultdict(int)
+    by_model: dict[tuple[int, int], int] = defaultdict(int)
+    for row in assignments(busy):
+        if row.kind == "main":
+            side = -1 if row.swapped else 1
+            by_pair[row.comparison] += side
+            by_model[row.rater, row.first] += side
+            by_model[row.rater, row.second] -= side
+    assert len(by_pair) == 6
+    assert max(map(abs, by_pair.values())) <= 2  # of 16: at worst 9 on one side, 7 on the other
+    assert max(map(abs, by_model.values())) <= 3  # of 10 or so
+    check_counters(busy)
+
+
+def test_right_answers_of_golden_trials_take_turns(busy: Store) -> None:
+    for token in invite(busy, "s", 4):
+        judge(trained(busy, token), lambda trial: "a")
+    sides: dict[int, list[bool]] = defaultdict(list)
+    for row in assignments(busy):
+        if row.kind == "golden":
+            sides[row.rater].append(row.swapped)
+    # 10 % of 24 is 2: one on each side
+    assert [sorted(side) for side in sides.values()] == [[False, True]] * 4
+
+
+def test_the_least_judged_come_first(busy: Store) -> None:
+    (token,) = invite(busy, "s", 1)
+    judge(trained(busy, token), lambda trial: "a", 12)
+    with busy.read() as connection:
+        taken = connection.execute(select(schema.comparison.c.taken)).scalars().all()
+    # all 6 pairs are judged equally often, to within one, at any moment
+    assert max(taken) - min(taken) <= 1
+
+
+def test_a_full_study_has_exactly_its_quotas(busy: Store) -> None:
+    finished = 0
+    for token in invite(busy, "s", 8):
+        session = trained(busy, token)
+        judge(session, lambda trial: "b")
+        finished += isinstance(session.trial("tab"), Finished)
+    with busy.read() as connection:
+        done = connection.execute(select(schema.comparison.c.done)).scalars().all()
+    assert done == [16] * 6
+    assert finished == 8
+    check_counters(busy)
+
+
+@pytest.mark.parametrize("protocol", ["acr", "dcr"])
+def test_ratings_fill_their_quotas(sqlite_store: Store, run_folder: Path, protocol: str) -> None:
+    options = StudyOptions("s", protocol=protocol, per_pair=2, images=2, crop=64, trials=12)
+    create_study(sqlite_store, run_folder, options)
+    for token in invite(sqlite_store, "s", 2):
+        answered = judge(trained(sqlite_store, token, "3"), lambda trial: "4")
+        wanted = {"a", "reference"} if protocol == "dcr" else {"a"}
+        assert all(set(trial.slots) == wanted for trial in answered)
+    with sqlite_store.read() as connection:
+        room = connection.execute(
+            select(schema.item.c.room).where(schema.item.c.kind == "main")
+        ).scalars()
+        # acr: 4 models and the hidden reference on 2 images; dcr: 4 models
+        assert list(room) == [0] * (10 if protocol == "acr" else 8)
+
+
+def test_active_asks_about_close_models_more(sqlite_store: Store, run_folder: Path) -> None:
+    options = StudyOptions("s", per_pair=40, images=4, crop=64, trials=24, golden=0, repeats=0,
+                           assignment="active")  # fmt: skip
+    create_study(sqlite_store, run_folder, options)
+    strength = {"ada": 6.0, "bob": 5.8, "cyd": 0.2, "dan": 0.0}
+    with sqlite_store.read() as connection:
+        labels = {m.id: m.label for m in connection.execute(select(schema.method))}
+        stimuli = dict(
+            connection.execute(select(schema.stimulus.c.id, schema.stimulus.c.method)).all()
+        )
+
+    def better(trial: Trial) -> str:
+        with sqlite_store.read() as connection:
+            shown = {
+                slot: strength.get(labels.get(stimuli[connection.execute(
+                    select(schema.serving.c.stimulus).where(schema.serving.c.id == serving)
+                ).scalar_one()]), 9.0)
+                for slot, serving in trial.slots.items()
+            }  # fmt: skip
+        close = abs(shown["a"] - shown["b"]) < 1
+        return random.Random(trial.id).choice("ab") if close else max("ab", key=shown.get)
+
+    for token in invite(sqlite_store, "s", 5):
+        judge(trained(sqlite_store, token), better)
+    with sqlite_store.read() as connection:
+        done = {frozenset((labels[r.first], labels[r.second])): r.done
+                for r in connection.execute(select(schema.comparison))}  # fmt: skip
+    close = done[frozenset(("ada", "bob"))] + done[frozenset(("cyd", "dan"))]
+    # 2 of 6 pairs are close: evenly they would get a third of the 120 (each rater has 24 items)
+    assert sum(done.values()) == 5 * 24
+    assert close >= 40
+    check_counters(sqlite_store)
+
+
+# --- at the same time -----------------------------------------------------------------------------
+
+
+def work(address: str, tokens: list[str], tab: str) -> None:
+    """Judge everything that is given to each of several raters."""
+    store = Store(address)
+    for token in tokens:
+        judge(trained(store, token), lambda trial: "a")
+    store.close()
+
+
+def test_quotas_hold_with_eight_threads(store: Store, run_folder: Path) -> None:
+    options = StudyOptions("s", per_pair=6, images=3, crop=64, trials=8)
+    create_study(store, run_folder, options)
+    errors = []
+
+    def judge_all(token: str) -> None:
+        try:
+            judge(trained(store, token), lambda trial: "a")
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+
+    # 6 pairs of 6 judgements are 36; 8 raters want 8 each
+    threads = [threading.Thread(target=judge_all, args=(t,)) for t in invite(store, "s", 8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    check_counters(store)
+    with store.read() as connection:
+        assert connection.execute(select(func.sum(schema.comparison.c.done))).scalar() <= 36
+
+
+def test_quotas_hold_with_three_processes(store: Store, run_folder: Path, address: str) -> None:
+    create_study(store, run_folder, StudyOptions("s", per_pair=6, images=3, crop=64, trials=8))
+    tokens = invite(store, "s", 9)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["raters.trials.session", "tests.support.studies", __name__])
+    processes = [context.Process(target=work, args=(address, tokens[at::3], f"tab{at}"))
+                 for at in range(3)]  # fmt: skip
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    check_counters(store)
+    with store.read() as connection:
+        # 9 raters of 8 trials are more than 36: all places are filled once the last ones came
+        assert connection.execute(select(func.sum(schema.comparison.c.done))).scalar() == 36
+
+
+@settings(max_examples=8, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("jjjrtw"), st.integers(0, 15)),
+                min_size=5, max_size=14))  # fmt: skip
+def test_whatever_raters_do_the_counters_stay_true(
+    tmp_path_factory: pytest.TempPathFactory, run_folder: Path,
+    steps: list[tuple[int, str, int]],
+) -> None:  # fmt: skip
+    """j: judge, r: revise, t: reload, w: withdraw; after each step so many minutes pass."""
+    clock = Clock()
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('db')}/studies.db", clock)
+    options = StudyOptions(
+        "s", per_pair=2, images=2, crop=64, trials=6, models=("ada", "bob", "cyd")
+    )
+    create_study(store, run_folder, options)
+    sessions: list[Session | None] = [trained(store, token) for token in invite(store, "s", 3)]
+    for number, (who, what, minutes) in enumerate(steps):
+        session = sessions[who]
+        if session is None:
+            continue
+        if what == "w":
+            session.withdraw()
+            sessions[who] = None
+        elif what == "r" and session.state().done:
+            session.revise(f"rev-{number}", "b", "tab")
+        elif what == "t":
+            session.trial("tab")
+        else:
+            judge(session, lambda trial: "a", 1)
+        check_counters(store)
+        clock.pass_(minutes=minutes)
+    store.close()

@@ -1,0 +1,321 @@
+"""Never lose, never double: the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from raters.database import schema
+from raters.database.store import Store
+from raters.protocols import NotAnAnswer
+from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.tokens import Refused, invite
+from raters.trials.session import Elsewhere, Expired, Finished, NotNow, NotYours, Session, Trial
+from raters.trials.withdrawal import erase
+from raters.web.stimulus_cache import Served
+from tests.raters.conftest import Clock
+from tests.support.studies import enter, judge, trained
+
+
+@pytest.fixture
+def study(store: Store, run_folder: Path) -> str:
+    options = StudyOptions("s", per_pair=12, images=4, crop=64, trials=20, golden=0.1, repeats=0.1)
+    create_study(store, run_folder, options)
+    return "s"
+
+
+def count(store: Store, table: object, *where: object) -> int:
+    with store.read() as connection:
+        return connection.execute(select(func.count()).select_from(table).where(*where)).scalar()
+
+
+def first_trial(session: Session) -> Trial:
+    trial = session.trial("tab")
+    assert isinstance(trial, Trial)
+    return trial
+
+
+def test_the_way_through_a_study(store: Store, study: str) -> None:
+    (token,) = invite(store, study, 1)
+    session = Session.open(store, token)
+    assert session.state().stage == "consent"
+    with pytest.raises(NotNow, match="consent"):
+        session.trial("tab")
+    session.consent()
+    assert session.state().stage == "checks"
+    session.checked({"dpr": 2.0})
+    assert session.state().stage == "training"
+    feedback = []
+    trial = session.trial("tab")
+    while isinstance(trial, Trial) and trial.kind_for_client == "training":
+        saved = session.submit(trial.id, "a", f"key-{trial.id}", "tab", {})
+        feedback.append(saved.feedback)
+        trial = saved.next
+    # right answers take turns between the sides, so "a" is right once or twice of three times
+    assert sorted({text[:5] for text in feedback}) == ["Look ", "That "]
+    assert session.state().stage == "judging"
+    answered = judge(session, lambda trial: "b")
+    assert [trial.number for trial in answered] == list(range(1, 21))
+    assert {trial.total for trial in answered} == {20}
+    state = session.state()
+    assert (state.stage, state.done, len(state.completion_code)) == ("done", 20, 8)
+    assert session.trial("tab") == Finished(state.completion_code)
+    again = Session.open(store, token)  # a finished rater gets the code again
+    assert again.state() == state
+
+
+def test_a_repeated_submission_is_stored_once_and_gets_the_stored_answer(
+    store: Store, study: str
+) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    saved = session.submit(trial.id, "a", "key-one", "tab", {"response_ms": 900})
+    same_key = session.submit(trial.id, "b", "key-one", "tab", {"response_ms": 900})
+    other_key = session.submit(trial.id, "b", "key-two", "tab", {"response_ms": 900})
+    assert (saved.answer_stored, saved.repeated) == ("a", False)
+    assert (same_key.answer_stored, same_key.repeated) == ("a", True)
+    assert (other_key.answer_stored, other_key.repeated) == ("a", True)
+    assert same_key.next.id == other_key.next.id == saved.next.id
+    assert count(store, schema.judgement) == 3 + 1  # 3 of training
+
+
+def test_the_last_answer_can_be_sent_again_after_the_end(store: Store, study: str) -> None:
+    (token,) = invite(store, study, 1)
+    last = judge(trained(store, token), lambda trial: "a")[-1]
+    close_study(store, study)
+    saved = Session.open(store, token).submit(last.id, "a", f"key-{last.id}", "tab", {})
+    assert (saved.repeated, type(saved.next)) == (True, Finished)
+
+
+def test_the_same_answer_sent_by_eight_threads_at_once_is_stored_once(
+    store: Store, study: str
+) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    results, errors, start = [], [], threading.Barrier(8)
+
+    def send() -> None:
+        start.wait()
+        try:
+            results.append(session.submit(trial.id, "a", "the-key", "tab", {}))
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sorted(saved.repeated for saved in results) == [False] + [True] * 7
+    assert len({saved.next.id for saved in results}) == 1
+    assert count(store, schema.judgement, schema.judgement.c.key == "the-key") == 1
+    assert count(store, schema.assignment, schema.assignment.c.state == "leased") == 2
+
+
+def test_a_reload_gives_the_same_trial_with_the_same_sides_and_flags_the_timer(
+    store: Store, study: str
+) -> None:
+    (token,) = invite(store, study, 1)
+    session = trained(store, token)
+    upcoming = session.submit(first_trial(session).id, "a", "key-0", "tab", {}).next
+    assert not upcoming.resumed
+    again = Session.open(store, token).trial("tab")
+    assert (again.id, again.slots, again.resumed) == (upcoming.id, upcoming.slots, True)
+    session.submit(again.id, "a", "key-1", "tab", {"response_ms": 800, "timer_broken": False})
+    with store.read() as connection:
+        row = connection.execute(
+            select(schema.judgement).where(schema.judgement.c.key == "key-1")
+        ).one()
+    assert (row.timer_broken, row.reloads, row.response_ms) == (True, 1, 800)
+
+
+def test_the_following_trial_is_the_one_that_follows(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    for number in range(19):
+        promised = trial.following
+        trial = session.submit(trial.id, "a", f"key-{number}", "tab", {}).next
+        assert trial.slots == promised
+    assert trial.following is None
+
+
+def test_a_second_tab_is_told_and_may_take_over(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    assert session.trial("other tab") == Elsewhere()
+    taken = session.trial("other tab", take_over=True)
+    assert (taken.id, taken.slots) == (trial.id, trial.slots)
+    assert session.trial("tab") == Elsewhere()
+    # an answer of the old tab is not lost
+    saved = session.submit(trial.id, "a", "key-0", "tab", {})
+    assert (saved.repeated, saved.next) == (False, Elsewhere())
+
+
+def test_trials_of_other_raters_are_out_of_reach(store: Store, study: str) -> None:
+    mine, theirs = invite(store, study, 2)
+    one, other = trained(store, mine), trained(store, theirs)
+    trial, served = first_trial(one), Served(store)
+    with pytest.raises(NotYours):
+        other.submit(trial.id, "a", "key-0", "tab", {})
+    with pytest.raises(NotYours):
+        one.submit("no such trial", "a", "key-0", "tab", {})
+    for serving in trial.slots.values():
+        assert served.png(serving, mine).startswith(b"\x89PNG")
+        assert served.png(serving, theirs) is None
+    assert served.png("../../etc/passwd", mine) is None
+    one.submit(trial.id, "a", "key-0", "tab", {})
+    with pytest.raises(NotYours):
+        other.submit(first_trial(other).id, "a", "key-0", "tab", {})  # a key of someone else
+
+
+def test_serving_ids_are_new_for_each_rater_and_trial(store: Store, study: str) -> None:
+    ids: list[str] = []
+    for token in invite(store, study, 2):
+        for trial in judge(trained(store, token), lambda trial: "a"):
+            ids += trial.slots.values()
+    # 2 raters, 20 trials, left, right and reference; 16 random bytes are 22 letters
+    assert (len(ids), len(set(ids)), {len(i) for i in ids}) == (120, 120, {22})
+
+
+def test_an_illegal_answer_is_refused_and_nothing_is_stored(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    for answer in ("same", "c", "A", "", "1"):  # the study has no ties
+        with pytest.raises(NotAnAnswer, match="expected one of a, b"):
+            session.submit(trial.id, answer, "key-0", "tab", {})
+    assert not session.submit(trial.id, "a", "key-0", "tab", {}).repeated
+
+
+def test_a_revision_supersedes_and_keeps_what_was_there(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    with pytest.raises(NotNow, match="no answer to revise"):
+        session.revise("rev-0", "a", "tab")  # training is not revised
+    trial = first_trial(session)
+    session.submit(trial.id, "a", "key-0", "tab", {})
+    assert session.revise("rev-1", "b", "tab").answer_stored == "b"
+    again = session.revise("rev-1", "a", "tab")
+    assert (again.answer_stored, again.repeated) == ("b", True)
+    session.revise("rev-2", "a", "tab")
+    session.revise("rev-3", "b", "tab")
+    with store.read() as connection:
+        first = select(schema.judgement.c.answer).where(schema.judgement.c.key == "key-0")
+        kept = select(schema.revision.c.answer).order_by(schema.revision.c.id)
+        assert connection.execute(first).scalar_one() == "a"
+        assert connection.execute(kept).scalars().all() == ["b", "a", "b"]
+        row = connection.execute(select(schema.comparison).where(schema.comparison.c.done == 1))
+        counted = row.one()
+        # counted once, as it now stands
+        assert counted.first_better + counted.second_better + counted.same == 1
+    assert session.submit(trial.id, "a", "key-0", "tab", {}).answer_stored == "b"
+
+
+def test_an_expired_lease_is_honoured_while_there_is_room(
+    store: Store, study: str, clock: Clock
+) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    clock.pass_(hours=3)
+    saved = session.submit(trial.id, "a", "key-0", "tab", {})
+    assert (saved.answer_stored, saved.repeated, saved.next.number) == ("a", False, 2)
+
+
+def test_an_expired_lease_that_went_to_another_is_refused_and_said(
+    store: Store, run_folder: Path, clock: Clock
+) -> None:
+    # two models on one image, one judgement: room for one
+    options = StudyOptions("s", per_pair=1, images=1, crop=64, models=("ada", "bob"), trials=2)
+    create_study(store, run_folder, options)
+    tokens = invite(store, "s", 2)
+    slow = trained(store, tokens[0])
+    trial = first_trial(slow)
+    clock.pass_(minutes=11)
+    quick = trained(store, tokens[1])
+    assert isinstance(
+        quick.submit(first_trial(quick).id, "a", "key-q", "tab", {}).next, Finished
+    )  # fmt: skip
+    with pytest.raises(Expired):
+        slow.submit(trial.id, "a", "key-s", "tab", {})
+    assert count(store, schema.judgement, schema.judgement.c.key == "key-s") == 0
+    assert isinstance(slow.trial("tab"), Finished)
+
+
+def test_who_comes_back_late_gets_the_same_trial(store: Store, study: str, clock: Clock) -> None:
+    (token,) = invite(store, study, 1)
+    trial = first_trial(trained(store, token))
+    clock.pass_(hours=20)
+    again = Session.open(store, token).trial("tab")
+    assert (again.id, again.slots, again.number) == (trial.id, trial.slots, 1)
+
+
+def test_closing_stops_those_at_work_kindly(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    trial = first_trial(session)
+    session.submit(trial.id, "a", "key-0", "tab", {})
+    held = first_trial(session)
+    close_study(store, study)
+    with pytest.raises(Refused, match="was saved and counts") as caught:
+        session.submit(held.id, "a", "key-1", "tab", {})
+    assert caught.value.kind == "closed"
+    with pytest.raises(Refused):
+        session.trial("tab")
+
+
+def test_withdrawing_frees_leases_and_keeps_judgements(store: Store, study: str) -> None:
+    (token,) = invite(store, study, 1)
+    session = trained(store, token)
+    session.submit(first_trial(session).id, "a", "key-0", "tab", {})
+    session.withdraw()
+    assert count(store, schema.assignment, schema.assignment.c.state == "leased") == 0
+    assert count(store, schema.judgement) == 4
+    with pytest.raises(Refused) as caught:
+        Session.open(store, token)
+    assert caught.value.kind == "withdrawn"
+
+
+@pytest.mark.parametrize("by", ["coordinator", "rater"])
+def test_erasing_removes_one_rater_and_nothing_else(store: Store, study: str, by: str) -> None:
+    tokens = invite(store, study, 2)
+    gone, stays = (trained(store, token) for token in tokens)
+    judge(gone, lambda trial: "a", 5)
+    gone.revise("rev-0", "b", "tab")
+    judge(stays, lambda trial: "b", 4)
+    if by == "coordinator":
+        assert erase(store, study, gone.rater) == 3 + 5
+    else:
+        gone.withdraw(erase=True)
+    with store.read() as connection:
+        raters = connection.execute(select(schema.assignment.c.rater).distinct()).scalars().all()
+        events = connection.execute(select(schema.event.c.what, schema.event.c.rater)).all()
+        taken, done = connection.execute(
+            select(func.sum(schema.comparison.c.taken), func.sum(schema.comparison.c.done))
+        ).one()
+        room = connection.execute(select(func.sum(schema.item.c.room))).scalar()
+        main = connection.execute(
+            select(func.count()).where(schema.assignment.c.kind == "main")
+        ).scalar()
+    assert raters == [stays.rater]
+    assert count(store, schema.judgement) == 3 + 4
+    assert count(store, schema.revision) == 0
+    assert [tuple(e) for e in events if e.what == "erased"] == [("erased", None)]
+    assert (taken, room) == (main, 72 - main)  # 6 pairs of 12
+    assert done <= 4  # less if one of the four was golden
+    with pytest.raises(Refused) as caught:
+        Session.open(store, tokens[0])
+    assert caught.value.kind == "wrong"
+
+
+def test_consent_and_checks_keep_their_first_time_and_their_last_finding(
+    store: Store, study: str, clock: Clock
+) -> None:
+    session = enter(store, *invite(store, study, 1))
+    clock.pass_(minutes=5)
+    session.consent()
+    session.checked({"dpr": 1.5})
+    with store.read() as connection:
+        row = connection.execute(select(schema.rater)).one()
+    assert (clock.now - row.consented).total_seconds() == 300
+    assert row.screen == {"dpr": 1.5}

@@ -1,0 +1,343 @@
+"""The web server without a browser: who gets in, what is closed, what an answer gives away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.routing import Mount
+
+from raters.database.store import Store
+from raters.studies.creation import close_study
+from raters.web.app import create_app, server
+from raters.web.rate_limiter import FAILURES
+from raters.web.security import BODY_LIMIT
+from tests.browser.studies import IMAGES, MODELS, Study, make_run, make_study
+
+TAB = "tab-0001"
+SCREEN = {
+    "viewport": [1280, 720], "screen": [1920, 1080], "dpr": 1.0, "zoom": 1.0, "pinch": 1.0,
+    "depth": 24, "wide_gamut": False, "dark_seen": 5, "bright_seen": 4,
+}  # fmt: skip
+CLIENT = {
+    "viewport": [1280, 720], "dpr": 1.0, "modes": ["side"], "flickers": 0, "held": 0, "zoom": 1,
+    "zoom_max": 1, "pans": 0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Path:
+    return make_run(folder, 96)
+
+
+@pytest.fixture(scope="module")
+def app(folder: Path) -> Iterator[FastAPI]:
+    made = create_app(f"sqlite:///{folder / 'studies.db'}")
+    with TestClient(made):
+        yield made
+
+
+@pytest.fixture
+def study(run: Path, folder: Path, app: FastAPI) -> Study:
+    return make_study(run, f"sqlite:///{folder / 'studies.db'}", raters=2, crop=96)
+
+
+def visit(app: FastAPI, address: str = "testclient") -> TestClient:
+    """Return a client without cookies; every test has an address of its own, as guesses count."""
+    return TestClient(app, follow_redirects=False, client=(address, 50000))
+
+
+def enter(app: FastAPI, token: str, address: str = "testclient") -> TestClient:
+    client = visit(app, address)
+    assert client.get(f"/r/{token}").status_code == 303
+    return client
+
+
+def ready(app: FastAPI, token: str) -> TestClient:
+    """Return a rater who may judge."""
+    client = enter(app, token)
+    assert client.post("/api/consent", json={}).json() == {"ok": True}
+    assert client.post("/api/checks", json=SCREEN).json() == {"ok": True}
+    return client
+
+
+def trial(client: TestClient, **asked: Any) -> dict[str, Any]:
+    reply = client.post("/api/trial", json={"tab": TAB, **asked})
+    assert reply.status_code == 200, reply.text
+    return dict(reply.json())
+
+
+def judgement(step: dict[str, Any], answer: str, key: str, **other: Any) -> dict[str, Any]:
+    return {"trial": step["trial"], "answer": answer, "key": key, "tab": TAB, "response_ms": 1500,
+            "timer_broken": False, "reloads": 0, "client": CLIENT, **other}  # fmt: skip
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+
+def test_a_link_becomes_a_cookie_that_scripts_cannot_read(app: FastAPI, study: Study) -> None:
+    reply = visit(app).get(f"/r/{study.tokens[0]}")
+    assert (reply.status_code, reply.headers["location"]) == (303, "/rate/")
+    cookie = reply.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Path=/" in cookie
+    secure = TestClient(app, base_url="https://testserver", follow_redirects=False)
+    assert "Secure" in secure.get(f"/r/{study.tokens[0]}").headers["set-cookie"]
+
+
+def test_links_that_lead_nowhere_say_so_kindly(app: FastAPI, study: Study) -> None:
+    wrong = visit(app, "kindly").get("/r/nonsense")
+    assert (wrong.status_code, "not one of ours" in wrong.text) == (404, True)
+    store = Store(study.url)
+    close_study(store, study.name)
+    store.close()
+    closed = visit(app).get(f"/r/{study.tokens[0]}")
+    assert (closed.status_code, "closed" in closed.text) == (410, True)
+
+
+def test_guessing_is_slowed_down_and_honest_raters_are_not_locked_out(
+    app: FastAPI, study: Study
+) -> None:
+    honest = enter(app, study.tokens[0], "classroom")
+    guesser = visit(app, "classroom")
+    replies = [guesser.get(f"/r/guess{number}").status_code for number in range(FAILURES + 2)]
+    assert replies == [404] * FAILURES + [429] * 2
+    guesser.cookies.set("session", "another guess")
+    assert guesser.get("/api/session").status_code == 429
+    assert honest.get("/api/session").status_code == 200
+    assert enter(app, study.tokens[0], "classroom")
+    assert enter(app, study.tokens[1], "elsewhere")
+
+
+# --- what is closed ------------------------------------------------------------------------------
+
+
+def test_of_all_routes_of_gradio_only_the_page_and_its_assets_answer(app: FastAPI) -> None:
+    client = visit(app)
+    mounted = next(r for r in app.routes if isinstance(r, Mount) and r.path == "/rate")
+    assert mounted.routes is not None
+    routes = list(mounted.routes)
+    for route in mounted.routes:  # FastAPI keeps a router that was included whole
+        if (router := getattr(route, "original_router", None)) is not None:
+            routes += router.routes
+    paths = {re.sub(r"\{[^}]*\}", "x", getattr(route, "path", "/")) for route in routes}
+    assert {"/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/file=x"} <= paths
+    answering = {path for path in paths if client.get(f"/rate{path}").status_code != 404}
+    assert answering == {"/", "/theme.css"}
+    for path in paths:
+        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            assert client.request(method, f"/rate{path}").status_code >= 400, (method, path)
+
+
+@pytest.mark.parametrize("path", [
+    "/", "/rate", "/docs", "/redoc", "/openapi.json", "/rate/config", "/rate/gradio_api/info",
+    "/rate/gradio_api/file=/etc/passwd", "/rate/gradio_api/file%3D/etc/passwd",
+    "/rate/file=/etc/passwd", "/rate/static/../../../../etc/passwd",
+    "/rate/assets/..%2f..%2f..%2fversion.txt", "/rate/assets/../config.json",
+    "/rate/?deep_link=x", "/rate/static/img/logo.svg", "/s/..%2f..%2fetc%2fpasswd",
+    "/rate-assets/judge.html", "/rate-assets/../app.py", "/rate-assets/..%2fapp.py",
+    "/desk/nothing", "/rate/gradio_api/queue/data", "/rate/monitoring",
+])  # fmt: skip
+def test_there_is_nothing_at(app: FastAPI, study: Study, path: str) -> None:
+    reply = enter(app, study.tokens[0]).get(path)
+    assert reply.status_code == 404
+    assert "root:" not in reply.text
+
+
+def test_requests_of_other_sites_are_refused(app: FastAPI, study: Study) -> None:
+    client = enter(app, study.tokens[0])
+    for headers in (
+        {"Origin": "https://elsewhere.example"}, {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://testserver:8080"},
+    ):  # fmt: skip
+        assert client.post("/api/consent", json={}, headers=headers).status_code == 403, headers
+    assert client.get("/api/session").json()["stage"] == "consent"
+    own = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/api/consent", json={}, headers=own).status_code == 200
+
+
+def test_what_is_not_expected_is_refused_and_not_stored(app: FastAPI, study: Study) -> None:
+    client = ready(app, study.tokens[0])
+    step = trial(client)
+    good = judgement(step, "a", "key-00000001")
+    for bad in (
+        {"swapped": True}, {"answer": "A"}, {"answer": "same"}, {"response_ms": -1},
+        {"response_ms": "1500"}, {"key": "k"}, {"key": "../../key"}, {"timer_broken": 1},
+        {"client": {**CLIENT, "note": "x"}}, {"client": {**CLIENT, "modes": ["x" * 999]}},
+    ):  # fmt: skip
+        reply = client.post("/api/judgement", json={**good, **bad})
+        assert reply.status_code == 422, bad
+        assert "swapped" not in reply.text
+    form = client.post("/api/judgement", data={"trial": "x"})
+    assert form.status_code == 415
+    large = client.post("/api/judgement", json={**good, "key": "k" * BODY_LIMIT})
+    assert large.status_code == 413
+    assert study.judgements() == []
+
+
+def test_a_large_body_without_a_length_is_not_read(app: FastAPI, study: Study) -> None:
+    client = enter(app, study.tokens[0])
+    pieces = (b" " * 4096 for _ in range(16))
+    reply = client.post(
+        "/api/consent", content=pieces, headers={"Content-Type": "application/json"}
+    )
+    assert reply.status_code >= 400
+    assert client.get("/api/session").json()["stage"] == "consent"
+
+
+# --- judging -------------------------------------------------------------------------------------
+
+
+def test_the_same_judgement_twice_is_stored_once(app: FastAPI, study: Study) -> None:
+    client = ready(app, study.tokens[0])
+    body = judgement(trial(client), "b", "key-00000002")
+    first = client.post("/api/judgement", json=body).json()
+    again = client.post("/api/judgement", json=body).json()
+    other = client.post("/api/judgement", json={**body, "answer": "a", "key": "key-other"}).json()
+    assert [r["repeated"] for r in (first, again, other)] == [False, True, True]
+    assert [r["answer"] for r in (first, again, other)] == ["b", "b", "b"]
+    assert first["next"]["trial"] == again["next"]["trial"] == other["next"]["trial"]
+    assert [row.answer for row in study.judgements()] == ["b"]
+
+
+def test_images_are_for_the_rater_whose_trial_it_is(app: FastAPI, study: Study) -> None:
+    owner, other = ready(app, study.tokens[0]), ready(app, study.tokens[1])
+    step = trial(owner)
+    replies = [owner.get(url) for url in step["slots"].values()]
+    assert all(reply.content.startswith(b"\x89PNG") for reply in replies)
+    assert len({len(reply.content) for reply in replies}) == 1
+    assert all(other.get(url).status_code == 404 for url in step["slots"].values())
+    assert visit(app, "no cookie").get(step["slots"]["a"]).status_code == 404
+    foreign = other.post("/api/judgement", json=judgement(step, "a", "key-00000003"))
+    assert foreign.status_code == 404
+
+
+def test_nothing_before_consent(app: FastAPI, study: Study) -> None:
+    client = enter(app, study.tokens[0])
+    assert client.post("/api/trial", json={"tab": TAB}).status_code == 409
+    assert client.post("/api/checks", json=SCREEN).status_code == 409
+
+
+def test_who_has_left_stays_out(app: FastAPI, study: Study) -> None:
+    client = ready(app, study.tokens[0])
+    trial(client)
+    assert client.post("/api/withdraw", json={}).status_code == 200
+    assert client.post("/api/trial", json={"tab": TAB}).json()["error"] == "withdrawn"
+    assert visit(app).get(f"/r/{study.tokens[0]}").status_code == 410
+
+
+# --- what answers carry --------------------------------------------------------------------------
+
+
+def policies(reply: httpx.Response) -> dict[str, str]:
+    directives = reply.headers["content-security-policy"].split(";")
+    return {name: rest for name, _, rest in (d.strip().partition(" ") for d in directives)}
+
+
+def test_every_answer_carries_the_security_headers(app: FastAPI, study: Study) -> None:
+    client = enter(app, study.tokens[0])
+    for path in ("/rate/", "/rate/theme.css", "/rate-assets/main.js", "/api/session", "/r/wrong",
+                 "/s/nothing", "/desk/", "/rate/config", "/favicon.ico"):  # fmt: skip
+        reply = client.get(path)
+        assert reply.headers["x-content-type-options"] == "nosniff", path
+        assert reply.headers["referrer-policy"] == "no-referrer", path
+        assert policies(reply)["frame-ancestors"] == "'none'", path
+        assert policies(reply)["default-src"] == "'none'", path
+        assert not {"server", "etag", "access-control-allow-origin"} & set(reply.headers), path
+
+
+def test_scripts_in_gradios_page_are_let_in_by_hash(app: FastAPI) -> None:
+    reply = visit(app).get("/rate/")
+    scripts = policies(reply)["script-src"].split()
+    inline = re.findall(r"<script(?![^>]*\ssrc=)", reply.text)
+    assert "'unsafe-inline'" not in scripts
+    assert sum(source.startswith("'sha256-") for source in scripts) == len(inline) >= 3
+    assert not [source for source in scripts if "http" in source or "*" in source]
+
+
+def test_the_page_is_the_same_for_every_rater_and_names_nothing(app: FastAPI, study: Study) -> None:
+    pages = {enter(app, token).get("/rate/").text for token in study.tokens}
+    assert len(pages) == 1
+    page = pages.pop()
+    assert not [word for word in (*MODELS, *IMAGES, study.name, str(study.url)) if word in page]
+    assert '"dependencies":' in page
+    assert 'is_colab":false' in page.replace(" ", "")
+
+
+def test_steps_tell_a_client_nothing_of_what_it_sees(app: FastAPI, study: Study) -> None:
+    client = ready(app, study.tokens[0])
+    step = trial(client)
+    assert set(step) == {"state", "trial", "training", "number", "total", "width", "height",
+                         "resumed", "slots", "following"}  # fmt: skip
+    ids = [step["trial"], *(url.removeprefix("/s/") for url in step["slots"].values())]
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{20,}", name) for name in ids)
+    view = client.get("/api/session").json()
+    assert study.name not in str(view)
+
+
+def test_the_server_logs_no_requests_and_does_not_name_itself(app: FastAPI) -> None:
+    config = server(app, port=1).config
+    assert (config.access_log, config.server_header, config.date_header) == (False, False, False)
+
+
+# --- the desk ------------------------------------------------------------------------------------
+
+
+def at_desk(app: FastAPI, study: Study) -> TestClient:
+    client = visit(app)
+    assert client.get(f"/desk/enter/{study.desk}").status_code == 303
+    return client
+
+
+def test_the_desk_opens_with_its_own_token_only(app: FastAPI, study: Study) -> None:
+    assert visit(app, "desk 1").get("/desk/").status_code == 404
+    assert enter(app, study.tokens[0]).get("/desk/").status_code == 404
+    assert visit(app, "desk 2").get(f"/desk/enter/{study.tokens[0]}").status_code == 404
+    client = at_desk(app, study)
+    assert client.get("/desk/").status_code == 200
+    assert client.get("/api/session").status_code == 401
+
+
+def test_names_stay_hidden_until_closed_and_asked_for_on_record(app: FastAPI, study: Study) -> None:
+    rater = ready(app, study.tokens[0])
+    step = trial(rater)
+    for number in range(7):
+        body = judgement(step, "a", f"key-desk-{study.name}-{number}")
+        step = rater.post("/api/judgement", json=body).json()["next"]
+    assert step == {"state": "done"}
+    desk = at_desk(app, study)
+
+    def named() -> list[str]:
+        return [model for model in MODELS if model in desk.get("/desk/").text]
+
+    def export_named() -> list[str]:
+        return [model for model in MODELS if model in desk.get("/desk/export").text]
+
+    assert "Judgements" in desk.get("/desk/").text
+    assert (named(), export_named()) == ([], [])
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert desk.post("/desk/unblind", headers=form).status_code == 409
+    assert named() == []
+    foreign = {**form, "Origin": "https://elsewhere.example"}
+    assert desk.post("/desk/close", headers=foreign).status_code == 403
+    assert desk.post("/desk/close", headers=form).status_code == 303
+    assert named() == []
+    assert desk.post("/desk/unblind", headers=form).status_code == 303
+    assert sorted(named()) == sorted(MODELS)
+    events = [row.what for row in study.rows("event")]
+    assert events.count("unblinded") == 1
+    assert desk.post("/desk/unblind", headers=form).status_code == 303
+    assert [row.what for row in study.rows("event")] == events
