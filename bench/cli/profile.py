@@ -53,7 +53,7 @@ def profile(
         (found,) = measure(
             [(label(model), model, weights)],
             conditions,
-            lambda done, total, text: progress.update("profile", done, total, text),
+            progress.update,
         )
     rows = found.profiles()
     if as_json:

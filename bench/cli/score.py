@@ -34,12 +34,8 @@ def score(
     found = {}
     with ShownProgress() as progress:
         for kind, folder in folders.items():
-
-            def tell(done: float, total: float, text: str, kind: str = kind) -> None:
-                progress.update(f"score {kind}", done, total, text)
-
             found[kind] = score_folder(
-                folder, reference, names, border, pick_device(device), progress=tell
+                folder, reference, names, border, pick_device(device), update=progress.update
             )
     if out:
         write_cells(out, found["restored"].cells)

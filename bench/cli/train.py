@@ -123,9 +123,7 @@ def train(
             raise BenchError(f"--resume: no training of '{model}' was begun in '{folder}'")
         if anew and first:
             files.forget()
-        lessons = lessons_of(
-            opened, steps, lambda done, total: progress.update("compare with test", done, total)
-        )
+        lessons = lessons_of(opened, steps, progress.update)
         progress.note(
             f"{card.name} ({preset}, {recipe.method}) on {opened.spec}: {len(lessons.train)} "
             f"training images; none is a test image ({lessons.told}); {folder}"
@@ -135,11 +133,7 @@ def train(
             seed=seed, device=pick_device(device), devices=devices, initial=start,
         )  # fmt: skip
         try:
-            trained = train_network(
-                job,
-                lambda done, total, text: progress.update(f"train {model}", done, total, text),
-                progress.note,
-            )
+            trained = train_network(job, progress.update, progress.note)
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 from bench.compute.processes import Child
 from bench.compute.quantities import QUANTITIES
 from bench.core.errors import BenchError
+from bench.core.progress import Update, unheard
 from bench.records import Profile
 from bench.statistics.intervals import quantile_with_interval
 
-Progress = Callable[[float, float, str], None]
 """Called with what is done, the total, and the model's name."""
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -203,7 +203,7 @@ class Measurement:
 def measure(
     models: Sequence[tuple[str, str, Path | None]],
     conditions: Conditions,
-    progress: Progress | None = None,
+    update: Update = unheard,
 ) -> list[Measurement]:
     """Measure ``models``, each (label, model spec, weights or None for random ones).
 
@@ -229,16 +229,15 @@ def measure(
             for _, child in children:
                 child.prepare()
             for index, child in children:
-                if progress:
-                    progress(done, len(runnable), models[index][0])
+                update("profile", done, len(runnable), models[index][0])
                 child.measure()
                 reports[index].append(child.report)
                 done += 1
         finally:
             for _, child in children:
                 child.close()
-    if progress and runnable:
-        progress(done, len(runnable), "")
+    if runnable:
+        update("profile", done, len(runnable), "")
     return [
         Measurement(label, spec, conditions, tuple(told))
         for (label, spec, _), told in zip(models, reports, strict=True)

@@ -1,12 +1,20 @@
-"""How files are written, hashed and locked: whole or not at all. Standard library only."""
+"""How files are written, hashed and locked: whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
+
+from bench.core.errors import BenchError
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -14,10 +22,23 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises OSError, the disk-full kind too, with the half-written file removed.
     """
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def copy_atomic(source: Path, target: Path) -> None:
+    """Copy a file so that ``target`` never stands for half of it. Raises OSError."""
+    with replacing(target) as partial:
+        shutil.copyfile(source, partial)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; it takes the name once the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        partial.write_bytes(data)
+        yield partial
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -25,9 +46,37 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits; kept until size or time change.
+
+    Raises OSError for a file that cannot be read.
+    """
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    del size, changed  # part of the key only
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Hold the lock file ``path`` for one process; it is free again when the process ends.
+
+    Waits for another holder. Where ``busy`` is given, raises `BenchError` with that text instead.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0 if busy else -1)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BenchError(busy or f"'{path}' is locked by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def number_to_json(value: float | None) -> float | str | None:

@@ -1,8 +1,16 @@
-"""Whoever wants to know how far something is."""
+"""How work says how far it is: one shape for everything that takes longer than two seconds."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+
+class Update(Protocol):
+    """Called with a stage, how much of it is done, how much there is, and a line of text."""
+
+    def __call__(self, stage: str, done: float, total: float, text: str = "", /) -> None:
+        """Say how far a stage is."""
+        ...
 
 
 class Progress(Protocol):
@@ -12,6 +20,10 @@ class Progress(Protocol):
         """Say something once."""
         ...
 
-    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
+    def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
         """Say how far a stage is."""
         ...
+
+
+def unheard(stage: str, done: float, total: float, text: str = "", /) -> None:
+    """Tell nobody."""

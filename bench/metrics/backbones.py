@@ -5,16 +5,16 @@ Only files are looked at here; nothing is downloaded and nothing of torch is imp
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from bench.core.errors import Unscorable
+from bench.core.files import sha256_of
+from bench.core.layout import RESULTS
 
-FOLDER = Path("results") / "weights" / "backbones"
+FOLDER = RESULTS / "weights" / "backbones"
 """Where ``bench fetch weights`` puts them."""
 
 
@@ -77,17 +77,8 @@ def find_backbone(name: str) -> Path:
         path = folder / backbone.file
         if not path.is_file():
             continue
-        status = path.stat()
-        if _sha256(path, status.st_size, status.st_mtime_ns).startswith(backbone.digest):
+        if sha256_of(path).startswith(backbone.digest):
             return path
         wrong.append(f"'{path}' is damaged: its sha256 does not begin with {backbone.digest}")
     found = "; ".join(wrong) or f"backbone weights not found ({backbone.file})"
     raise Unscorable(f"{found}; run 'bench fetch weights'")
-
-
-@cache
-def _sha256(path: Path, size: int, changed: int) -> str:
-    """Return the digest; size and time of change make a replaced file count as another."""
-    del size, changed
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -152,10 +152,7 @@ class Planner:
 
     @cached_property
     def _lessons(self) -> Lessons:
-        def tell(done: int, total: int) -> None:
-            self.progress.update("compare with test images", done, total)
-
-        found = lessons_of(self.suite, self.spec.prepare, tell)
+        found = lessons_of(self.suite, self.spec.prepare, self.progress.update)
         self.progress.note(f"  no training image is a test image: {found.told}")
         return found
 

@@ -58,12 +58,8 @@ class Run:
         for entry in self.entries:
             if not entry.job:
                 continue
-
-            def tell(done: int, total: int, text: str, name: str = entry.label) -> None:
-                self.progress.update(f"train {name}", done, total, text)
-
             try:
-                trained = train(entry.job, tell, self.progress.note)
+                trained = train(entry.job, self.progress.update, self.progress.note)
             except BenchError as error:
                 entry.drop("failed", str(error))
                 continue
@@ -137,7 +133,7 @@ class Run:
                 tile=self.spec.tile,
                 scale=self.suite.scale,
             ),
-            lambda done, total, text: self.progress.update("profile", done, total, text),
+            self.progress.update,
         )
         self.notes |= {one.model: one.notes() for one in found}
         new = [row for one in found for row in one.profiles()]

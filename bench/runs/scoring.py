@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.errors import said
+from bench.core.parallel import in_threads
+from bench.core.progress import Update, unheard
 from bench.image import read
 from bench.metrics.scorer import Scorer
 from bench.records import Failure
@@ -31,7 +30,7 @@ def score_folder(
     metrics: Sequence[str],
     border: int = 0,
     device: str = "cpu",
-    progress: Callable[[float, float, str], None] = lambda done, total, text: None,
+    update: Update = unheard,
 ) -> FolderScores:
     """Score every image of ``restored`` against the one of its name in ``reference``.
 
@@ -42,27 +41,16 @@ def score_folder(
     pairs = pair_by_name(restored, reference)
     found = FolderScores([], [])
 
-    def score(name: str, image: Path, truth: Path) -> Cell:
-        return Cell(name, scorer.score(read(image), scorer.reference(read(truth))))
-
-    crew = os.cpu_count() or 1
-    waiting: deque[tuple[str, Future[Cell]]] = deque()
-    with ThreadPoolExecutor(crew) as pool:
-
-        def settle(room: int) -> None:
-            while len(waiting) > room:
-                name, future = waiting.popleft()
-                try:
-                    found.cells.append(future.result())
-                except Exception as error:  # noqa: BLE001  isolated, listed and counted
-                    found.failures.append(Failure(restored.name, name, said(error)))
-                progress(len(found.cells) + len(found.failures), len(pairs), name)
-
+    def score(pair: tuple[str, Path, Path]) -> Cell | Failure:
+        name, image, truth = pair
         try:
-            for name, image, truth in pairs:
-                waiting.append((name, pool.submit(score, name, image, truth)))
-                settle(room=2 * crew)
-            settle(room=0)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            return Cell(name, scorer.score(read(image), scorer.reference(read(truth))))
+        except Exception as error:  # noqa: BLE001  isolated, listed and counted
+            return Failure(restored.name, name, said(error))
+
+    for outcome in in_threads(score, pairs, f"score {restored.name}", update):
+        if isinstance(outcome, Cell):
+            found.cells.append(outcome)
+        else:
+            found.failures.append(outcome)
     return found

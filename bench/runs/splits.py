@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.files import copy_atomic
 from bench.core.layout import RESULTS, file_name
+from bench.core.progress import Update, unheard
 from bench.records import Pair
 from bench.suites import Suite
 from bench.suites.listing import prepared
-from bench.suites.separation import Progress, refuse_test_images
+from bench.suites.separation import refuse_test_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,7 @@ class Lessons:
     told: str
 
 
-def lessons_of(
-    suite: Suite, prepare: Sequence[str] = (), progress: Progress | None = None
-) -> Lessons:
+def lessons_of(suite: Suite, prepare: Sequence[str] = (), progress: Update = unheard) -> Lessons:
     """Return what there is to learn from in a suite, each pair with these steps before the model.
 
     Raises `BenchError` where a training or validation image is a test image.
@@ -49,8 +47,5 @@ def nothing_to_learn(suite: Suite) -> str | None:
 def shelve(weights: Path, suite: str, shelf: Path = RESULTS) -> Path:
     """Copy weights to where later runs look for them; return that place."""
     place = shelf / "weights" / file_name(suite)
-    place.mkdir(parents=True, exist_ok=True)
-    partial = place / f".{weights.name}.{os.getpid()}.part"
-    shutil.copyfile(weights, partial)
-    partial.replace(place / weights.name)
+    copy_atomic(weights, place / weights.name)
     return place / weights.name

@@ -8,7 +8,6 @@ that the same command completes.
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import BenchError
-from bench.core.files import number_from_json, number_to_json, write_atomic
+from bench.core.files import locked, number_from_json, number_to_json, write_atomic
 from bench.core.layout import RESULTS, file_name
 from bench.records import SCHEMA, Pair, Profile, RunSpec, Score
 
@@ -161,14 +160,8 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one writing process. The lock ends with the process, however."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise BenchError(
-                    f"another bench process is writing to '{self.path}'; wait for it or stop it"
-                ) from None
+        busy = f"another bench process is writing to '{self.path}'; wait for it or stop it"
+        with locked(self.path / ".lock", busy):
             yield
 
     # --- run.json -------------------------------------------------------------------------------

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from bench.core.errors import BenchError, said
+from bench.core.parallel import in_threads
+from bench.core.progress import Update, unheard
 from bench.image import Pixels, read
 from bench.records import Pair
 from bench.suites.folder import NOUNS, NoData, counts
 from bench.suites.made import altered
-from bench.suites.table import Progress, Split, Suite, open_suite
+from bench.suites.table import Split, Suite, open_suite
 
 FEW = 20
 """Problems that are listed; the others are counted."""
@@ -47,9 +46,7 @@ class Check:
             self.problems.append(problem)
 
 
-def check_suite(
-    spec: str, data: Path, decode: bool = False, progress: Progress | None = None
-) -> Check:
+def check_suite(spec: str, data: Path, decode: bool = False, progress: Update = unheard) -> Check:
     """Open a suite and look at every file of it: at its header, or with ``decode`` at all of it.
 
     Decoded, images that are in two splits under different names are found too, and files of a suite
@@ -57,9 +54,8 @@ def check_suite(
     where there is nothing of the data set; everything else that is wrong is a problem.
     """
     found = Check(spec, str(data), decoded=decode)
-    report: Progress = progress or (lambda stage, done, total: None)
     try:
-        suite = open_suite(spec, data, progress=report)
+        suite = open_suite(spec, data, progress=progress)
     except NoData:
         raise
     except BenchError as error:
@@ -71,8 +67,8 @@ def check_suite(
         if count != expected:
             found.add(f"{count} {NOUNS[split]} images; the published data set has {expected}")
     _check_names(found, splits)
-    _check_images(found, suite, splits, decode, report)
-    for name in altered(suite.root, report) if decode else ():
+    _check_images(found, suite, splits, decode, progress)
+    for name in altered(suite.root, progress) if decode else ():
         found.add(f"'{name}' is not what was made: its SHA-256 is not the manifest's")
     return found
 
@@ -105,40 +101,23 @@ def _check_images(
     suite: Suite,
     splits: dict[Split, Sequence[Pair]],
     decode: bool,
-    report: Progress,
+    update: Update,
 ) -> None:
     look = _decode if decode else _header
     stage = "decode" if decode else "read headers"
-    total, done = sum(found.images.values()), 0
     seen: dict[bytes, tuple[Split, str]] = {}
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for split, pairs in splits.items():
-            for looked in stream(pool, look, pairs):
-                done += 1
-                if done % 50 == 0 or done == total:
-                    report(stage, done, total)
-                if looked.problem:
-                    found.add(looked.problem)
-                if looked.digest is not None:
-                    where, other = seen.setdefault(looked.digest, (split, looked.pair.id))
-                    if where != split:
-                        found.add(
-                            f"'{looked.pair.id}' ({NOUNS[split]}) has the same pixels as "
-                            f"'{other}' ({NOUNS[where]})"
-                        )
-
-
-def stream(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[Result]:
-    """Yield the results in order, working a few items ahead, however many there are."""
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > 64:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    every = [(split, pair) for split, pairs in splits.items() for pair in pairs]
+    looks = in_threads(lambda row: look(row[1]), every, stage, update, every=50)
+    for (split, _), looked in zip(every, looks, strict=True):
+        if looked.problem:
+            found.add(looked.problem)
+        if looked.digest is not None:
+            where, other = seen.setdefault(looked.digest, (split, looked.pair.id))
+            if where != split:
+                found.add(
+                    f"'{looked.pair.id}' ({NOUNS[split]}) has the same pixels as "
+                    f"'{other}' ({NOUNS[where]})"
+                )
 
 
 def _header(pair: Pair) -> _Looked:

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.core.progress import Update, unheard
 from bench.suites.made import Item, Manifest, Order, make, open_made, usable
-from bench.suites.table import Progress, Suite, SuiteCard
+from bench.suites.table import Suite, SuiteCard
 
 if TYPE_CHECKING:
     from bench.suites.demo_plan import Shot
@@ -31,7 +32,7 @@ NOTES = (
 
 
 def open_demo(
-    card: SuiteCard, root: Path, options: Mapping[str, str], progress: Progress | None = None
+    card: SuiteCard, root: Path, options: Mapping[str, str], progress: Update = unheard
 ) -> Suite:
     """Open the suite under ``root``; make it first where it is missing, damaged or outdated.
 
@@ -45,7 +46,7 @@ def open_demo(
     return open_made(card, root, options, manifest)
 
 
-def make_demo(root: Path, shots: Sequence[Shot], progress: Progress | None = None) -> Manifest:
+def make_demo(root: Path, shots: Sequence[Shot], progress: Update = unheard) -> Manifest:
     """Make ``shots`` under ``root`` and return the manifest; an older demo suite is replaced."""
     from bench.suites import demo_plan
 

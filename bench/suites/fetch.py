@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import re
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
-from bench.suites.table import Progress
+from bench.core.files import locked
+from bench.core.progress import Update, unheard
 from bench.suites.transfer import BLOCK, Refused, discard, transfer
 from bench.suites.unpack import tidy, unfinished, unpack
 
@@ -53,7 +53,7 @@ class Download:
 def fetch(
     download: Download,
     target: Path,
-    progress: Progress | None = None,
+    progress: Update = unheard,
     *,
     attempts: int = 6,
     pause: float = 1.0,
@@ -66,7 +66,6 @@ def fetch(
     before it gets its name. Raises `BenchError` for a wrong checksum, a full disk, a folder that
     holds other things than what is to be unpacked there, and when no address gives the file.
     """
-    report: Progress = progress or (lambda stage, done, total: None)
     place = _Place(download, target)
     with _disk(target):
         target.mkdir(parents=True, exist_ok=True)
@@ -76,11 +75,11 @@ def fetch(
                 return target
             if download.unpack:
                 place.require_empty()
-            if not place.holds_file(report):
-                _bring(download, place, report, attempts, pause)
+            if not place.holds_file(progress):
+                _bring(download, place, progress, attempts, pause)
             if not download.unpack:
                 return place.file
-            names = unpack(place.file, target, lambda done, total: report("unpack", done, total))
+            names = unpack(place.file, target, progress)
             place.note(unpacked=names)
             place.clear()
             return target
@@ -92,8 +91,8 @@ def digest_found(download: Download, target: Path) -> str | None:
     return digest
 
 
-def sha256_of(path: Path, report: Progress) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
+def _verified(path: Path, report: Update) -> str:
+    """Return the SHA-256 of a file of gigabytes, saying how far it is."""
     total, done, digest = path.stat().st_size, 0, hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -141,11 +140,11 @@ class _Place:
         self.file.unlink(missing_ok=True)
         tidy(self.file, self.target)
 
-    def holds_file(self, report: Progress) -> bool:
+    def holds_file(self, report: Update) -> bool:
         """Whether the verified file is here. A wrong one is moved out of the way."""
         if not self.file.exists():
             return False
-        digest = sha256_of(self.file, report)
+        digest = _verified(self.file, report)
         if not self.fits(digest):
             self.file.replace(self.file.with_name(self.file.name + ".wrong"))
             return False
@@ -170,20 +169,15 @@ class _Place:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        with (self.target / f".{self.file.name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise BenchError(
-                    f"another process is fetching {self.file.name} into '{self.target}'; wait for "
-                    "it or stop it"
-                ) from None
+        busy = (
+            f"another process is fetching {self.file.name} into '{self.target}'; wait for it or "
+            "stop it"
+        )
+        with locked(self.target / f".{self.file.name}.lock", busy):
             yield
 
 
-def _bring(
-    download: Download, place: _Place, report: Progress, attempts: int, pause: float
-) -> None:
+def _bring(download: Download, place: _Place, report: Update, attempts: int, pause: float) -> None:
     """Transfer from the first address that gives the file, check it, and give it its name."""
     refusals = []
     for url in download.urls:
@@ -195,7 +189,7 @@ def _bring(
         except Refused as refusal:
             refusals.append(f"{url}: {refusal}")
             continue
-        digest = sha256_of(place.partial, report)
+        digest = _verified(place.partial, report)
         if place.fits(digest):
             place.note(sha256=digest, url=url)
             place.partial.replace(place.file)

@@ -8,7 +8,6 @@ cluster, strata and parameters, and each file's size and sha256.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
@@ -16,14 +15,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import BenchError
+from bench.core.files import locked, sha256_of
+from bench.core.parallel import in_threads
+from bench.core.progress import Update, unheard
 from bench.records import Pair
-from bench.suites.table import Progress, Split, Suite, SuiteCard, canonical
+from bench.suites.table import Split, Suite, SuiteCard, canonical
 
 if TYPE_CHECKING:
     from bench.degrade.pipeline import Degraded
@@ -97,25 +98,20 @@ def damaged(root: Path, manifest: Manifest) -> list[str]:
     return [name for name, file in _files(manifest) if not whole(name, file["bytes"])]
 
 
-def altered(root: Path, progress: Progress | None = None) -> list[str]:
+def altered(root: Path, progress: Update = unheard) -> list[str]:
     """Return the files whose sha256 is not the manifest's, missing ones too; none without one."""
     files = list(_files(read_manifest(root) or {"pairs": []}))
 
     def same(name: str, digest: str) -> bool:
         try:
-            return hashlib.sha256((root / name).read_bytes()).hexdigest() == digest
+            return sha256_of(root / name) == digest
         except OSError:
             return False
 
-    wrong = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = pool.map(lambda file: same(file[0], file[1]["sha256"]), files)
-        for done, ((name, _), right) in enumerate(zip(files, results, strict=True), start=1):
-            if not right:
-                wrong.append(name)
-            if progress is not None and (done % 50 == 0 or done == len(files)):
-                progress("compare sha256", done, len(files))
-    return wrong
+    results = in_threads(
+        lambda file: same(file[0], file[1]["sha256"]), files, "compare sha256", progress, every=50
+    )
+    return [name for (name, _), right in zip(files, results, strict=True) if not right]
 
 
 def open_made(card: SuiteCard, root: Path, options: Mapping[str, str], manifest: Manifest) -> Suite:
@@ -160,9 +156,7 @@ def _pair(root: Path, row: Mapping[str, Any]) -> Pair:
 # --- making -------------------------------------------------------------------------------------
 
 
-def make(
-    root: Path, order: Order, progress: Progress | None = None, replace: bool = False
-) -> Manifest:
+def make(root: Path, order: Order, progress: Update = unheard, replace: bool = False) -> Manifest:
     """Make a suite under ``root`` and return its manifest; do nothing where it is there already.
 
     Everything is made in a folder beside ``root``, which is then renamed: a crash leaves nothing
@@ -175,7 +169,7 @@ def make(
     part = place.with_name(f".{place.name}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(place):
+        with locked(place.with_name(f".{place.name}.lock")):
             ready = usable(place, order.identity)
             if ready is not None:
                 return ready
@@ -262,7 +256,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:12]}.."
 
 
-def _make_all(part: Path, order: Order, progress: Progress | None) -> Manifest:
+def _make_all(part: Path, order: Order, progress: Update) -> Manifest:
     import cv2
     import numpy
     import PIL
@@ -276,8 +270,7 @@ def _make_all(part: Path, order: Order, progress: Progress | None) -> Manifest:
             for done, future in enumerate(as_completed(futures), start=1):
                 row = future.result()
                 rows[row["id"]] = row
-                if progress is not None:
-                    progress("making images", done, len(futures))
+                progress("making images", done, len(futures))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -322,10 +315,3 @@ def _make_one(part: Path, item: Item) -> dict[str, Any]:
 def _files(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
     for row in manifest["pairs"]:
         yield from row["files"].items()
-
-
-@contextmanager
-def _lock(place: Path) -> Iterator[None]:
-    with place.with_name(f".{place.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

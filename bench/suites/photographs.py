@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from bench.core.errors import BenchError
+from bench.core.files import sha256_of
+from bench.core.parallel import in_threads
+from bench.core.progress import Update
 from bench.degrade.parameters import Degradation
 from bench.degrade.pipeline import Degraded, degrade
 from bench.image import ImageError, Pixels, read
@@ -22,7 +23,7 @@ from bench.prepare import flaw
 from bench.suites.listing import seed, share
 from bench.suites.made import SPLITS, Item, Order
 from bench.suites.mixture import LEAST, Cell, Mixture, degradation, notes
-from bench.suites.table import Progress, Split
+from bench.suites.table import Split
 
 VERSION = 1
 """Raised with every change here or in the pipeline that changes a pixel."""
@@ -51,9 +52,9 @@ class Photograph:
     """Why the quality filter drops it."""
 
 
-def identify(files: Mapping[str, Path], mixture: Mixture, progress: Progress) -> dict[str, Any]:
+def identify(files: Mapping[str, Path], mixture: Mixture, progress: Update) -> dict[str, Any]:
     """Return the suite's identity: what it is made of (every file's sha256), and how."""
-    digests = _parallel("reading photographs", _sha256, list(files.values()), progress)
+    digests = list(in_threads(_sha256, list(files.values()), "reading photographs", progress))
     return {
         "suite": "mixture",
         "version": VERSION,
@@ -66,7 +67,7 @@ def order(
     files: Mapping[str, Path],
     mixture: Mixture,
     identity: Mapping[str, Any],
-    progress: Progress,
+    progress: Update,
     skip_bad: bool = False,
 ) -> Order:
     """Look at the photographs and decide what to make of them; ``left_out`` says of which nothing.
@@ -75,7 +76,7 @@ def order(
     images.
     """
     look = partial(_look, mixture)
-    seen = _parallel("looking at photographs", look, list(files.items()), progress)
+    seen = list(in_threads(look, list(files.items()), "looking at photographs", progress))
     seen = _unlike(seen)
     bad = {photo.name: photo.problem for photo in seen if photo.problem}
     if bad and not skip_bad:
@@ -208,21 +209,6 @@ def _split(names: Sequence[str], mixture: Mixture) -> dict[str, Split]:
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path)
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-
-
-Thing = TypeVar("Thing")
-Result = TypeVar("Result")
-
-
-def _parallel(
-    stage: str, function: Callable[[Thing], Result], things: Sequence[Thing], progress: Progress
-) -> list[Result]:
-    results = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for result in pool.map(function, things):
-            results.append(result)
-            progress(stage, len(results), len(things))
-    return results

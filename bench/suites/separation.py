@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.errors import BenchError
+from bench.core.files import sha256_of
+from bench.core.parallel import in_threads
+from bench.core.progress import Update, unheard
 from bench.image import ImageError, read
 from bench.records import Pair
-from bench.suites.check import pixel_digest, size_of, stream
+from bench.suites.check import pixel_digest, size_of
 
 MOST_DECODED = 8000
 """More images than this are not decoded: then equal bytes count, but not equal pixels."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Image:
 
 
 def refuse_test_images(
-    learnt: Mapping[str, Sequence[Pair]], test: Sequence[Pair], progress: Progress | None = None
+    learnt: Mapping[str, Sequence[Pair]], test: Sequence[Pair], progress: Update = unheard
 ) -> str:
     """Raise `BenchError` if a pair of ``learnt`` (split -> pairs) shares an image with the test.
 
@@ -118,15 +116,10 @@ def _in_both(
     return [image for image in found if found[image] in common]
 
 
-def _decoded(images: Sequence[Image], progress: Progress | None) -> dict[Image, bytes | None]:
+def _decoded(images: Sequence[Image], progress: Update) -> dict[Image, bytes | None]:
     """Return digests of the images' pixels, None for what cannot be read."""
-    found: dict[Image, bytes | None] = {}
-    with ThreadPoolExecutor(os.cpu_count() or 1, "decode") as readers:
-        for image, digest in zip(images, stream(readers, _pixels, images), strict=True):
-            found[image] = digest
-            if progress:
-                progress(len(found), len(images))
-    return found
+    digests = in_threads(_pixels, images, "compare with test images", progress)
+    return dict(zip(images, digests, strict=True))
 
 
 def _pixels(image: Image) -> bytes | None:
@@ -137,5 +130,4 @@ def _pixels(image: Image) -> bytes | None:
 
 
 def _bytes(image: Image) -> str:
-    with image.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(image.path)

@@ -10,13 +10,11 @@ from typing import Literal
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.core.plugins import extended, load_object
+from bench.core.progress import Update, unheard
 from bench.metrics.table import DEFAULT
 from bench.records import Pair
 
 Split = Literal["train", "val", "test"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +292,7 @@ def suite_cards() -> dict[str, SuiteCard]:
     return extended(SUITES, "restoration_bench.suites", SuiteCard)
 
 
-def open_suite(spec: str, data: Path | None = None, progress: Progress | None = None) -> Suite:
+def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) -> Suite:
     """Open ``name[:key=value,..]`` on the folder ``data`` (default ``data/<name>``).
 
     A suite that is made here calls ``progress`` while it is made. Raises `BenchError` for an

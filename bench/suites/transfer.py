@@ -14,7 +14,7 @@ from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 
-from bench.suites.table import Progress
+from bench.core.progress import Update
 
 BLOCK = 1 << 20
 _TIMEOUT = 30.0
@@ -32,7 +32,7 @@ class _Broken(Exception):
 def transfer(
     url: str,
     partial: Path,
-    report: Progress,
+    report: Update,
     *,
     checked_later: bool,
     size: int | None,
@@ -72,7 +72,7 @@ def size_of(path: Path) -> int:
 
 
 def _receive(
-    url: str, partial: Path, report: Progress, checked_later: bool, size: int | None
+    url: str, partial: Path, report: Update, checked_later: bool, size: int | None
 ) -> None:
     """Ask once for what is still missing and append it."""
     have, validator = size_of(partial), _noted(partial)
@@ -122,7 +122,7 @@ def _offset_and_total(response: Any, asked: int) -> tuple[int, int | None]:
     return asked, None if found[2] == "*" else int(found[2])
 
 
-def _copy(response: Any, file: IO[bytes], offset: int, total: int | None, report: Progress) -> None:
+def _copy(response: Any, file: IO[bytes], offset: int, total: int | None, report: Update) -> None:
     done = offset
     while block := _read(response):
         file.write(block)

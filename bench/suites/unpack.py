@@ -6,16 +6,16 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from bench.core.errors import BenchError
+from bench.core.progress import Update
 
 _BLOCK = 1 << 20
 _COMPLETE = ".complete"
 
 
-def unpack(archive: Path, target: Path, report: Callable[[int, int], None]) -> list[str]:
+def unpack(archive: Path, target: Path, update: Update) -> list[str]:
     """Unpack ``archive`` into ``target`` and return the names that appeared there.
 
     All of it is unpacked into a hidden folder first, then moved, so ``target`` never holds half a
@@ -32,7 +32,7 @@ def unpack(archive: Path, target: Path, report: Callable[[int, int], None]) -> l
                 _require_safe(entry, archive)
             names = sorted({PurePosixPath(entry.filename).parts[0] for entry in entries})
             if not unfinished(archive, target):
-                _extract(bundle, entries, part, report)
+                _extract(bundle, entries, part, update)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         shutil.rmtree(part, ignore_errors=True)
         raise BenchError(
@@ -62,7 +62,7 @@ def _extract(
     bundle: zipfile.ZipFile,
     entries: list[zipfile.ZipInfo],
     part: Path,
-    report: Callable[[int, int], None],
+    update: Update,
 ) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
@@ -75,7 +75,7 @@ def _extract(
                 while block := source.read(_BLOCK):
                     sink.write(block)
                     done += len(block)
-                    report(done, total)
+                    update("unpack", done, total)
         (part / _COMPLETE).touch()
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
@@ -21,6 +22,7 @@ import torch
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
 from bench.core.names import choose
+from bench.core.progress import Update, unheard
 from bench.records import SCHEMA, Pair
 from models.catalogue import Card
 from models.loading import build_network
@@ -30,8 +32,9 @@ from models.training.data import split_off_validation, validation_crops
 from models.training.distribution import unwatched
 from models.training.files import Files, digest_of
 from models.training.losses import left_out
-from models.training.plan import Plan, Progress, Task, Timing, make_plan, threads, time_steps
+from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
+from models.training.timing import Timing, make_plan, threads, time_steps
 from models.weights import load_weights, read_header, read_state, save_weights
 
 Note = Callable[[str], None]
@@ -83,7 +86,7 @@ class Estimate:
     seconds: float
 
 
-def train(job: Job, progress: Progress | None = None, note: Note | None = None) -> Trained:
+def train(job: Job, update: Update = unheard, note: Note | None = None) -> Trained:
     """Train a network of the catalogue, or go on where an interrupted call stopped.
 
     A budget in time is turned into a number of steps once, by timing a few; what takes 1.3 times as
@@ -106,8 +109,9 @@ def train(job: Job, progress: Progress | None = None, note: Note | None = None) 
         since = time.monotonic()
         task = _task(job)
         if plan is None:
-            plan = _planned(job, task, files, made_for, since, progress)
-        stopped = _fit(task, plan, files, since, job.devices, progress)
+            plan = _planned(job, task, files, made_for, since, update)
+        tell = partial(update, f"train {job.card.name}")
+        stopped = _fit(task, plan, files, since, job.devices, tell)
         header = {**made_for, **_outcome(files, plan, stopped, job)}
         _best_into(task, files)
         save_weights(files.weights, task.network, header)
@@ -127,7 +131,7 @@ def estimate(job: Job) -> Estimate:
     _import_trainer()
     task = _task(job)
     if plan is None and limits.seconds is not None:
-        plan = _planned(job, task, files, made_for, time.monotonic(), None)
+        plan = _planned(job, task, files, made_for, time.monotonic(), unheard)
     if plan is not None and plan.step_seconds is not None:
         return Estimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
     steps = max(1, limits.steps or round((limits.epochs or 0) * task.epoch))
@@ -197,11 +201,11 @@ def _planned(
     files: Files,
     made_for: dict[str, Any],
     since: float,
-    progress: Progress | None,
+    update: Update,
 ) -> Plan:
     limits = parse_budget(job.length)
-    if progress and limits.seconds:
-        progress(0, 1, "timing a few steps")
+    if limits.seconds:
+        update(f"train {job.card.name}", 0, 1, "timing a few steps")
     plan = make_plan(task, made_for, limits, job.seed, since)
     files.clear()
     plan.write(files.plan)
@@ -213,9 +217,7 @@ def _import_trainer() -> None:
         import lightning.pytorch  # noqa: F401  seconds of start-up, once: not in the budget
 
 
-def _fit(
-    task: Task, plan: Plan, files: Files, since: float, devices: int, progress: Progress | None
-) -> str:
+def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell: Tell) -> str:
     """Train to the plan's end; return why it ended there."""
     with quiet():
         from lightning.pytorch import Trainer
@@ -238,7 +240,7 @@ def _fit(
             )
             for path, monitor in ((files.best, watched), (files.last, None))
         )
-        watch = Watch(plan, files.curves, files.samples, since, progress)
+        watch = Watch(plan, files.curves, files.samples, since, tell)
         callbacks: list[Callback] = [watch, best, last]
         if patience is not None:
             callbacks.append(

@@ -16,7 +16,7 @@ from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from models.training.curves import Curves
 from models.training.module import Training
-from models.training.plan import Plan, Progress
+from models.training.plan import Plan, Tell
 from models.training.samples import SampleRows
 
 EXPLODED = 10.0
@@ -24,12 +24,10 @@ EXPLODED = 10.0
 
 
 class Watch(Callback):
-    """Writes curves and sample rows, tells the progress, stops what explodes or takes too long."""
+    """Writes curves and sample rows, tells how far it is, stops what explodes or takes too long."""
 
-    def __init__(
-        self, plan: Plan, curves: Path, rows: Path, since: float, progress: Progress | None
-    ) -> None:
-        self._plan, self._path, self._progress = plan, curves, progress
+    def __init__(self, plan: Plan, curves: Path, rows: Path, since: float, tell: Tell) -> None:
+        self._plan, self._path, self._tell = plan, curves, tell
         self._rows = SampleRows(rows)
         self._spent, self._since = 0.0, since
         self._first_loss: float | None = None
@@ -57,10 +55,9 @@ class Watch(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Tell the progress, look at the clock, and now and then at the loss."""
+        """Tell how far it is, look at the clock, and now and then at the loss."""
         assert isinstance(module, Training)
-        if self._progress:
-            self._progress(module.steps, self._plan.steps, self._text)
+        self._tell(module.steps, self._plan.steps, self._text)
         if module.looks_at(module.steps - 1):
             loss = float(module.tally[module.guarded][-1])
             if not math.isfinite(loss):

@@ -7,9 +7,8 @@ time. Cells are appended in a fixed order, whichever thread was faster.
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TypeVar
 import torch
 
 from bench.core.errors import BenchError, NotApplicable, said
+from bench.core.parallel import ahead, cores
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
 from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
@@ -73,13 +73,13 @@ def restore_and_score(
             if (names := [name for name in restorers if pair.id not in writers[name].done])
         )
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
-        crew = max(1, min(4, (os.cpu_count() or 1) - 1))
+        crew = max(1, min(4, cores() - 1))
         queue = _Queue(writers, folder, progress, total, room=2 * crew)
-        ahead = stack.enter_context(ThreadPoolExecutor(1, "decode"))
+        reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
         try:
-            for (pair, names), opened in _one_ahead(
-                ahead, lambda w: _open(w[0], scorer, folder), work
+            for (pair, names), opened in ahead(
+                reader, lambda w: _open(w[0], scorer, folder), work, room=1
             ):
                 for name in names:
                     queue.put(
@@ -194,15 +194,3 @@ class _Queue:
                 raise FolderError(self._folder, error) from error
         self._done += 1
         self._progress.update("restore and score", self._done, self._total, image)
-
-
-def _one_ahead(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[tuple[Item, Future[Result]]]:
-    """Yield each item with the future of its result, working one item ahead."""
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
-    for item in items:
-        waiting.append((item, pool.submit(function, item)))
-        if len(waiting) > 1:
-            yield waiting.popleft()
-    yield from waiting

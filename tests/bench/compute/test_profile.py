@@ -165,8 +165,8 @@ def test_threads_asked_for_are_used_by_the_process(well_behaved):
 
 def test_models_take_turns(well_behaved):
     _, told = well_behaved
-    assert [name for _, _, name in told] == ["net", "sharpener", "net", "sharpener", ""]
-    assert [done for done, _, _ in told] == [0, 1, 2, 3, 4]
+    assert [name for _, _, _, name in told] == ["net", "sharpener", "net", "sharpener", ""]
+    assert [done for _, done, _, _ in told] == [0, 1, 2, 3, 4]
 
 
 def test_model_without_a_network_has_time_and_memory_but_no_parameters(well_behaved):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bench.core.errors import BenchError
+from bench.core.progress import unheard
 from bench.suites import unpack
 from bench.suites.fetch import Download, fetch
 from tests.support.downloads import Server, visible
@@ -80,7 +81,7 @@ def test_a_zip_with_a_link_is_refused(server: Server, tmp_path: Path) -> None:
     download = _bundle(server, CONTENT)
     (tmp_path / "set.zip").write_bytes(stream.getvalue())
     with pytest.raises(BenchError, match="is a link"):
-        unpack.unpack(tmp_path / "set.zip", tmp_path, lambda done, total: None)
+        unpack.unpack(tmp_path / "set.zip", tmp_path, unheard)
     assert download.unpack
     assert not (tmp_path / "link").exists()
 
@@ -100,7 +101,7 @@ def test_a_flipped_byte_inside_a_zip_is_found(tmp_path: Path) -> None:
     data[4000] ^= 1
     (tmp_path / "set.zip").write_bytes(data)
     with pytest.raises(BenchError, match="no sound zip file"):
-        unpack.unpack(tmp_path / "set.zip", tmp_path, lambda done, total: None)
+        unpack.unpack(tmp_path / "set.zip", tmp_path, unheard)
     assert visible(tmp_path) == ["set.zip"]
 
 

@@ -175,7 +175,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
         train_until_killed(context, broken, step)
         assert not (broken.folder / "deblurgan.safetensors").exists()
     resumed: list[int] = []
-    train(broken, lambda done, total, text: resumed.append(done))
+    train(broken, lambda stage, done, total, text: resumed.append(done))
     assert resumed == [21, 22, 23, 24]
     assert sha256_of(broken.folder / "deblurgan.safetensors") == sha256_of(whole.weights)
     files = [folder / "deblurgan.csv" for folder in (broken.folder, tmp_path / "whole")]

@@ -18,12 +18,12 @@ import torch
 
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
+from bench.core.progress import Update, unheard
 from bench.records import Pair
 from models.catalogue import MODELS, Card
 from models.loading import load_restorer
 from models.recipes import Recipe
-from models.training import plan
-from models.training.plan import Progress
+from models.training import timing
 from models.training.train import Job, Trained
 from models.training.train import train as train_job
 from models.weights import read_header
@@ -43,11 +43,11 @@ def train(
     folder: Path,
     budget: str,
     seed: int = 0,
-    progress: Progress | None = None,
+    update: Update = unheard,
 ) -> Trained:
     """Train by the card's quick recipe."""
     return train_job(
-        Job(card, card.preset("quick"), suite, pairs, val, folder, budget, seed), progress
+        Job(card, card.preset("quick"), suite, pairs, val, folder, budget, seed), update
     )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_the_same_training_twice_gives_the_same_file(
     told: list[tuple[int, int]] = []
     once, again = (
         train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / name, STEPS, seed=3,
-              progress=lambda done, total, text: told.append((done, total)))
+              update=lambda stage, done, total, text: told.append((done, total)))
         for name in ("once", "again")
     )  # fmt: skip
     assert sha256_of(once.weights) == sha256_of(again.weights)
@@ -149,12 +149,12 @@ def in_child(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def tell(done: int, total: int, text: str) -> None:
+    def tell(stage: str, done: float, total: float, text: str = "") -> None:
         report.put(done)
         time.sleep(0.02)  # a step of a real network takes as long
 
     try:
-        train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS, progress=tell)
+        train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS, update=tell)
         report.put("finished")
     except (KeyboardInterrupt, BenchError) as error:
         report.put(f"{type(error).__name__}: {error}")
@@ -217,7 +217,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
         file.write("6,train_loss,0.5\n6,val_")  # what a crash before the checkpoint leaves
     resumed: list[int] = []
     train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS,
-          progress=lambda done, total, text: resumed.append(done))  # fmt: skip
+          update=lambda stage, done, total, text: resumed.append(done))  # fmt: skip
     assert resumed == [41, 42]  # the checkpoint of step 40 was taken up
     assert sha256_of(folder / "unet.safetensors") == sha256_of(whole.weights)
     assert (folder / "unet.csv").read_bytes() == (tmp_path / "whole/unet.csv").read_bytes()
@@ -291,7 +291,7 @@ def test_training_stops_early_where_nothing_improves(pairs: list[Pair], tmp_path
 def test_what_takes_far_too_long_is_stopped_and_its_best_kept(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "PATIENCE", 1e-6)  # whatever was planned takes too long
+    monkeypatch.setattr(timing, "PATIENCE", 1e-6)  # whatever was planned takes too long
     trained = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", "20s")
     assert trained.header["stopped"] == "out of time"
     assert trained.header["best_step"] < trained.header["planned_steps"]

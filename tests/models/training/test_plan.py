@@ -17,7 +17,8 @@ from models.recipes import Recipe, Schedule
 from models.training.budget import Budget, parse_budget
 from models.training.data import validation_crops
 from models.training.optimisation import Rates, optimiser_for
-from models.training.plan import Plan, Task, make_plan, threads
+from models.training.plan import Plan, Task
+from models.training.timing import make_plan, threads
 
 RECIPE = Recipe(batch=2, crop=16, validate_every=30)
 

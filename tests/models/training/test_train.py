@@ -19,7 +19,7 @@ from bench.records import Pair
 from models.catalogue import MODELS, Card
 from models.loading import load_restorer
 from models.recipes import Recipe, Schedule
-from models.training import plan as planning
+from models.training import timing
 from models.training.data import validation_crops
 from models.training.losses import psnr
 from models.training.train import Job, estimate, train
@@ -132,7 +132,7 @@ def test_averaged_weights_are_interrupted_without_a_trace(
     with pytest.raises(KeyboardInterrupt):
         train(broken, interrupt)
     resumed: list[int] = []
-    again = train(broken, lambda done, total, text: resumed.append(done))
+    again = train(broken, lambda stage, done, total, text: resumed.append(done))
     assert resumed[0] == 9  # the checkpoint of step 8 was taken up
     assert sha256_of(again.weights) == sha256_of(whole.weights)
 
@@ -232,7 +232,7 @@ def test_an_estimate_is_measured_and_a_budget_in_time_is_then_kept(
     timed = job(pairs, tmp_path / "time", "3s")
     planned = estimate(timed)
     assert planned.seconds == 3
-    monkeypatch.setattr(planning, "time_steps", None)  # nothing is timed again
+    monkeypatch.setattr(timing, "time_steps", None)  # nothing is timed again
     assert train(timed).header["planned_steps"] == planned.steps
 
 

@@ -1,0 +1,55 @@
+"""Work done ahead by threads, and taken in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from bench.core.progress import Update, unheard
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Return how many cores this machine has."""
+    return os.cpu_count() or 1
+
+
+def ahead(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], room: int
+) -> Iterator[tuple[Item, Future[Result]]]:
+    """Yield each item with the future of its result, in order, working ``room`` items ahead."""
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > room:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
+
+
+def in_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    stage: str = "",
+    update: Update = unheard,
+    every: int = 1,
+) -> Iterator[Result]:
+    """Yield ``function`` of each item, in order, computed by as many threads as there are cores.
+
+    ``update`` hears of every ``every``-th item and of the last. What the function raises is raised
+    here; items not begun are then left.
+    """
+    with ThreadPoolExecutor(cores()) as pool:
+        try:
+            for done, (_, future) in enumerate(ahead(pool, function, items, room=64), start=1):
+                yield future.result()
+                if done % every == 0 or done == len(items):
+                    update(stage, done, len(items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,148 @@
+"""How long a step takes here, and so how many steps a budget buys."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from models.architectures.srcnn import enlarge
+from models.training.budget import Budget
+from models.training.data import PairedCrops, ViewCache
+from models.training.losses import psnr, ssim
+from models.training.methods import training_of
+from models.training.module import Training
+from models.training.plan import Plan, Task
+
+PATIENCE = 1.3
+"""A training that takes so many times its budget is stopped, and its best weights are kept."""
+
+WARM_STEPS, TIMED_STEPS = 3, 30
+TIMING_SHARE = 0.05
+"""The part of a time budget that timing may take, once a few steps were timed."""
+
+WORTH_IT = 2.0
+"""All threads are taken if a step is more than so many times as fast as with one."""
+
+
+def make_plan(
+    task: Task, made_for: Mapping[str, Any], budget: Budget, seed: int, since: float
+) -> Plan:
+    """Turn a budget into steps, timing a few real ones on a copy of the network if it is a time.
+
+    ``since`` is the monotonic time at which the budget began to run.
+    """
+    threads, step_seconds, limit = torch.get_num_threads(), None, None
+    steps = budget.steps or round((budget.epochs or 0) * task.epoch)
+    if budget.seconds is not None:
+        threads, timing = _choose_threads(task, TIMING_SHARE * budget.seconds)
+        step_seconds, limit = timing.step, PATIENCE * budget.seconds
+        left = since + budget.seconds - time.monotonic()
+        steps = int(left / (timing.step + timing.validation / task.period))
+    steps = max(1, steps)
+    degraded, reference = task.validation
+    untouched = enlarge(degraded, reference.shape[-1] // degraded.shape[-1])
+    return Plan(
+        made_for=made_for,
+        steps=steps,
+        period=min(task.period, steps),
+        seed=seed,
+        limit_seconds=limit,
+        step_seconds=step_seconds,
+        threads=threads,
+        input_psnr=float(psnr(untouched, reference).mean()),
+        input_ssim=float(ssim(untouched, reference).mean()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of training steps, data included, and of a validation.
+
+    ``step`` is what the fastest quarter of the steps took at most.
+    """
+
+    mean: float
+    step: float
+    validation: float
+
+
+def _choose_threads(task: Task, seconds: float) -> tuple[int, Timing]:
+    """Take one thread unless all are much faster.
+
+    They wait for each other after every small operation. Two threads were seen to be 1.7 times as
+    fast as one on idle cores, and ten times as slow where anything else wanted a core.
+    """
+    most = torch.get_num_threads()
+    if torch.device(task.device).type != "cpu":
+        return most, time_steps(task, seconds)
+    with threads(1):
+        one = time_steps(task, seconds)
+    if most <= WORTH_IT:
+        return 1, one
+    every = time_steps(task, seconds)
+    return (most, every) if one.mean > WORTH_IT * every.mean else (1, one)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many CPU threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def time_steps(task: Task, seconds: float) -> Timing:
+    """Time training steps and one validation.
+
+    Of the timed steps the fastest quarter decides: what else the machine does for these few seconds
+    is not taken to go on. Stops after ``seconds``, but not before a few steps. The task's network
+    is left as it was.
+    """
+    copied = copy.deepcopy(task.network).to(task.device)
+    with torch.random.fork_rng([]):
+        module = training_of(replace(task, network=copied)).to(task.device)
+        optimisers = module.configure_optimizers()
+        module.train()
+        taken = _timed(module, optimisers, task, seconds)
+    began = time.monotonic()
+    with torch.inference_mode():
+        for images in torch.split(task.validation[0], 4):
+            module.eval()(images.to(task.device)).cpu()
+    timed = taken[WARM_STEPS:]
+    quarter = statistics.quantiles(timed, n=4, method="inclusive")[0]
+    return Timing(statistics.mean(timed), quarter, time.monotonic() - began)
+
+
+def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: float) -> list[float]:
+    """Return the seconds of each of a few training steps, the first ones too."""
+    batch, cache = task.recipe.batch, ViewCache()
+    stop = (WARM_STEPS + TIMED_STEPS) * batch
+    crops = PairedCrops(task.pairs, task.recipe.crop, 0, task.recipe.augment, 0, stop, cache)
+    taken: list[float] = []
+    for step in range(WARM_STEPS + TIMED_STEPS):
+        began = time.monotonic()
+        items = crops.__getitems__(list(range(step * batch, (step + 1) * batch)))
+        degraded, reference = (
+            torch.stack(side).to(task.device) for side in zip(*items, strict=True)
+        )
+        module.learn((degraded, reference), optimisers)
+        _wait(task.device)
+        taken.append(time.monotonic() - began)
+        if len(taken) >= WARM_STEPS + 5 and sum(taken) > seconds:
+            break
+    return taken
+
+
+def _wait(device: str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
