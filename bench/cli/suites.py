@@ -13,14 +13,13 @@ from bench.cli.console import ShownProgress, complain, part, print_json, print_t
 from bench.cli.options import Json
 from bench.core.errors import BenchError
 from bench.core.names import parse_spec
+from bench.degrade.table import blur_names
 from bench.suites.table import resolve_suite, suite_cards
 
 if TYPE_CHECKING:
     from bench.suites.mixture import Mixture
 
 app = typer.Typer(rich_markup_mode="rich")
-
-BLURS = "shake, trajectory, motion, layers, defocus, depth, gaussian, spin, zoom"
 
 Number = TypeVar("Number", int, float)
 
@@ -79,7 +78,7 @@ def _check(
 def _make(
     photographs: Annotated[Path, typer.Argument(help="Folder of sharp photographs, any depth.")],
     out: Annotated[Path, typer.Option(help="Folder of the suite, a new one.")],
-    blur: Annotated[str, typer.Option(help=f"Kinds of blur: {BLURS}.")] = "shake",
+    blur: Annotated[str, typer.Option(help=f"Kinds of blur: {', '.join(blur_names())}.")] = "shake",
     extent: Annotated[
         str,
         typer.Option(
@@ -147,7 +146,7 @@ def _make(
     from bench.suites.mixture import Mixture
 
     mixture = Mixture(
-        blur=split(blur),  # type: ignore[arg-type]  # checked there
+        blur=split(blur),  # checked there
         extent=_numbers("extent", extent, float),
         noise=_numbers("noise", noise, float),
         light=_numbers("light", light, float),

@@ -11,19 +11,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bench.core.errors import BenchError
+from bench.degrade.table import blurs
 
-Blur = Literal[
-    "none",
-    "motion",
-    "trajectory",
-    "shake",
-    "spin",
-    "zoom",
-    "layers",
-    "gaussian",
-    "defocus",
-    "depth",
-]
 Surface = Literal["smooth", "plane"]
 LowLight = Literal["amplified", "dark"]
 
@@ -37,8 +26,8 @@ class Degradation:
     were. Raises `BenchError` for values that mean nothing.
     """
 
-    blur: Blur = "none"
-    """A row of `bench.degrade.blurs.BLURS`."""
+    blur: str = "none"
+    """A row of `bench.degrade.table.BLURS`."""
     size: float = 0.0
     """How strong the blur is, in the unit of its row: pixels of the photograph for most."""
     angle: float = 0.0
@@ -79,15 +68,17 @@ class Degradation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in _CHOICES.items():
+        kinds = blurs()
+        for name, known in (("blur", tuple(kinds)), *_CHOICES.items()):
             if (value := getattr(self, name)) not in known or isinstance(value, bool):
                 raise _wrong(name, value, f"one of {', '.join(map(str, known))}")
         for name, limits in _LIMITS.items():
             _check_number(name, getattr(self, name), *limits)
         if not isinstance(self.grey, bool):
             raise _wrong("grey", self.grey, "true or false")
-        if self.blur == "zoom" and self.size > 100:
-            raise _wrong("size", self.size, "at most 100 (percent) for the blur 'zoom'")
+        if self.size > (most := kinds[self.blur].most):
+            unit = kinds[self.blur].unit.split()[0].rstrip(":")
+            raise _wrong("size", self.size, f"at most {most:g} ({unit}) for the blur '{self.blur}'")
         if self.electrons is None:
             if self.read_noise:
                 raise _wrong("read_noise", self.read_noise, "0 where nothing counts electrons")
@@ -123,7 +114,6 @@ def stream(
 
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
-    "blur": get_args(Blur),
     "surface": get_args(Surface),
     "low_light": get_args(LowLight),
 }

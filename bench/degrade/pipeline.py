@@ -20,17 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.degrade.blurs import BLURS, BlurKind, Scene, apply_blur
+from bench.degrade.blurs import Scene, apply_blur
 from bench.degrade.layers import Layer
 from bench.degrade.light import Light, to_linear, to_pixels
 from bench.degrade.noise import poisson_gaussian, white
-from bench.degrade.parameters import Blur, Degradation, stream
+from bench.degrade.parameters import Degradation, stream
 from bench.degrade.processing import detail_loss, jpeg
 from bench.degrade.psf import Psf
 from bench.degrade.resample import downsample, whole_multiple
+from bench.degrade.table import blurs
 from bench.image import Floats, ImageError, ImageSizeError, Pixels, quantise
 
-__all__ = ["BLURS", "Blur", "BlurKind", "Degradation", "Degraded", "Layer", "Scene", "degrade"]
+__all__ = ["Degradation", "Degraded", "Layer", "Scene", "degrade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def degrade(
     image: Pixels | Floats = np.ascontiguousarray(pixels)
     if how.sigma is not None:
         image = white(pixels, how.sigma, stream(how, "white"), how.grey)
-    return Degraded(image, psf, BLURS[how.blur].uniform)
+    return Degraded(image, psf, blurs()[how.blur].uniform)
 
 
 def _exposed(light: Light, how: Degradation) -> Light:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.degrade.light import Light, to_linear, to_pixels
-from bench.degrade.pipeline import Blur, Degradation, Degraded, degrade
+from bench.degrade.pipeline import Degradation, Degraded, degrade
 from bench.image import Pixels
 from bench.suites.table import Split
 
@@ -89,12 +89,12 @@ _TRAIN_SHARE = {
     "hubble": 10, "moon": 12,
 }  # fmt: skip
 
-_KINDS: tuple[tuple[Blur, str], ...] = tuple(
+_KINDS: tuple[tuple[str, str], ...] = tuple(
     (blur, light) for light in ("normal", "low") for blur in ("shake", "defocus", "shake", "motion")
 )
 """Blur and light of the drawn shots, in turn."""
 
-_TEST: tuple[tuple[str, tuple[int, int], tuple[int, int], Blur, str], ...] = (
+_TEST: tuple[tuple[str, tuple[int, int], tuple[int, int], str, str], ...] = (
     # scene, centre (row, column), (height, width), blur, light
     ("astronaut", (174, 256), (320, 384), "shake", "normal"),
     ("astronaut", (330, 256), (320, 384), "defocus", "low"),
@@ -143,7 +143,7 @@ def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
                 _how(rng, blur, light), light, scale, turn)  # fmt: skip
 
 
-def _how(rng: np.random.Generator, blur: Blur, light: str) -> Degradation:
+def _how(rng: np.random.Generator, blur: str, light: str) -> Degradation:
     """Draw a degradation of moderate, everyday strength."""
     low, high = {"shake": (3.0, 6.5), "motion": (4.0, 9.0), "defocus": (1.3, 2.6)}[blur]
     few, many = (120.0, 400.0) if light == "low" else (6000.0, 20000.0)

@@ -11,14 +11,15 @@ the noise. At a rising extent it is the same path, scaled, so that a chart shows
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import product
 from typing import Any
 
 from bench.core.errors import BenchError
 from bench.core.names import choose
-from bench.degrade.parameters import Blur, Degradation
+from bench.degrade.parameters import Degradation
+from bench.degrade.table import blur_names, blurs
 from bench.suites.balance import Level, balanced
 from bench.suites.folder import first_few
 from bench.suites.listing import share
@@ -33,20 +34,6 @@ GREY = 0.18
 _SLOPE: float = 255 * 1.055 / 2.4 * GREY ** (1 / 2.4 - 1)
 """8-bit levels of sRGB per linear light, at mid grey."""
 
-SIZES: dict[Blur, Callable[[float, float], float]] = {
-    "shake": lambda extent, corner: extent,  # the path's longer side
-    "trajectory": lambda extent, corner: extent,
-    "motion": lambda extent, corner: extent,  # its length
-    "layers": lambda extent, corner: extent,  # the longest motion
-    "defocus": lambda extent, corner: extent / 2,  # the disc's diameter
-    "depth": lambda extent, corner: extent / 2,  # the largest disc's
-    "gaussian": lambda extent, corner: extent / math.sqrt(8 * math.log(2)),  # full width at half
-    "spin": lambda extent, corner: math.degrees(extent / corner),  # the corners' way
-    "zoom": lambda extent, corner: 100 * extent / corner,
-}
-"""Blur -> its ``size``, from the pixels over which it spreads a point of light and the half
-diagonal of the piece. So extents of different blurs can be compared."""
-
 _OWNED = {"blur": "blur", "size": "extent", "electrons": "noise", "illumination": "light",
           "jpeg": "jpeg", "seed": "seed"}  # fmt: skip
 _UNFIT = {
@@ -60,7 +47,7 @@ _UNFIT = {
 class Cell:
     """One combination of levels. ``extent`` 0 has the blur ``none``."""
 
-    blur: Blur
+    blur: str
     extent: float
     noise: float
     light: float
@@ -88,9 +75,9 @@ class Cell:
 class Mixture:
     """The levels of each factor, and how they are dealt out. Raises `BenchError` for nonsense."""
 
-    blur: tuple[Blur, ...] = ("shake",)
+    blur: tuple[str, ...] = ("shake",)
     extent: tuple[float, ...] = (0.0, 3.0, 6.0, 9.0)
-    """Pixels of the photograph over which a point of light is spread: see `SIZES`."""
+    """Pixels of the photograph over which a point of light is spread: see `bench.degrade.table`."""
     noise: tuple[float, ...] = (0.0, 5.0, 15.0)
     """8-bit levels, standard deviation at mid grey and full light: see `electrons`."""
     light: tuple[float, ...] = (1.0,)
@@ -122,7 +109,7 @@ class Mixture:
         for blur in self.blur:
             if blur == "none":
                 raise BenchError("--blur none: give --extent 0 for images without blur")
-            choose("blur", blur, SIZES)
+            choose("blur", blur, blur_names())
         self._check_numbers()
         for name in self.fixed:
             if name in _OWNED:
@@ -210,10 +197,10 @@ def degradation(mixture: Mixture, cell: Cell, draws: int, corner: float) -> Degr
     """Return what makes a cell of a piece with this half diagonal; ``draws`` seeds all of it."""
     values: dict[str, Any] = {"angle": round(share(f"angle {draws}") * 180, 1), **mixture.fixed}
     if cell.extent:
-        values["size"] = round(SIZES[cell.blur](cell.extent, corner), 4)
-        if cell.blur == "shake":  # rolls so that the corners move half as far again
-            roll = math.degrees(cell.extent / 2 / corner)
-            values.setdefault("roll", round(roll, 4))
+        blur = blurs()[cell.blur]
+        values["size"] = round(blur.size(cell.extent, corner), 4)
+        for name, of_extent in (blur.follows or {}).items():
+            values.setdefault(name, round(of_extent(cell.extent, corner), 4))
     else:
         values |= {"roll": 0.0, "background": 0.0}
     if cell.noise:
@@ -232,6 +219,8 @@ def notes(mixture: Mixture, photographs: int, left_out: Mapping[str, str]) -> li
     """Say what a reader of scores on the suite must know."""
     cells = len(mixture.cells())
     count = min(mixture.per_photo or cells, cells)
+    one_psf = [name for name in blur_names() if blurs()[name].uniform]
+    exact = f"{', '.join(one_psf[:-1])} and {one_psf[-1]}"
     dealt = "every combination of levels" if count == cells else f"{count} of {cells}, balanced,"
     told = [
         f"made of {photographs} photographs: {dealt} of each, seed {mixture.seed}; the same hand's "
@@ -240,8 +229,8 @@ def notes(mixture: Mixture, photographs: int, left_out: Mapping[str, str]) -> li
         "width at half maximum, or the way of the corners)",
         "noise: standard deviation in 8-bit levels at mid grey and full light, made of photons, so "
         "that other tones and less light have other noise",
-        "the PSF handed to models that need one is exact for motion, trajectory, defocus and "
-        "gaussian; other blurs differ over the image and it is their mean",
+        f"the PSF handed to models that need one is exact for {exact}; other blurs differ over the "
+        "image and it is their mean",
     ]
     if mixture.fixed:
         told.append("all: " + ", ".join(f"{name}={value}" for name, value in mixture.fixed.items()))

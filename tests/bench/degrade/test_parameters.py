@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.core.errors import BenchError
-from bench.degrade.blurs import BLURS
-from bench.degrade.parameters import Blur, Degradation, stream
+from bench.core.plugins import load_object
+from bench.degrade.parameters import Degradation, stream
+from bench.degrade.table import BLURS
 
 
 def test_every_blur_is_a_row_of_the_table_and_says_its_unit() -> None:
-    assert tuple(BLURS) == get_args(Blur)
+    assert all(name == kind.name and load_object(kind.apply) for name, kind in BLURS.items())
     assert all(kind.unit and kind.about for kind in BLURS.values())
 
 

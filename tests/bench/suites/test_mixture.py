@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from bench.cli.suites import BLURS as TOLD
+from bench.cli.suites import app
 from bench.core.errors import BenchError
-from bench.degrade.parameters import Blur, Degradation, stream
-from bench.degrade.pipeline import BLURS, degrade
+from bench.degrade.parameters import Degradation, stream
+from bench.degrade.pipeline import degrade
 from bench.degrade.psf import trajectory
-from bench.suites.mixture import SIZES, Cell, Mixture, degradation, electrons
+from bench.degrade.table import BLURS, blur_names
+from bench.suites.mixture import Cell, Mixture, degradation, electrons
 
 FULL = Mixture(blur=("shake", "defocus"), extent=(0, 3, 6, 9), noise=(2, 5, 15), light=(1, 0.25))
 
 
-def _how(blur: Blur, extent: float, noise: float = 0, corner: float = 100.0) -> Degradation:
+def _how(blur: str, extent: float, noise: float = 0, corner: float = 100.0) -> Degradation:
     mixture = Mixture(blur=(blur,), extent=(extent,), noise=(noise,))
     return degradation(mixture, mixture.cells()[0], draws=7, corner=corner)
 
@@ -126,9 +128,7 @@ def test_a_quarter_of_the_light_makes_twice_the_noise() -> None:
         ("gaussian", lambda extent: extent / 2.3548 * math.sqrt(2)),  # of that full width at half
     ],
 )
-def test_an_extent_is_what_it_is_said_to_be(
-    blur: Blur, deviation: Callable[[float], float]
-) -> None:
+def test_an_extent_is_what_it_is_said_to_be(blur: str, deviation: Callable[[float], float]) -> None:
     psf = degrade(np.zeros((40, 40, 3), np.uint8), _how(blur, 8.0)).psf
     y, x = np.indices(psf.shape) - (np.array(psf.shape)[:, None, None] - 1) / 2
     # sharing light among pixels adds up to 1/4 square pixel to the variance along an axis
@@ -137,7 +137,7 @@ def test_an_extent_is_what_it_is_said_to_be(
 
 
 @pytest.mark.parametrize("blur", ["shake", "trajectory"])
-def test_a_rising_extent_is_the_same_path_scaled(blur: Blur) -> None:
+def test_a_rising_extent_is_the_same_path_scaled(blur: str) -> None:
     three, nine = (_how(blur, extent) for extent in (3.0, 9.0))
     paths = [trajectory(stream(how, "path"), how.size) for how in (three, nine)]
     np.testing.assert_allclose(paths[1], 3 * paths[0], atol=1e-9)
@@ -158,8 +158,10 @@ def test_without_extent_nothing_is_blurred_whatever_else_is_set() -> None:
 
 
 def test_every_blur_has_an_extent_and_the_help_names_it() -> None:
-    assert set(SIZES) == set(BLURS) - {"none"}
-    assert ", ".join(SIZES) == TOLD
+    assert set(blur_names()) == set(BLURS) - {"none"}
+    assert all(_how(name, 8.0).size > 0 for name in blur_names())
+    told = CliRunner().invoke(app, ["make", "--help"], env={"COLUMNS": "400"}).output
+    assert ", ".join(blur_names()) in told
 
 
 # --- refusals -----------------------------------------------------------------------------------
