@@ -45,6 +45,9 @@ class Card:
     """Builder of the opponent in adversarial training: images in [0,1] -> unbounded scores."""
     standard: bool = True
     """Part of a run that names no models."""
+    baseline: str = ""
+    """What a sentence calls it, where it adds nothing to the degraded image and the others are
+    measured against it."""
 
     def preset(self, name: str) -> Recipe:
         """Return a recipe by its name. Raises `BenchError` where the card has none."""
@@ -63,10 +66,12 @@ MODELS: dict[str, Card] = {
         Card(
             "input", "Untouched input", "identity", ("deblur", "denoise"),
             "models.classical:identity", "the degraded image itself: the line to beat",
+            baseline="the untouched input",
         ),
         Card(
             "bicubic", "Bicubic interpolation", "classical", ("super-resolution",),
             "models.classical:bicubic", "Keys 1981, doi:10.1109/TASSP.1981.1163711",
+            baseline="bicubic interpolation",
         ),
         Card(
             "nlm", "Non-local means", "classical", ("deblur", "denoise"),
@@ -292,3 +297,8 @@ MODELS: dict[str, Card] = {
 def model_cards() -> dict[str, Card]:
     """Return the table with the models of installed third-party packages."""
     return extended(MODELS, "restoration_bench.models", Card)
+
+
+def baselines() -> dict[str, str]:
+    """Return the models that add nothing and what a sentence calls each, the preferred first."""
+    return {name: card.baseline for name, card in model_cards().items() if card.baseline}

@@ -55,12 +55,12 @@ def pick(
     from bench.framework.costs import read_costs
     from bench.framework.joint import Evidence
     from bench.framework.scores import read_scores
-    from bench.report.reading.gather import BASES
     from bench.runs.store import RunFolder
+    from models.catalogue import baselines
 
     folder = RunFolder.find(run)
     table = read_scores(folder)
-    base = next((name for name in BASES if name in table.models), None)
+    base = next((name for name in baselines() if name in table.models), None)
     evidence = Evidence(table, read_costs(folder), read_people(study, [folder]), base)
     found = choose_model(evidence, quality, _limits("--max", maxima), _limits("--min", minima))
     if as_json:

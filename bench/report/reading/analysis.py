@@ -11,8 +11,9 @@ from bench.framework.costs import Conditions, figure_under
 from bench.framework.significance import Standing, improvements, standings
 from bench.records import Profile
 from bench.report.drawing.numbers import decimals
-from bench.report.reading.gather import BASES, Gathered
+from bench.report.reading.gather import Gathered
 from bench.statistics.clusters import Difference
+from models.catalogue import baselines
 
 LEVELS = 12
 """A stratum of more levels than this is not a kind of image."""
@@ -49,7 +50,7 @@ class Analysis:
     @property
     def base_title(self) -> str:
         """What the base is called in a sentence: "the untouched input", "bicubic interpolation"."""
-        return BASES[self.base]
+        return baselines()[self.base]
 
     @property
     def has_base(self) -> bool:
@@ -105,7 +106,8 @@ def analyse(data: Gathered) -> Analysis:
 
 def base_of(data: Gathered) -> str:
     """Return the name of the model that adds nothing: the input, where the runs have none."""
-    return next((name for name in BASES if name in data.table.models), next(iter(BASES)))
+    known = list(baselines())
+    return next((name for name in known if name in data.table.models), known[0])
 
 
 def strata(analysis: Analysis) -> dict[str, dict[str, list[int]]]:

@@ -21,9 +21,6 @@ from bench.report.reading.match import mismatch, read_part
 from bench.runs.store import RunFolder
 
 NOT_HERE = "not measured in its run"
-BASES = {"input": "the untouched input", "bicubic": "bicubic interpolation"}
-"""The models that add nothing to the degraded image, and what they are called in a sentence: what
-the others are measured against."""
 
 
 @dataclass(frozen=True, slots=True)

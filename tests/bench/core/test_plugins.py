@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench.image import read, write_png
 from tests.conftest import Bench
 
-PACKAGE = Path(__file__).parents[1] / "outside"
+PACKAGE = Path(__file__).parents[2] / "outside"
 
 
 @pytest.fixture
@@ -41,6 +43,23 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     scores = (tmp_path / "out" / "scores.csv").read_text().splitlines()
     assert "input,low,outside-max,50.0," in scores  # |100 - 150|
     assert "outside-invert,low,outside-max,5.0," in scores  # |255 - 100 - 150|
+
+
+def test_a_blur_from_outside_degrades_photographs(
+    bench: Bench, outside: str, tmp_path: Path
+) -> None:
+    photograph = np.zeros((96, 96, 3), np.uint8)
+    photograph[48, 48] = 255
+    write_png(tmp_path / "photos" / "dot.png", photograph)
+    made = bench(
+        "suites", "make", "photos", "--out", "made", "--blur", "outside-smear", "--extent", "8",
+        "--noise", "0", "--crop", "64", PYTHONPATH=outside,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (image,) = (tmp_path / "made").glob("test/input/*outside-smear8*.png")
+    bright = read(image)[..., 0] > 0
+    assert bright.any(axis=0).sum() == 1  # columns
+    assert bright.any(axis=1).sum() == 8  # rows: the extent
 
 
 def test_without_the_package_its_names_are_unknown(bench: Bench) -> None:

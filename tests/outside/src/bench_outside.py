@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.degrade.table import Blur
 from bench.image import Picture, write_png
 from bench.metrics import MetricCard
 from bench.records import Pair
@@ -51,6 +52,21 @@ def open_greys(card: SuiteCard, root: Path, options: Mapping[str, str], **_: Any
     return Suite(card.name, card, root, "made", pairs)
 
 
+def smear(light: Any, how: Any, _: Any) -> tuple[Any, Any]:
+    """The mean of ``size`` rows."""
+    psf = np.full((round(how.size), 1), 1 / round(how.size))
+    return sum(np.roll(light, row - len(psf) // 2, axis=0) for row in range(len(psf))) / len(
+        psf
+    ), psf
+
+
+BLUR = Blur(
+    name="outside-smear",
+    apply="bench_outside:smear",
+    unit="rows",
+    about="the mean of neighbouring rows",
+    uniform=True,
+)
 MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
