@@ -28,16 +28,14 @@ from models.foreign import load_onnx, load_spandrel
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
 from models.weights import (
     SUFFIXES,
-    find_weights,
-    latest_weights,
     load_weights,
-    no_weights,
     read_header,
     save_weights,
 )
+from models.weights_folder import no_weights
 
 __all__ = [
-    "card_of", "find_weights", "label", "latest_weights", "load_restorer", "read_header",
+    "card_of", "label", "load_restorer", "read_header",
     "save_weights", "sha256_of",
 ]  # fmt: skip
 

@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save
 
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
-from bench.core.layout import RESULTS
 
 SUFFIXES = (".safetensors", ".pth", ".ckpt", ".pt")
 _KEY = "restoration_bench"
@@ -100,30 +99,6 @@ def load_weights(network: torch.nn.Module, path: Path, model: str) -> None:
         network.load_state_dict(read_state(path))
     except RuntimeError as error:
         raise BenchError(f"'{path}' does not fit '{model}': {_first(error, lines=3)}") from error
-
-
-def find_weights(name: str, suite: str, results: Path = RESULTS) -> Path | None:
-    """Return the weights of a model trained here on ``suite`` (its file name), or None."""
-    path = results / "weights" / suite / f"{name}.safetensors"
-    return path if path.is_file() else None
-
-
-def latest_weights(name: str, results: Path = RESULTS) -> Path:
-    """Return the newest weights of a model trained here, on whatever suite."""
-    found = sorted(
-        (results / "weights").glob(f"*/{name}.safetensors"), key=lambda p: p.stat().st_mtime_ns
-    )
-    if not found:
-        raise no_weights(name)
-    return found[-1]
-
-
-def no_weights(name: str) -> BenchError:
-    """Return the error for a network that nobody has trained yet."""
-    return BenchError(
-        f"no weights for '{name}': train it with 'bench run --suite SUITE --models {name} --train "
-        "missing', or give --weights FILE"
-    )
 
 
 def _state(network: torch.nn.Module) -> dict[str, torch.Tensor]:

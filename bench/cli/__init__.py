@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,12 +21,14 @@ from bench.cli import (
     report,
     restore,
     run,
+    runs,
     score,
     suites,
     train,
 )
 from bench.cli.console import complain
 from bench.core.errors import BenchError
+from bench.core.layout import move_results
 
 app = typer.Typer(
     name="bench",
@@ -56,6 +59,7 @@ for _name, (_function, _example) in VERBS.items():
 
 
 app.add_typer(suites.app, name="suites", help="List suites, check a copy of one, or make your own.")
+app.add_typer(runs.app, name="runs", help="List runs, show one, or remove some.")
 app.add_typer(rate.app, name="rate", help="Ask people, blindly: a study made of a run.")
 
 
@@ -70,8 +74,18 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            help="Root of all that runs, trainings and studies write; also $BENCH_RESULTS.",
+            show_default="results",
+        ),
+    ] = None,
 ) -> None:
     """Take the options that come before the verb."""
+    if results is not None:
+        move_results(results)
 
 
 def main() -> None:

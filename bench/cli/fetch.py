@@ -34,7 +34,8 @@ def fetch(
 
     downloads: list[Download]
     if what == "weights":
-        from bench.metrics.backbones import BACKBONES, FOLDER
+        from bench.core.layout import backbones_folder
+        from bench.metrics.backbones import BACKBONES
 
         downloads = [
             Download(
@@ -47,7 +48,7 @@ def fetch(
             )
             for backbone in BACKBONES.values()
         ]
-        target = out or FOLDER
+        target = out or backbones_folder()
     else:
         card = suite_cards()[choose("suite", what, [*suite_cards(), "weights"])]
         if card.download is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from bench.cli.console import print_json, print_table
 from bench.cli.options import Json
 from bench.metrics.table import metric_cards
 from models.catalogue import model_cards
+from models.weights_folder import WeightsFolder
 
 
 def models(as_json: Json = False) -> None:
@@ -19,10 +19,10 @@ def models(as_json: Json = False) -> None:
     not give. Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of
     256x256. Those marked standard run where a run names no models.
     """
-    shelf = Path("results") / "weights"
+    kept = WeightsFolder()
     rows: list[dict[str, Any]] = []
     for name, card in model_cards().items():
-        found = sorted(str(path) for path in shelf.glob(f"*/{name}.safetensors"))
+        found = sorted(str(path) for path in kept.all_of(name))
         rows.append({**asdict(card), "name": name, "weights": found})
     if as_json:
         print_json(rows)

@@ -26,11 +26,12 @@ def restore(
     """Apply a model to photographs."""
     from bench.compute.environment import pick_device
     from bench.image import read, to_pixels, to_tensor, write_png
-    from models.loading import card_of, latest_weights, load_restorer
+    from models.loading import card_of, load_restorer
+    from models.weights_folder import WeightsFolder
 
     card = card_of(model)
     if card and card.recipe and weights is None:
-        weights = latest_weights(card.name)
+        weights = WeightsFolder().latest(card.name)
         say(f"weights: {weights}")
     restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=tile)
     failed = False

@@ -119,7 +119,7 @@ def run(
         read_step(step)
 
     from bench.compute.environment import pick_device
-    from bench.core.layout import RESULTS, file_name
+    from bench.core.layout import run_folder
     from bench.report import summary_table, write_report
     from bench.runs.runner import run as run_suite
     from bench.suites.table import open_suite
@@ -144,7 +144,7 @@ def run(
             tile=tile,
             prepare=steps,
         )
-        place = out or RESULTS / file_name(card.name) / spec.digest()
+        place = out or run_folder(card.name, spec.digest())
         progress.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
         try:
             folder = run_suite(spec, opened, place, progress, size, options)

@@ -100,12 +100,13 @@ def train(
         raise BenchError("--resume goes on and --anew begins again; give one of them")
 
     from bench.compute.environment import pick_device
-    from bench.core.layout import RESULTS, file_name
-    from bench.runs.splits import lessons_of, nothing_to_learn, shelve
+    from bench.core.layout import training_folder
+    from bench.runs.splits import nothing_to_learn, training_splits
     from bench.suites.table import open_suite
     from models.training.files import Files
     from models.training.train import Job
     from models.training.train import train as train_network
+    from models.weights_folder import WeightsFolder
 
     first = not int(os.environ.get("LOCAL_RANK", "0"))  # of several processes, one a device
     began = time.monotonic()
@@ -117,19 +118,19 @@ def train(
             )
         if why := nothing_to_learn(opened):
             raise BenchError(f"cannot train on '{suite}': {why}")
-        folder = out or RESULTS / "training" / file_name(opened.spec)
+        folder = out or training_folder(opened.spec)
         files = Files(folder, card.name)
         if resume and not files.plan.is_file():
             raise BenchError(f"--resume: no training of '{model}' was begun in '{folder}'")
         if anew and first:
             files.forget()
-        lessons = lessons_of(opened, steps, progress.update)
+        splits = training_splits(opened, steps, progress.update)
         progress.note(
-            f"{card.name} ({preset}, {recipe.method}) on {opened.spec}: {len(lessons.train)} "
-            f"training images; none is a test image ({lessons.told}); {folder}"
+            f"{card.name} ({preset}, {recipe.method}) on {opened.spec}: {len(splits.train)} "
+            f"training images; none is a test image ({splits.compared}); {folder}"
         )
         job = Job(
-            card, recipe, opened.spec, lessons.train, lessons.val, folder, budget,
+            card, recipe, opened.spec, splits.train, splits.val, folder, budget,
             seed=seed, device=pick_device(device), devices=devices, initial=start,
         )  # fmt: skip
         try:
@@ -138,7 +139,7 @@ def train(
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
     if not steps:  # weights for prepared images are not those that a plain run should find
-        shelve(trained.weights, opened.spec)
+        WeightsFolder().keep(trained.weights, opened.spec)
     say(_closing(model, trained.header, time.monotonic() - began))
     say(f"weights: {trained.weights}")
     say(f"next: bench run --suite {suite} --models input,{model}")

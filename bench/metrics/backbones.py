@@ -12,9 +12,8 @@ from pathlib import Path
 
 from bench.core.errors import Unscorable
 from bench.core.files import sha256_of
-from bench.core.layout import RESULTS
+from bench.core.layout import backbones_folder
 
-FOLDER = RESULTS / "weights" / "backbones"
 """Where ``bench fetch weights`` puts them."""
 
 
@@ -60,7 +59,7 @@ def folders() -> Iterator[Path]:
     """Yield the folders searched: $BENCH_WEIGHTS, our own, torch hub's."""
     if own := os.environ.get("BENCH_WEIGHTS"):
         yield Path(own)
-    yield FOLDER
+    yield backbones_folder()
     cache_home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     torch_home = os.environ.get("TORCH_HOME", f"{cache_home}/torch")
     yield Path(torch_home).expanduser() / "hub" / "checkpoints"

@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.core.errors import BenchError
-from bench.core.layout import RESULTS, file_name
+from bench.core.layout import file_name
 from bench.core.progress import Progress
 from bench.image import to_tensor
 from bench.records import Pair, RunSpec
-from bench.runs.splits import Lessons, lessons_of, nothing_to_learn
+from bench.runs.splits import TrainingSplits, nothing_to_learn, training_splits
 from bench.runs.store import RunFolder
 from bench.suites import Suite
 from bench.suites.opening import open_pair
 from models.catalogue import Card
-from models.loading import find_weights, load_restorer, read_header, sha256_of
+from models.loading import load_restorer, read_header, sha256_of
 from models.prior import PriorRestorer
 from models.restorer import Hints, Restorer
 from models.training.train import Job, estimate
+from models.weights_folder import WeightsFolder
 
 TIMED_ITERATIONS = 3
 NO_PSF = "no PSF: the blur of these images is not known"
@@ -87,7 +88,7 @@ class Planner:
     suite: Suite
     pairs: Sequence[Pair]
     progress: Progress
-    shelf: Path = RESULTS
+    kept: WeightsFolder = field(default_factory=WeightsFolder)
 
     def decide(self, entries: Sequence[Entry]) -> None:
         """Decide for each model whether it loads, trains or stays out, and say so."""
@@ -111,11 +112,11 @@ class Planner:
 
     def _plan_weights(self, entry: Entry, card: Card) -> None:
         own = self.folder.path / "training" / f"{file_name(entry.label)}.safetensors"
-        shelved = find_weights(card.name, file_name(self.suite.spec), self.shelf)
+        kept = self.kept.find(card.name, self.suite.spec)
         if own.is_file():
             entry.weights, entry.origin = own, "trained"
-        elif shelved and self.spec.train != "always" and self._fits(card, shelved):
-            entry.weights, entry.origin = shelved, "loaded"
+        elif kept and self.spec.train != "always" and self._fits(card, kept):
+            entry.weights, entry.origin = kept, "loaded"
         elif self.spec.train == "never":
             entry.drop("failed", f"no weights for '{card.name}'; --train missing makes them")
         elif why := nothing_to_learn(self.suite):
@@ -142,8 +143,8 @@ class Planner:
             card,
             card.preset(self.spec.preset),
             self.suite.spec,
-            self._lessons.train,
-            self._lessons.val,
+            self._splits.train,
+            self._splits.val,
             self.folder.path / "training",
             self.spec.budget,
             seed=self.spec.seed,
@@ -151,9 +152,9 @@ class Planner:
         )
 
     @cached_property
-    def _lessons(self) -> Lessons:
-        found = lessons_of(self.suite, self.spec.prepare, self.progress.update)
-        self.progress.note(f"  no training image is a test image: {found.told}")
+    def _splits(self) -> TrainingSplits:
+        found = training_splits(self.suite, self.spec.prepare, self.progress.update)
+        self.progress.note(f"  no training image is a test image: {found.compared}")
         return found
 
     def _time_fitting(self, entry: Entry) -> None:

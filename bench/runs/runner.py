@@ -17,19 +17,18 @@ import numpy as np
 from bench.compute.environment import environment
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError, said
-from bench.core.layout import RESULTS
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
 from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.local import restore_and_score
 from bench.runs.planning import NO_PSF, Entry, Planner, any_psf
-from bench.runs.splits import shelve
 from bench.runs.store import RunFolder
 from bench.suites import Suite, spread
 from bench.suites.listing import prepared
 from models.loading import card_of, label, load_restorer, sha256_of
 from models.training.train import train
+from models.weights_folder import WeightsFolder
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Run:
     progress: Progress
     options: dict[str, Any]
     started: str
-    shelf: Path = RESULTS
+    kept: WeightsFolder = field(default_factory=WeightsFolder)
     failures: list[Failure] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
@@ -54,7 +53,7 @@ class Run:
     # --- train and load -------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Train what the plan says, and put the weights on the shelf for later runs."""
+        """Train what the plan says, and keep the weights for later runs."""
         for entry in self.entries:
             if not entry.job:
                 continue
@@ -67,7 +66,7 @@ class Run:
                 entry.job = None
             entry.weights, entry.origin = trained.weights, "trained"
             if not self.spec.prepare:  # else a run without these steps would find them
-                shelve(trained.weights, self.suite.spec, self.shelf)
+                self.kept.keep(trained.weights, self.suite.spec)
 
     def load(self) -> None:
         """Make every model ready. One that cannot be loaded fails alone."""
@@ -203,7 +202,7 @@ def run(
         known = folder.record() if folder.exists else {}
         job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
         job.started, job.notes = known.get("started", job.started), known.get("profile_notes", {})
-        Planner(spec, folder, suite, pairs, progress, job.shelf).decide(entries)
+        Planner(spec, folder, suite, pairs, progress, job.kept).decide(entries)
         try:
             job.train()
             job.load()

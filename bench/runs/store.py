@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import BenchError
 from bench.core.files import locked, number_from_json, number_to_json, write_atomic
-from bench.core.layout import RESULTS, file_name
+from bench.core.layout import OTHERS, file_name, results
 from bench.records import SCHEMA, Pair, Profile, RunSpec, Score
 
 if TYPE_CHECKING:
@@ -139,16 +140,17 @@ class RunFolder:
         return folder
 
     @classmethod
-    def find(cls, name: str, results: Path = RESULTS) -> RunFolder:
+    def find(cls, name: str, root: Path | None = None) -> RunFolder:
         """Return the run at folder ``name``, or the latest run of the suite called ``name``."""
         folder = cls(Path(name))
         if folder.exists:
             return folder
-        runs = sorted((results / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
+        root = root or results()
+        runs = sorted((root / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
         if not runs:
             raise BenchError(
                 f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
-                f"'{results}/'; 'bench run --suite {name}' makes one"
+                f"'{root}/'; 'bench run --suite {name}' makes one"
             )
         return cls(runs[-1].parent)
 
@@ -163,6 +165,13 @@ class RunFolder:
         busy = f"another bench process is writing to '{self.path}'; wait for it or stop it"
         with locked(self.path / ".lock", busy):
             yield
+
+    def remove(self) -> None:
+        """Delete the run. Raises `BenchError` while a process is writing to it."""
+        with self.locked():
+            gone = self.path.with_name(f".{self.path.name}.removed")
+            self.path.rename(gone)  # at once: no other process finds half a run
+        shutil.rmtree(gone)
 
     # --- run.json -------------------------------------------------------------------------------
 
@@ -319,6 +328,13 @@ class RunFolder:
         if not path.exists():
             raise BenchError(f"'{path}' is missing; run the same 'bench run' command to make it")
         return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def all_runs(root: Path | None = None) -> list[RunFolder]:
+    """Return every run under the root of results, the latest last."""
+    found = (root or results()).glob("*/*/run.json")
+    runs = [path for path in found if path.parent.parent.name not in OTHERS]
+    return [RunFolder(path.parent) for path in sorted(runs, key=lambda p: p.stat().st_mtime_ns)]
 
 
 def write_cells(path: Path, cells: Iterable[Cell]) -> None:

@@ -19,7 +19,8 @@ from models.catalogue import MODELS
 from models.loading import card_of, label, load_restorer
 from models.prior import PriorRestorer
 from models.restorer import Hints
-from models.weights import find_weights, latest_weights, read_header, save_weights
+from models.weights import read_header, save_weights
+from models.weights_folder import WeightsFolder
 
 IMAGE = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(0))
 
@@ -163,15 +164,15 @@ def test_weights_of_a_model_that_is_not_installed_say_so(tmp_path: Path) -> None
 
 
 def test_the_latest_weights_of_any_suite_are_found(tmp_path: Path) -> None:
-    assert find_weights("unet", "demo", tmp_path) is None
+    assert WeightsFolder(tmp_path).find("unet", "demo") is None
     with pytest.raises(BenchError, match="no weights for 'unet'"):
-        latest_weights("unet", tmp_path)
+        WeightsFolder(tmp_path).latest("unet")
     for age, suite in enumerate(("old", "new", "other")):
-        path = tmp_path / "weights" / suite / "unet.safetensors"
+        path = tmp_path / suite / "unet.safetensors"
         save_weights(path, nn.Conv2d(1, 1, 1), {})
         os.utime(path, (1000 - age % 2, 1000 + age % 2))  # "new" is the newest
-    assert find_weights("unet", "old", tmp_path) == tmp_path / "weights/old/unet.safetensors"
-    assert latest_weights("unet", tmp_path) == tmp_path / "weights/new/unet.safetensors"
+    assert WeightsFolder(tmp_path).find("unet", "old") == tmp_path / "old/unet.safetensors"
+    assert WeightsFolder(tmp_path).latest("unet") == tmp_path / "new/unet.safetensors"
 
 
 # --- factories and outputs ------------------------------------------------------------------------

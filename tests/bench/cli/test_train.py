@@ -94,12 +94,12 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     found = read_header(broken / "unet.safetensors")["validation"]
     assert f"unet: {found['psnr']:.2f} dB" in last.stdout  # the closing line
     assert "ended as planned" in last.stdout
-    shelved = tmp_path / "results" / "weights" / "gopro_blur_blur" / "unet.safetensors"
-    assert sha256_of(shelved) == sha256_of(broken / "unet.safetensors")
+    kept = tmp_path / "results" / "weights" / "gopro_blur_blur" / "unet.safetensors"
+    assert sha256_of(kept) == sha256_of(broken / "unet.safetensors")
     ran = bench("run", "--suite", "gopro", "--models", "input,unet", "--metrics", "psnr",
                 "--profile", "none", "--out", "run")  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert f"unet: loads {shelved.relative_to(tmp_path)}" in ran.stderr
+    assert f"unet: loads {kept.relative_to(tmp_path)}" in ran.stderr
 
 
 @pytest.mark.usefixtures("gopro")

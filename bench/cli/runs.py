@@ -1,0 +1,101 @@
+"""``bench runs``: the runs that there are; show one, remove some."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.console import print_json, print_table, say
+from bench.cli.options import Json
+from bench.core.errors import BenchError
+
+app = typer.Typer(rich_markup_mode="rich")
+Name = Annotated[str, typer.Argument(help="A run's folder, or a suite's name for its latest run.")]
+
+
+@app.callback(invoke_without_command=True)
+def runs(context: typer.Context, as_json: Json = False) -> None:
+    """List the runs under results/, the latest last; show one; remove some."""
+    if context.invoked_subcommand:
+        return
+    from bench.runs.store import all_runs
+
+    rows: list[dict[str, Any]] = []
+    for folder in all_runs():
+        try:
+            rows.append(summary(folder))
+        except BenchError as error:
+            rows.append({"run": str(folder.path), "status": "damaged", "note": str(error)})
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say("no runs yet: 'bench run --suite demo' makes one")
+        return
+    print_table("", ("run", "status", "started", "images", "models", "MB"), (
+        (row["run"], row["status"], row.get("started", "—"), row.get("images", "—"),
+         row.get("models_done", "—"), row.get("megabytes", "—"))
+        for row in rows
+    ))  # fmt: skip
+
+
+@app.command(epilog="Example: [bold]bench runs show demo[/bold]")
+def show(run: Name, as_json: Json = False) -> None:
+    """Show what a run holds: its spec, its models and what became of each."""
+    from bench.runs.store import RunFolder
+
+    folder = RunFolder.find(run)
+    found = summary(folder)
+    record = folder.record()
+    models = dict(record["models"])
+    if as_json:
+        print_json({**found, "spec": record["spec"], "models": models})
+        return
+    for key, value in found.items():
+        say(f"{key.replace('_', ' ')}: {value}")
+    print_table("", ("model", "state", "why"), (
+        (label, model["state"], model["reason"] or "") for label, model in models.items()
+    ))  # fmt: skip
+    say(f"next: bench report {found['run']}")
+
+
+@app.command(epilog="Example: [bold]bench runs remove results/demo/0a1b2c3d --yes[/bold]")
+def remove(
+    runs: Annotated[list[str], typer.Argument(help="Folders of runs, named whole.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs with their scores, images and reports. Weights kept for later runs stay."""
+    from pathlib import Path
+
+    from bench.runs.store import RunFolder
+
+    folders = [RunFolder(Path(run)) for run in runs]
+    for folder in folders:
+        if not folder.exists:
+            raise BenchError(
+                f"no run at '{folder.path}': expected a folder with a run.json; "
+                "'bench runs' lists them"
+            )
+    for folder in folders:
+        if not yes and not typer.confirm(f"Delete '{folder.path}' for good?"):
+            raise typer.Exit(1)
+        folder.remove()
+        say(f"removed {folder.path}")
+
+
+def summary(folder: Any) -> dict[str, Any]:
+    """Return a run in one row."""
+    record = folder.record()
+    states = [model["state"] for model in record["models"].values()]
+    size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+    return {
+        "run": str(folder.path),
+        "suite": record["spec"]["suite"],
+        "status": record["status"],
+        "started": record["started"],
+        "finished": record["finished"],
+        "images": record["suite"]["images"],
+        "models_done": f"{states.count('done')} of {len(states)}",
+        "megabytes": round(size / 1e6, 1),
+    }
