@@ -23,6 +23,7 @@ from bench.core.names import choose, parse_spec
 from bench.metrics.table import resolve
 from bench.prepare import STEPS, read_step
 from bench.records import RunSpec
+from bench.runs.executors.table import executor_named, executors
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
 
@@ -94,6 +95,14 @@ def run(
     tile: Tile = None,
     noncommercial: Noncommercial = False,
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="Where models work: "
+            + "; ".join(f"{name}: {row.about}" for name, row in executors().items())
+            + "."
+        ),
+    ] = "local",
     out: Annotated[
         Path | None, typer.Option(help="The run's folder.", show_default="results/SUITE/DIGEST")
     ] = None,
@@ -117,6 +126,7 @@ def run(
     steps = split_specs(prepare)
     for step in steps:
         read_step(step)
+    executor_named(executor)
 
     from bench.compute.environment import pick_device
     from bench.core.layout import run_folder
@@ -147,7 +157,7 @@ def run(
         place = out or run_folder(card.name, spec.digest())
         progress.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
         try:
-            folder = run_suite(spec, opened, place, progress, size, options)
+            folder = run_suite(spec, opened, place, progress, size, options, executor)
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
@@ -157,10 +167,11 @@ def run(
     broken = {n: m["reason"] for n, m in record["models"].items() if m["state"] == "failed"}
     for model, reason in broken.items():
         complain(f"{model}: {reason}")
-    for failure in record["failures"][:10]:
+    single = [failure for failure in record["failures"] if failure["image"] is not None]
+    for failure in single[:10]:
         complain(f"{failure['model']} on {failure['image']}: {failure['message']}")
-    if len(record["failures"]) > 10:
-        complain(f"and {len(record['failures']) - 10} more, listed in {folder.path / 'run.json'}")
+    if len(single) > 10:
+        complain(f"and {len(single) - 10} more, listed in {folder.path / 'run.json'}")
     say(f"report: {page}")
     if broken or record["failures"]:
         raise typer.Exit(1)

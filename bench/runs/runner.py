@@ -18,10 +18,10 @@ from bench.compute.environment import environment
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError, said
 from bench.core.progress import Progress
-from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
 from bench.records import Failure, Pair, RunSpec
-from bench.runs.executors.local import restore_and_score
+from bench.runs.executors.shard import Shard, ShardModel
+from bench.runs.executors.table import executor_named
 from bench.runs.planning import NO_PSF, Entry, Planner, any_psf
 from bench.runs.store import RunFolder
 from bench.suites import Suite, spread
@@ -47,6 +47,7 @@ class Run:
     failures: list[Failure] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
+    executor: str = "local"
     status: str = "running"
     finished: str | None = None
 
@@ -102,16 +103,32 @@ class Run:
 
     def score(self) -> None:
         """Fill every missing cell."""
-        restorers = {e.label: e.restorer for e in self.entries if e.active and e.restorer}
-        scorer = Scorer(
-            self.spec.metrics, self.spec.device, self.suite.border, self.suite.no_reference
+        ready = {e.label: e.restorer for e in self.entries if e.active and e.restorer}
+        shard = Shard(
+            folder=self.folder.path,
+            models=tuple(
+                ShardModel(label=e.label, spec=e.spec, weights=e.weights if e.card else None)
+                for e in self.entries
+                if e.label in ready
+            ),
+            pairs=tuple(self.pairs),
+            metrics=self.spec.metrics,
+            device=self.spec.device,
+            tile=self.spec.tile,
+            border=self.suite.border,
+            no_reference=self.suite.no_reference,
         )
-        self.failures = restore_and_score(self.pairs, restorers, scorer, self.folder, self.progress)
+        execute = executor_named(self.executor).execute()
+        self.failures = execute(shard, self.progress, ready)
         for entry in self.entries:
             if entry.active:
-                failed = sum(failure.model == entry.label for failure in self.failures)
+                mine = [f for f in self.failures if f.model == entry.label]
+                whole = any(failure.image is None for failure in mine)
+                failed = len(self.pairs) if whole else len(mine)
                 entry.state = "failed" if failed == len(self.pairs) else "done"
-                if failed:
+                if whole:
+                    entry.reason = mine[0].message
+                elif failed:
                     entry.reason = f"failed on {failed} of {len(self.pairs)} images"
 
     def profile(self, size: tuple[int, int]) -> None:
@@ -184,6 +201,7 @@ def run(
     progress: Progress,
     profile_size: tuple[int, int] | None = (256, 256),
     options: dict[str, Any] | None = None,
+    executor: str = "local",
 ) -> RunFolder:
     """Do everything that is missing of the run of ``suite`` in folder ``out``.
 
@@ -201,6 +219,7 @@ def run(
     with folder.locked():
         known = folder.record() if folder.exists else {}
         job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
+        job.executor = executor
         job.started, job.notes = known.get("started", job.started), known.get("profile_notes", {})
         Planner(spec, folder, suite, pairs, progress, job.kept).decide(entries)
         try:

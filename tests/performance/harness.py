@@ -20,7 +20,7 @@ import skimage
 from bench.image import read, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Scorer
 from bench.records import Pair, RunSpec
-from bench.runs.executors.local import restore_and_score
+from bench.runs.executors.restoring import restore_and_score
 from bench.runs.store import RunFolder
 from models.catalogue import MODELS
 from models.loading import load_restorer

@@ -37,9 +37,11 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     assert "outside-invert" in [row["name"] for row in json.loads(listed.stdout)]
     ran = bench(
         "run", "--suite", "outside-greys", "--models", "input,outside-invert", "--profile", "none",
-        "--metrics", "outside-max,mae", "--out", "out", PYTHONPATH=outside,
+        "--metrics", "outside-max,mae", "--out", "out", "--executor", "outside-local",
+        PYTHONPATH=outside,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+    assert "restored by an executor from outside" in ran.stderr
     scores = (tmp_path / "out" / "scores.csv").read_text().splitlines()
     assert "input,low,outside-max,50.0," in scores  # |100 - 150|
     assert "outside-invert,low,outside-max,5.0," in scores  # |255 - 100 - 150|

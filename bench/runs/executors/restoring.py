@@ -1,4 +1,4 @@
-"""Where the work is done: restore and score image by image, with all models inside.
+"""Restore and score image by image, with all models inside.
 
 Each reference is decoded and featurised once for all models. The next image is decoded, and
 finished ones are written and scored, while a model works; at most a few images are in memory at a

@@ -1,0 +1,138 @@
+"""A process for each model: what one of them does to its process, no other feels."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from typing import Any, Literal
+
+from bench.core.errors import BenchError
+from bench.core.parallel import cores
+from bench.core.progress import Progress
+from bench.records import Failure
+from bench.runs.executors.shard import Shard, restore_shard
+from models.restorer import Restorer
+
+POLL_SECONDS = 0.2
+END_SECONDS = 10.0
+"""A worker that is told to stop has so long to keep what it has finished."""
+
+Kind = Literal["update", "failures", "error"]
+Message = tuple[str, Kind, Any]
+"""The model's label, and what its worker says."""
+
+
+@dataclass
+class _Told:
+    """What the workers have said so far."""
+
+    progress: Progress
+    total: int
+    done: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, list[Failure]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def hear(self, messages: Any, wait: float) -> None:
+        """Take in what has been said; wait so long for the first word."""
+        with suppress(queue.Empty):
+            while True:
+                label, kind, content = messages.get(timeout=wait)
+                wait = 0.0
+                if kind == "update":
+                    self.done[label], image = content
+                    done = sum(self.done.values())
+                    self.progress.update("restore and score", done, self.total, image)
+                elif kind == "failures":
+                    self.failures[label] = content
+                else:
+                    self.errors[label] = content
+
+
+def restore_in_processes(
+    shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
+) -> list[Failure]:
+    """Fill every missing cell, each model in a process of its own; return what failed.
+
+    Workers build their own restorers (``ready`` is not used) and share the cores. A worker that
+    dies is a failure of its model. Raises `BenchError` where the folder cannot be written to, and
+    KeyboardInterrupt; every finished cell has been kept then.
+    """
+    del ready
+    context = multiprocessing.get_context("spawn")
+    messages = context.Queue()
+    waiting = shard.by_model()
+    running: dict[str, BaseProcess] = {}
+    at_once = max(1, min(len(waiting), cores()))
+    told = _Told(progress, total=len(shard.models) * len(shard.pairs))
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once and not told.errors:
+                part = waiting.pop(0)
+                threads = max(1, cores() // at_once)
+                started = context.Process(target=_work, args=(part, messages, threads))
+                started.start()
+                running[part.models[0].label] = started
+            told.hear(messages, POLL_SECONDS)
+            for label, worker in list(running.items()):
+                if not worker.is_alive():
+                    told.hear(messages, POLL_SECONDS)  # its last words
+                    running.pop(label).join()
+                    if label not in told.failures and label not in told.errors:
+                        how = f"its process ended with status {worker.exitcode}"
+                        told.failures[label] = [Failure(label, None, how)]
+            if told.errors:
+                raise BenchError(next(iter(told.errors.values())))
+    finally:
+        _end(running)
+    return [failure for failures in told.failures.values() for failure in failures]
+
+
+def _end(running: Mapping[str, BaseProcess]) -> None:
+    """End the workers that are left, as Ctrl-C ends a run: finished cells are kept."""
+    for worker in running.values():
+        worker.terminate()
+    for worker in running.values():
+        worker.join(END_SECONDS)
+        if worker.is_alive():
+            worker.kill()
+
+
+class _Teller:
+    """The progress of a worker, told to the parent."""
+
+    def __init__(self, label: str, messages: Any) -> None:
+        self._label, self._messages = label, messages
+
+    def note(self, text: str) -> None:
+        """Say nothing: a worker has nothing to add."""
+
+    def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
+        self._messages.put((self._label, "update", (done, text)))
+
+
+def _work(shard: Shard, messages: Any, threads: int) -> None:
+    """Do a shard of one model. Runs in the worker."""
+    import torch
+
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
+    torch.set_num_threads(threads)
+    label = shard.models[0].label
+    try:
+        failures = restore_shard(shard, _Teller(label, messages))
+    except BenchError as error:
+        messages.put((label, "error", str(error)))
+    else:
+        messages.put((label, "failures", failures))
+    messages.close()
+    messages.join_thread()
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
