@@ -29,7 +29,7 @@ COOKIE = "desk"
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=PackageLoader("raters", "page"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("raters.web", "page"), autoescape=True, undefined=StrictUndefined
     )
 
 
