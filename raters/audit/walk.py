@@ -162,7 +162,7 @@ class Walker:
         self.say("/api/consent", {})
         self._session()
         self.say("/api/checks", SCREEN)
-        answers = [code for code, _ in self._session()["answers"]]
+        answers = [row["code"] for row in self._session()["protocol"]["answers"]]
         tab = self._key()
         step = self.say("/api/trial", {"tab": tab})
         for count in range(MOST_TRIALS):

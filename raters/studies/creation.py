@@ -20,7 +20,7 @@ from bench.image import Pixels
 from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
-from raters.protocols import PROTOCOLS, Protocol
+from raters.protocols import Protocol, protocol_called, protocols
 from raters.studies.selection import SMALLEST, Content, Notes, choose_contents, chosen_models
 from raters.studies.stimuli import opaque_pngs, spoil
 from raters.studies.tokens import hashed, new_token
@@ -129,7 +129,7 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
 
 
 def _check(options: StudyOptions) -> Protocol:
-    protocol = PROTOCOLS[choose("protocol", options.protocol, PROTOCOLS)]
+    protocol = protocol_called(options.protocol)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", options.name):
         raise BenchError(f"'{options.name}' names no study; expected letters, digits, . _ -")
     for name, least in (("per_pair", 1), ("trials", 2), ("images", 1), ("crop", SMALLEST)):
@@ -146,7 +146,7 @@ def _check(options: StudyOptions) -> Protocol:
     choose("assignment", options.assignment, ("balanced", "active"))
     if options.assignment == "active" and not protocol.pairwise:
         raise BenchError("--assignment active chooses among pairs; ratings take 'balanced'")
-    if options.ties and not protocol.pairwise:
+    if options.ties and not protocol.has_ties:
         raise BenchError(f"--ties is for pairs; '{protocol.name}' has none")
     if options.reference not in (None, "shown", "hidden"):
         raise BenchError(f"--reference {options.reference}: expected 'shown' or 'hidden'")
@@ -158,18 +158,34 @@ def _reference_shown(
 ) -> bool:
     if protocol.reference == "never":
         if options.reference == "shown":
-            raise BenchError(f"'{protocol.name}' shows no reference; 'dcr' rates beside one")
+            raise BenchError(
+                f"'{protocol.name}' shows no reference{_instead(protocol, 'always', 'beside one')}"
+            )
         return False
     if protocol.reference == "always" and options.reference == "hidden":
-        raise BenchError(f"'{protocol.name}' rates beside a reference; 'acr' rates without one")
+        other = _instead(protocol, "never", "without one")
+        raise BenchError(f"'{protocol.name}' rates beside a reference{other}")
     there = all(content.reference is not None for content in contents)
     needed = protocol.reference == "always" or options.reference == "shown"
     if needed and not there:
+        without = _ruled(protocol, "never") if protocol.reference == "always" else []
         raise BenchError(
             f"'{run}' has no references for all of its images, so none can be shown; give "
-            "--reference hidden" + (" and --protocol acr" if protocol.name == "dcr" else "")
+            "--reference hidden" + (f" and --protocol {' or '.join(without)}" if without else "")
         )
     return there and options.reference != "hidden"
+
+
+def _ruled(protocol: Protocol, reference: str) -> list[str]:
+    """Return the protocols of as many slots that show references by another rule."""
+    rows = protocols().values()
+    return [row.name for row in rows if (row.slots, row.reference) == (protocol.slots, reference)]
+
+
+def _instead(protocol: Protocol, reference: str, how: str) -> str:
+    """Say which protocol to take instead, if there is one."""
+    names = " or ".join(f"'{name}'" for name in _ruled(protocol, reference))
+    return f"; {names} rates {how}" if names else ""
 
 
 def _name_free(store: Store, name: str) -> None:
@@ -330,13 +346,13 @@ class _Builder:
     ) -> None:
         """Write an item whose answer is known: the spoilt image is the worse one."""
         spoilt = stimuli[f"{kind} {number}"]
-        first, correct = stimuli[best], ["a"]
-        if not self.protocol.pairwise:
-            # every other one is the reference itself, so that "always bad" fails too; but not where
-            # it is rated as well, and would be seen twice
-            good = best == REFERENCE and REFERENCE not in self.methods and number % 2 == 1
-            first = stimuli[best] if good else spoilt
-            correct = ["4", "5"] if good else ["1", "2", "3"]
+        # Every other rating is of the reference itself, so that "always bad" fails too; but not
+        # where it is rated as well, and would be seen twice.
+        good = self.protocol.pairwise or (
+            best == REFERENCE and REFERENCE not in self.methods and number % 2 == 1
+        )
+        first = stimuli[best] if good else spoilt
+        correct = list(self.protocol.golden_better if good else self.protocol.golden_worse)
         _insert(self.connection, schema.item, {
             "study": self.study, "content": content, "comparison": None, "first": first,
             "second": spoilt if self.protocol.pairwise else None, "kind": kind, "quota": 0,

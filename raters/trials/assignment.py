@@ -31,6 +31,7 @@ from raters.database.schema import (  # fmt: skip
     item,
 )
 from raters.database.store import Store
+from raters.protocols import REFERENCE_SLOT
 from raters.statistics.active import ordering_gain, posterior
 from raters.trials.quota import take_place
 
@@ -52,8 +53,13 @@ class Rules:
     repeats: int
     active: bool
     lease: timedelta
-    pairwise: bool
+    slots: tuple[str, ...]
     reference: bool
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether two images are compared."""
+        return len(self.slots) == 2
 
 
 @dataclass(slots=True)
@@ -297,9 +303,9 @@ class Chooser:
         ).inserted_primary_key  # fmt: skip
         assert key is not None
         left, right = (row.second, row.first) if swapped else (row.first, row.second)
-        slots = {"a": left} | ({"b": right} if self.rules.pairwise else {})
+        slots = dict(zip(self.rules.slots, (left, right), strict=False))
         if self.rules.reference:
-            slots["reference"] = self.connection.execute(
+            slots[REFERENCE_SLOT] = self.connection.execute(
                 _REFERENCE, {"key": row.content}
             ).scalar_one()
         self.connection.execute(

@@ -15,7 +15,6 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
-from raters.protocols import check_answer, on_stimuli, passed
 from raters.studies.tokens import Refused, completion_code, hashed
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
@@ -172,7 +171,7 @@ class Session:
                 if before:
                     raise NotYours("this key belongs to the answer of another trial")
                 rater = self._allowed(connection)
-                check_answer(self.study.protocol, self.study.ties, answer)
+                self.study.protocol.check(answer, self.study.ties)
                 return self._store(connection, held, rater, answer, key, tab, client)
             final = final_answer(connection, stored.id, stored.answer)
             told = self._feedback(connection, held, final)
@@ -192,7 +191,7 @@ class Session:
                     raise NotYours("this key belongs to another rater's revision")
                 return Saved(known.answer, True, None, self._after(connection, tab))
             self._allowed(connection)
-            check_answer(self.study.protocol, self.study.ties, answer)
+            self.study.protocol.check(answer, self.study.ties)
             last = connection.execute(
                 select(schema.judgement, schema.assignment.c.item, schema.assignment.c.kind,
                        schema.assignment.c.swapped)
@@ -211,8 +210,9 @@ class Session:
             )  # fmt: skip
             if last.kind == MAIN:
                 of = self._item(connection, last.item).comparison
-                count_answer(connection, of, on_stimuli(before, last.swapped), -1, 0)
-                count_answer(connection, of, on_stimuli(answer, last.swapped), +1, 0)
+                for given, step in ((before, -1), (answer, +1)):
+                    preference = self.study.protocol.preference(given, last.swapped)
+                    count_answer(connection, of, preference, step, 0)
             return Saved(answer, False, None, self._after(connection, tab))
 
     def withdraw(self, erase: bool = False) -> None:
@@ -285,7 +285,8 @@ class Session:
         )  # fmt: skip
         connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
         if held.kind == MAIN:
-            count_answer(connection, of, on_stimuli(answer, held.swapped), +1, +1)
+            preference = self.study.protocol.preference(answer, held.swapped)
+            count_answer(connection, of, preference, +1, +1)
         elsewhere = rater.tab not in (None, tab)
         following = Elsewhere() if elsewhere else self._next(connection, rater, again=False)
         return Saved(answer, False, self._feedback(connection, held, answer), following)
@@ -303,13 +304,14 @@ class Session:
         if held.kind != TRAINING:
             return None
         correct = self._item(connection, held.item).correct
-        if passed(answer, held.swapped, correct):
+        protocol = self.study.protocol
+        if protocol.passed(answer, held.swapped, correct):
             return "That is right."
-        if self.study.protocol.pairwise:
-            side = "left" if on_stimuli(correct[0], held.swapped) == "a" else "right"
+        if preference := protocol.preference(correct[0], held.swapped):
+            side = "left" if preference > 0 else "right"
             return f"Look again: the image on the {side} is the better one."
-        words = dict(self.study.answers)
-        return f"Look again: '{words[correct[0]]}' or '{words[correct[-1]]}' was expected."
+        words = [f"'{protocol.answer(code).label}'" for code in dict.fromkeys(correct)]
+        return f"Look again: {' or '.join(dict.fromkeys((words[0], words[-1])))} was expected."
 
     def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed, or finish."""

@@ -18,7 +18,7 @@ from raters.studies.tokens import Refused, prolific_entry
 from raters.trials.session import Elsewhere, Finished, Session, Trial
 from raters.web.images import COOKIE, IMAGES, image
 from raters.web.rate_limiter import Doorman
-from raters.web.rating_page import ASSETS, PATH, SERVED, asset
+from raters.web.rating_page import ASSETS, PATH, SERVED, asset, instructions
 from raters.web.request_models import Ask, Given, Nothing, Revised, Screen
 from raters.web.stimulus_cache import Served
 
@@ -73,8 +73,11 @@ def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
         return {
             "stage": state.stage, "done": state.done, "total": state.total,
             "code": state.completion_code, "who": _who(request),
-            "protocol": study.protocol.name, "question": study.question,
-            "answers": study.answers, "ties": study.ties,
+            "protocol": study.protocol.for_page(study.ties), "question": study.question,
+            "instructions": instructions(
+                study.protocol, ties=study.ties, reference=study.reference_shown,
+                one_key=study.one_key,
+            ),
             "reference": study.reference_shown, "one_key": study.one_key,
             "height": study.height, "width": study.width,
         }  # fmt: skip

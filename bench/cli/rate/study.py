@@ -24,13 +24,14 @@ from bench.cli.rate.options import (
     put,
 )
 from bench.core.names import parse_spec
+from raters.protocols import protocols
 
 
 def new(
     run: Annotated[str, typer.Option(help="A run's folder, or the suite of its latest run.")],
     protocol: Annotated[
-        Literal["pair", "acr", "dcr"],
-        typer.Option(help="Pairs; ratings 1 to 5; or ratings of what changed from the reference."),
+        str,
+        typer.Option(help="; ".join(f"{p.name}: {p.summary}" for p in protocols().values()) + "."),
     ] = "pair",
     name: Annotated[
         str, typer.Option(help="What the study is called.", show_default="SUITE-PROTOCOL")

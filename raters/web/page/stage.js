@@ -13,8 +13,6 @@ import { Images } from "./images.js";
 import { fits } from "./screen.js";
 import { Timer } from "./timer.js";
 
-const SIDES = { left: "a", right: "b", same: "same" };
-
 export class Stage {
   /**
    * @param session   what /api/session said
@@ -53,7 +51,7 @@ export class Stage {
   }
 
   get answers() {
-    return this.session.answers.map(([code]) => code);
+    return this.session.protocol.answers.map(({ code }) => code);
   }
 
   get canRevise() {
@@ -109,18 +107,14 @@ export class Stage {
   }
 
   showImages(bitmaps) {
-    const { protocol, reference } = this.session;
-    const views = { pair: ["a", "b"], acr: ["a"], dcr: ["reference", "a"] }[protocol];
-    const labels = { a: protocol === "pair" ? "A" : "Image", b: "B", reference: "Reference" };
-    const beside = protocol === "pair" && reference ? "reference" : null;
-    this.viewport.show(bitmaps, views, labels, beside);
+    const { protocol: { compared, captions }, reference } = this.session;
+    const beside = reference && !compared.includes("reference") ? "reference" : null;
+    this.viewport.show(bitmaps, compared, captions, beside);
   }
 
   // --- answering -------------------------------------------------------------------------------
 
-  /** `word` is a key's meaning (left, right, same, 1..5) or an answer's own code. */
-  choose(word) {
-    const answer = SIDES[word] ?? word;
+  choose(answer) {
     if (!this.accepting || !this.answers.includes(answer)) return;
     this.choice = answer;
     this.enter("chosen");
@@ -224,7 +218,7 @@ export class Stage {
   }
 
   label(code) {
-    return this.session.answers.find(([known]) => known === code)?.[1] ?? code;
+    return this.session.protocol.answers.find((answer) => answer.code === code)?.label ?? code;
   }
 
   /** Runs a step; what the server refuses ends on the page, in words. */
