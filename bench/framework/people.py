@@ -125,23 +125,23 @@ def _differs(store: Store, answers: Answers, run: RunFolder) -> str:
     if gone := [m for m in answers.methods if m not in models and m != REFERENCE]:
         return f"it has no model {gone[0]}"
     images = set(run.images()["image"])
-    if lost := [place.image for place in answers.places if place.image not in images]:
+    if lost := [crop.image for crop in answers.crops if crop.image not in images]:
         return f"it has no image {lost[0]}"
     compared = 0
-    places = {place.image: place for place in answers.places}
+    crops = {crop.image: crop for crop in answers.crops}
     for stimulus in some_stimuli(store, answers.study, COMPARED):
-        place = places[stimulus.image]
+        crop = crops[stimulus.image]
         path = run.image_path(stimulus.model, stimulus.image)
         if not path.is_file():
             continue
         compared += 1
         try:
-            whole = read(path)
+            output = read(path)
         except ImageError as error:
             return str(error)
-        crop = whole[place.top :, place.left :][: place.height, : place.width]
-        if not np.array_equal(crop, decoded(stimulus.png)):
-            return f"its {stimulus.model} of {place.image} has other pixels than were judged"
+        judged = output[crop.top :, crop.left :][: crop.height, : crop.width]
+        if not np.array_equal(judged, decoded(stimulus.png)):
+            return f"its {stimulus.model} of {crop.image} has other pixels than were judged"
     if not compared and str(run.path.absolute()) != answers.run:
         return "it keeps no images to compare"
     return ""

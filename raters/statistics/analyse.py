@@ -232,8 +232,8 @@ def _agreement(votes: Votes) -> Agreement:
 
 
 def _alpha(question: Ints, answer: Ints) -> float | None:
-    asked, place = np.unique(question, return_inverse=True)
-    table = np.bincount(place.reshape(-1) * 3 + answer + 1, minlength=3 * len(asked))
+    asked, row = np.unique(question, return_inverse=True)
+    table = np.bincount(row.reshape(-1) * 3 + answer + 1, minlength=3 * len(asked))
     return alpha_of_counts(table.reshape(-1, 3), [-1, 0, 1], "nominal")
 
 

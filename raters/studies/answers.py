@@ -1,6 +1,6 @@
 """The answers of a study as arrays, for the analysis: votes or ratings, and how each rater sat.
 
-Only a closed study is read, or an open one on record: see `reveal`.
+Only a closed study is read, or an open one on record: see `raters.studies.unblinding`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KINDS = {MAIN: 0, GOLDEN: 1, REPEAT: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Crop:
     """What of an image was judged: a crop of ``height`` x ``width`` at (``top``, ``left``)."""
 
     image: str
@@ -52,11 +52,11 @@ class Answers:
     """The final answers of a study, arrays (V,) in the order of time, training left out.
 
     ``kind`` is 0 for main trials, 1 for golden ones, 2 for repeats. ``rater`` indexes ``raters``
-    and ``place`` ``places``. ``first`` and ``second`` index ``methods`` in main trials and repeats
+    and ``crop`` ``crops``. ``first`` and ``second`` index ``methods`` in main trials and repeats
     (``second`` is -1 in ratings), else -1. ``answer`` is the value of the protocol's answer: the
     rating, or above 0 where the first was preferred, below 0 where the second was, 0 for a tie;
     ``shown`` the same for the left and the right.
-    ``passed``: a golden one is right. ``earlier``: of a repeat, the place of the first time in
+    ``passed``: a golden one is right. ``earlier``: of a repeat, the position of the first time in
     these arrays, else -1. ``response_ms`` is NaN where it is not known.
     """
 
@@ -64,11 +64,11 @@ class Answers:
     run: str
     protocol: str
     methods: tuple[str, ...]
-    places: tuple[Place, ...]
+    crops: tuple[Crop, ...]
     raters: tuple[str, ...]
     kind: NDArray[np.int8]
     rater: Ints
-    place: Ints
+    crop: Ints
     first: Ints
     second: Ints
     answer: NDArray[np.int8]
@@ -89,11 +89,11 @@ class Answers:
         main = self._main()
         raters, rater = np.unique(self.rater[main], return_inverse=True)
         return Votes(
-            self.methods, tuple(p.image for p in self.places),
+            self.methods, tuple(c.image for c in self.crops),
             tuple(self.raters[i] for i in raters),
-            self.place[main].astype(np.intp), self.first[main].astype(np.intp),
+            self.crop[main].astype(np.intp), self.first[main].astype(np.intp),
             self.second[main].astype(np.intp), np.sign(self.answer[main]), rater.astype(np.intp),
-            tuple(p.scene for p in self.places),
+            tuple(c.scene for c in self.crops),
         )  # fmt: skip
 
     def ratings(self) -> Ratings:
@@ -104,14 +104,14 @@ class Answers:
         raters, rater = np.unique(self.rater[main], return_inverse=True)
         return Ratings(
             methods=self.methods,
-            images=tuple(p.image for p in self.places),
+            images=tuple(c.image for c in self.crops),
             raters=tuple(self.raters[i] for i in raters),
-            image=self.place[main].astype(np.intp),
+            image=self.crop[main].astype(np.intp),
             method=self.first[main].astype(np.intp),
             rating=self.answer[main].astype(np.float64),
             rater=rater.astype(np.intp),
             levels=protocol_called(self.protocol).levels,
-            scenes=tuple(p.scene for p in self.places),
+            scenes=tuple(c.scene for c in self.crops),
         )
 
     def analyse(
@@ -179,7 +179,7 @@ def analyse_comparisons(
     prior_sd: float | None,
     only: NDArray[np.bool_] | None,
 ) -> Analysis:
-    """Put a study's models on one scale; ``only`` (places,) keeps the trials of some images.
+    """Put a study's models on one scale; ``only`` (crops,) keeps the trials of some images.
 
     The other arguments are those of `raters.statistics.analyse.analyse`. Raises `BenchError` as it
     does, and where nobody has judged anything.
@@ -221,14 +221,14 @@ def read_answers(
     require_closed(store, study, by, unblind)
     with store.read() as connection:
         labels = labels_of(connection, study.id)
-        places = connection.execute(
+        contents = connection.execute(
             select(schema.content).where(schema.content.c.study == study.id)
             .order_by(schema.content.c.id)
         ).all()  # fmt: skip
         items = _items(connection, study.id)
         columns = _columns(connection, study.id, protocol)
     methods = tuple(sorted(labels.values()))
-    where = {place.id: number for number, place in enumerate(places)}
+    where = {row.id: number for number, row in enumerate(contents)}
     index = {key: methods.index(label) for key, label in labels.items()} | {None: -1}
     known = np.array([row.id for row in items], np.int64)
     at = np.searchsorted(known, columns["item"])
@@ -248,8 +248,8 @@ def read_answers(
     same = columns["trial"][earlier] == columns["repeat_of"]
     return Answers(
         study.name, study.run, study.protocol, methods,
-        tuple(Place(p.image, p.cluster, p.strata, p.top, p.left, p.height, p.width)
-              for p in places),
+        tuple(Crop(p.image, p.cluster, p.strata, p.top, p.left, p.height, p.width)
+              for p in contents),
         tuple(map(str, numbers)), columns["kind"].astype(np.int8), rater,
         of_item([where[row.content] for row in items]),
         of_item([index[row.one] for row in items]), of_item([index[row.two] for row in items]),

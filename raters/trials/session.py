@@ -174,8 +174,8 @@ class Session:
                 self.study.protocol.check(answer, self.study.ties)
                 return self._store(connection, held, rater, answer, key, tab, client)
             final = final_answer(connection, stored.id, stored.answer)
-            told = self._feedback(connection, held, final)
-            return Saved(final, True, told, self._after(connection, tab))
+            feedback = self._feedback(connection, held, final)
+            return Saved(final, True, feedback, self._after(connection, tab))
 
     def revise(self, key: str, answer: str, tab: str) -> Saved:
         """Replace the answer of the rater's last trial; the first one stays on record."""

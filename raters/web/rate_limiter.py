@@ -1,4 +1,4 @@
-"""Who is at the door: cookies, links, and a limit on guessing them. All of it in memory only."""
+"""A limit on guessing links and cookies, kept in memory only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TooManyGuesses(Exception):
     """This address has tried too many wrong links in the last minute."""
 
 
-class Doorman:
+class RateLimiter:
     """Opens tokens, counting the wrong ones per address of the network.
 
     Only failures count, and tokens that have been right are let in whatever their neighbours do:

@@ -22,10 +22,10 @@ PATH = "/rate"
 ASSETS = "/rate-assets"
 SERVED = {
     **{f"{name}.js": "text/javascript" for name in (
-        "api", "checks", "desk", "images", "keys", "look", "main", "panel", "screen", "stage",
+        "api", "checks", "dashboard", "images", "keys", "look", "main", "panel", "screen", "stage",
         "timer", "viewport",
     )},
-    "page.css": "text/css", "notice.css": "text/css", "desk.css": "text/css",
+    "page.css": "text/css", "error.css": "text/css", "dashboard.css": "text/css",
 }  # fmt: skip
 """The files that browsers load, with their types."""
 

@@ -57,7 +57,7 @@ class Recent(Generic[Key, Value]):
                 self._size -= dropped
 
 
-class Served:
+class StimulusCache:
     """Gives out stimuli by serving id, to the rater whose trial it is and to nobody else.
 
     Thirty raters judge the same few hundred images, so the bytes, which never change, stay in
@@ -69,13 +69,13 @@ class Served:
         self._pngs: Recent[int, bytes] = Recent(limit)
         self._given: Recent[tuple[str, str], int] = Recent(GIVEN)
 
-    def give(self, stimuli: Mapping[str, int], token: str) -> None:
+    def remember(self, stimuli: Mapping[str, int], token: str) -> None:
         """Remember that the rater of ``token`` was given a trial of these slots."""
         owner = hashed(token)
         for serving, stimulus in stimuli.items():
             self._given.put((owner, serving), stimulus)
 
-    def at_hand(self, serving: str, token: str) -> bytes | None:
+    def cached(self, serving: str, token: str) -> bytes | None:
         """Return the image if both are in memory: whose it is, and its bytes."""
         stimulus = self._given.get((hashed(token), serving))
         return None if stimulus is None else self._pngs.get(stimulus)

@@ -79,9 +79,9 @@ def put(text: str, out: Path | None) -> None:
         say(f"written: {out}")
 
 
-def desk_link(url: str, token: str) -> str:
+def dashboard_link(url: str, token: str) -> str:
     """Return the link of the dashboard."""
-    return f"{url}/desk/enter/{token}"
+    return f"{url}/dashboard/enter/{token}"
 
 
 def crowd_link(url: str, token: str) -> str:

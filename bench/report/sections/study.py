@@ -111,7 +111,7 @@ def _by_kind(scale: HumanScale) -> Table | None:
     names = [method.method for method in methods_of(scale.analysis)]
     rows = {name: [Cell(name)] for name in names}
     records = []
-    for (key, level), inside in kinds(scale.answers.places).items():
+    for (key, level), inside in kinds(scale.answers.crops).items():
         number = int(inside.sum())
         found, why = _analysed(scale, inside)
         columns.append(Column(level, counted(number, "image"), key))

@@ -13,13 +13,13 @@ const STATUS = {
 
 // What covers the images, instead of them: title, text, button and what the button does.
 function curtain(stage) {
-  const { state, session, notice } = stage;
+  const { state, session, message } = stage;
   const covers = {
     elsewhere: ["This study is open elsewhere",
       "Another tab or window is showing it. You can continue here; the other one will stop.",
       "Continue here", "takeOver"],
-    stopped: ["That did not work", notice, "Try again", "reload"],
-    feedback: ["Practice", notice, "Continue", "confirm"],
+    stopped: ["That did not work", message, "Try again", "reload"],
+    feedback: ["Practice", message, "Continue", "confirm"],
     interlude: ["The practice is over", "From now on your answers count. Take your time.",
       "Start", "confirm"],
   };
@@ -120,7 +120,7 @@ export class Panel {
     const revising = stage.revising ? "Your last pair again: change the answer, or press Esc. " : "";
     const covered = !this.find("curtain").hidden;
     say(this.find("status"),
-      STATUS[stage.state] ?? ((covered ? "" : stage.notice) || revising + chosen));
+      STATUS[stage.state] ?? ((covered ? "" : stage.message) || revising + chosen));
     this.button("retry").hidden = !["unsaved", "offline"].includes(stage.state);
   }
 

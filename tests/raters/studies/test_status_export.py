@@ -188,7 +188,7 @@ def test_votes_are_final_answers_of_main_trials(store: Store, run_folder: Path) 
     # every vote is for the earlier of the alphabet, whatever side it was on
     assert np.array_equal(found.outcome == 1, found.a < found.b)
     assert set(found.raters) == {str(session.rater) for session in sessions}
-    assert found.images == tuple(place.image for place in answers.places)
+    assert found.images == tuple(crop.image for crop in answers.crops)
     assert set(found.scenes) == {"cluster0", "cluster1"}
 
 

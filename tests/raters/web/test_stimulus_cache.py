@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from raters.database.store import Store
 from raters.web.app import create_app
-from raters.web.stimulus_cache import Recent, Served
+from raters.web.stimulus_cache import Recent, StimulusCache
 from tests.browser.studies import Study, make_run, make_study
 from tests.raters.web.test_app import judgement, ready, trial
 
@@ -57,14 +57,14 @@ def test_what_was_used_last_is_held_up_to_the_limit() -> None:
 
 def test_an_image_is_at_hand_for_its_rater_once_given_and_seen(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 's.db'}")
-    served = Served(store)
-    served._pngs.put(7, b"png", 3)
-    assert served.at_hand("serving", "mine") is None
-    served.give({"serving": 7, "unseen": 8}, "mine")
-    assert served.at_hand("serving", "mine") == b"png"
-    assert served.at_hand("unseen", "mine") is None
-    assert served.at_hand("serving", "theirs") is None
-    assert served.at_hand("", "") is None
+    cache = StimulusCache(store)
+    cache._pngs.put(7, b"png", 3)
+    assert cache.cached("serving", "mine") is None
+    cache.remember({"serving": 7, "unseen": 8}, "mine")
+    assert cache.cached("serving", "mine") == b"png"
+    assert cache.cached("unseen", "mine") is None
+    assert cache.cached("serving", "theirs") is None
+    assert cache.cached("", "") is None
     store.close()
 
 
