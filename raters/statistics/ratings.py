@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
-from raters.statistics.agreement import Share, alpha_of_counts, kendall_w, mean_tau
+from raters.statistics.agreement import Share, kendall_w, krippendorff_alpha, mean_tau
 from raters.statistics.intervals import (
     SAMPLES,
     PairDifference,
@@ -320,5 +320,5 @@ def _agreement(table: Floats, levels: Floats) -> RatingAgreement:
         except ValueError:
             w = p = None
     return RatingAgreement(
-        alpha_of_counts(counts, values, "ordinal"), w, p, mean_tau(table[:MOST_PAIRS]), None
+        krippendorff_alpha(counts, values, "ordinal"), w, p, mean_tau(table[:MOST_PAIRS]), None
     )

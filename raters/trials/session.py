@@ -32,7 +32,7 @@ from raters.trials.views import (
     Trial,
     view_study,
 )
-from raters.trials.withdrawal import erase_rater, final_answer, free_leases
+from raters.trials.withdrawal import final_answer, free_leases
 
 __all__ = [
     "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "Saved", "Session", "Stage",
@@ -215,15 +215,13 @@ class Session:
                     count_answer(connection, of, preference, step, 0)
             return Saved(answer, False, None, self._after(connection, tab))
 
-    def withdraw(self, erase: bool = False) -> None:
-        """Leave the study: leases go to others, judgements stay unless ``erase``."""
+    def withdraw(self) -> None:
+        """Leave the study: leases go to others, judgements stay."""
         with self._write() as connection:
             self._allowed(connection)
             free_leases(connection, self.rater)
             self._set(connection, withdrawn=self.store.clock())
             self.store.log(connection, self.study.id, "withdrew", rater=self.rater)
-            if erase:
-                erase_rater(self.store, connection, self.study.id, self.rater)
 
     # --- inside a transaction -------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def erase(store: Store, study_name: str, rater: int) -> int:
                 f"study '{study_name}' has no rater {rater}; 'bench rate status {study_name}' "
                 "lists their numbers"
             )
-        judgements = erase_rater(store, connection, study.id, rater)
+        judgements = _erase_rater(store, connection, study.id, rater)
     if store.is_sqlite:  # the write-ahead log would hold what was erased for a while yet
         with store.engine.connect() as raw:
             raw.exec_driver_sql("COMMIT")
@@ -52,7 +52,7 @@ def erase(store: Store, study_name: str, rater: int) -> int:
     return judgements
 
 
-def erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
+def _erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
     """Do the work of `erase` inside the caller's transaction."""
     free_leases(connection, rater)
     table = schema.assignment

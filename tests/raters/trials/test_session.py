@@ -276,17 +276,13 @@ def test_withdrawing_frees_leases_and_keeps_judgements(store: Store, study: str)
     assert caught.value.kind == "withdrawn"
 
 
-@pytest.mark.parametrize("by", ["coordinator", "rater"])
-def test_erasing_removes_one_rater_and_nothing_else(store: Store, study: str, by: str) -> None:
+def test_erasing_removes_one_rater_and_nothing_else(store: Store, study: str) -> None:
     tokens = invite(store, study, 2)
     gone, stays = (trained(store, token) for token in tokens)
     judge(gone, lambda trial: "a", 5)
     gone.revise("rev-0", "b", "tab")
     judge(stays, lambda trial: "b", 4)
-    if by == "coordinator":
-        assert erase(store, study, gone.rater) == 3 + 5
-    else:
-        gone.withdraw(erase=True)
+    assert erase(store, study, gone.rater) == 3 + 5
     with store.read() as connection:
         raters = connection.execute(select(schema.assignment.c.rater).distinct()).scalars().all()
         events = connection.execute(select(schema.event.c.what, schema.event.c.rater)).all()
