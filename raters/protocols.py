@@ -1,59 +1,303 @@
-"""What a rater is asked and what may be answered. `PROTOCOLS` is the table."""
+"""How raters are asked: one row per protocol, and everything else follows from it.
+
+`PROTOCOLS` is the table. Third parties add rows through the entry-point group
+``restoration_bench.protocols``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.names import choose
+from bench.core.plugins import extended
 
-TIE = "same"
+GROUP = "restoration_bench.protocols"
+REFERENCE_SLOT = "reference"
+VIEWS = ("side", "flicker", "split", "hold")
+"""Ways to look that a row may offer: images side by side, one in place of the other, half of each,
+and the reference for as long as a key is held."""
+SLOTS = (("a",), ("a", "b"))
+"""An item of a study has one stimulus or two: one is rated, or two are compared."""
+REFERENCE_RULES = ("optional", "always", "never")
+LONGEST_CODE = 8
+PAGE_KEYS = ("Enter", " ", "Escape", "r", "z", "u", "?")
+"""Keys that the judging page itself uses."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer: what a client sends, and how it is shown, chosen, counted and exported.
+
+    ``value``: where two images are compared, above 0 if the left one is better, 0 for a tie and
+    below 0 if the right one is; where one is rated, its level, higher is better. ``key``: the
+    browser's name of the key that chooses it; ``key_sign``: how the button shows that key, the key
+    itself where empty. ``exported``: its word in exports, the code where empty. ``help``: its own
+    line in the page's help.
+    """
+
+    code: str
+    label: str
+    value: int
+    key: str
+    key_sign: str = ""
+    exported: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """One way of asking. ``slots`` are the images judged; a reference may be shown beside them.
+    """One way of asking.
 
-    ``answers`` are what a client may send, in the order of their buttons, with the words on them.
-    In `pair`, ``a`` is the image on the left and ``b`` the one on the right.
+    ``summary``: what is done, for the command line. ``slots`` are the images judged: ``("a",)`` is
+    rated, ``("a", "b")`` are compared, ``a`` on the left. ``reference``: whether one may be shown
+    beside them: ``optional``, ``always`` or ``never``. ``answers``: in the order of their buttons.
+
+    ``views``: those of `VIEWS` that the page offers. ``compared``: the slots that they compare with
+    one another, from left to right, the reference perhaps one of them. ``captions``: slot -> what
+    stands above its image. ``counted_as``: what the page calls one trial. ``page_width``: CSS
+    pixels that the page's rows of buttons need. ``instructions``: paragraphs for raters, in which
+    ``**`` encloses what is bold; ``ties_instructions`` follow where ties are allowed. ``help``:
+    what the answers' keys do.
+
+    ``golden_better`` and ``golden_worse``: codes that golden and training trials accept. Of two
+    images, where the better one is the first (or the second) stimulus; of one, where it is the
+    reference (or visibly degraded).
+
+    ``analysis``: ``module:function`` that analyses the study's `raters.studies.answers.Answers`,
+    with the arguments of `raters.studies.answers.analyse_comparisons`.
     """
 
     name: str
     title: str
+    summary: str
     slots: tuple[str, ...]
     question: str
     question_with_reference: str
-    answers: tuple[tuple[str, str], ...]
     reference: str
-    """``optional``, ``always`` or ``never`` shown."""
+    answers: tuple[Answer, ...]
+    views: tuple[str, ...]
+    compared: tuple[str, ...]
+    captions: Mapping[str, str]
+    counted_as: str
+    page_width: int
+    instructions: tuple[str, ...]
+    ties_instructions: tuple[str, ...] = ()
+    help: str
+    golden_better: tuple[str, ...]
+    golden_worse: tuple[str, ...]
+    analysis: str
+
+    def __post_init__(self) -> None:
+        """Raise `BenchError` for a row that no study could be made with."""
+        codes, keys = [a.code for a in self.answers], [a.key for a in self.answers]
+        values = [a.value for a in self.answers]
+        shown = (*self.slots, REFERENCE_SLOT)
+        wrong = [
+            ("slots", self.slots, SLOTS, self.slots in SLOTS),
+            ("reference", self.reference, REFERENCE_RULES, self.reference in REFERENCE_RULES),
+            ("views", self.views, VIEWS, set(self.views) <= set(VIEWS)),
+            ("compared", self.compared, shown, set(self.slots) <= set(self.compared) <= set(shown)),
+            ("compared", self.compared, "no reference where it is not always shown",
+             self.reference == "always" or REFERENCE_SLOT not in self.compared),
+            ("captions", tuple(self.captions), shown, set(self.compared) <= set(self.captions)),
+            ("codes", codes, "two or more, each once", len(set(codes)) == len(codes) > 1),
+            ("codes", codes, f"1 to {LONGEST_CODE} characters",
+             all(0 < len(code) <= LONGEST_CODE for code in codes)),
+            ("keys", keys, f"each once, and none of {PAGE_KEYS}",
+             len(set(keys)) == len(keys) and not {k.lower() for k in keys} & {*PAGE_KEYS, "enter",
+                                                                              "escape"}),
+            ("values", values, "each once, from -100 to 100",
+             len(set(values)) == len(values) and all(abs(value) <= 100 for value in values)),
+            ("values", values, "for each one its negative: sides are swapped",
+             not self.pairwise or {-value for value in values} == set(values)),
+            ("golden_better", self.golden_better, codes,
+             bool(self.golden_better) and set(self.golden_better) <= set(codes)),
+            ("golden_worse", self.golden_worse, codes,
+             bool(self.golden_worse) and set(self.golden_worse) <= set(codes)),
+        ]  # fmt: skip
+        for field, got, expected, right in wrong:
+            if not right:
+                raise BenchError(
+                    f"protocol '{self.name}': {field}: got {got!r}, expected {expected!r}"
+                )
 
     @property
     def pairwise(self) -> bool:
         """Whether two images are compared, rather than one rated."""
         return len(self.slots) == 2
 
-    def choices(self, ties: bool) -> tuple[tuple[str, str], ...]:
-        """Return the answers of a study: ``same`` is one only where ties are allowed."""
-        return tuple(answer for answer in self.answers if ties or answer[0] != TIE)
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The values of the answers, ascending."""
+        return tuple(sorted(answer.value for answer in self.answers))
 
+    @property
+    def has_ties(self) -> bool:
+        """Whether a coordinator may allow ties."""
+        return any(self.is_tie(answer) for answer in self.answers)
+
+    def is_tie(self, answer: Answer) -> bool:
+        """Whether an answer calls two images the same."""
+        return self.pairwise and answer.value == 0
+
+    def choices(self, ties: bool) -> tuple[Answer, ...]:
+        """Return the answers of a study: a tie is one only where ties are allowed."""
+        return tuple(answer for answer in self.answers if ties or not self.is_tie(answer))
+
+    def answer(self, code: str) -> Answer:
+        """Return the answer that ``code`` stands for, else raise `NotAnAnswer`."""
+        for answer in self.answers:
+            if answer.code == code:
+                return answer
+        raise NotAnAnswer(f"'{code}' is no answer of '{self.name}'")
+
+    def check(self, code: str, ties: bool) -> str:
+        """Return ``code`` if it is a legal answer of a study, else raise `NotAnAnswer`."""
+        legal = [answer.code for answer in self.choices(ties)]
+        if code not in legal:
+            raise NotAnAnswer(f"'{code}' is no answer here; expected one of {', '.join(legal)}")
+        return code
+
+    def on_stimuli(self, code: str, swapped: bool) -> str:
+        """Turn an answer about sides into one about an item's stimuli, or back.
+
+        A value above 0 then stands for the item's first stimulus; where the sides were swapped,
+        that one was on the right. Ties and ratings have no side.
+        """
+        if not (swapped and self.pairwise):
+            return code
+        turned = -self.answer(code).value
+        return next(answer.code for answer in self.answers if answer.value == turned)
+
+    def passed(self, code: str, swapped: bool, correct: Sequence[str]) -> bool:
+        """Whether an answer to a golden or training trial is one of ``correct``, on stimuli."""
+        return self.on_stimuli(code, swapped) in correct
+
+    def preference(self, code: str, swapped: bool) -> int | None:
+        """Return 1 where the item's first stimulus is preferred, -1 for the second, 0 for a tie.
+
+        None for a rating.
+        """
+        if not self.pairwise:
+            return None
+        value = self.answer(self.on_stimuli(code, swapped)).value
+        return (value > 0) - (value < 0)
+
+    def exported(self, code: str) -> str:
+        """Return the word for an answer in exports."""
+        return self.answer(code).exported or code
+
+    def for_page(self, ties: bool) -> dict[str, Any]:
+        """Return what the judging page needs, as JSON can hold it: nothing of known answers."""
+        return {
+            "name": self.name, "slots": self.slots, "views": self.views, "compared": self.compared,
+            "captions": dict(self.captions), "counted_as": self.counted_as,
+            "page_width": self.page_width, "help": self.help,
+            "answers": [
+                {"code": a.code, "label": a.label, "key": a.key, "key_sign": a.key_sign or a.key,
+                 "help": a.help}
+                for a in self.choices(ties)
+            ],
+        }  # fmt: skip
+
+
+def levels(*labels: str) -> tuple[Answer, ...]:
+    """Return the answers of a rating: levels from 1 up, each chosen by its digit."""
+    return tuple(
+        Answer(code=str(level), label=label, value=level, key=str(level))
+        for level, label in enumerate(labels, start=1)
+    )
+
+
+COMPARISONS = "raters.studies.answers:analyse_comparisons"
+OPINIONS = "raters.studies.answers:analyse_opinions"
 
 PROTOCOLS = {
     "pair": Protocol(
-        "pair", "Two-alternative forced choice", ("a", "b"),
-        "Which image looks better?", "Which image is closer to the reference?",
-        (("a", "A is better"), (TIE, "The same"), ("b", "B is better")), "optional",
+        name="pair",
+        title="Two-alternative forced choice",
+        summary="pairs",
+        slots=("a", "b"),
+        question="Which image looks better?",
+        question_with_reference="Which image is closer to the reference?",
+        reference="optional",
+        answers=(
+            Answer(code="a", label="A is better", value=1, key="ArrowLeft", key_sign="←",
+                   exported="left"),
+            Answer(code="same", label="The same", value=0, key="ArrowDown", key_sign="↓",
+                   exported="not sure", help="they are the same"),
+            Answer(code="b", label="B is better", value=-1, key="ArrowRight", key_sign="→",
+                   exported="right"),
+        ),
+        views=("side", "flicker", "split", "hold"),
+        compared=("a", "b"),
+        captions={"a": "A", "b": "B", "reference": "Reference"},
+        counted_as="Pair",
+        page_width=1000,
+        instructions=(
+            "You see two images of the same thing, **A** and **B**. Say which one is better, with "
+            "the buttons below the images or the keys **←** and **→**.",
+        ),
+        ties_instructions=(
+            "If you cannot tell them apart, say so: **The same**, or the key **↓**.",
+        ),
+        help="choose A or B",
+        golden_better=("a",),
+        golden_worse=("b",),
+        analysis=COMPARISONS,
     ),
     "acr": Protocol(
-        "acr", "Absolute category rating, ITU-T P.910", ("a",),
-        "How good is this image?", "How good is this image?",
-        (("1", "Bad"), ("2", "Poor"), ("3", "Fair"), ("4", "Good"), ("5", "Excellent")), "never",
+        name="acr",
+        title="Absolute category rating, ITU-T P.910",
+        summary="ratings 1 to 5",
+        slots=("a",),
+        question="How good is this image?",
+        question_with_reference="How good is this image?",
+        reference="never",
+        answers=levels("Bad", "Poor", "Fair", "Good", "Excellent"),
+        views=(),
+        compared=("a",),
+        captions={"a": "Image"},
+        counted_as="Image",
+        page_width=760,
+        instructions=(
+            "You see one image at a time. Rate it from **1**, bad, to **5**, excellent, with the "
+            "buttons below the image or the keys **1** to **5**. Use the whole scale.",
+        ),
+        help="choose",
+        golden_better=("4", "5"),
+        golden_worse=("1", "2", "3"),
+        analysis=OPINIONS,
     ),
     "dcr": Protocol(
-        "dcr", "Degradation category rating, ITU-T P.910", ("a",),
-        "How does this image differ from the reference?",
-        "How does this image differ from the reference?",
-        (("1", "Very annoying"), ("2", "Annoying"), ("3", "Slightly annoying"),
-         ("4", "Perceptible but not annoying"), ("5", "Imperceptible")), "always",
+        name="dcr",
+        title="Degradation category rating, ITU-T P.910",
+        summary="ratings of what changed from the reference",
+        slots=("a",),
+        question="How does this image differ from the reference?",
+        question_with_reference="How does this image differ from the reference?",
+        reference="always",
+        answers=levels(
+            "Very annoying", "Annoying", "Slightly annoying", "Perceptible but not annoying",
+            "Imperceptible",
+        ),
+        views=("side", "flicker", "split", "hold"),
+        compared=("reference", "a"),
+        captions={"a": "Image", "reference": "Reference"},
+        counted_as="Image",
+        page_width=1080,
+        instructions=(
+            "You see a perfect image, the **reference**, and next to it one that may differ from "
+            "it. Rate the difference from **1**, very annoying, to **5**, imperceptible, with the "
+            "buttons or the keys **1** to **5**.",
+        ),
+        help="choose",
+        golden_better=("4", "5"),
+        golden_worse=("1", "2", "3"),
+        analysis=OPINIONS,
     ),
 }  # fmt: skip
 
@@ -62,23 +306,17 @@ class NotAnAnswer(BenchError):
     """The client sent something that the protocol does not know."""
 
 
-def check_answer(protocol: Protocol, ties: bool, answer: str) -> str:
-    """Return ``answer`` if it is legal, else raise `NotAnAnswer`."""
-    legal = [code for code, _ in protocol.choices(ties)]
-    if answer not in legal:
-        raise NotAnAnswer(f"'{answer}' is no answer here; expected one of {', '.join(legal)}")
-    return answer
+def protocols() -> dict[str, Protocol]:
+    """Return the table with the protocols of installed third-party packages."""
+    table = extended(PROTOCOLS, GROUP, Protocol)
+    if wrong := [name for name, row in table.items() if row.name != name]:
+        raise BenchError(f"entry point {GROUP}:{wrong[0]}: its row is called otherwise; rename one")
+    return table
 
 
-def on_stimuli(answer: str, swapped: bool) -> str:
-    """Turn an answer about sides into one about an item's stimuli, or back.
-
-    ``a`` stands for the item's first stimulus; where the sides were swapped, that one was on the
-    right. Ties and ratings have no side.
-    """
-    return {"a": "b", "b": "a"}.get(answer, answer) if swapped else answer
-
-
-def passed(answer: str, swapped: bool, correct: Sequence[str]) -> bool:
-    """Whether an answer to a golden or training trial is one of ``correct``, given on stimuli."""
-    return on_stimuli(answer, swapped) in correct
+def protocol_called(name: str) -> Protocol:
+    """Return one row; raises `BenchError`, naming the nearest, for a protocol that is not here."""
+    if own := PROTOCOLS.get(name):  # without a look at what is installed
+        return own
+    table = protocols()
+    return table[choose("protocol", name, table)]

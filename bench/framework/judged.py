@@ -29,7 +29,7 @@ from raters.statistics.active import posterior
 from raters.statistics.opinion import recover_opinion
 from raters.statistics.ratings import Ratings
 from raters.statistics.votes import Votes
-from raters.studies.answers import Answers, Place
+from raters.studies.answers import Answers, Crop
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Judged:
     """
 
     models: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[Crop, ...]
     clusters: NDArray[np.str_]
     people: Floats
     apart: Floats
@@ -80,12 +80,12 @@ def judged(scale: HumanScale, table: ScoreTable, metrics: Sequence[str]) -> Judg
     else:
         people, apart = _rated(answers.ratings(), columns)
         votes = None
-    scenes = [place.scene for place in answers.places]
+    scenes = [place.scene for place in answers.crops]
     several = len(set(scenes)) > 1
-    names = scenes if several else [place.image for place in answers.places]
+    names = scenes if several else [place.image for place in answers.crops]
     scores, missing, anew = _scores(scale, table, metrics)
     return Judged(
-        scale.models, answers.places, np.asarray(names, dtype=np.str_), people, apart, votes,
+        scale.models, answers.crops, np.asarray(names, dtype=np.str_), people, apart, votes,
         scores,
         {m: table.higher_is_better[m] for m in scores}, {m: table.units[m] for m in scores},
         missing, anew,
@@ -187,7 +187,7 @@ def _scores(
     """Return metric -> (P, M), why others are missing, and whether pieces were scored anew."""
     missing: dict[str, str] = {}
     if not _cut(scale):
-        rows = [table.images.index(place.image) for place in scale.answers.places]
+        rows = [table.images.index(place.image) for place in scale.answers.crops]
         columns = [table.models.index(model) for model in scale.models]
         found = {m: table.finite(m)[np.ix_(rows, columns)] for m in metrics}
         anew = False
@@ -203,7 +203,7 @@ def _scores(
 
 def _cut(scale: HumanScale) -> bool:
     """Whether people saw less than whole images."""
-    for place in scale.answers.places:
+    for place in scale.answers.crops:
         for model in scale.models:
             path = scale.run.image_path(model, place.image)
             if path.is_file():
@@ -219,10 +219,10 @@ def _scored_anew(scale: HumanScale, metrics: Sequence[str]) -> dict[str, Floats]
     images = scale.run.images()
     references = dict(zip(images["image"], images["reference"], strict=True))
     found = {
-        m: np.full((len(scale.answers.places), len(scale.models)), np.nan) for m in scorer.names
+        m: np.full((len(scale.answers.crops), len(scale.models)), np.nan) for m in scorer.names
     }
 
-    def score(number: int, place: Place) -> None:
+    def score(number: int, place: Crop) -> None:
         window = np.s_[place.top : place.top + place.height, place.left : place.left + place.width]
 
         def piece(path: Path) -> Pixels:
@@ -238,7 +238,7 @@ def _scored_anew(scale: HumanScale, metrics: Sequence[str]) -> dict[str, Floats]
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
-            list(pool.map(score, range(len(scale.answers.places)), scale.answers.places))
+            list(pool.map(score, range(len(scale.answers.crops)), scale.answers.crops))
         except BenchError as error:
             raise BenchError(f"what was judged cannot be scored: {error}") from None
     return found

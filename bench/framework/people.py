@@ -8,19 +8,18 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
 
 from bench.core.errors import BenchError
 from bench.image import ImageError, read
 from bench.runs.store import RunFolder
-from raters.database import schema
 from raters.database.store import Store
 from raters.statistics.analyse import Analysis, ScaleEstimate
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD, SAMPLES
 from raters.statistics.ratings import OpinionEstimate, RatingAnalysis
-from raters.studies.answers import Answers, Place, read_answers
+from raters.studies.answers import Answers, read_answers
 from raters.studies.creation import REFERENCE
+from raters.studies.queries import all_studies, some_stimuli
 from raters.studies.stimuli import decoded
 
 Floats = NDArray[np.float64]
@@ -89,16 +88,13 @@ def read_study(
 
 def _latest(store: Store, runs: Sequence[RunFolder]) -> str:
     """Return the latest study made of one of ``runs``."""
-    with store.read() as connection:
-        rows = connection.execute(
-            select(schema.study.c.name, schema.study.c.run).order_by(schema.study.c.id.desc())
-        ).all()
+    rows = all_studies(store)[::-1]
     here = {str(run.path.absolute()) for run in runs}
     mine = [row.name for row in rows if row.run in here]
     if mine:
-        return str(mine[0])
+        return mine[0]
     if len(rows) == 1:
-        return str(rows[0].name)
+        return rows[0].name
     known = ", ".join(f"{row.name} (of {row.run})" for row in rows) or "none"
     raise BenchError(
         f"no study of '{runs[0].path}' in '{store.url}'; its studies: {known}; name one as "
@@ -129,40 +125,23 @@ def _differs(store: Store, answers: Answers, run: RunFolder) -> str:
     if gone := [m for m in answers.methods if m not in models and m != REFERENCE]:
         return f"it has no model {gone[0]}"
     images = set(run.images()["image"])
-    if lost := [place.image for place in answers.places if place.image not in images]:
+    if lost := [crop.image for crop in answers.crops if crop.image not in images]:
         return f"it has no image {lost[0]}"
     compared = 0
-    for label, place, png in _stimuli(store, answers):
-        path = run.image_path(label, place.image)
+    crops = {crop.image: crop for crop in answers.crops}
+    for stimulus in some_stimuli(store, answers.study, COMPARED):
+        crop = crops[stimulus.image]
+        path = run.image_path(stimulus.model, stimulus.image)
         if not path.is_file():
             continue
         compared += 1
         try:
-            whole = read(path)
+            output = read(path)
         except ImageError as error:
             return str(error)
-        crop = whole[place.top :, place.left :][: place.height, : place.width]
-        if not np.array_equal(crop, decoded(png)):
-            return f"its {label} of {place.image} has other pixels than were judged"
+        judged = output[crop.top :, crop.left :][: crop.height, : crop.width]
+        if not np.array_equal(judged, decoded(stimulus.png)):
+            return f"its {stimulus.model} of {crop.image} has other pixels than were judged"
     if not compared and str(run.path.absolute()) != answers.run:
         return "it keeps no images to compare"
     return ""
-
-
-def _stimuli(store: Store, answers: Answers) -> list[tuple[str, Place, bytes]]:
-    """Return model, place and PNG of some of the images that were judged."""
-    s, m, c = schema.stimulus.c, schema.method.c, schema.content.c
-    study = store.study(answers.study).id
-    with store.read() as connection:
-        keys = connection.execute(
-            select(s.id, m.label, c.image)
-            .join(schema.method, m.id == s.method).join(schema.content, c.id == s.content)
-            .where(c.study == study, m.label != REFERENCE).order_by(c.id, m.label)
-        ).all()  # fmt: skip
-        chosen = keys[:: max(1, len(keys) // COMPARED)][:COMPARED]
-        rows = connection.execute(
-            select(s.id, s.png).where(s.id.in_([row.id for row in chosen]))
-        ).all()
-    files = {row.id: row.png for row in rows}
-    places = {place.image: place for place in answers.places}
-    return [(row.label, places[row.image], files[row.id]) for row in chosen]

@@ -14,7 +14,7 @@ from bench.framework.judged import SEPARATED, Judged, centred
 from bench.statistics.correlation import Coefficient, correlate, correlations, decisions, srocc
 from bench.statistics.multiplicity import holm
 from raters.statistics.intervals import SAMPLES
-from raters.studies.answers import Place
+from raters.studies.answers import Crop
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ class Disagreement:
     """
 
     metric: str
-    place: Place
+    place: Crop
     preferred: str
     other: str
     people: float
@@ -155,7 +155,7 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
     return made
 
 
-def kinds(places: Sequence[Place]) -> dict[tuple[str, str], NDArray[np.bool_]]:
+def kinds(places: Sequence[Crop]) -> dict[tuple[str, str], NDArray[np.bool_]]:
     """Return (stratum, level) -> which places are of it (P,), the levels of one stratum together.
 
     Strata of one level, or of more than `LEVELS` (an identity, a date), are no kinds of images.

@@ -80,9 +80,9 @@ def audit(
             record, truths = _visited(store, study_name, address, raters)
         wanted = needles(*_names(store, row.id), row.run)
     named, searched = search(record, control, wanted)
-    told, compared = compare(record.shown, truths)
+    tells, compared = compare(record.shown, truths)
     images = list({id(e.body): e for e in record.exchanges if _is_image(e)}.values())
-    stuffed = {leak for exchange in images for leak in extra_bytes(exchange)}
+    surplus = {leak for exchange in images for leak in extra_bytes(exchange)}
     numbers = {
         "raters": raters, "requests": len(record.exchanges),
         "bytes": sum(len(exchange.body) for exchange in record.exchanges),
@@ -90,7 +90,7 @@ def audit(
         "images": len(images), **searched, **compared,
     }  # fmt: skip
     return AuditReport(
-        study_name, address or "a copy on this machine", (*named, *stuffed, *told), numbers,
+        study_name, address or "a copy on this machine", (*named, *surplus, *tells), numbers,
         tuple(_notes(numbers, truths)),
     )  # fmt: skip
 
@@ -117,7 +117,7 @@ def _served(copy: Store, raters: int) -> tuple[Record, list[Truth]]:
         close_study(copy, name)
         record.issued.add(late)
         with closing(Walker(address, record)) as walker:
-            for path in (f"/r/{late}", "/rate/", "/desk/"):
+            for path in (f"/r/{late}", "/rate/", "/dashboard/"):
                 walker.ask("GET", path)
     return record, _truths(copy, record.shown)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Table, select
 
 from raters.database import schema
 from raters.database.store import Store
-from raters.protocols import PROTOCOLS
+from raters.protocols import protocol_called
 
 _COPIED = (
     schema.study, schema.method, schema.content, schema.stimulus, schema.comparison, schema.item,
@@ -59,7 +59,7 @@ def _reset(table: Table, row: Any) -> dict[str, Any]:
 
 def _disguise(table: Table, values: dict[str, Any]) -> dict[str, Any]:
     if table is schema.study:
-        protocol, options = PROTOCOLS[values["protocol"]], values["options"]
+        protocol, options = protocol_called(values["protocol"]), values["options"]
         shown = options["reference"] == "shown"
         question = protocol.question_with_reference if shown else protocol.question
         named: dict[str, Any] = {"name": _word(), "models": [], "notes": [], "question": None,

@@ -37,7 +37,7 @@ SAME_FOR_AN_IMAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a judged image was: numbers of the database. ``model`` tells references and spoilt
+    """What a judged image was: numbers of the database. ``model`` tells references and golden
     images apart too; ``main`` trials are those whose sides are balanced."""
 
     stimulus: int
@@ -178,15 +178,15 @@ def agreement(
     """Return how probable it is that ``values`` agree within ``groups`` as often by chance.
 
     The groups' labels are permuted within ``strata``; those of one block stay together. A block
-    counts once, however often it was shown, and each of its values by its share: spoilt images are
+    counts once, however often it was shown, and each of its values by its share: golden images are
     shown less often than others, and their group would else change its size with each permutation.
     Stops early where the answer is clearly above ``level``.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     units = np.arange(len(groups)) if blocks is None else blocks
     _, first, unit = np.unique(units, return_index=True, return_inverse=True)
-    labels, places = groups[first], strata[first]
-    ordered = np.argsort(places, kind="stable")
+    labels, unit_strata = groups[first], strata[first]
+    ordered = np.argsort(unit_strata, kind="stable")
     width, share = int(values.max()) + 1, 1 / np.bincount(unit)[unit]
 
     def agreeing(given: Ints) -> float:
@@ -195,7 +195,7 @@ def agreement(
     observed, reached, rounds = agreeing(labels) * (1 - 1e-12), 0, math.ceil(2 / level)
     for tried in range(1, rounds + 1):
         dealt = np.empty_like(labels)
-        dealt[ordered] = labels[np.lexsort((rng.random(len(labels)), places))]
+        dealt[ordered] = labels[np.lexsort((rng.random(len(labels)), unit_strata))]
         reached += agreeing(dealt) >= observed
         if reached >= 20 and reached / tried > 2 * level:
             return reached / tried

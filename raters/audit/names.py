@@ -143,12 +143,12 @@ def search(
     strings = "\n".join(sorted(record.issued))
     images = [body for body in record.bodies if body.startswith(SIGNATURE)]
     raw = [needle for needle in wanted if needle.form == "as it is"]
-    places = [
+    random_texts = [
         ("random strings of addresses and replies", [strings], wanted, 64),
         ("GET /s/<random>: bytes", [image.decode("latin-1") for image in images], raw, 256),
     ]
     unsearched = set()
-    for where, texts_of, names, alphabet in places:
+    for where, texts_of, names, alphabet in random_texts:
         length = sum(map(len, texts_of))
         clear = {n: _unlikely(n, length, alphabet, FALSE_ALARM / (4 * len(names))) for n in names}
         unsearched |= {needle.name for needle, as_word in clear.items() if as_word is None}

@@ -27,13 +27,13 @@ OUTSIDE = (
     "/rate/gradio_api/openapi.json", "/rate/gradio_api/startup-events",
     "/rate/gradio_api/queue/data", "/rate/gradio_api/file=pyproject.toml", "/rate/monitoring",
     "/api/session", "/r/", "/r/wrong", "/r/wrong/link", "/p/wrong?PROLIFIC_PID=nobody", "/s/wrong",
-    "/desk", "/desk/", "/desk/open", "/desk/export", "/desk/enter/wrong",
+    "/dashboard", "/dashboard/", "/dashboard/open", "/dashboard/export", "/dashboard/enter/wrong",
 )  # fmt: skip
 """What somebody may ask for who has no link, or a wrong one."""
 
 _LINKED = re.compile(r"""(?:src|href)=["']([^"'#]+)["']""")
 _IMPORTED = re.compile(r"""(?:from|import)\s*\(?\s*["'](\.{0,2}/[\w./-]+\.(?:js|css))["']""")
-_RANDOM = re.compile(r"^/(s|r|p|desk/enter)/[^/?]+")
+_RANDOM = re.compile(r"^/(s|r|p|dashboard/enter)/[^/?]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Walker:
         self.say("/api/consent", {})
         self._session()
         self.say("/api/checks", SCREEN)
-        answers = [code for code, _ in self._session()["answers"]]
+        answers = [row["code"] for row in self._session()["protocol"]["answers"]]
         tab = self._key()
         step = self.say("/api/trial", {"tab": tab})
         for count in range(MOST_TRIALS):

@@ -35,25 +35,12 @@ LEVELS: dict[str, Callable[[Floats, Floats], Floats]] = {
 """Level of measurement -> squared distance (K, K) of values (K,) with how often each was given."""
 
 
-def krippendorff_alpha(ratings: ArrayLike, level: str = "nominal") -> float | None:
-    """Return Krippendorff's alpha of ``ratings`` (raters, units), NaN where a rater gave none.
+def krippendorff_alpha(per_unit: ArrayLike, values: ArrayLike, level: str) -> float | None:
+    """Return Krippendorff's alpha of how often each unit was given each value (units, K).
 
-    1 is full agreement, 0 what chance gives, below 0 systematic disagreement. ``level`` is one of
-    `LEVELS`. None where all ratings are equal or no unit has two: nothing can be said. Krippendorff
-    2011, https://repository.upenn.edu/asc_papers/43.
-    """
-    table = np.asarray(ratings, np.float64)
-    given = ~np.isnan(table)
-    values, code = np.unique(table[given], return_inverse=True)
-    unit = np.nonzero(given)[1]
-    per_unit = np.bincount(unit * len(values) + code, minlength=table.shape[1] * len(values))
-    return alpha_of_counts(per_unit.reshape(table.shape[1], -1), values, level)
-
-
-def alpha_of_counts(per_unit: ArrayLike, values: ArrayLike, level: str) -> float | None:
-    """Return `krippendorff_alpha` from how often each of ``values`` (K,), ascending, was given.
-
-    ``per_unit`` (units, K).
+    1 is full agreement, 0 what chance gives, below 0 systematic disagreement. ``values`` (K,)
+    ascend; ``level`` is one of `LEVELS`. None where all ratings are equal or no unit has two:
+    nothing can be said. Krippendorff 2011, https://repository.upenn.edu/asc_papers/43.
     """
     if level not in LEVELS:
         raise ValueError(f"no level of measurement '{level}'; known: {', '.join(LEVELS)}")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
-from raters.statistics.agreement import Share, alpha_of_counts, kendall_u, repeat_consistency
+from raters.statistics.agreement import Share, kendall_u, krippendorff_alpha, repeat_consistency
 from raters.statistics.careless import at_odds
 from raters.statistics.comparisons import components, counts, require_scale, vote_cells
 from raters.statistics.intervals import (
@@ -232,9 +232,9 @@ def _agreement(votes: Votes) -> Agreement:
 
 
 def _alpha(question: Ints, answer: Ints) -> float | None:
-    asked, place = np.unique(question, return_inverse=True)
-    table = np.bincount(place.reshape(-1) * 3 + answer + 1, minlength=3 * len(asked))
-    return alpha_of_counts(table.reshape(-1, 3), [-1, 0, 1], "nominal")
+    asked, row = np.unique(question, return_inverse=True)
+    table = np.bincount(row.reshape(-1) * 3 + answer + 1, minlength=3 * len(asked))
+    return krippendorff_alpha(table.reshape(-1, 3), [-1, 0, 1], "nominal")
 
 
 def _flags(

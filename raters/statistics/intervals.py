@@ -321,9 +321,9 @@ def letters(estimate: ArrayLike, found: Differences, level: float = 0.95) -> lis
             split |= {group - {i}, group - {j}} if {i, j} <= group else {group}
         groups = {group for group in split if not any(group < other for other in split)}
     order = np.argsort(-q, kind="stable")
-    place = np.empty(len(q), np.intp)
-    place[order] = np.arange(len(q))
-    best_first = sorted(groups, key=lambda group: sorted(place[list(group)]))
+    position = np.empty(len(q), np.intp)
+    position[order] = np.arange(len(q))
+    best_first = sorted(groups, key=lambda group: sorted(position[list(group)]))
     return ["".join(_letter(k) for k, g in enumerate(best_first) if i in g) for i in range(len(q))]
 
 

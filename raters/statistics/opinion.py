@@ -48,15 +48,13 @@ def mean_opinion(ratings: ArrayLike, level: float = 0.95) -> MeanOpinions:
 
 @dataclass(frozen=True, slots=True)
 class RecoveredOpinions:
-    """``value`` and ``error`` (N,) of stimuli; ``bias`` and ``inconsistency`` (R,) of raters.
+    """``value`` (N,) of stimuli; ``bias`` and ``inconsistency`` (R,) of raters.
 
     ``bias``: how far above the others a rater rates, mean zero. ``inconsistency``: standard
-    deviation of what bias and stimulus leave unexplained. ``error``: standard error, the residual
-    standard deviation of the stimulus over the root of its number of ratings, as in P.913.
+    deviation of what bias and stimulus leave unexplained.
     """
 
     value: Floats
-    error: Floats
     bias: Floats
     inconsistency: Floats
 
@@ -77,7 +75,7 @@ def recover_opinion(ratings: ArrayLike) -> RecoveredOpinions:
     for _ in range(_STEPS):
         before = quality
         residual = np.where(given, table - quality - bias[:, None], 0.0)
-        inconsistency = _spread(residual, given, axis=1)
+        inconsistency = _spread(residual, given)
         weight = given / (inconsistency**2 + _LEAST_VARIANCE)[:, None]
         quality = (weight * (filled - bias[:, None])).sum(axis=0) / weight.sum(axis=0)
         bias = np.where(given, table - quality, 0).sum(axis=1) / per_rater
@@ -90,17 +88,16 @@ def recover_opinion(ratings: ArrayLike) -> RecoveredOpinions:
             f"the fit took the ratings of rater {int(inconsistency.argmin())} as exact: too few "
             "raters to tell their consistency apart; use mean_opinion, or collect more raters"
         )
-    error = _spread(residual, given, axis=0) / np.sqrt(per_stimulus)
     shift = bias.mean()
-    return RecoveredOpinions(quality + shift, error, bias - shift, inconsistency)
+    return RecoveredOpinions(quality + shift, bias - shift, inconsistency)
 
 
-def _spread(residual: Floats, given: NDArray[np.bool_], axis: int) -> Floats:
-    """Return the population standard deviation along ``axis`` of what was given."""
-    n = given.sum(axis=axis)
-    mean = residual.sum(axis=axis) / n
-    centred = np.where(given, residual - np.expand_dims(mean, axis), 0.0)
-    return np.asarray(np.sqrt((centred**2).sum(axis=axis) / n))
+def _spread(residual: Floats, given: NDArray[np.bool_]) -> Floats:
+    """Return each rater's population standard deviation (R,) of what was given."""
+    n = given.sum(axis=1)
+    mean = residual.sum(axis=1) / n
+    centred = np.where(given, residual - mean[:, None], 0.0)
+    return np.asarray(np.sqrt((centred**2).sum(axis=1) / n))
 
 
 def _checked(ratings: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:

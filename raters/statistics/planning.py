@@ -260,6 +260,6 @@ def _simulate(
 def _clustered(influence: Floats, label: Ints, groups: int) -> Floats:
     """Return the sum (S,) over clusters of their squared sums of ``influence`` (S, V)."""
     studies = len(influence)
-    place = label + groups * np.arange(studies)[:, None]
-    sums = np.bincount(place.reshape(-1), influence.reshape(-1), minlength=studies * groups)
+    cell = label + groups * np.arange(studies)[:, None]
+    sums = np.bincount(cell.reshape(-1), influence.reshape(-1), minlength=studies * groups)
     return np.asarray((sums.reshape(studies, groups) ** 2).sum(axis=1))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
-from raters.statistics.agreement import Share, alpha_of_counts, kendall_w, mean_tau
+from raters.statistics.agreement import Share, kendall_w, krippendorff_alpha, mean_tau
 from raters.statistics.intervals import (
     SAMPLES,
     PairDifference,
@@ -29,16 +29,16 @@ from raters.statistics.screening import screen
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-LEVELS = np.arange(1.0, 6.0)
 FEW_RATERS = 15
 """ITU-T P.910 wants so many raters or more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ratings:
-    """V ratings from 1 to 5, arrays (V,): ``method`` indexes ``methods``, ``image`` ``images``.
+    """V ratings, arrays (V,): ``method`` indexes ``methods``, ``image`` indexes ``images``.
 
-    ``rater`` indexes ``raters``. ``scenes``: that of each image, where images share them.
+    ``rater`` indexes ``raters``. ``levels``: what a rating may be, ascending; higher is better.
+    ``scenes``: that of each image, where images share them.
     """
 
     methods: tuple[str, ...]
@@ -48,6 +48,7 @@ class Ratings:
     method: Ints
     rating: NDArray[np.float64]
     rater: Ints
+    levels: tuple[int, ...]
     scenes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -143,7 +144,7 @@ class RatingAgreement:
 class RatingAnalysis:
     """Mean opinions from ratings; ``methods`` and ``draws`` (S, M) in order, the best first.
 
-    The other fields are those of `analyse.Analysis`.
+    ``levels``: what a rating may be. The other fields are those of `analyse.Analysis`.
     """
 
     model: str
@@ -154,6 +155,7 @@ class RatingAnalysis:
     stimuli: tuple[StimulusOpinion, ...]
     people: tuple[RaterOpinion, ...]
     agreement: RatingAgreement
+    levels: tuple[int, ...]
     votes: int
     images: int
     raters: int
@@ -182,15 +184,17 @@ def analyse_ratings(
     estimate = np.bincount(ratings.method, ratings.rating, number) / n
     clusterings = clusters(ratings.rater, ratings.image, ratings.scenes)
 
+    levels = np.array(ratings.levels, np.float64)
+
     def refit(drawn: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        table = drawn.reshape(-1, number, len(LEVELS))
+        table = drawn.reshape(-1, number, len(levels))
         times = table.sum(axis=2)
-        means = np.where(times > 0, table @ LEVELS / np.maximum(times, 1), estimate)
+        means = np.where(times > 0, table @ levels / np.maximum(times, 1), estimate)
         return means, (times > 0).all(axis=1)
 
-    cells = ratings.method * len(LEVELS) + ratings.rating.astype(np.intp) - 1
+    cells = ratings.method * len(levels) + np.searchsorted(levels, ratings.rating)
     draws = draw(
-        refit, estimate, cells, number * len(LEVELS), list(clusterings.values()), samples, seed
+        refit, estimate, cells, number * len(levels), list(clusterings.values()), samples, seed
     )
     found = differences(estimate, draws, level)
     far = reach(draws.clusters, level) * standard_error(draws.scales, draws.clusters)
@@ -207,23 +211,40 @@ def analyse_ratings(
         flags.append(f"{draws.unbounded:.1%} of resamples had no rating of some method")
     flags += [f"raters' bias and consistency are not known: {trouble}"] if trouble else []
     compared = n[:, None] + n[None, :]
+    people = _people(ratings, table, recovered)
     return RatingAnalysis(
-        "mean opinion", "MOS", level,
-        tuple(
+        model="mean opinion",
+        unit="MOS",
+        level=level,
+        methods=tuple(
             OpinionEstimate(
-                ratings.methods[i], float(estimate[i]), float(estimate[i] - far[i]),
-                float(estimate[i] + far[i]), int(n[i]), per_method[i], int(rank[i]), int(low[i]),
-                int(high[i]), group[i],
+                method=ratings.methods[i],
+                value=float(estimate[i]),
+                low=float(estimate[i] - far[i]),
+                high=float(estimate[i] + far[i]),
+                votes=int(n[i]),
+                recovered=per_method[i],
+                rank=int(rank[i]),
+                rank_low=int(low[i]),
+                rank_high=int(high[i]),
+                group=group[i],
             )
             for i in order
         ),
-        pair_differences(ratings.methods, found, compared, None),
-        _stimuli(ratings, table, stimuli, level),
-        people := _people(ratings, table, recovered),
-        _agreement(table),
-        len(ratings), len(ratings.images), len(ratings.raters), tuple(clusterings), samples, seed,
-        (*flags, *_rejected(people)), draws.scales[:, order],
-    )  # fmt: skip
+        differences=pair_differences(ratings.methods, found, compared, None),
+        stimuli=_stimuli(ratings, table, stimuli, level),
+        people=people,
+        agreement=_agreement(table, levels),
+        levels=ratings.levels,
+        votes=len(ratings),
+        images=len(ratings.images),
+        raters=len(ratings.raters),
+        resampled=tuple(clusterings),
+        samples=samples,
+        seed=seed,
+        flags=(*flags, *_rejected(people)),
+        draws=draws.scales[:, order],
+    )
 
 
 def _recovered(table: Floats) -> tuple[RecoveredOpinions | None, str]:
@@ -289,8 +310,8 @@ MOST_PAIRS = 50
 """Raters whose orders are compared two by two; of more, the first so many."""
 
 
-def _agreement(table: Floats) -> RatingAgreement:
-    values = LEVELS[(table[..., None] == LEVELS).any(axis=(0, 1))]
+def _agreement(table: Floats, levels: Floats) -> RatingAgreement:
+    values = levels[(table[..., None] == levels).any(axis=(0, 1))]
     counts = (table[..., None] == values).sum(axis=0)
     w = p = None
     if np.isfinite(table).all() and min(table.shape) > 1:
@@ -299,5 +320,5 @@ def _agreement(table: Floats) -> RatingAgreement:
         except ValueError:
             w = p = None
     return RatingAgreement(
-        alpha_of_counts(counts, values, "ordinal"), w, p, mean_tau(table[:MOST_PAIRS]), None
+        krippendorff_alpha(counts, values, "ordinal"), w, p, mean_tau(table[:MOST_PAIRS]), None
     )

@@ -79,13 +79,13 @@ def make_votes(
         raise BenchError(f"winner '{wrong[0]}' is none of {', '.join(OUTCOMES)}")
     if same := next((x for x, y in zip(a, b, strict=True) if x == y), None):
         raise BenchError(f"'{same}' is compared with itself; a vote is on two methods")
-    methods, places = np.unique([*a, *b], return_inverse=True)
+    methods, number = np.unique([*a, *b], return_inverse=True)
     images, image_at = np.unique(list(image), return_inverse=True)
     raters, rater_at = np.unique(list(rater or ()), return_inverse=True)
     return Votes(
         tuple(map(str, methods)), tuple(map(str, images)), tuple(map(str, raters)),
-        image_at.astype(np.intp), places[: len(a)].astype(np.intp),
-        places[len(a) :].astype(np.intp),
+        image_at.astype(np.intp), number[: len(a)].astype(np.intp),
+        number[len(a) :].astype(np.intp),
         np.array([OUTCOMES[w] for w in winner], np.int8),
         None if rater is None else rater_at.astype(np.intp),
     )  # fmt: skip
@@ -114,7 +114,7 @@ def read_votes(path: Path, methods: Path | None = None) -> Votes:
     if not lines:
         raise BenchError(f"'{path}' is empty; expected columns {','.join(HEADER)}[,rater]")
     header, outcomes, body = _header(path, lines)
-    at = {name: place for place, name in enumerate(header)}
+    at = {name: column for column, name in enumerate(header)}
     names = _method_names(methods) if methods else None
     rows: list[tuple[str, str, str, str, str]] = []
     wrong: list[str] = []

@@ -1,6 +1,6 @@
 """The answers of a study as arrays, for the analysis: votes or ratings, and how each rater sat.
 
-Only a closed study is read, or an open one on record: see `reveal`.
+Only a closed study is read, or an open one on record: see `raters.studies.unblinding`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from bench.core.errors import BenchError
+from bench.core.plugins import load_object
 from raters.database import schema
 from raters.database.schema import GOLDEN, MAIN, REPEAT
 from raters.database.store import Store
-from raters.protocols import PROTOCOLS, TIE
+from raters.protocols import Protocol, protocol_called
 from raters.statistics.agreement import Share, share_of
 from raters.statistics.analyse import Analysis, analyse
 from raters.statistics.careless import Sitting, signs
@@ -31,11 +32,10 @@ Ints = NDArray[np.int64]
 
 _BLOCK = 50_000
 _KINDS = {MAIN: 0, GOLDEN: 1, REPEAT: 2}
-_CODES = {"a": 1, TIE: 0, "b": -1} | {str(level): level for level in range(1, 6)}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Crop:
     """What of an image was judged: a crop of ``height`` x ``width`` at (``top``, ``left``)."""
 
     image: str
@@ -52,10 +52,11 @@ class Answers:
     """The final answers of a study, arrays (V,) in the order of time, training left out.
 
     ``kind`` is 0 for main trials, 1 for golden ones, 2 for repeats. ``rater`` indexes ``raters``
-    and ``place`` ``places``. ``first`` and ``second`` index ``methods`` in main trials and repeats
-    (``second`` is -1 in ratings), else -1. ``answer`` is the rating, or 1 where the first was
-    preferred, -1 where the second was, 0 for a tie; ``shown`` the same for the left and the right.
-    ``passed``: a golden one is right. ``earlier``: of a repeat, the place of the first time in
+    and ``crop`` ``crops``. ``first`` and ``second`` index ``methods`` in main trials and repeats
+    (``second`` is -1 in ratings), else -1. ``answer`` is the value of the protocol's answer: the
+    rating, or above 0 where the first was preferred, below 0 where the second was, 0 for a tie;
+    ``shown`` the same for the left and the right.
+    ``passed``: a golden one is right. ``earlier``: of a repeat, the position of the first time in
     these arrays, else -1. ``response_ms`` is NaN where it is not known.
     """
 
@@ -63,11 +64,11 @@ class Answers:
     run: str
     protocol: str
     methods: tuple[str, ...]
-    places: tuple[Place, ...]
+    crops: tuple[Crop, ...]
     raters: tuple[str, ...]
     kind: NDArray[np.int8]
     rater: Ints
-    place: Ints
+    crop: Ints
     first: Ints
     second: Ints
     answer: NDArray[np.int8]
@@ -79,7 +80,7 @@ class Answers:
     @property
     def pairwise(self) -> bool:
         """Whether images were compared, rather than rated."""
-        return PROTOCOLS[self.protocol].pairwise
+        return protocol_called(self.protocol).pairwise
 
     def votes(self) -> Votes:
         """Return the comparisons of main trials. Raises `BenchError` for ratings, and for none."""
@@ -88,11 +89,11 @@ class Answers:
         main = self._main()
         raters, rater = np.unique(self.rater[main], return_inverse=True)
         return Votes(
-            self.methods, tuple(p.image for p in self.places),
+            self.methods, tuple(c.image for c in self.crops),
             tuple(self.raters[i] for i in raters),
-            self.place[main].astype(np.intp), self.first[main].astype(np.intp),
-            self.second[main].astype(np.intp), self.answer[main], rater.astype(np.intp),
-            tuple(p.scene for p in self.places),
+            self.crop[main].astype(np.intp), self.first[main].astype(np.intp),
+            self.second[main].astype(np.intp), np.sign(self.answer[main]), rater.astype(np.intp),
+            tuple(c.scene for c in self.crops),
         )  # fmt: skip
 
     def ratings(self) -> Ratings:
@@ -102,12 +103,16 @@ class Answers:
         main = self._main()
         raters, rater = np.unique(self.rater[main], return_inverse=True)
         return Ratings(
-            self.methods, tuple(p.image for p in self.places),
-            tuple(self.raters[i] for i in raters),
-            self.place[main].astype(np.intp), self.first[main].astype(np.intp),
-            self.answer[main].astype(np.float64), rater.astype(np.intp),
-            tuple(p.scene for p in self.places),
-        )  # fmt: skip
+            methods=self.methods,
+            images=tuple(c.image for c in self.crops),
+            raters=tuple(self.raters[i] for i in raters),
+            image=self.crop[main].astype(np.intp),
+            method=self.first[main].astype(np.intp),
+            rating=self.answer[main].astype(np.float64),
+            rater=rater.astype(np.intp),
+            levels=protocol_called(self.protocol).levels,
+            scenes=tuple(c.scene for c in self.crops),
+        )
 
     def analyse(
         self,
@@ -117,21 +122,12 @@ class Answers:
         prior_sd: float | None = None,
         only: NDArray[np.bool_] | None = None,
     ) -> Analysis | RatingAnalysis:
-        """Analyse the main trials, votes or ratings; ``only`` (places,) keeps those of some images.
-
-        ``model`` and ``prior_sd`` are for votes. Raises `BenchError` as `analyse` does.
-        """
-        found: Analysis | RatingAnalysis
-        if self.pairwise:
-            votes = self.votes()
-            votes = votes if only is None else votes.only(only[votes.image])
-            found = analyse(votes, model, samples, seed, prior_sd)
-            given = replace(found.agreement, repeats=self.repeats())
-            return replace(found, agreement=given)
-        ratings = self.ratings()
-        ratings = ratings if only is None else ratings.only(only[ratings.image])
-        found = analyse_ratings(ratings, samples, seed)
-        return replace(found, agreement=replace(found.agreement, repeats=self.repeats()))
+        """Analyse the main trials as the protocol's row says; see `analyse_comparisons`."""
+        run = load_object(protocol_called(self.protocol).analysis)
+        found: Analysis | RatingAnalysis = run(
+            self, model=model, samples=samples, seed=seed, prior_sd=prior_sd, only=only
+        )
+        return found
 
     def _main(self) -> NDArray[np.bool_]:
         main = np.asarray(self.kind == _KINDS[MAIN])
@@ -174,6 +170,45 @@ class Answers:
         )
 
 
+def analyse_comparisons(
+    answers: Answers,
+    *,
+    model: str,
+    samples: int,
+    seed: int,
+    prior_sd: float | None,
+    only: NDArray[np.bool_] | None,
+) -> Analysis:
+    """Put a study's models on one scale; ``only`` (crops,) keeps the trials of some images.
+
+    The other arguments are those of `raters.statistics.analyse.analyse`. Raises `BenchError` as it
+    does, and where nobody has judged anything.
+    """
+    votes = answers.votes()
+    votes = votes if only is None else votes.only(only[votes.image])
+    found = analyse(votes, model, samples, seed, prior_sd)
+    return replace(found, agreement=replace(found.agreement, repeats=answers.repeats()))
+
+
+def analyse_opinions(
+    answers: Answers,
+    *,
+    model: str,
+    samples: int,
+    seed: int,
+    prior_sd: float | None,
+    only: NDArray[np.bool_] | None,
+) -> RatingAnalysis:
+    """Return the mean opinions of a study's models; ``only`` as in `analyse_comparisons`.
+
+    Ratings need no scaling ``model`` and no ``prior_sd``: these are accepted and change nothing.
+    """
+    ratings = answers.ratings()
+    ratings = ratings if only is None else ratings.only(only[ratings.image])
+    found = analyse_ratings(ratings, samples, seed)
+    return replace(found, agreement=replace(found.agreement, repeats=answers.repeats()))
+
+
 def read_answers(
     store: Store, study_name: str, unblind: bool = False, by: str = "analyse"
 ) -> Answers:
@@ -182,17 +217,18 @@ def read_answers(
     With ``unblind`` an open study is read too, and it goes on record that ``by`` did.
     """
     study = store.study(study_name)
+    protocol = protocol_called(study.protocol)
     require_closed(store, study, by, unblind)
     with store.read() as connection:
         labels = labels_of(connection, study.id)
-        places = connection.execute(
+        contents = connection.execute(
             select(schema.content).where(schema.content.c.study == study.id)
             .order_by(schema.content.c.id)
         ).all()  # fmt: skip
         items = _items(connection, study.id)
-        columns = _columns(connection, study.id)
+        columns = _columns(connection, study.id, protocol)
     methods = tuple(sorted(labels.values()))
-    where = {place.id: number for number, place in enumerate(places)}
+    where = {row.id: number for number, row in enumerate(contents)}
     index = {key: methods.index(label) for key, label in labels.items()} | {None: -1}
     known = np.array([row.id for row in items], np.int64)
     at = np.searchsorted(known, columns["item"])
@@ -200,11 +236,11 @@ def read_answers(
     def of_item(values: list[int]) -> Ints:
         return np.array(values, np.int64).reshape(-1)[at]
 
-    turned = np.where(columns["swapped"], -1, 1) if PROTOCOLS[study.protocol].pairwise else 1
+    turned = np.where(columns["swapped"], -1, 1) if protocol.pairwise else 1
     on_stimuli = (columns["answer"] * turned).astype(np.int8)
-    right = [frozenset(_CODES[word] for word in row.correct or ()) for row in items]
-    levels = np.arange(-1, 6)
-    allowed = np.array([[level in codes for level in levels] for codes in right], bool)
+    right = [{protocol.answer(code).value for code in row.correct or ()} for row in items]
+    levels = np.array(protocol.levels, np.int8)
+    allowed = np.array([[level in values for level in levels] for values in right], bool)
     numbers, rater = np.unique(columns["rater"], return_inverse=True)
     known_trials = np.argsort(columns["trial"], kind="stable")
     found = np.searchsorted(columns["trial"], columns["repeat_of"], sorter=known_trials)
@@ -212,13 +248,13 @@ def read_answers(
     same = columns["trial"][earlier] == columns["repeat_of"]
     return Answers(
         study.name, study.run, study.protocol, methods,
-        tuple(Place(p.image, p.cluster, p.strata, p.top, p.left, p.height, p.width)
-              for p in places),
+        tuple(Crop(p.image, p.cluster, p.strata, p.top, p.left, p.height, p.width)
+              for p in contents),
         tuple(map(str, numbers)), columns["kind"].astype(np.int8), rater,
         of_item([where[row.content] for row in items]),
         of_item([index[row.one] for row in items]), of_item([index[row.two] for row in items]),
         on_stimuli, columns["answer"].astype(np.int8),
-        allowed.reshape(-1, len(levels))[at, on_stimuli + 1],
+        allowed.reshape(-1, len(levels))[at, np.searchsorted(levels, on_stimuli)],
         np.where(same, earlier, -1), columns["response_ms"].astype(np.float32),
     )  # fmt: skip
 
@@ -237,9 +273,10 @@ def _items(connection: Connection, study: int) -> list[Any]:
     return list(rows)
 
 
-def _columns(connection: Connection, study: int) -> dict[str, NDArray[Any]]:
+def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str, NDArray[Any]]:
     """Return what is large, a block of rows at a time: a million answers are no million objects."""
     revised = {key: answers[-1] for key, answers in final_answers(connection, study).items()}
+    values = {answer.code: answer.value for answer in protocol.answers}
     a, j = schema.assignment.c, schema.judgement.c
     result = connection.execution_options(yield_per=_BLOCK).execute(
         select(j.id, j.answer, j.response_ms, j.timer_broken, a.id, a.rater, a.item, a.kind,
@@ -253,7 +290,7 @@ def _columns(connection: Connection, study: int) -> dict[str, NDArray[Any]]:
         judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats = zip(
             *block, strict=True
         )
-        codes = [_CODES[revised.get(key, given)]
+        codes = [values[revised.get(key, given)]
                  for key, given in zip(judgement, answer, strict=True)]  # fmt: skip
         times = np.array(ms, np.float32)
         times[np.array(broken, bool)] = np.nan
@@ -288,7 +325,7 @@ def results(store: Store, study_name: str) -> list[tuple[str, float, int]]:
         first, second = given.first[main] == number, given.second[main] == number
         worth = answer[first]
         if given.pairwise:  # a win counts 1, a tie half
-            worth = np.concatenate([(1 + worth) / 2, (1 - answer[second]) / 2])
+            worth = np.concatenate([1 + np.sign(worth), 1 - np.sign(answer[second])]) / 2
         if len(worth):
             table.append((label, float(worth.mean()), len(worth)))
     return sorted(table, key=lambda row: -row[1])

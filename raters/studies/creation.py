@@ -20,9 +20,9 @@ from bench.image import Pixels
 from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
-from raters.protocols import PROTOCOLS, Protocol
-from raters.studies.selection import SMALLEST, Content, Notes, choose_contents, chosen_models
-from raters.studies.stimuli import opaque_pngs, spoil
+from raters.protocols import Protocol, protocol_called, protocols
+from raters.studies.selection import SMALLEST, Notes, SourceCrop, choose_crops, chosen_models
+from raters.studies.stimuli import degrade_golden, opaque_pngs
 from raters.studies.tokens import hashed, new_token
 
 TRAINING = 3
@@ -90,11 +90,11 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     models = chosen_models(run, options.models, notes)
     if REFERENCE in models:
         raise BenchError(f"a model called '{REFERENCE}' cannot be told from the reference")
-    contents = choose_contents(run, models, options.images, options.crop, options.seed, notes)
-    shown = _reference_shown(protocol, options, contents, run_folder)
-    hidden = not protocol.pairwise and not shown and all(c.reference is not None for c in contents)
-    for content in contents:
-        _note_equal(content, notes)
+    crops = choose_crops(run, models, options.images, options.crop, options.seed, notes)
+    shown = _reference_shown(protocol, options, crops, run_folder)
+    hidden = not protocol.pairwise and not shown and all(c.reference is not None for c in crops)
+    for crop in crops:
+        _note_equal(crop, notes)
     golden, repeats = (round(part * options.trials) for part in (options.golden, options.repeats))
     question = options.question or (
         protocol.question_with_reference if shown else protocol.question
@@ -104,7 +104,7 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     row = {
         "name": options.name, "created": store.clock(), "protocol": protocol.name,
         "question": question, "options": stored, "seed": options.seed,
-        "height": max(c.height for c in contents), "width": max(c.width for c in contents),
+        "height": max(c.height for c in crops), "width": max(c.width for c in crops),
         "golden": golden, "repeats": repeats, "salt": secrets.token_hex(16),
         "dashboard_token_hash": hashed(tokens[0]), "entry_token_hash": hashed(tokens[1]),
         "run": str(run_folder.absolute()),
@@ -114,7 +114,7 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
             study = _insert(connection, schema.study, row)
             labels = [*models, REFERENCE] if hidden else models
             builder = _Builder(connection, study, protocol, options, labels)
-            builder.build(contents, hidden, golden)
+            builder.build(crops, hidden, golden)
             store.log(connection, study, "created", run=str(run_folder.absolute()))
     except IntegrityError:
         _name_free(store, options.name)
@@ -123,13 +123,13 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
         with store.write() as connection:
             connection.execute(text("ANALYZE item, comparison, assignment, serving"))
     return Created(
-        options.name, *tokens, tuple(models), len(contents), builder.items, builder.judgements,
+        options.name, *tokens, tuple(models), len(crops), builder.items, builder.judgements,
         tuple(notes.lines),
     )  # fmt: skip
 
 
 def _check(options: StudyOptions) -> Protocol:
-    protocol = PROTOCOLS[choose("protocol", options.protocol, PROTOCOLS)]
+    protocol = protocol_called(options.protocol)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", options.name):
         raise BenchError(f"'{options.name}' names no study; expected letters, digits, . _ -")
     for name, least in (("per_pair", 1), ("trials", 2), ("images", 1), ("crop", SMALLEST)):
@@ -146,7 +146,7 @@ def _check(options: StudyOptions) -> Protocol:
     choose("assignment", options.assignment, ("balanced", "active"))
     if options.assignment == "active" and not protocol.pairwise:
         raise BenchError("--assignment active chooses among pairs; ratings take 'balanced'")
-    if options.ties and not protocol.pairwise:
+    if options.ties and not protocol.has_ties:
         raise BenchError(f"--ties is for pairs; '{protocol.name}' has none")
     if options.reference not in (None, "shown", "hidden"):
         raise BenchError(f"--reference {options.reference}: expected 'shown' or 'hidden'")
@@ -154,22 +154,38 @@ def _check(options: StudyOptions) -> Protocol:
 
 
 def _reference_shown(
-    protocol: Protocol, options: StudyOptions, contents: Sequence[Content], run: Path
+    protocol: Protocol, options: StudyOptions, crops: Sequence[SourceCrop], run: Path
 ) -> bool:
     if protocol.reference == "never":
         if options.reference == "shown":
-            raise BenchError(f"'{protocol.name}' shows no reference; 'dcr' rates beside one")
+            raise BenchError(
+                f"'{protocol.name}' shows no reference{_instead(protocol, 'always', 'beside one')}"
+            )
         return False
     if protocol.reference == "always" and options.reference == "hidden":
-        raise BenchError(f"'{protocol.name}' rates beside a reference; 'acr' rates without one")
-    there = all(content.reference is not None for content in contents)
+        other = _instead(protocol, "never", "without one")
+        raise BenchError(f"'{protocol.name}' rates beside a reference{other}")
+    there = all(crop.reference is not None for crop in crops)
     needed = protocol.reference == "always" or options.reference == "shown"
     if needed and not there:
+        without = _ruled(protocol, "never") if protocol.reference == "always" else []
         raise BenchError(
             f"'{run}' has no references for all of its images, so none can be shown; give "
-            "--reference hidden" + (" and --protocol acr" if protocol.name == "dcr" else "")
+            "--reference hidden" + (f" and --protocol {' or '.join(without)}" if without else "")
         )
     return there and options.reference != "hidden"
+
+
+def _ruled(protocol: Protocol, reference: str) -> list[str]:
+    """Return the protocols of as many slots that show references by another rule."""
+    rows = protocols().values()
+    return [row.name for row in rows if (row.slots, row.reference) == (protocol.slots, reference)]
+
+
+def _instead(protocol: Protocol, reference: str, how: str) -> str:
+    """Say which protocol to take instead, if there is one."""
+    names = " or ".join(f"'{name}'" for name in _ruled(protocol, reference))
+    return f"; {names} rates {how}" if names else ""
 
 
 def _name_free(store: Store, name: str) -> None:
@@ -181,10 +197,10 @@ def _name_free(store: Store, name: str) -> None:
         raise BenchError(f"there is a study '{name}' already; give another --name")
 
 
-def _note_equal(content: Content, notes: Notes) -> None:
-    for (a, one), (b, other) in combinations(content.outputs.items(), 2):
+def _note_equal(crop: SourceCrop, notes: Notes) -> None:
+    for (a, one), (b, other) in combinations(crop.outputs.items(), 2):
         if np.array_equal(one, other):
-            notes.add(f"{a} and {b} have equal pixels in {content.image}")
+            notes.add(f"{a} and {b} have equal pixels in {crop.image}")
 
 
 def _insert(connection: Connection, table: Any, values: Mapping[str, Any]) -> int:
@@ -194,7 +210,7 @@ def _insert(connection: Connection, table: Any, values: Mapping[str, Any]) -> in
 
 
 class _Builder:
-    """Writes methods, contents, stimuli, comparisons and items of one study."""
+    """Writes methods, crops, stimuli, comparisons and items of one study."""
 
     def __init__(
         self, connection: Connection, study: int, protocol: Protocol, options: StudyOptions,
@@ -212,46 +228,48 @@ class _Builder:
         }
         self.labels = list(labels)
 
-    def build(self, contents: Sequence[Content], hidden: bool, golden: int) -> None:
+    def build(self, crops: Sequence[SourceCrop], hidden: bool, golden: int) -> None:
         """Write everything."""
-        spoilt = self._spoilt(contents, golden)
+        degraded = self._known_answers(crops, golden)
         stimuli: list[dict[str, int]] = []
         keys: list[int] = []
-        for index, content in enumerate(contents):
-            images: dict[str, Pixels] = dict(content.outputs)
-            if content.reference is not None:
-                images[REFERENCE] = content.reference
-            for kind, number in spoilt[index]:
-                base = content.reference
+        for index, crop in enumerate(crops):
+            images: dict[str, Pixels] = dict(crop.outputs)
+            if crop.reference is not None:
+                images[REFERENCE] = crop.reference
+            for kind, number in degraded[index]:
+                base = crop.reference
                 if base is None:
-                    base = content.outputs[sorted(content.outputs)[0]]
-                images[f"{kind} {number}"] = spoil(base, number)
+                    base = crop.outputs[sorted(crop.outputs)[0]]
+                images[f"{kind} {number}"] = degrade_golden(base, number)
             key = _insert(self.connection, schema.content, {
-                "study": self.study, "image": content.image, "cluster": content.cluster,
-                "strata": dict(content.strata), "top": content.top, "left": content.left,
-                "height": content.height, "width": content.width, "chosen": content.chosen,
+                "study": self.study, "image": crop.image, "cluster": crop.cluster,
+                "strata": dict(crop.strata), "top": crop.top, "left": crop.left,
+                "height": crop.height, "width": crop.width, "chosen": crop.chosen,
             })  # fmt: skip
             keys.append(key)
-            stimuli.append(self._stimuli(key, content, images, hidden))
-        self._main(contents, keys, stimuli, hidden)
-        for index, kinds in enumerate(spoilt):
-            good = contents[index].reference
+            stimuli.append(self._stimuli(key, crop, images, hidden))
+        self._main(crops, keys, stimuli, hidden)
+        for index, kinds in enumerate(degraded):
+            good = crops[index].reference
             for kind, number in kinds:
-                names = sorted(contents[index].outputs)
+                names = sorted(crops[index].outputs)
                 best = REFERENCE if good is not None else names[0]
                 self._known(keys[index], stimuli[index], kind, number, best)
 
-    def _spoilt(self, contents: Sequence[Content], golden: int) -> list[list[tuple[str, int]]]:
-        """Say which spoilt images each content gets: golden ones over all, then training."""
-        planned: list[list[tuple[str, int]]] = [[] for _ in contents]
-        order = self.rng.permutation(len(contents))
+    def _known_answers(
+        self, crops: Sequence[SourceCrop], golden: int
+    ) -> list[list[tuple[str, int]]]:
+        """Say which degraded images each crop gets: of golden trials over all, then training."""
+        planned: list[list[tuple[str, int]]] = [[] for _ in crops]
+        order = self.rng.permutation(len(crops))
         kinds = ["golden"] * (2 * golden) + ["training"] * TRAINING
         for number, kind in enumerate(kinds):
-            planned[order[number % len(contents)]].append((kind, number))
+            planned[order[number % len(crops)]].append((kind, number))
         return planned
 
     def _stimuli(
-        self, content: int, source: Content, images: Mapping[str, Pixels], hidden: bool
+        self, content: int, source: SourceCrop, images: Mapping[str, Pixels], hidden: bool
     ) -> dict[str, int]:
         names = list(images)
         files = dict(zip(names, opaque_pngs([images[n] for n in names], self.rng), strict=True))
@@ -273,7 +291,7 @@ class _Builder:
         return made
 
     def _main(
-        self, contents: Sequence[Content], keys: Sequence[int],
+        self, crops: Sequence[SourceCrop], keys: Sequence[int],
         stimuli: Sequence[Mapping[str, int]], hidden: bool,
     ) -> None:  # fmt: skip
         """Write comparisons and their items, with quotas and the order among equals.
@@ -285,12 +303,12 @@ class _Builder:
             list(combinations(self.labels, 2)) if self.protocol.pairwise
             else [(label,) for label in self.labels]
         )  # fmt: skip
-        order = [int(index) for index in self.rng.permutation(len(contents))]
+        order = [int(index) for index in self.rng.permutation(len(crops))]
         ranked: list[tuple[int, float, dict[str, Any]]] = []
         for number, group in enumerate(groups):
             having = [
                 index for index in order
-                if all(m in contents[index].outputs or (hidden and m == REFERENCE) for m in group)
+                if all(m in crops[index].outputs or (hidden and m == REFERENCE) for m in group)
             ]  # fmt: skip
             if not having:
                 continue
@@ -328,18 +346,18 @@ class _Builder:
     def _known(
         self, content: int, stimuli: Mapping[str, int], kind: str, number: int, best: str
     ) -> None:
-        """Write an item whose answer is known: the spoilt image is the worse one."""
-        spoilt = stimuli[f"{kind} {number}"]
-        first, correct = stimuli[best], ["a"]
-        if not self.protocol.pairwise:
-            # every other one is the reference itself, so that "always bad" fails too; but not where
-            # it is rated as well, and would be seen twice
-            good = best == REFERENCE and REFERENCE not in self.methods and number % 2 == 1
-            first = stimuli[best] if good else spoilt
-            correct = ["4", "5"] if good else ["1", "2", "3"]
+        """Write an item whose answer is known: the degraded image is the worse one."""
+        degraded = stimuli[f"{kind} {number}"]
+        # Every other rating is of the reference itself, so that "always bad" fails too; but not
+        # where it is rated as well, and would be seen twice.
+        good = self.protocol.pairwise or (
+            best == REFERENCE and REFERENCE not in self.methods and number % 2 == 1
+        )
+        first = stimuli[best] if good else degraded
+        correct = list(self.protocol.golden_better if good else self.protocol.golden_worse)
         _insert(self.connection, schema.item, {
             "study": self.study, "content": content, "comparison": None, "first": first,
-            "second": spoilt if self.protocol.pairwise else None, "kind": kind, "quota": 0,
+            "second": degraded if self.protocol.pairwise else None, "kind": kind, "quota": 0,
             "room": 0, "rank": number, "correct": correct,
         })  # fmt: skip
 

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, select
 from raters.database import schema
 from raters.database.schema import AnyRow
 from raters.database.store import Store
-from raters.protocols import PROTOCOLS, TIE, passed
+from raters.protocols import Protocol, protocol_called
 from raters.studies.unblinding import put_on_record
 
 COLUMNS = (
@@ -34,8 +34,6 @@ COLUMNS = (
     "viewport_width", "viewport_height", "pixel_ratio", "zoom", "colour_vision", "screen",
     "viewing",
 )  # fmt: skip
-
-_SIDES = {"a": "left", TIE: "not sure", "b": "right"}
 
 
 def judgements_csv(store: Store, study_name: str, unblind: bool = False) -> str:
@@ -52,10 +50,11 @@ def judgements_json(store: Store, study_name: str, unblind: bool = False) -> str
     """Return the study and all judgements as JSON. ``unblind`` names models early: logged."""
     rows = judgements(store, study_name, unblind)
     study = store.study(study_name)
+    choices = protocol_called(study.protocol).choices(study.options["ties"])
     head = {
         "study": study.name, "protocol": study.protocol, "question": study.question,
         "state": study.state, "created": study.created.isoformat(), "seed": study.seed,
-        "answers": dict(PROTOCOLS[study.protocol].choices(study.options["ties"])),
+        "answers": {answer.code: answer.label for answer in choices},
         "named": study.state == "closed" or unblind,
     }  # fmt: skip
     return json.dumps({**head, "judgements": rows}, indent=1) + "\n"
@@ -71,8 +70,8 @@ def judgements(store: Store, study_name: str, unblind: bool = False) -> list[dic
         labels = labels_of(connection, study.id)
         answers = final_answers(connection, study.id)
         rows = connection.execute(_judged(study.id)).all()
-    return [_row(study, row, answers.get(row.judgement, []), labels if named else None)
-            for row in rows]  # fmt: skip
+    protocol, shown = protocol_called(study.protocol), labels if named else None
+    return [_row(study, protocol, row, answers.get(row.judgement, []), shown) for row in rows]
 
 
 def final_answers(connection: Connection, study: int) -> dict[int, list[str]]:
@@ -125,7 +124,11 @@ def _judged(study: int) -> Any:
 
 
 def _row(
-    study: Any, row: AnyRow, revised: list[str], labels: Mapping[int, str] | None
+    study: Any,
+    protocol: Protocol,
+    row: AnyRow,
+    revised: list[str],
+    labels: Mapping[int, str] | None,
 ) -> dict[str, Any]:
     first = _name(row.first, row.first_method, row.first_kind, labels)
     second = _name(row.second, row.second_method, row.second_kind, labels)
@@ -140,9 +143,9 @@ def _row(
         "repeat_of": None if row.repeat_of is None else row.repeat_of + 1,
         "image": row.image, "cluster": row.cluster, "crop_top": row.top, "crop_left": row.left,
         "crop_height": row.height, "crop_width": row.width, "left": left, "right": right,
-        "answer": _SIDES.get(final, final), "first_answer": _SIDES.get(row.answer, row.answer),
+        "answer": protocol.exported(final), "first_answer": protocol.exported(row.answer),
         "revisions": len(revised),
-        "passed": None if row.correct is None else passed(final, row.swapped, row.correct),
+        "passed": None if row.correct is None else protocol.passed(final, row.swapped, row.correct),
         "response_ms": row.response_ms, "timer_broken": row.timer_broken, "reloads": row.reloads,
         "judged": row.created.isoformat(), "viewport_width": viewport[0],
         "viewport_height": viewport[1], "pixel_ratio": client.get("dpr", screen.get("dpr")),

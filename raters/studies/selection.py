@@ -23,7 +23,7 @@ LOOKED_AT = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class SourceCrop:
     """One crop of one image: (height, width, 3) pixels of each model that has it."""
 
     image: str
@@ -77,17 +77,17 @@ def chosen_models(run: RunFolder, wanted: Sequence[str], notes: Notes) -> list[s
         elif name not in models:
             models.append(name)
     if len(models) < 2:
-        said = "; ".join(notes.lines) or "the run has no others"
+        reasons = "; ".join(notes.lines) or "the run has no others"
         raise BenchError(
             f"a study compares two models or more; '{run.path}' gives {len(models)} "
-            f"({', '.join(models) or 'none'}); {said}"
+            f"({', '.join(models) or 'none'}); {reasons}"
         )
     return models
 
 
-def choose_contents(
+def choose_crops(
     run: RunFolder, models: Sequence[str], count: int, crop: int, seed: int, notes: Notes
-) -> list[Content]:
+) -> list[SourceCrop]:
     """Choose ``count`` images, half where the models differ most and half at random.
 
     Clusters are spread evenly in both halves. An image's crop is where its models differ most in
@@ -120,12 +120,12 @@ def choose_contents(
     rest = [candidate for candidate in looked if candidate not in differ]
     used = [candidate.cluster for candidate in differ]
     at_random = _by_turns(rest, used)[: count - len(differ)]
-    contents = [_cut(c, crop, "differ", scores[c.image][:2], notes) for c in differ]
-    contents += [_cut(candidate, crop, "random", rng, notes) for candidate in at_random]
-    if smaller := [c for c in contents if (c.height, c.width) != (crop, crop)]:
+    crops = [_cut(c, crop, "differ", scores[c.image][:2], notes) for c in differ]
+    crops += [_cut(candidate, crop, "random", rng, notes) for candidate in at_random]
+    if smaller := [c for c in crops if (c.height, c.width) != (crop, crop)]:
         sizes = ", ".join(sorted({f"{c.width}x{c.height}" for c in smaller}))
         notes.add(f"{len(smaller)} images are smaller than the crop of {crop}: {sizes}")
-    return contents
+    return crops
 
 
 def _candidates(run: RunFolder, models: Sequence[str], notes: Notes) -> list[_Candidate]:
@@ -195,23 +195,23 @@ def _open(candidate: _Candidate, notes: Notes) -> tuple[dict[str, Pixels], Pixel
 def _cut(
     candidate: _Candidate, crop: int, chosen: str,
     where: tuple[int, int] | np.random.Generator, notes: Notes,
-) -> Content:  # fmt: skip
+) -> SourceCrop:  # fmt: skip
     opened = _open(candidate, notes)
     if opened is None:
         raise BenchError(f"an output of image '{candidate.image}' changed while it was read")
     outputs, reference = opened
-    whole = next(iter(outputs.values())).shape[:2]
-    height, width = min(crop, whole[0]), min(crop, whole[1])
+    size = next(iter(outputs.values())).shape[:2]
+    height, width = min(crop, size[0]), min(crop, size[1])
     if isinstance(where, tuple):
         top, left = where
     else:
-        top = int(where.integers(whole[0] - height + 1))
-        left = int(where.integers(whole[1] - width + 1))
+        top = int(where.integers(size[0] - height + 1))
+        left = int(where.integers(size[1] - width + 1))
 
     def cut(pixels: Pixels) -> Pixels:
         return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
-    return Content(
+    return SourceCrop(
         candidate.image, candidate.cluster, candidate.strata, top, left, height, width, chosen,
         {model: cut(pixels) for model, pixels in outputs.items()},
         None if reference is None else cut(reference),

@@ -21,15 +21,16 @@ from sqlalchemy import select
 from raters.database import schema
 from raters.database.schema import GOLDEN, MAIN, REPEAT, AnyRow
 from raters.database.store import Store
-from raters.protocols import PROTOCOLS, on_stimuli, passed
+from raters.protocols import Protocol, protocol_called
 from raters.statistics.careless import Sitting, signs
 from raters.studies.export import final_answers
 
 ACTIVE = timedelta(minutes=5)
 TARGET = 0.1
 """Half the width of a 95 % interval of how often one model is preferred to another."""
-DEVIATION = 1.0
-"""Of single ratings of one stimulus on five levels: usual values are 0.6 to 1.1."""
+DEVIATION = 0.25
+"""Of single ratings of one stimulus, in parts of the scale's range: usual values on five levels, 4
+apart, are 0.6 to 1.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class _Given:
 def status(store: Store, study_name: str) -> Status:
     """Return how the study called ``study_name`` is going; raises `BenchError` if unknown."""
     study = store.study(study_name)
-    pairwise = PROTOCOLS[study.protocol].pairwise
+    protocol = protocol_called(study.protocol)
+    pairwise = protocol.pairwise
     with store.read() as connection:
         comparisons = connection.execute(
             select(schema.comparison).where(schema.comparison.c.study == study.id)
@@ -132,10 +134,10 @@ def status(store: Store, study_name: str) -> Status:
             .order_by(j.id)
         ).all()  # fmt: skip
         revised = final_answers(connection, study.id)
-    given = _given(rows, revised)
+    given = _given(protocol, rows, revised)
     recent = store.clock() - ACTIVE
     people = tuple(
-        _rater(row, given[row.id], pairwise) for row in raters if row.consented is not None
+        _rater(protocol, row, given[row.id]) for row in raters if row.consented is not None
     )
     times = [g.milliseconds for answers in given.values() for g in answers if g.kind == MAIN]
     pairs = tuple(
@@ -160,29 +162,32 @@ def status(store: Store, study_name: str) -> Status:
         repeats_same=sum(p.repeats_same for p in people),
         repeats_seen=sum(p.repeats_seen for p in people),
         raters=people, to_quota=sum(pair.quota - pair.done for pair in pairs),
-        to_target=sum(max(needed(pairwise) - pair.done, 0) for pair in pairs),
+        to_target=sum(max(needed(protocol) - pair.done, 0) for pair in pairs),
         notes=tuple(study.options["notes"]),
     )  # fmt: skip
 
 
-def needed(pairwise: bool, half_width: float = TARGET) -> int:
+def needed(protocol: Protocol, half_width: float = TARGET) -> int:
     """Return the judgements of one pair for an interval of +- ``half_width`` at the worst.
 
     Pairs: p = 1/2 has the widest, so (1.96 * 0.5 / 0.1)^2 = 96.04 and 97 are needed. Ratings:
     ``half_width`` is in levels of the mean of one model.
     """
-    deviation = 0.5 if pairwise else DEVIATION
+    scale = protocol.levels
+    deviation = 0.5 if protocol.pairwise else DEVIATION * (scale[-1] - scale[0])
     return math.ceil((1.959964 * deviation / half_width) ** 2)
 
 
-def _given(rows: Sequence[AnyRow], revised: dict[int, list[str]]) -> dict[int, list[_Given]]:
+def _given(
+    protocol: Protocol, rows: Sequence[AnyRow], revised: dict[int, list[str]]
+) -> dict[int, list[_Given]]:
     given: dict[int, list[_Given]] = defaultdict(list)
     earlier: dict[int, str] = {}
     for row in rows:
         answer = revised.get(row.id, [row.answer])[-1]
-        settled = on_stimuli(answer, row.swapped)
+        settled = protocol.on_stimuli(answer, row.swapped)
         earlier[row.assignment] = settled
-        known = None if row.correct is None else passed(answer, row.swapped, row.correct)
+        known = None if row.correct is None else protocol.passed(answer, row.swapped, row.correct)
         unknown = row.timer_broken or row.response_ms is None
         given[row.rater].append(
             _Given(row.kind, answer, settled, earlier.get(row.repeat_of), known,
@@ -191,12 +196,12 @@ def _given(rows: Sequence[AnyRow], revised: dict[int, list[str]]) -> dict[int, l
     return given
 
 
-def _rater(row: AnyRow, given: Sequence[_Given], pairwise: bool) -> RaterStatus:
+def _rater(protocol: Protocol, row: AnyRow, given: Sequence[_Given]) -> RaterStatus:
     golden = [bool(g.passed) for g in given if g.kind == GOLDEN]
     repeats = [g.repeats == g.on_stimuli for g in given if g.kind == REPEAT]
     times = [g.milliseconds for g in given]
-    main = [g.answer for g in given if g.kind == MAIN]
-    left = [answer == "a" for answer in main if answer in ("a", "b")] if pairwise else []
+    sides = [protocol.preference(g.answer, swapped=False) for g in given if g.kind == MAIN]
+    left = [side > 0 for side in sides if side]
     sitting = Sitting(golden, times, [g.answer for g in given], left)
     stage = (
         "withdrawn" if row.withdrawn is not None

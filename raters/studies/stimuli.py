@@ -1,7 +1,7 @@
 """Opaque images: the same pixels for all who judge them, and nothing else.
 
 A file here is a PNG of the chunks IHDR, IDAT and IEND and one padding chunk of random bytes, which
-gives all stimuli of one content the same length: the size of a download would tell sharp from
+gives all stimuli of one crop the same length: the size of a download would tell sharp from
 blurred. None is without: that would be the one with most detail, hence often of the same model.
 """
 
@@ -94,17 +94,17 @@ def widest(variance: NDArray[np.float64], height: int, width: int) -> tuple[int,
     return int(top), int(left), float(windows[top, left]) / (height * width)
 
 
-SPOILT = (
+GOLDEN_DEGRADATIONS = (
     Degradation(blur="defocus", size=5.0, electrons=400.0, read_noise=4.0),
     Degradation(blur="motion", size=17.0, angle=30.0, electrons=400.0, read_noise=4.0),
     Degradation(electrons=60.0, read_noise=4.0),
 )
 """What makes an image visibly worse: out of focus, shaken, noisy. All have some noise, so that a
-flat image is spoilt too."""
+flat image is degraded too."""
 
 
-def spoil(pixels: Pixels, number: int) -> Pixels:
+def degrade_golden(pixels: Pixels, number: int) -> Pixels:
     """Return a visibly worse version, (H, W, 3) uint8; ``number`` varies how."""
-    how = SPOILT[number % len(SPOILT)]
+    how = GOLDEN_DEGRADATIONS[number % len(GOLDEN_DEGRADATIONS)]
     seeded = {**how.as_dict(), "seed": number}
     return degrade(pixels, Degradation(**seeded)).pixels

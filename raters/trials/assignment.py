@@ -31,6 +31,7 @@ from raters.database.schema import (  # fmt: skip
     item,
 )
 from raters.database.store import Store
+from raters.protocols import REFERENCE_SLOT
 from raters.statistics.active import ordering_gain, posterior
 from raters.trials.quota import take_place
 
@@ -52,8 +53,13 @@ class Rules:
     repeats: int
     active: bool
     lease: timedelta
-    pairwise: bool
+    slots: tuple[str, ...]
     reference: bool
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether two images are compared."""
+        return len(self.slots) == 2
 
 
 @dataclass(slots=True)
@@ -116,7 +122,7 @@ _REFERENCE = select(schema.stimulus.c.id).where(
 def plan(seed: int, rater: int, trials: int, golden: int, repeats: int) -> list[str]:
     """Return the kind of each of a rater's trials.
 
-    Golden trials are spread over the session, one at a random place in each equal part; so are
+    Golden trials are spread over the session, one at a random position in each equal part; so are
     repeats, over what follows the first `REPEAT_GAP` trials. The first trial is never either. The
     same rater gets the same plan.
     """
@@ -126,7 +132,7 @@ def plan(seed: int, rater: int, trials: int, golden: int, repeats: int) -> list[
         for part in range(count):
             low = begin + (trials - begin) * part // count
             high = begin + (trials - begin) * (part + 1) // count
-            free = [place for place in range(low, high) if kinds[place] == MAIN]
+            free = [position for position in range(low, high) if kinds[position] == MAIN]
             if free:
                 kinds[rng.choice(free)] = kind
     return kinds
@@ -155,8 +161,8 @@ class Chooser:
         while len(held) < ahead:
             live = [row.position for row in self.own
                     if row.state != RELEASED and row.kind != TRAINING]  # fmt: skip
-            place = next(p for p in range(len(live) + 1) if p not in live)
-            if len(live) >= self.rules.trials or not self._lease(place):
+            position = next(p for p in range(len(live) + 1) if p not in live)
+            if len(live) >= self.rules.trials or not self._lease(position):
                 break
             held = self.leased(training=False)
         return held
@@ -175,16 +181,16 @@ class Chooser:
 
     # --- one trial ------------------------------------------------------------------------------
 
-    def _lease(self, place: int) -> bool:
+    def _lease(self, position: int) -> bool:
         rules = self.rules
-        kind = plan(rules.seed, self.rater, rules.trials, rules.golden, rules.repeats)[place]
-        if kind == GOLDEN and self._golden(place):
+        kind = plan(rules.seed, self.rater, rules.trials, rules.golden, rules.repeats)[position]
+        if kind == GOLDEN and self._golden(position):
             return True
-        if kind == REPEAT and self._repeat(place):
+        if kind == REPEAT and self._repeat(position):
             return True
-        return self._revive(place) or self._main(place)
+        return self._revive(position) or self._main(position)
 
-    def _golden(self, place: int) -> bool:
+    def _golden(self, position: int) -> bool:
         seen = {row.item for row in self.own}
         rows = self.connection.execute(
             select(item).where(item.c.study == self.rules.study, item.c.kind == GOLDEN)
@@ -192,23 +198,23 @@ class Chooser:
         fresh = [row for row in rows if row.id not in seen]
         if not fresh:
             return False
-        self._insert(self._rng(place).choice(fresh), GOLDEN, place, self._known_side(GOLDEN))
+        self._insert(self._rng(position).choice(fresh), GOLDEN, position, self._known_side(GOLDEN))
         return True
 
-    def _repeat(self, place: int) -> bool:
+    def _repeat(self, position: int) -> bool:
         again = {row.repeat_of for row in self.own}
         far = [row for row in self.own
                if row.kind == MAIN and row.state == DONE and row.id not in again
-               and row.position <= place - REPEAT_GAP]  # fmt: skip
+               and row.position <= position - REPEAT_GAP]  # fmt: skip
         if not far:
             return False
-        first = self._rng(place).choice(far)
+        first = self._rng(position).choice(far)
         row = self.connection.execute(select(item).where(item.c.id == first.item)).one()
         swapped = self.rules.pairwise and not first.swapped
-        self._insert(row, REPEAT, place, swapped, repeat_of=first.id)
+        self._insert(row, REPEAT, position, swapped, repeat_of=first.id)
         return True
 
-    def _revive(self, place: int) -> bool:
+    def _revive(self, position: int) -> bool:
         """Lease anew, sides and images unchanged, what this rater held when the lease ran out."""
         for row in self.own:
             if row.state != RELEASED or row.comparison is None:
@@ -217,25 +223,25 @@ class Chooser:
                 self.connection.execute(
                     assignment.update().where(assignment.c.id == row.id).values(
                         state=LEASED, leased=self.now, expires=self.now + self.rules.lease,
-                        position=place,
+                        position=position,
                     )
                 )  # fmt: skip
-                row.state, row.position = LEASED, place
+                row.state, row.position = LEASED, position
                 return True
         return False
 
-    def _main(self, place: int) -> bool:
-        row = self._active(place) if self.rules.active else self._least_judged(place)
+    def _main(self, position: int) -> bool:
+        row = self._active(position) if self.rules.active else self._least_judged(position)
         if row is None:
             return False
         pair = self.connection.execute(_COMPARISON, {"key": row.comparison}).one()
-        swapped = self._sides(pair, place)
+        swapped = self._sides(pair, position)
         if not take_place(self.connection, row.id, row.comparison, swapped):
             raise RuntimeError("an item was full that had room in the same transaction")
-        self._insert(row, MAIN, place, swapped, models=(pair.first, pair.second))
+        self._insert(row, MAIN, position, swapped, models=(pair.first, pair.second))
         return True
 
-    def _least_judged(self, place: int, of: int | None = None) -> AnyRow | None:
+    def _least_judged(self, position: int, of: int | None = None) -> AnyRow | None:
         """Return an item that this rater has not seen, of those with most room: one look-up.
 
         Drawn among the first few, so that no two raters meet the trials in one order.
@@ -244,9 +250,9 @@ class Chooser:
         rows = self.connection.execute(query, {"of": key, "rater": self.rater}).all()
         least = min(((-row.room, row.taken) for row in rows), default=None)
         equals = [row for row in rows if (-row.room, row.taken) == least]
-        return self._rng(place).choice(equals) if equals else None
+        return self._rng(position).choice(equals) if equals else None
 
-    def _active(self, place: int) -> AnyRow | None:
+    def _active(self, position: int) -> AnyRow | None:
         """Return an item of the comparison that tells most and still has one for this rater."""
         of = {"of_study": self.rules.study}
         rows = self.connection.execute(_PLACES, of).all()
@@ -256,12 +262,12 @@ class Chooser:
                 self.connection.execute(_ANSWERS, of).all()
             )
         for index in known.order(rows):
-            row = self._least_judged(place, rows[index].id)
+            row = self._least_judged(position, rows[index].id)
             if row is not None:
                 return row
         return None
 
-    def _sides(self, pair: AnyRow, place: int) -> bool:
+    def _sides(self, pair: AnyRow, position: int) -> bool:
         """Whether to swap: whichever evens out this comparison, and each model for this rater."""
         if not self.rules.pairwise:
             return False
@@ -271,7 +277,7 @@ class Chooser:
                 side = -1 if seen.swapped else 1
                 lean += side * ((seen.first == pair.first) - (seen.first == pair.second))
                 lean -= side * ((seen.second == pair.first) - (seen.second == pair.second))
-        return bool(lean > 0) if lean else self._rng(place).random() < 0.5
+        return bool(lean > 0) if lean else self._rng(position).random() < 0.5
 
     def _known_side(self, kind: str) -> bool:
         """Right answers take turns, and which side begins differs between raters."""
@@ -281,8 +287,8 @@ class Chooser:
         start = random.Random(f"side {self.rules.seed} {self.rater} {kind}").random() < 0.5
         return (before % 2 == 0) == start
 
-    def _rng(self, place: int) -> random.Random:
-        return random.Random(f"trial {self.rules.seed} {self.rater} {place}")
+    def _rng(self, position: int) -> random.Random:
+        return random.Random(f"trial {self.rules.seed} {self.rater} {position}")
 
     def _insert(
         self, row: AnyRow, kind: str, position: int, swapped: bool, repeat_of: int | None = None,
@@ -297,9 +303,9 @@ class Chooser:
         ).inserted_primary_key  # fmt: skip
         assert key is not None
         left, right = (row.second, row.first) if swapped else (row.first, row.second)
-        slots = {"a": left} | ({"b": right} if self.rules.pairwise else {})
+        slots = dict(zip(self.rules.slots, (left, right), strict=False))
         if self.rules.reference:
-            slots["reference"] = self.connection.execute(
+            slots[REFERENCE_SLOT] = self.connection.execute(
                 _REFERENCE, {"key": row.content}
             ).scalar_one()
         self.connection.execute(

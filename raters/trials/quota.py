@@ -31,11 +31,12 @@ _TAKEN = (
 SET_STATE = (
     assignment.update().where(assignment.c.id == bindparam("trial")).values(state=bindparam("to"))
 )
-_CODES = (("first_better", "a"), ("second_better", "b"), ("same", "same"))
+_COUNTERS = (("first_better", 1), ("second_better", -1), ("same", 0))
+"""Column -> the preference that it counts."""
 _COUNT = (
     comparison.update().where(comparison.c.id == bindparam("key"))
     .values({name: comparison.c[name] + bindparam(name)
-             for name in ("done", *(name for name, _ in _CODES))})
+             for name in ("done", *(name for name, _ in _COUNTERS))})
 )  # fmt: skip
 
 
@@ -69,12 +70,15 @@ def take_place(connection: Connection, item_id: int, comparison_id: int, swapped
     return True
 
 
-def count_answer(connection: Connection, of: int, answer: str, step: int, done: int) -> None:
-    """Count an answer (``a``: the first is better, on stimuli) of a comparison in or out.
+def count_answer(
+    connection: Connection, of: int, preference: int | None, step: int, done: int
+) -> None:
+    """Count an answer of a comparison in or out; ``preference`` as `Protocol.preference` has it.
 
     ``step`` is 1 or -1; ``done`` is the same, or 0 where a revision replaces an answer.
     """
     connection.execute(
         _COUNT,
-        {"key": of, "done": done, **{name: step * (answer == code) for name, code in _CODES}},
-    )
+        {"key": of, "done": done,
+         **{name: step * (preference == counted) for name, counted in _COUNTERS}},
+    )  # fmt: skip

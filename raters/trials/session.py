@@ -15,7 +15,6 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
-from raters.protocols import check_answer, on_stimuli, passed
 from raters.studies.tokens import Refused, completion_code, hashed
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
@@ -33,7 +32,7 @@ from raters.trials.views import (
     Trial,
     view_study,
 )
-from raters.trials.withdrawal import erase_rater, final_answer, free_leases
+from raters.trials.withdrawal import final_answer, free_leases
 
 __all__ = [
     "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "Saved", "Session", "Stage",
@@ -172,11 +171,11 @@ class Session:
                 if before:
                     raise NotYours("this key belongs to the answer of another trial")
                 rater = self._allowed(connection)
-                check_answer(self.study.protocol, self.study.ties, answer)
+                self.study.protocol.check(answer, self.study.ties)
                 return self._store(connection, held, rater, answer, key, tab, client)
             final = final_answer(connection, stored.id, stored.answer)
-            told = self._feedback(connection, held, final)
-            return Saved(final, True, told, self._after(connection, tab))
+            feedback = self._feedback(connection, held, final)
+            return Saved(final, True, feedback, self._after(connection, tab))
 
     def revise(self, key: str, answer: str, tab: str) -> Saved:
         """Replace the answer of the rater's last trial; the first one stays on record."""
@@ -192,7 +191,7 @@ class Session:
                     raise NotYours("this key belongs to another rater's revision")
                 return Saved(known.answer, True, None, self._after(connection, tab))
             self._allowed(connection)
-            check_answer(self.study.protocol, self.study.ties, answer)
+            self.study.protocol.check(answer, self.study.ties)
             last = connection.execute(
                 select(schema.judgement, schema.assignment.c.item, schema.assignment.c.kind,
                        schema.assignment.c.swapped)
@@ -211,19 +210,18 @@ class Session:
             )  # fmt: skip
             if last.kind == MAIN:
                 of = self._item(connection, last.item).comparison
-                count_answer(connection, of, on_stimuli(before, last.swapped), -1, 0)
-                count_answer(connection, of, on_stimuli(answer, last.swapped), +1, 0)
+                for given, step in ((before, -1), (answer, +1)):
+                    preference = self.study.protocol.preference(given, last.swapped)
+                    count_answer(connection, of, preference, step, 0)
             return Saved(answer, False, None, self._after(connection, tab))
 
-    def withdraw(self, erase: bool = False) -> None:
-        """Leave the study: leases go to others, judgements stay unless ``erase``."""
+    def withdraw(self) -> None:
+        """Leave the study: leases go to others, judgements stay."""
         with self._write() as connection:
             self._allowed(connection)
             free_leases(connection, self.rater)
             self._set(connection, withdrawn=self.store.clock())
             self.store.log(connection, self.study.id, "withdrew", rater=self.rater)
-            if erase:
-                erase_rater(self.store, connection, self.study.id, self.rater)
 
     # --- inside a transaction -------------------------------------------------------------------
 
@@ -285,7 +283,8 @@ class Session:
         )  # fmt: skip
         connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
         if held.kind == MAIN:
-            count_answer(connection, of, on_stimuli(answer, held.swapped), +1, +1)
+            preference = self.study.protocol.preference(answer, held.swapped)
+            count_answer(connection, of, preference, +1, +1)
         elsewhere = rater.tab not in (None, tab)
         following = Elsewhere() if elsewhere else self._next(connection, rater, again=False)
         return Saved(answer, False, self._feedback(connection, held, answer), following)
@@ -303,13 +302,14 @@ class Session:
         if held.kind != TRAINING:
             return None
         correct = self._item(connection, held.item).correct
-        if passed(answer, held.swapped, correct):
+        protocol = self.study.protocol
+        if protocol.passed(answer, held.swapped, correct):
             return "That is right."
-        if self.study.protocol.pairwise:
-            side = "left" if on_stimuli(correct[0], held.swapped) == "a" else "right"
+        if preference := protocol.preference(correct[0], held.swapped):
+            side = "left" if preference > 0 else "right"
             return f"Look again: the image on the {side} is the better one."
-        words = dict(self.study.answers)
-        return f"Look again: '{words[correct[0]]}' or '{words[correct[-1]]}' was expected."
+        words = [f"'{protocol.answer(code).label}'" for code in dict.fromkeys(correct)]
+        return f"Look again: {' or '.join(dict.fromkeys((words[0], words[-1])))} was expected."
 
     def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed, or finish."""

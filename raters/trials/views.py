@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
-from raters.protocols import PROTOCOLS, Protocol
+from raters.protocols import Protocol, protocol_called
 from raters.trials.assignment import Rules
 
 Stage = Literal["consent", "checks", "training", "judging", "done"]
@@ -42,7 +42,6 @@ class StudyView:
     name: str
     protocol: Protocol
     question: str
-    answers: tuple[tuple[str, str], ...]
     reference_shown: bool
     ties: bool
     one_key: bool
@@ -111,15 +110,30 @@ class Saved:
 def view_study(connection: Connection, study: int) -> StudyView:
     """Read a study as its raters may see it."""
     row = connection.execute(select(schema.study).where(schema.study.c.id == study)).one()
-    protocol, options = PROTOCOLS[row.protocol], row.options
+    protocol, options = protocol_called(row.protocol), row.options
     shown = options["reference"] == "shown"
     rules = Rules(
-        row.id, row.seed, options["trials"], row.golden, row.repeats,
-        options["assignment"] == "active", timedelta(minutes=options["lease"]),
-        protocol.pairwise, shown,
-    )  # fmt: skip
+        study=row.id,
+        seed=row.seed,
+        trials=options["trials"],
+        golden=row.golden,
+        repeats=row.repeats,
+        active=options["assignment"] == "active",
+        lease=timedelta(minutes=options["lease"]),
+        slots=protocol.slots,
+        reference=shown,
+    )
     return StudyView(
-        row.id, row.name, protocol, row.question, protocol.choices(options["ties"]), shown,
-        options["ties"], options["one_key"], row.height, row.width, options["trials"], rules,
-        options["completion_code"],
-    )  # fmt: skip
+        id=row.id,
+        name=row.name,
+        protocol=protocol,
+        question=row.question,
+        reference_shown=shown,
+        ties=options["ties"],
+        one_key=options["one_key"],
+        height=row.height,
+        width=row.width,
+        trials=options["trials"],
+        rules=rules,
+        completion_code=options["completion_code"],
+    )

@@ -8,7 +8,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, LEASED, MAIN, RELEASED
 from raters.database.store import Store
-from raters.protocols import on_stimuli
+from raters.protocols import protocol_called
 from raters.trials.quota import count_answer, give_place, release
 
 
@@ -44,7 +44,7 @@ def erase(store: Store, study_name: str, rater: int) -> int:
                 f"study '{study_name}' has no rater {rater}; 'bench rate status {study_name}' "
                 "lists their numbers"
             )
-        judgements = erase_rater(store, connection, study.id, rater)
+        judgements = _erase_rater(store, connection, study.id, rater)
     if store.is_sqlite:  # the write-ahead log would hold what was erased for a while yet
         with store.engine.connect() as raw:
             raw.exec_driver_sql("COMMIT")
@@ -52,10 +52,15 @@ def erase(store: Store, study_name: str, rater: int) -> int:
     return judgements
 
 
-def erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
+def _erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
     """Do the work of `erase` inside the caller's transaction."""
     free_leases(connection, rater)
     table = schema.assignment
+    protocol = protocol_called(
+        connection.execute(
+            select(schema.study.c.protocol).where(schema.study.c.id == study)
+        ).scalar_one()
+    )
     rows = connection.execute(
         select(table.c.id, table.c.item, table.c.swapped, table.c.kind, schema.item.c.comparison,
                schema.judgement.c.id.label("judgement"), schema.judgement.c.answer)
@@ -66,7 +71,8 @@ def erase_rater(store: Store, connection: Connection, study: int, rater: int) ->
     for row in rows:
         if row.kind == MAIN:
             answer = final_answer(connection, row.judgement, row.answer)
-            count_answer(connection, row.comparison, on_stimuli(answer, row.swapped), -1, -1)
+            preference = protocol.preference(answer, row.swapped)
+            count_answer(connection, row.comparison, preference, -1, -1)
             give_place(connection, row)
     connection.execute(schema.rater.delete().where(schema.rater.c.id == rater))
     store.log(connection, study, "erased", judgements=len(rows))

@@ -1,4 +1,4 @@
-"""The rating study's web server: raters at ``/r/TOKEN``, their coordinator at ``/desk``."""
+"""The rating study's web server: raters at ``/r/TOKEN``, their coordinator at ``/dashboard``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from raters.database.store import Store
-from raters.web.dashboard import desk_routes
-from raters.web.error_pages import add_notices
-from raters.web.images import AtHand
-from raters.web.rate_limiter import Doorman
+from raters.web.dashboard import dashboard_routes
+from raters.web.error_pages import add_error_pages
+from raters.web.images import StimulusCacheMiddleware
+from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import mount_rating_page
 from raters.web.routes import asset_routes, rater_routes
-from raters.web.security import Guard
-from raters.web.stimulus_cache import Served
+from raters.web.security import SecurityMiddleware
+from raters.web.stimulus_cache import StimulusCache
 
 THREADS = 4
 """Requests at work at once. The study's writers queue anyway, and Python's threads take turns: with
@@ -28,11 +28,12 @@ forty, an answer waits for a turn at each of its steps."""
 def create_app(store_url: str) -> FastAPI:
     """Return the app on the study database at ``store_url``; it closes it when it shuts down.
 
-    Everything is on one origin, works without the internet, and needs no Gradio queue: see `Guard`
-    for what is let in. Raises `BenchError` for a database that cannot be opened.
+    Everything is on one origin, works without the internet, and needs no Gradio queue: see
+    `SecurityMiddleware` for what is let in. Raises `BenchError` for a database that cannot be
+    opened.
     """
     store = Store(store_url)
-    served = Served(store)
+    cache = StimulusCache(store)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -45,14 +46,14 @@ def create_app(store_url: str) -> FastAPI:
     app = FastAPI(
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=life
     )
-    doorman = Doorman()
-    app.include_router(rater_routes(store, doorman, served))
-    app.include_router(desk_routes(store, doorman))
+    limiter = RateLimiter()
+    app.include_router(rater_routes(store, limiter, cache))
+    app.include_router(dashboard_routes(store, limiter))
     app.include_router(asset_routes())
-    add_notices(app)
+    add_error_pages(app)
     mount_rating_page(app)
-    app.add_middleware(AtHand, served=served)
-    app.add_middleware(Guard)
+    app.add_middleware(StimulusCacheMiddleware, cache=cache)
+    app.add_middleware(SecurityMiddleware)
     return app
 
 

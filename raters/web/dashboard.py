@@ -19,21 +19,21 @@ from raters.studies.export import judgements_csv
 from raters.studies.status import status
 from raters.studies.tokens import Refused, study_of_dashboard
 from raters.studies.unblinding import unblind, unblinded
-from raters.web.rate_limiter import Doorman
+from raters.web.rate_limiter import RateLimiter
 from raters.web.routes import address
 
-PATH = "/desk"
-COOKIE = "desk"
+PATH = "/dashboard"
+COOKIE = "dashboard"
 
 
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=PackageLoader("raters", "page"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("raters.web", "page"), autoescape=True, undefined=StrictUndefined
     )
 
 
-def desk_routes(store: Store, doorman: Doorman) -> APIRouter:
+def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
     """Return the routes of the dashboard, under `PATH`."""
     routes = APIRouter(prefix=PATH)
 
@@ -47,11 +47,11 @@ def desk_routes(store: Store, doorman: Doorman) -> APIRouter:
         token = request.cookies.get(COOKIE)
         if not token:
             raise Refused("wrong")
-        return doorman.open(token, address(request), named)
+        return limiter.open(token, address(request), named)
 
     @routes.get("/enter/{token}")
     def enter(token: str, request: Request) -> Response:
-        doorman.open(token, address(request), named)
+        limiter.open(token, address(request), named)
         response = RedirectResponse(f"{PATH}/open", status_code=303)
         response.set_cookie(
             COOKIE, token, httponly=True, samesite="strict", path=PATH,
@@ -63,13 +63,15 @@ def desk_routes(store: Store, doorman: Doorman) -> APIRouter:
     def come_in() -> Response:
         # A strict cookie is held back while a link of another site is followed; a page of our own
         # that goes on by itself is where that ends.
-        return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0; url=/desk/">')
+        return HTMLResponse(
+            '<!doctype html><meta http-equiv="refresh" content="0; url=/dashboard/">'
+        )
 
     @routes.get("/")
     def figures(request: Request) -> Response:
         name = study_of(request)
         known = unblinded(store, name)
-        page = _templates().get_template("desk.html").render(
+        page = _templates().get_template("dashboard.html").render(
             p=status(store, name), named=known, results=results(store, name) if known else None,
             now=store.clock().strftime("%Y-%m-%d %H:%M:%S"),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Refusals in words: a small page for people who followed a link, JSON for the page's scripts."""
+"""Error pages: a small page for people who followed a link, JSON for the page's scripts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOTHING_HERE = "There is nothing here."
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="{assets}/notice.css"></head>
+<link rel="stylesheet" href="{assets}/error.css"></head>
 <body><h1>{title}</h1><p>{text}</p></body></html>
 """
 
@@ -42,7 +42,7 @@ def page(title: str, text: str, status: int) -> HTMLResponse:
     return HTMLResponse(body, status)
 
 
-def say(request: Request, status: int, kind: str, title: str, text: str) -> Response:
+def respond(request: Request, status: int, kind: str, title: str, text: str) -> Response:
     """Answer in JSON where a script asks, else with a page."""
     path = request.url.path
     if path.startswith(("/api/", "/s/")):
@@ -54,44 +54,44 @@ def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     api = request.url.path.startswith(("/api/", "/s/"))
     status = (API_STATUS if api else PAGE_STATUS)[error.kind]
-    return say(request, status, error.kind, TITLES[error.kind], error.message)
+    return respond(request, status, error.kind, TITLES[error.kind], error.message)
 
 
 def _expired(request: Request, _: Exception) -> Response:
-    return say(request, 409, "expired", "Given to someone else", Expired.message)
+    return respond(request, 409, "expired", "Given to someone else", Expired.message)
 
 
 def _not_now(request: Request, _: Exception) -> Response:
-    return say(request, 409, "not_now", "Not now", OUT_OF_STEP)
+    return respond(request, 409, "not_now", "Not now", OUT_OF_STEP)
 
 
 def _not_yours(request: Request, _: Exception) -> Response:
-    return say(request, 404, "not_yours", "Not yours", OUT_OF_STEP)
+    return respond(request, 404, "not_yours", "Not yours", OUT_OF_STEP)
 
 
 def _too_many(request: Request, _: Exception) -> Response:
-    return say(request, 429, "slow_down", "One moment, please", SLOW_DOWN)
+    return respond(request, 429, "slow_down", "One moment, please", SLOW_DOWN)
 
 
 def _invalid(request: Request, _: Exception) -> Response:
     # Not what was wrong with it: an answer that repeats the question helps only those who probe.
-    return say(request, 422, "invalid", "That did not work", "This request was not understood.")
+    return respond(request, 422, "invalid", "That did not work", "This request was not understood.")
 
 
 def _impossible(request: Request, error: Exception) -> Response:
-    return say(request, 409, "not_now", "Not now", f"{error}")
+    return respond(request, 409, "not_now", "Not now", f"{error}")
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return say(request, error.status_code, "not_found", "Nothing here", NOTHING_HERE)
+    return respond(request, error.status_code, "not_found", "Nothing here", NOTHING_HERE)
 
 
 def _failed(request: Request, _: Exception) -> Response:
-    return say(request, 500, "failed", "Something went wrong", "Please try again in a moment.")
+    return respond(request, 500, "failed", "Something went wrong", "Please try again in a moment.")
 
 
-def add_notices(app: FastAPI) -> None:
+def add_error_pages(app: FastAPI) -> None:
     """Turn every refusal into words."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(TooManyGuesses, _too_many)

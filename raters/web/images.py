@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from raters.web.security import App, Receive, Scope, Send
-from raters.web.stimulus_cache import Served
+from raters.web.stimulus_cache import StimulusCache
 
 COOKIE = "session"
 """The cookie that holds a rater's token."""
@@ -18,15 +18,15 @@ def image(png: bytes) -> Response:
     return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
-class AtHand:
+class StimulusCacheMiddleware:
     """ASGI middleware: answers at once with images that are in memory; the rest goes on.
 
     Two in three requests of a study are for images. Through the app's layers, its thread pool and
     the database, each takes as long as storing an answer.
     """
 
-    def __init__(self, app: App, served: Served) -> None:
-        self.app, self.served = app, served
+    def __init__(self, app: App, cache: StimulusCache) -> None:
+        self.app, self.cache = app, cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the class."""
@@ -34,7 +34,7 @@ class AtHand:
             path: str = scope["path"]
             if path.startswith(IMAGES):
                 token = HTTPConnection(scope).cookies.get(COOKIE, "")
-                png = self.served.at_hand(path.removeprefix(IMAGES), token)
+                png = self.cache.cached(path.removeprefix(IMAGES), token)
                 if png is not None:
                     return await image(png)(scope, receive, send)
         return await self.app(scope, receive, send)

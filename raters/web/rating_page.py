@@ -16,14 +16,16 @@ from importlib.resources import files
 import gradio as gr
 from fastapi import FastAPI
 
+from raters.protocols import Protocol
+
 PATH = "/rate"
 ASSETS = "/rate-assets"
 SERVED = {
     **{f"{name}.js": "text/javascript" for name in (
-        "api", "checks", "desk", "images", "keys", "look", "main", "panel", "screen", "stage",
+        "api", "checks", "dashboard", "images", "keys", "look", "main", "panel", "screen", "stage",
         "timer", "viewport",
     )},
-    "page.css": "text/css", "notice.css": "text/css", "desk.css": "text/css",
+    "page.css": "text/css", "error.css": "text/css", "dashboard.css": "text/css",
 }  # fmt: skip
 """The files that browsers load, with their types."""
 
@@ -39,41 +41,16 @@ You will look at images that computer programs have tried to repair, and say how
   your name or your computer's address.
 """
 
-INSTRUCTIONS = {
-    "": """
-## What to do
-""",
-    "only-pair": """
-You see two images of the same thing, **A** and **B**. Say which one is better, with the buttons
-below the images or the keys **←** and **→**.
-""",
-    "only-ties": """
-If you cannot tell them apart, say so: **The same**, or the key **↓**.
-""",
-    "only-acr": """
-You see one image at a time. Rate it from **1**, bad, to **5**, excellent, with the buttons below
-the image or the keys **1** to **5**. Use the whole scale.
-""",
-    "only-dcr": """
-You see a perfect image, the **reference**, and next to it one that may differ from it. Rate the
-difference from **1**, very annoying, to **5**, imperceptible, with the buttons or the keys **1** to
-**5**.
-""",
-    "only-confirm": """
-Then press **Enter** to confirm.
-""",
-    "only-reference": """
-Hold **R** to see the reference, which shows what the image should look like.
-""",
-    "only-compare": """
-Press **Space** to see one image in place of the other: the eye is best at that. **Split** shows
-half of each.
-""",
-    "always": """
-**Z** zooms in; drag to move. The **?** button lists all keys. We begin with a short practice that
-does not count.
-""",
-}
+TASK = "## What to do"
+INSTRUCTIONS = """<div id="instructions"></div>"""
+CONFIRM = "Then press **Enter** to confirm."
+HOLD = "Hold **R** to see the reference, which shows what the image should look like."
+FLICKER = "Press **Space** to see one image in place of the other: the eye is best at that."
+SPLIT = "**Split** shows half of each."
+ALWAYS = (
+    "**Z** zooms in; drag to move. The **?** button lists all keys. We begin with a short practice "
+    "that does not count."
+)
 
 THANKS = """
 ## Thank you!
@@ -92,6 +69,28 @@ CODE = (
 )
 MESSAGE = """<h2>We cannot go on here</h2><p id="message-text" role="alert"></p>"""
 START = f"import('{ASSETS}/main.js').then((module) => module.start(element));"
+
+
+def instructions(
+    protocol: Protocol, *, ties: bool, reference: bool, one_key: bool
+) -> tuple[str, ...]:
+    """Return what a study's raters are told, in paragraphs; ``**`` encloses what is bold.
+
+    ``ties``: whether a tie is an answer; ``reference``: whether one is shown; ``one_key``: whether
+    an answer counts without being confirmed.
+    """
+    views = protocol.views
+    compare = " ".join(text for view, text in (("flicker", FLICKER), ("split", SPLIT))
+                       if view in views)  # fmt: skip
+    paragraphs = (
+        *protocol.instructions,
+        *(protocol.ties_instructions if ties else ()),
+        "" if one_key else CONFIRM,
+        HOLD if reference and "hold" in views else "",
+        compare,
+        ALWAYS,
+    )
+    return tuple(text for text in paragraphs if text)
 
 
 @cache
@@ -126,8 +125,8 @@ def rating_blocks() -> gr.Blocks:
             gr.Markdown(CONSENT)
             _button("I want to take part", "consent")
         with gr.Column(elem_id="stage-instructions"):
-            for kind, text in INSTRUCTIONS.items():
-                gr.Markdown(text, elem_classes=kind or None)
+            gr.Markdown(TASK)
+            _html(INSTRUCTIONS)
             _button("Continue", "understood")
         with gr.Column(elem_id="stage-checks"):
             _html(asset("checks.html").decode())

@@ -13,13 +13,13 @@ Count = Annotated[int, Field(ge=0, le=10_000_000)]
 Size = Annotated[list[Small], Field(min_length=2, max_length=2)]
 
 
-class Body(BaseModel):
+class StrictRequest(BaseModel):
     """Refuses unknown fields, and values of another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Screen(Body):
+class ScreenRequest(StrictRequest):
     """The facts and answers of the screen checks."""
 
     viewport: Size
@@ -33,14 +33,14 @@ class Screen(Body):
     bright_seen: Annotated[int, Field(ge=0, le=5)]
 
 
-class Ask(Body):
-    """Asks for a trial."""
+class TrialRequest(StrictRequest):
+    """Asks for the trial to judge."""
 
     tab: Name
     take_over: bool = False
 
 
-class Client(Body):
+class Viewing(StrictRequest):
     """How the images were looked at."""
 
     viewport: Size
@@ -53,7 +53,7 @@ class Client(Body):
     pans: Count
 
 
-class Given(Body):
+class JudgementRequest(StrictRequest):
     """A judgement."""
 
     trial: Name
@@ -63,10 +63,10 @@ class Given(Body):
     response_ms: Count
     timer_broken: bool
     reloads: Count
-    client: Client
+    client: Viewing
 
 
-class Revised(Body):
+class RevisionRequest(StrictRequest):
     """Another answer to the last trial."""
 
     key: Name
@@ -74,5 +74,5 @@ class Revised(Body):
     tab: Name
 
 
-class Nothing(Body):
+class EmptyRequest(StrictRequest):
     """An empty body."""

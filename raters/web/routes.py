@@ -17,10 +17,16 @@ from raters.database.store import Store
 from raters.studies.tokens import Refused, prolific_entry
 from raters.trials.session import Elsewhere, Finished, Session, Trial
 from raters.web.images import COOKIE, IMAGES, image
-from raters.web.rate_limiter import Doorman
-from raters.web.rating_page import ASSETS, PATH, SERVED, asset
-from raters.web.request_models import Ask, Given, Nothing, Revised, Screen
-from raters.web.stimulus_cache import Served
+from raters.web.rate_limiter import RateLimiter
+from raters.web.rating_page import ASSETS, PATH, SERVED, asset, instructions
+from raters.web.request_models import (
+    EmptyRequest,
+    JudgementRequest,
+    RevisionRequest,
+    ScreenRequest,
+    TrialRequest,
+)
+from raters.web.stimulus_cache import StimulusCache
 
 
 def address(request: Request) -> str:
@@ -28,7 +34,7 @@ def address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
+def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> APIRouter:
     """Return the routes of raters: ``/r``, ``/p``, ``/api`` and ``/s``."""
     routes = APIRouter()
 
@@ -36,7 +42,7 @@ def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
         token = request.cookies.get(COOKIE)
         if not token:
             raise Refused("wrong")
-        return doorman.open(token, address(request), lambda known: Session.open(store, known))
+        return limiter.open(token, address(request), lambda known: Session.open(store, known))
 
     def admitted(request: Request, token: str) -> Response:
         # The page itself asks for no cookie: a browser that follows this redirect from a mail or
@@ -50,18 +56,18 @@ def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
 
     def given(step: Trial | Elsewhere | Finished, request: Request) -> dict[str, Any]:
         if isinstance(step, Trial):
-            served.give(step.stimuli, request.cookies[COOKIE])
+            cache.remember(step.stimuli, request.cookies[COOKIE])
         return next_step(step)
 
     @routes.get("/r/{token}")
     def enter(token: str, request: Request) -> Response:
-        doorman.open(token, address(request), lambda known: Session.open(store, known))
+        limiter.open(token, address(request), lambda known: Session.open(store, known))
         return admitted(request, token)
 
     @routes.get("/p/{entry}")
     def enter_from_platform(entry: str, request: Request) -> Response:
         pid = request.query_params.get("PROLIFIC_PID", "")
-        token = doorman.open(
+        token = limiter.open(
             entry, address(request), lambda known: prolific_entry(store, known, pid)
         )
         return admitted(request, token)
@@ -73,33 +79,36 @@ def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
         return {
             "stage": state.stage, "done": state.done, "total": state.total,
             "code": state.completion_code, "who": _who(request),
-            "protocol": study.protocol.name, "question": study.question,
-            "answers": study.answers, "ties": study.ties,
+            "protocol": study.protocol.for_page(study.ties), "question": study.question,
+            "instructions": instructions(
+                study.protocol, ties=study.ties, reference=study.reference_shown,
+                one_key=study.one_key,
+            ),
             "reference": study.reference_shown, "one_key": study.one_key,
             "height": study.height, "width": study.width,
         }  # fmt: skip
 
     @routes.post("/api/consent")
-    def consent(body: Nothing, request: Request) -> dict[str, bool]:
+    def consent(body: EmptyRequest, request: Request) -> dict[str, bool]:
         opened(request).consent()
         return {"ok": True}
 
     @routes.post("/api/checks")
-    def checks(body: Screen, request: Request) -> dict[str, bool]:
+    def checks(body: ScreenRequest, request: Request) -> dict[str, bool]:
         opened(request).checked(body.model_dump())
         return {"ok": True}
 
     @routes.post("/api/withdraw")
-    def withdraw(body: Nothing, request: Request) -> dict[str, bool]:
+    def withdraw(body: EmptyRequest, request: Request) -> dict[str, bool]:
         opened(request).withdraw()
         return {"ok": True}
 
     @routes.post("/api/trial")
-    def trial(body: Ask, request: Request) -> dict[str, Any]:
+    def trial(body: TrialRequest, request: Request) -> dict[str, Any]:
         return given(opened(request).trial(body.tab, body.take_over), request)
 
     @routes.post("/api/judgement")
-    def judgement(body: Given, request: Request) -> dict[str, Any]:
+    def judgement(body: JudgementRequest, request: Request) -> dict[str, Any]:
         client = body.client.model_dump() | body.model_dump(
             include={"response_ms", "timer_broken", "reloads"}
         )
@@ -108,13 +117,13 @@ def rater_routes(store: Store, doorman: Doorman, served: Served) -> APIRouter:
                 "feedback": saved.feedback, "next": given(saved.next, request)}  # fmt: skip
 
     @routes.post("/api/revision")
-    def revision(body: Revised, request: Request) -> dict[str, Any]:
+    def revision(body: RevisionRequest, request: Request) -> dict[str, Any]:
         saved = opened(request).revise(body.key, body.answer, body.tab)
         return {"saved": True, "repeated": saved.repeated, "answer": saved.answer_stored}
 
     @routes.get(IMAGES + "{serving}")
     def stimulus(serving: str, request: Request) -> Response:
-        png = served.png(serving, request.cookies.get(COOKIE, ""))
+        png = cache.png(serving, request.cookies.get(COOKIE, ""))
         if png is None:
             raise HTTPException(404)
         return image(png)

@@ -89,12 +89,12 @@ def _foreign(headers: dict[str, str]) -> bool:
 
 
 def _types(path: str) -> tuple[str, ...]:
-    """The desk's buttons are plain forms; everything else speaks JSON."""
+    """The dashboard's buttons are plain forms; everything else speaks JSON."""
     form = "application/x-www-form-urlencoded"
-    return (form,) if path.startswith("/desk") else ("application/json",)
+    return (form,) if path.startswith("/dashboard") else ("application/json",)
 
 
-class Guard:
+class SecurityMiddleware:
     """ASGI middleware: turns away what `refusal` names, limits bodies, sets the headers."""
 
     def __init__(self, app: App) -> None:

@@ -71,7 +71,7 @@ class Study:
     name: str
     url: str
     tokens: tuple[str, ...]
-    desk: str
+    dashboard: str
     entry: str
 
     def rows(self, table: str, columns: str = "*") -> list[Any]:

@@ -143,15 +143,15 @@ def test_progress_is_announced_and_focus_is_visible(study: MakeStudy, enter: Ope
     assert unnamed == 0
 
 
-def test_the_desk_refreshes_by_itself(study: MakeStudy, enter: Open) -> None:
+def test_the_dashboard_refreshes_by_itself(study: MakeStudy, enter: Open) -> None:
     made = study(trials=2, golden=0.0)
     rater = enter(made)
-    desk = rater.page.context.new_page()
-    desk.clock.install()
-    desk.goto(f"{rater.address}/desk/enter/{made.desk}")
-    desk.wait_for_selector("#live")
-    assert desk.url.endswith("/desk/")
-    assert "0 of 1 began" in desk.inner_text("#live")
+    dashboard = rater.page.context.new_page()
+    dashboard.clock.install()
+    dashboard.goto(f"{rater.address}/dashboard/enter/{made.dashboard}")
+    dashboard.wait_for_selector("#live")
+    assert dashboard.url.endswith("/dashboard/")
+    assert "0 of 1 began" in dashboard.inner_text("#live")
     rater.begin()
-    desk.clock.run_for(6000)
-    expect(desk.locator("#live")).to_contain_text("1 of 1 began")
+    dashboard.clock.run_for(6000)
+    expect(dashboard.locator("#live")).to_contain_text("1 of 1 began")

@@ -308,7 +308,7 @@ def test_features_that_mean_nothing_raise_an_alarm_as_rarely_as_stated() -> None
     assert alarms <= 35
 
 
-def test_spoilt_images_shown_seldom_are_no_leak() -> None:
+def test_golden_images_shown_seldom_are_no_leak() -> None:
     """Groups of unequal size, and something rare that has nothing to do with them.
 
     Half the time it is spread over all trials, else it comes with one pair, as a session's end.

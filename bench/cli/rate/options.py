@@ -33,13 +33,10 @@ def open_store(db: str) -> Store:
 
 
 def _names(store: Store) -> list[str]:
-    """Return the studies of a database, the latest last."""
-    from sqlalchemy import select
+    """Return the names of a database's studies, the latest last."""
+    from raters.studies.queries import all_studies
 
-    from raters.database.schema import study
-
-    with store.read() as connection:
-        return [row.name for row in connection.execute(select(study.c.name).order_by(study.c.id))]
+    return [study.name for study in all_studies(store)]
 
 
 def chosen_study(store: Store, name: str) -> str:
@@ -82,9 +79,9 @@ def put(text: str, out: Path | None) -> None:
         say(f"written: {out}")
 
 
-def desk_link(url: str, token: str) -> str:
+def dashboard_link(url: str, token: str) -> str:
     """Return the link of the dashboard."""
-    return f"{url}/desk/enter/{token}"
+    return f"{url}/dashboard/enter/{token}"
 
 
 def crowd_link(url: str, token: str) -> str:

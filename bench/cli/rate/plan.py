@@ -37,7 +37,7 @@ def plan(
     ] = None,
     images: Annotated[int, typer.Option(help="Images in the study.")] = 20,
     trials: Annotated[int, typer.Option(help="Trials of one rater, golden and repeats too.")] = 60,
-    golden: Annotated[str, typer.Option(help="Part of trials with one image spoilt.")] = "5%",
+    golden: Annotated[str, typer.Option(help="Part of trials whose answer is known.")] = "5%",
     repeats: Annotated[str, typer.Option(help="Part of trials that come a second time.")] = "5%",
     power: Annotated[str, typer.Option(help="How surely the difference is to be found.")] = "80%",
     alpha: Annotated[float, typer.Option(help="How often at most one that is none.")] = 0.05,

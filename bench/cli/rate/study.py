@@ -17,20 +17,21 @@ from bench.cli.rate.options import (
     Url,
     chosen_study,
     crowd_link,
-    desk_link,
+    dashboard_link,
     free_name,
     minutes,
     open_store,
     put,
 )
 from bench.core.names import parse_spec
+from raters.protocols import protocols
 
 
 def new(
     run: Annotated[str, typer.Option(help="A run's folder, or the suite of its latest run.")],
     protocol: Annotated[
-        Literal["pair", "acr", "dcr"],
-        typer.Option(help="Pairs; ratings 1 to 5; or ratings of what changed from the reference."),
+        str,
+        typer.Option(help="; ".join(f"{p.name}: {p.summary}" for p in protocols().values()) + "."),
     ] = "pair",
     name: Annotated[
         str, typer.Option(help="What the study is called.", show_default="SUITE-PROTOCOL")
@@ -45,7 +46,7 @@ def new(
         typer.Option(help="Show the reference beside.", show_default="shown where there is one"),
     ] = None,
     ties: Annotated[bool, typer.Option("--ties", help="Let raters call a pair the same.")] = False,
-    golden: Annotated[str, typer.Option(help="Part of trials with one image spoilt.")] = "5%",
+    golden: Annotated[str, typer.Option(help="Part of trials whose answer is known.")] = "5%",
     repeats: Annotated[str, typer.Option(help="Part of trials that come a second time.")] = "5%",
     per_pair: Annotated[
         int, typer.Option(help="Judgements of each pair of models, or ratings of each image.")
@@ -111,7 +112,9 @@ def new(
     )
     for note in made.notes:
         say(f"  note: {note}")
-    say(f"dashboard (keep this link, it is shown once): {desk_link(url, made.dashboard_token)}")
+    say(
+        f"dashboard (keep this link, it is shown once): {dashboard_link(url, made.dashboard_token)}"
+    )
     say(f"link for a crowd platform: {crowd_link(url, made.entry_token)}")
     say(f"next: bench rate serve, and bench rate invite {made.name} -n {raters}")
 
@@ -141,7 +144,7 @@ def invite(
     if prolific or dashboard:
         chosen = chosen_study(store, study)
         links = [crowd_link(url, renew(store, chosen, "entry"))] if prolific else []
-        links += [desk_link(url, renew(store, chosen, "dashboard"))] if dashboard else []
+        links += [dashboard_link(url, renew(store, chosen, "dashboard"))] if dashboard else []
         put("".join(f"{link}\n" for link in links), out)
         return
     ends = None if valid is None else timedelta(minutes=minutes(valid))

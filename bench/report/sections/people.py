@@ -24,11 +24,17 @@ MATRIX = 16
 LISTED = 12
 """Raters in the page's table; of more, those with a flag come first."""
 
-UNITS = {"log odds": "log odds", "JOD": "JOD", "MOS": "mean opinion, 1 to 5"}
 METHODS = {
     "bradley-terry": "Bradley–Terry", "thurstone": "Thurstone, Case V", "davidson": "Davidson",
     "mean opinion": "mean opinion scores",
 }  # fmt: skip
+
+
+def unit_of(found: Found) -> str:
+    """Return the unit of the scale in words."""
+    if isinstance(found, RatingAnalysis):
+        return f"mean opinion, {found.levels[0]} to {found.levels[-1]}"
+    return found.unit
 
 
 def methods_of(found: Found) -> Sequence[Method]:
@@ -40,7 +46,7 @@ def scale_table(found: Found, title: str = "") -> Table:
     """Return the scale: a row per method with its interval, possible ranks and group."""
     pairs = isinstance(found, Analysis)
     columns = [
-        Column("Method", numeric=False), Column("Scale" if pairs else "MOS", UNITS[found.unit]),
+        Column("Method", numeric=False), Column("Scale" if pairs else "MOS", unit_of(found)),
         Column("Rank", "possible ranks"), Column("Group", numeric=False),
     ]  # fmt: skip
     columns += (
@@ -266,7 +272,7 @@ def scale_plot(found: Found, styles: Mapping[str, Look], folder: Path) -> Plot:
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(f"{UNITS[found.unit]} (right is better)")
+        axes.set_xlabel(f"{unit_of(found)} (right is better)")
         order = ", ".join(f"{m.method} {fixed(m.value, PLACES)} ({m.group})" for m in methods)
         return finish(
             figure, folder, "people", "People’s scale",

@@ -28,7 +28,7 @@ from bench.report.sections.people import (
     tables,
 )
 from bench.report.sections.trust import TrustSection, trust_section
-from raters.protocols import PROTOCOLS
+from raters.protocols import protocol_called
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD
 
@@ -78,13 +78,15 @@ def study_of(scale: HumanScale, analysis: Analysis, styles: Mapping[str, Look], 
             table.write(out / "tables")
     first = methods_of(found)[0]
     tied = [m.method for m in methods_of(found)[1:] if set(m.group) & set(first.group)]
-    said = f"People ({PROTOCOLS[answers.protocol].title}, {counted(found.votes, 'judgement')})"
+    said = (
+        f"People ({protocol_called(answers.protocol).title}, {counted(found.votes, 'judgement')})"
+    )
     said += f" find {first.method} best, {fixed(first.value, PLACES)} {found.unit} "
     said += interval(first.low, first.high, PLACES)
     said += f". Not significantly different from it: {', '.join(tied)}." if tied else "."
     small = len(methods_of(found)) <= MATRIX
     return Study(
-        answers.study, PROTOCOLS[answers.protocol].title,
+        answers.study, protocol_called(answers.protocol).title,
         [text for text in (said, trusted.best if trusted else "") if text],
         scale_plot(found, looks, out / "plots"), made["people"],
         made["people-differences"] if small else None, made.get("raters"), strata,
@@ -109,7 +111,7 @@ def _by_kind(scale: HumanScale) -> Table | None:
     names = [method.method for method in methods_of(scale.analysis)]
     rows = {name: [Cell(name)] for name in names}
     records = []
-    for (key, level), inside in kinds(scale.answers.places).items():
+    for (key, level), inside in kinds(scale.answers.crops).items():
         number = int(inside.sum())
         found, why = _analysed(scale, inside)
         columns.append(Column(level, counted(number, "image"), key))

@@ -1,6 +1,5 @@
 // The keyboard. Every key here has a button on the page.
 
-const CHOICES = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "same" };
 const REPEATS = ["Enter", " ", "ArrowDown", "ArrowUp"];
 const PANS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -8,8 +7,9 @@ const PANS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
  * Listens while `active()` holds.
  * @param {Record<string, Function>} act  choose(word), confirm, flicker, hold(on), zoom,
  *                                        pan(right, down), revise, cancel, help
+ * @param {Record<string, string>} choices  key -> the word that `choose` is called with
  */
-export function listen(active, act) {
+export function listen(active, act, choices) {
   document.addEventListener("keydown", (event) => {
     if (!active() || event.ctrlKey || event.altKey || event.metaKey) return;
     // A key held down does nothing twice: neither here nor as the click of a focused button.
@@ -18,7 +18,7 @@ export function listen(active, act) {
       if (REPEATS.includes(event.key)) event.preventDefault();
       return;
     }
-    const action = find(event, act);
+    const action = find(event, act, choices);
     if (!action) return;
     event.preventDefault();
     action();
@@ -29,7 +29,7 @@ export function listen(active, act) {
   window.addEventListener("blur", () => act.hold(false));
 }
 
-function find(event, act) {
+function find(event, act, choices) {
   const { key, shiftKey, target } = event;
   if (target.matches("input, select, textarea")) return null;
   if (shiftKey && key in PANS) return () => act.pan(...PANS[key]);
@@ -41,8 +41,7 @@ function find(event, act) {
     return key === "Enter" ? act.confirm : act.flicker;
   }
   if (shiftKey && key !== "?") return null;
-  if (key in CHOICES) return () => act.choose(CHOICES[key]);
-  if (/^[1-5]$/.test(key)) return () => act.choose(key);
+  if (Object.hasOwn(choices, key)) return () => act.choose(choices[key]);
   const named = { r: () => act.hold(true), z: act.zoom, u: act.revise, "?": act.help,
     Escape: act.cancel };
   return named[key.length === 1 ? key.toLowerCase() : key] ?? null;

@@ -37,14 +37,26 @@ async function step(action) {
   }
 }
 
+/** A paragraph of `text`; what ** encloses is bold. */
+function paragraph(text) {
+  const node = document.createElement("p");
+  text.split("**").forEach((part, index) => {
+    if (index % 2 === 0) return void node.append(part);
+    const strong = document.createElement("strong");
+    strong.textContent = part;
+    node.append(strong);
+  });
+  return node;
+}
+
 /** Called once by the judging component when Gradio has put it on the page. */
 export async function start(element) {
   const session = await step(() => call("/api/session"));
   if (!session) return;
-  page.dataset.protocol = session.protocol;
-  page.toggleAttribute("data-reference", session.reference);
-  page.toggleAttribute("data-ties", session.ties);
+  const { views } = session.protocol;
+  page.dataset.views = views.filter((view) => view !== "hold" || session.reference).join(" ");
   page.toggleAttribute("data-one-key", session.one_key);
+  document.querySelector("#instructions").replaceChildren(...session.instructions.map(paragraph));
 
   document.addEventListener("rating:consent", async () => {
     if (await step(() => call("/api/consent", {}))) show("instructions");
@@ -71,19 +83,29 @@ async function thank() {
   show("thanks");
 }
 
+// The ways to look that the study does not offer do nothing, by key or button.
+function offered(look, views) {
+  const withheld = ["side", "flicker", "split", "hold"].filter((name) => !views.includes(name));
+  if (withheld.includes("flicker")) withheld.push("auto");
+  return { ...look, ...Object.fromEntries(withheld.map((name) => [name, () => {}])) };
+}
+
 function judge(element, session) {
   const root = element.querySelector('[data-part="judge"]');
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   show("judging");
   const viewport = new Viewport(part("room"), part("slider"), () => panel.renderView(viewport));
   const stage = new Stage(session, tabName(), viewport, (now) => panel.render(now), thank);
-  const look = actions(viewport);
+  const { answers, views } = session.protocol;
+  viewport.mode = views.find((view) => view !== "hold") ?? "side";
+  const look = offered(actions(viewport), views);
+  const choices = Object.fromEntries(answers.map(({ key, code }) => [key, code]));
   const decide = {
-    choose: (word) => stage.choose(word), confirm: () => stage.confirm(),
+    choose: (code) => stage.choose(code), confirm: () => stage.confirm(),
     revise: () => stage.revise(), cancel: () => stage.cancel(),
   };
   const panel = new Panel(root, session, {
-    ...look, ...decide, answer: (code) => stage.choose(code), pause: () => stage.togglePause(),
+    ...look, ...decide, answer: decide.choose, pause: () => stage.togglePause(),
     takeOver: () => stage.begin({ takeOver: true }), reload: () => window.location.reload(),
     retry: () => window.dispatchEvent(new Event("rating:retry")),
     help: () => part("help").showModal(), closeHelp: () => part("help").close(),
@@ -95,6 +117,6 @@ function judge(element, session) {
     },
   });
   const active = () => page.dataset.stage === "judging" && !root.querySelector("dialog[open]");
-  listen(active, { ...look, ...decide, help: () => part("help").showModal() });
+  listen(active, { ...look, ...decide, help: () => part("help").showModal() }, choices);
   stage.begin();
 }

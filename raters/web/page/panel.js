@@ -11,17 +11,15 @@ const STATUS = {
   unsaved: "Not saved yet: no connection. Your answer is kept here and sent again.",
 };
 
-const KEY_HINTS = { a: "←", b: "→", same: "↓" };
-
 // What covers the images, instead of them: title, text, button and what the button does.
 function curtain(stage) {
-  const { state, session, notice } = stage;
+  const { state, session, message } = stage;
   const covers = {
     elsewhere: ["This study is open elsewhere",
       "Another tab or window is showing it. You can continue here; the other one will stop.",
       "Continue here", "takeOver"],
-    stopped: ["That did not work", notice, "Try again", "reload"],
-    feedback: ["Practice", notice, "Continue", "confirm"],
+    stopped: ["That did not work", message, "Try again", "reload"],
+    feedback: ["Practice", message, "Continue", "confirm"],
     interlude: ["The practice is over", "From now on your answers count. Take your time.",
       "Start", "confirm"],
   };
@@ -42,9 +40,11 @@ export class Panel {
     this.find("question").title = session.question;
     this.makeAnswers(session);
     this.find("confirm").hidden = session.one_key;
-    const compares = session.protocol !== "acr";
-    for (const name of ["side", "flicker", "auto", "split"]) this.button(name).hidden = !compares;
-    this.button("hold").hidden = !session.reference;
+    this.makeHelp(session.protocol);
+    const views = new Set(session.protocol.views);
+    for (const name of ["side", "flicker", "split"]) this.button(name).hidden = !views.has(name);
+    this.button("auto").hidden = !views.has("flicker");
+    this.button("hold").hidden = !(session.reference && views.has("hold"));
     this.button("auto").disabled = reducedMotion();
     root.addEventListener("click", (event) => this.clicked(event));
     whileHeld(this.button("hold"), (on) => this.act.hold(on));
@@ -61,19 +61,41 @@ export class Panel {
   makeAnswers(session) {
     const group = this.find("answers");
     group.setAttribute("aria-label", session.question);
-    group.dataset.count = session.answers.length;
-    group.dataset.long = session.answers.some(([, label]) => label.length > 12);
-    group.replaceChildren(...session.answers.map(([code, label]) => {
+    const { answers } = session.protocol;
+    group.dataset.many = answers.length > 3;
+    group.dataset.long = answers.some(({ label }) => label.length > 12);
+    group.replaceChildren(...answers.map(({ code, label, key_sign: sign }) => {
       const button = document.createElement("button");
       button.type = "button";
       button.dataset.answer = code;
       button.dataset.act = "answer";
       const key = document.createElement("kbd");
-      key.textContent = KEY_HINTS[code] ?? code;
+      key.textContent = sign;
       const text = document.createElement("span");
       text.textContent = label;
       button.append(key, text);
       return button;
+    }));
+  }
+
+  // What the answers' keys do: those with words of their own apart, the others in one line.
+  makeHelp({ answers, help }) {
+    const plain = answers.filter((answer) => !answer.help).map(({ key_sign: sign }) => sign);
+    const keys = plain.length > 2 ? [plain[0], "…", plain.at(-1)] : plain;
+    const own = answers.filter((answer) => answer.help);
+    const lines = [[keys, help], ...own.map(({ key_sign: sign, help: text }) => [[sign], text])];
+    this.find("answer-keys").replaceWith(...lines.map(([signs, text]) => {
+      const line = document.createElement("div");
+      const term = document.createElement("dt");
+      const meaning = document.createElement("dd");
+      for (const sign of signs) {
+        const key = document.createElement("kbd");
+        key.textContent = sign;
+        term.append(...(term.childNodes.length ? [" "] : []), sign === "…" ? sign : key);
+      }
+      meaning.textContent = text;
+      line.append(term, meaning);
+      return line;
     }));
   }
 
@@ -98,7 +120,7 @@ export class Panel {
     const revising = stage.revising ? "Your last pair again: change the answer, or press Esc. " : "";
     const covered = !this.find("curtain").hidden;
     say(this.find("status"),
-      STATUS[stage.state] ?? ((covered ? "" : stage.notice) || revising + chosen));
+      STATUS[stage.state] ?? ((covered ? "" : stage.message) || revising + chosen));
     this.button("retry").hidden = !["unsaved", "offline"].includes(stage.state);
   }
 
@@ -107,7 +129,7 @@ export class Panel {
     const part = `${trial.number}/${trial.total}`;
     const shown = revising ? "last answer" : trial.training ? `practice ${part}` : part;
     this.find("count").textContent = shown;
-    const what = session.protocol === "pair" ? "Pair" : "Image";
+    const what = session.protocol.counted_as;
     const spoken = `${trial.training ? "Practice: " : ""}${what} ${trial.number} of ${trial.total}`;
     say(this.find("spoken"), revising ? "Your last answer again" : spoken);
   }

@@ -3,12 +3,6 @@
 import { CAPTION, GAP } from "./viewport.js";
 
 const MARGIN = 8; // CSS pixels around the images: room for putting them on whole device pixels
-const BUTTONS = { pair: 1000, dcr: 1080, acr: 760 }; // CSS pixels that the bars need
-
-/** Images that must fit beside each other: what is judged, or the judged one and the reference. */
-export function abreast(session) {
-  return session.protocol === "acr" ? 1 : 2;
-}
 
 /** The window that the study needs, in CSS pixels, at this device pixel ratio. */
 export function needed(session) {
@@ -16,10 +10,11 @@ export function needed(session) {
   const style = getComputedStyle(document.documentElement);
   const bar = (name) => parseFloat(style.getPropertyValue(name));
   const bars = bar("--top-bar") + CAPTION + bar("--bottom-bar") + MARGIN;
-  const count = abreast(session);
+  const { compared, page_width: buttons } = session.protocol;
+  const count = compared.length; // images that must fit beside each other
   const images = Math.ceil((count * session.width) / ratio + (count - 1) * GAP + 2 * MARGIN);
   return {
-    width: Math.max(images, BUTTONS[session.protocol]),
+    width: Math.max(images, buttons),
     height: Math.ceil(session.height / ratio + bars),
   };
 }

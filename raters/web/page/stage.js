@@ -13,8 +13,6 @@ import { Images } from "./images.js";
 import { fits } from "./screen.js";
 import { Timer } from "./timer.js";
 
-const SIDES = { left: "a", right: "b", same: "same" };
-
 export class Stage {
   /**
    * @param session   what /api/session said
@@ -35,16 +33,16 @@ export class Stage {
     this.previous = null; // {trial, answer}: the last judgement, while its images are here
     this.revising = false;
     this.choice = null;
-    this.notice = "";
+    this.message = "";
     window.addEventListener("resize", () => this.resized());
     window.addEventListener("beforeunload", (event) => {
       if (!this.outbox.empty) event.preventDefault();
     });
   }
 
-  enter(state, notice = "") {
+  enter(state, message = "") {
     this.state = state;
-    this.notice = notice;
+    this.message = message;
     this.render(this);
   }
 
@@ -53,7 +51,7 @@ export class Stage {
   }
 
   get answers() {
-    return this.session.answers.map(([code]) => code);
+    return this.session.protocol.answers.map(({ code }) => code);
   }
 
   get canRevise() {
@@ -63,32 +61,32 @@ export class Stage {
   // --- trials ----------------------------------------------------------------------------------
 
   /** Sends what an earlier visit left, then asks for a trial. */
-  async begin({ takeOver = false, notice = "" } = {}) {
+  async begin({ takeOver = false, message = "" } = {}) {
     await this.guard(async () => {
       if (!this.outbox.empty) {
-        this.enter("saving", notice);
+        this.enter("saving", message);
         try {
           await this.outbox.deliverAll(this.tab, () => this.enter("unsaved"));
         } catch (error) {
           if (!(error instanceof Refused) || [401, 403].includes(error.status)) throw error;
-          notice = error.message;
+          message = error.message;
         }
       }
-      this.enter("loading", notice);
+      this.enter("loading", message);
       const body = { tab: this.tab, take_over: takeOver };
       const reply = await persist(() => call("/api/trial", body), () => this.enter("offline"));
-      await this.take(reply, notice);
+      await this.take(reply, message);
     });
   }
 
   /** Goes where the server says: a trial, another tab, the end. */
-  async take(next, notice = "") {
+  async take(next, message = "") {
     if (next.state === "done") return this.leave();
     if (next.state === "elsewhere") {
       this.viewport.clear();
       return this.enter("elsewhere");
     }
-    this.enter("loading", notice);
+    this.enter("loading", message);
     const practised = this.trial?.training && !next.training;
     if (practised) this.previous = null;
     this.trial = next;
@@ -99,28 +97,24 @@ export class Stage {
     this.reloads = reloads;
     this.choice = null;
     if (practised) return this.enter("interlude");
-    return this.present(notice);
+    return this.present(message);
   }
 
-  present(notice = "") {
+  present(message = "") {
     this.showImages(this.bitmaps);
     this.timer.start(this.trial.resumed || this.reloads > 0);
-    this.enter("ready", notice);
+    this.enter("ready", message);
   }
 
   showImages(bitmaps) {
-    const { protocol, reference } = this.session;
-    const views = { pair: ["a", "b"], acr: ["a"], dcr: ["reference", "a"] }[protocol];
-    const labels = { a: protocol === "pair" ? "A" : "Image", b: "B", reference: "Reference" };
-    const beside = protocol === "pair" && reference ? "reference" : null;
-    this.viewport.show(bitmaps, views, labels, beside);
+    const { protocol: { compared, captions }, reference } = this.session;
+    const beside = reference && !compared.includes("reference") ? "reference" : null;
+    this.viewport.show(bitmaps, compared, captions, beside);
   }
 
   // --- answering -------------------------------------------------------------------------------
 
-  /** `word` is a key's meaning (left, right, same, 1..5) or an answer's own code. */
-  choose(word) {
-    const answer = SIDES[word] ?? word;
+  choose(answer) {
     if (!this.accepting || !this.answers.includes(answer)) return;
     this.choice = answer;
     this.enter("chosen");
@@ -146,9 +140,9 @@ export class Stage {
     };
     await this.send("/api/judgement", body, async (reply) => {
       this.previous = trial.training ? null : { trial, answer: reply.answer };
-      const notice = reply.answer === choice ? "Saved."
+      const message = reply.answer === choice ? "Saved."
         : `Saved before, as “${this.label(reply.answer)}”.`;
-      if (!reply.feedback) return this.take(reply.next, notice);
+      if (!reply.feedback) return this.take(reply.next, message);
       this.next = reply.next;
       return this.enter("feedback", reply.feedback);
     });
@@ -191,11 +185,11 @@ export class Stage {
     this.enter("chosen");
   }
 
-  async endRevision(notice = "") {
+  async endRevision(message = "") {
     this.revising = false;
     this.choice = null;
     this.showImages(this.bitmaps);
-    this.enter("ready", notice);
+    this.enter("ready", message);
   }
 
   cancel() {
@@ -224,7 +218,7 @@ export class Stage {
   }
 
   label(code) {
-    return this.session.answers.find(([known]) => known === code)?.[1] ?? code;
+    return this.session.protocol.answers.find((answer) => answer.code === code)?.label ?? code;
   }
 
   /** Runs a step; what the server refuses ends on the page, in words. */
@@ -236,7 +230,7 @@ export class Stage {
       // This trial is gone (its lease ran out, or it never was ours): say so, and take another.
       if ([404, 409].includes(error.status) && this.state !== "loading") {
         this.revising = false;
-        return void this.begin({ notice: error.message });
+        return void this.begin({ message: error.message });
       }
       this.viewport.clear();
       this.enter("stopped", error.message);

@@ -212,8 +212,8 @@ export class Viewport {
     const grid = deviceGrid(ratio);
     const snap = (device, round) => grid * round(device / grid);
     const pitch = snap(size.width + GAP * ratio, Math.ceil);
-    const whole = (slots.length - 1) * pitch + size.width;
-    const left = snap(box.left * ratio + (box.width * ratio - whole) / 2, Math.round);
+    const total = (slots.length - 1) * pitch + size.width;
+    const left = snap(box.left * ratio + (box.width * ratio - total) / 2, Math.round);
     const high = CAPTION * ratio + size.height;
     const top = snap(box.top * ratio + (box.height * ratio - high) / 2, Math.round);
     this.panes.forEach(({ figure, canvas }, index) => {

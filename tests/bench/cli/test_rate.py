@@ -29,8 +29,8 @@ def test_a_study_is_made_served_watched_exported_and_closed(
     made = bench("rate", "new", "--run", run, "--name", "harbour", "--crop", 64, "--ties",
                  "--golden", "10%", "--repeats", "0.1")  # fmt: skip
     assert made.returncode == 0, made.stderr
-    desk = re.search(r"http://127.0.0.1:8000/desk/enter/(\S{32})", made.stdout)
-    assert desk, made.stdout
+    dashboard = re.search(r"http://127.0.0.1:8000/dashboard/enter/(\S{32})", made.stdout)
+    assert dashboard, made.stdout
     invited = bench("rate", "invite", "harbour", "-n", 3, "--out", "links.txt")
     assert invited.returncode == 0, invited.stderr
     links = (tmp_path / "links.txt").read_text().splitlines()
@@ -47,7 +47,7 @@ def test_a_study_is_made_served_watched_exported_and_closed(
         address = serving.split()[2].rstrip(";")
         link = next(line for line in server.stdout if "/r/" in line).split()[-1]
         for url in (link, links[0].replace("http://127.0.0.1:8000", address),
-                    f"{address}/desk/enter/{desk[1]}"):  # fmt: skip
+                    f"{address}/dashboard/enter/{dashboard[1]}"):  # fmt: skip
             with urllib.request.urlopen(url, timeout=30) as page:
                 assert page.status == 200
         walked = bench("rate", "audit", "harbour", "--url", address, "--raters", 1, "--json")

@@ -19,7 +19,7 @@ from bench.metrics.scorer import Scorer
 from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.statistics.active import posterior
-from raters.studies.answers import Place
+from raters.studies.answers import Crop
 from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.tokens import invite
 from tests.support.runs import photograph_run
@@ -29,8 +29,8 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 MODELS = ("input", "unsharp", "nlm", "tv", "sharper")
 
 
-def place(number: int, **strata: str) -> Place:
-    return Place(f"i{number}", f"i{number}", strata, 0, 0, 64, 64)
+def place(number: int, **strata: str) -> Crop:
+    return Crop(f"i{number}", f"i{number}", strata, 0, 0, 64, 64)
 
 
 def made(people: Floats, scores: Mapping[str, Floats], **changed: object) -> Judged:
@@ -229,7 +229,7 @@ def test_where_people_saw_a_piece_the_piece_is_scored(
     scale = ask(run, tmp_path, "pair", crop=64)
     found = judged(scale, table, ["psnr", "ssim", "lpips-alex"])
     assert found.anew
-    spot = scale.answers.places[1]
+    spot = scale.answers.crops[1]
     window = np.s_[spot.top : spot.top + 64, spot.left : spot.left + 64]
     reference = dict(zip(run.images()["image"], run.images()["reference"], strict=True))
     scorer = Scorer(["psnr"])

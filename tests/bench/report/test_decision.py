@@ -22,7 +22,7 @@ from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
 from bench.report.sections.decision import Decision, decide
 from bench.runs.store import RunFolder
-from raters.studies.answers import Answers, Place
+from raters.studies.answers import Answers, Crop
 from tests.bench.report.html import Page
 from tests.support.runs import costs, simple_run
 
@@ -195,7 +195,7 @@ def judged(run: RunFolder, models: tuple[str, ...], per_db: float = 0.6) -> Huma
     none = np.full(votes, -1)
     answers = Answers(
         "simulated", str(run.path), "pair", models,
-        tuple(Place(i, str(c), {}, 0, 0, 64, 64)
+        tuple(Crop(i, str(c), {}, 0, 0, 64, 64)
               for i, c in zip(table.images, table.clusters, strict=True)),
         tuple(map(str, range(15))), np.zeros(votes, np.int8), rater, place, first, second, answer,
         answer, np.zeros(votes, bool), none, np.full(votes, 900, np.float32),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import krippendorff
 import numpy as np
 import pytest
@@ -25,9 +27,15 @@ def simulated(
     rating = np.clip(np.rint(seen), 1, 5)
     rater, image, method = np.indices(rating.shape).reshape(3, -1)
     return Ratings(
-        NAMES[: len(quality)], tuple(f"i{k}" for k in range(images)),
-        tuple(f"r{k}" for k in range(raters)), image, method, rating.reshape(-1), rater,
-    )  # fmt: skip
+        methods=NAMES[: len(quality)],
+        images=tuple(f"i{k}" for k in range(images)),
+        raters=tuple(f"r{k}" for k in range(raters)),
+        image=image,
+        method=method,
+        rating=rating.reshape(-1),
+        rater=rater,
+        levels=(1, 2, 3, 4, 5),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +102,7 @@ def test_a_harsh_rater_and_an_erratic_one_are_told_apart_and_kept() -> None:
     harsh, erratic = plain.rater == 0, plain.rater == 1
     rating[harsh] = np.clip(rating[harsh] - 1, 1, 5)
     rating[erratic] = rng.integers(1, 6, erratic.sum())
-    ratings = Ratings(plain.methods, plain.images, plain.raters, plain.image, plain.method, rating,
-                      plain.rater)  # fmt: skip
+    ratings = replace(plain, rating=rating)
     found = analyse_ratings(ratings, samples=100)
     people = {p.rater: p for p in found.people}
     assert people["r0"].bias is not None
@@ -113,9 +120,7 @@ def test_a_harsh_rater_and_an_erratic_one_are_told_apart_and_kept() -> None:
 def test_scenes_are_resampled_where_images_share_them() -> None:
     ratings = simulated(np.random.default_rng(4), images=12)
     scenes = tuple(f"s{k % 4}" for k in range(12))
-    in_scenes = Ratings(*(getattr(ratings, name) for name in (
-        "methods", "images", "raters", "image", "method", "rating", "rater")), scenes)  # fmt: skip
-    found = analyse_ratings(in_scenes, samples=100)
+    found = analyse_ratings(replace(ratings, scenes=scenes), samples=100)
     assert found.resampled == ("raters", "scenes")
     assert any("only 4 scenes" in flag for flag in found.flags)
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.store import Store
+from raters.protocols import PROTOCOLS
 from raters.studies.answers import read_answers
 from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.export import COLUMNS, judgements_csv, judgements_json
@@ -118,9 +119,9 @@ def test_a_scale_exists_once_wins_connect_all_and_the_study_is_closed(study: Sto
 
 
 def test_how_many_judgements_an_interval_needs() -> None:
-    assert needed(pairwise=True) == 97  # (1.96 * .5 / .1)^2 = 96.04
-    assert needed(pairwise=True, half_width=0.05) == 385  # 384.15
-    assert needed(pairwise=False, half_width=0.2) == 97  # (1.96 * 1 / .2)^2 = 96.04
+    assert needed(PROTOCOLS["pair"]) == 97  # (1.96 * .5 / .1)^2 = 96.04
+    assert needed(PROTOCOLS["pair"], half_width=0.05) == 385  # 384.15
+    assert needed(PROTOCOLS["acr"], half_width=0.2) == 97  # (1.96 * 1 / .2)^2 = 96.04
 
 
 def test_an_export_names_nobody_until_the_study_is_closed(study: Store) -> None:
@@ -187,7 +188,7 @@ def test_votes_are_final_answers_of_main_trials(store: Store, run_folder: Path) 
     # every vote is for the earlier of the alphabet, whatever side it was on
     assert np.array_equal(found.outcome == 1, found.a < found.b)
     assert set(found.raters) == {str(session.rater) for session in sessions}
-    assert found.images == tuple(place.image for place in answers.places)
+    assert found.images == tuple(crop.image for crop in answers.crops)
     assert set(found.scenes) == {"cluster0", "cluster1"}
 
 

@@ -16,8 +16,8 @@ from raters.studies.stimuli import (
     LEAST_PADDING,
     PADDING,
     chunks,
+    degrade_golden,
     opaque_pngs,
-    spoil,
     spread,
     widest,
 )
@@ -93,15 +93,15 @@ def test_the_widest_window_is_where_the_variance_is() -> None:
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_a_spoilt_image_is_visibly_worse(photograph: Pixels, number: int) -> None:
+def test_a_golden_image_is_visibly_worse(photograph: Pixels, number: int) -> None:
     sharp = np.ascontiguousarray(photograph[100:300, 100:300])
-    spoilt = spoil(sharp, number)
-    assert spoilt.shape == sharp.shape
-    assert peak_signal_noise_ratio(sharp, spoilt) < 28  # quantisation by JPEG at 50 has about 33
-    assert np.array_equal(spoilt, spoil(sharp, number))
+    degraded = degrade_golden(sharp, number)
+    assert degraded.shape == sharp.shape
+    assert peak_signal_noise_ratio(sharp, degraded) < 28  # quantisation by JPEG at 50 has about 33
+    assert np.array_equal(degraded, degrade_golden(sharp, number))
 
 
-def test_a_flat_image_can_be_spoilt() -> None:
+def test_a_flat_image_can_be_degraded() -> None:
     flat = np.full((64, 64, 3), 128, np.uint8)
     for number in range(3):
-        assert spoil(flat, number).std() > 3
+        assert degrade_golden(flat, number).std() > 3

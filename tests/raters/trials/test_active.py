@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
-from scipy.special import entr, expit
-from scipy.stats import norm
+from scipy.special import expit
 
-from raters.statistics.active import information_gain, ordering_gain, posterior
+from raters.statistics.active import ordering_gain, posterior
 
 
 def test_two_models_have_the_mode_of_a_one_dimensional_posterior() -> None:
@@ -61,34 +59,6 @@ def test_one_sided_votes_have_a_posterior_too() -> None:
     assert np.isfinite(mean).all()
     assert mean[0] > mean[1]
     assert (np.linalg.eigvalsh(covariance) > 0).all()
-
-
-def test_the_gain_is_the_mutual_information() -> None:
-    # difference of mean 0.7 and variance 1 + 2 - 2 * 0.5 = 2, integrated numerically
-    mean, covariance = [0.7, 0.0], [[1.0, 0.5], [0.5, 2.0]]
-    density = norm(0.7, np.sqrt(2)).pdf
-
-    def h(p: float) -> float:
-        return float(entr(p) + entr(1 - p))
-
-    mixed = quad(lambda d: expit(d) * density(d), -15, 15)[0]
-    inside = quad(lambda d: h(expit(d)) * density(d), -15, 15)[0]
-    gain = information_gain(mean, covariance, [0], [1])
-    assert gain[0] == pytest.approx(h(mixed) - inside, abs=1e-5)
-
-
-def test_close_and_uncertain_pairs_tell_more() -> None:
-    mean, covariance = [0.0, 0.1, 4.0], np.diag([1.0, 1.0, 1.0])
-    close, far = information_gain(mean, covariance, [0, 0], [1, 2])
-    assert 0 < far < close < np.log(2)
-    (known,) = information_gain(mean, np.diag([0.01, 0.01, 1.0]), [0], [1])
-    assert known < close / 10
-
-
-def test_the_gain_does_not_depend_on_the_order_of_a_pair() -> None:
-    mean, covariance = posterior([[0, 3, 1], [1, 0, 5], [2, 2, 0]])
-    one, other = information_gain(mean, covariance, [0, 1], [1, 0])
-    assert one == pytest.approx(other)
 
 
 def test_the_ordering_gain_is_that_of_simulated_measurements() -> None:

@@ -110,8 +110,8 @@ def test_a_study_is_named_rightly_or_suggested(sqlite_store: Store, made: Create
 
 
 def test_a_renewed_link_ends_the_old_one(sqlite_store: Store, made: Created) -> None:
-    desk, entry = (renew(sqlite_store, "s", link) for link in ("dashboard", "entry"))
-    assert study_of_dashboard(sqlite_store, desk) == "s"
+    dashboard, entry = (renew(sqlite_store, "s", link) for link in ("dashboard", "entry"))
+    assert study_of_dashboard(sqlite_store, dashboard) == "s"
     assert study_of_dashboard(sqlite_store, made.dashboard_token) is None
     assert Session.open(sqlite_store, prolific_entry(sqlite_store, entry, "5f3ab"))
     with pytest.raises(Refused):

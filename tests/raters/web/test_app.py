@@ -148,7 +148,7 @@ def test_of_all_routes_of_gradio_only_the_page_and_its_assets_answer(app: FastAP
     "/rate/assets/..%2f..%2f..%2fversion.txt", "/rate/assets/../config.json",
     "/rate/?deep_link=x", "/rate/static/img/logo.svg", "/s/..%2f..%2fetc%2fpasswd",
     "/rate-assets/judge.html", "/rate-assets/../app.py", "/rate-assets/..%2fapp.py",
-    "/desk/nothing", "/rate/gradio_api/queue/data", "/rate/monitoring",
+    "/dashboard/nothing", "/rate/gradio_api/queue/data", "/rate/monitoring",
 ])  # fmt: skip
 def test_there_is_nothing_at(app: FastAPI, study: Study, path: str) -> None:
     reply = enter(app, study.tokens[0]).get(path)
@@ -250,7 +250,7 @@ def policies(reply: httpx.Response) -> dict[str, str]:
 def test_every_answer_carries_the_security_headers(app: FastAPI, study: Study) -> None:
     client = enter(app, study.tokens[0])
     for path in ("/rate/", "/rate/theme.css", "/rate-assets/main.js", "/api/session", "/r/wrong",
-                 "/s/nothing", "/desk/", "/rate/config", "/favicon.ico"):  # fmt: skip
+                 "/s/nothing", "/dashboard/", "/rate/config", "/favicon.ico"):  # fmt: skip
         reply = client.get(path)
         assert reply.headers["x-content-type-options"] == "nosniff", path
         assert reply.headers["referrer-policy"] == "no-referrer", path
@@ -293,21 +293,21 @@ def test_the_server_logs_no_requests_and_does_not_name_itself(app: FastAPI) -> N
     assert (config.access_log, config.server_header, config.date_header) == (False, False, False)
 
 
-# --- the desk ------------------------------------------------------------------------------------
+# --- the dashboard -------------------------------------------------------------------------------
 
 
-def at_desk(app: FastAPI, study: Study) -> TestClient:
+def at_dashboard(app: FastAPI, study: Study) -> TestClient:
     client = visit(app)
-    assert client.get(f"/desk/enter/{study.desk}").status_code == 303
+    assert client.get(f"/dashboard/enter/{study.dashboard}").status_code == 303
     return client
 
 
-def test_the_desk_opens_with_its_own_token_only(app: FastAPI, study: Study) -> None:
-    assert visit(app, "desk 1").get("/desk/").status_code == 404
-    assert enter(app, study.tokens[0]).get("/desk/").status_code == 404
-    assert visit(app, "desk 2").get(f"/desk/enter/{study.tokens[0]}").status_code == 404
-    client = at_desk(app, study)
-    assert client.get("/desk/").status_code == 200
+def test_the_dashboard_opens_with_its_own_token_only(app: FastAPI, study: Study) -> None:
+    assert visit(app, "dashboard 1").get("/dashboard/").status_code == 404
+    assert enter(app, study.tokens[0]).get("/dashboard/").status_code == 404
+    assert visit(app, "dashboard 2").get(f"/dashboard/enter/{study.tokens[0]}").status_code == 404
+    client = at_dashboard(app, study)
+    assert client.get("/dashboard/").status_code == 200
     assert client.get("/api/session").status_code == 401
 
 
@@ -315,29 +315,29 @@ def test_names_stay_hidden_until_closed_and_asked_for_on_record(app: FastAPI, st
     rater = ready(app, study.tokens[0])
     step = trial(rater)
     for number in range(7):
-        body = judgement(step, "a", f"key-desk-{study.name}-{number}")
+        body = judgement(step, "a", f"key-dashboard-{study.name}-{number}")
         step = rater.post("/api/judgement", json=body).json()["next"]
     assert step == {"state": "done"}
-    desk = at_desk(app, study)
+    dashboard = at_dashboard(app, study)
 
     def named() -> list[str]:
-        return [model for model in MODELS if model in desk.get("/desk/").text]
+        return [model for model in MODELS if model in dashboard.get("/dashboard/").text]
 
     def export_named() -> list[str]:
-        return [model for model in MODELS if model in desk.get("/desk/export").text]
+        return [model for model in MODELS if model in dashboard.get("/dashboard/export").text]
 
-    assert "Judgements" in desk.get("/desk/").text
+    assert "Judgements" in dashboard.get("/dashboard/").text
     assert (named(), export_named()) == ([], [])
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert desk.post("/desk/unblind", headers=form).status_code == 409
+    assert dashboard.post("/dashboard/unblind", headers=form).status_code == 409
     assert named() == []
     foreign = {**form, "Origin": "https://elsewhere.example"}
-    assert desk.post("/desk/close", headers=foreign).status_code == 403
-    assert desk.post("/desk/close", headers=form).status_code == 303
+    assert dashboard.post("/dashboard/close", headers=foreign).status_code == 403
+    assert dashboard.post("/dashboard/close", headers=form).status_code == 303
     assert named() == []
-    assert desk.post("/desk/unblind", headers=form).status_code == 303
+    assert dashboard.post("/dashboard/unblind", headers=form).status_code == 303
     assert sorted(named()) == sorted(MODELS)
     events = [row.what for row in study.rows("event")]
     assert events.count("unblinded") == 1
-    assert desk.post("/desk/unblind", headers=form).status_code == 303
+    assert dashboard.post("/dashboard/unblind", headers=form).status_code == 303
     assert [row.what for row in study.rows("event")] == events

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from raters.database.store import Store
 from raters.web.app import create_app
-from raters.web.stimulus_cache import Recent, Served
+from raters.web.stimulus_cache import StimulusCache
 from tests.browser.studies import Study, make_run, make_study
 from tests.raters.web.test_app import judgement, ready, trial
 
@@ -40,31 +40,41 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield said
 
 
-def test_what_was_used_last_is_held_up_to_the_limit() -> None:
-    held: Recent[str, int] = Recent(10)
-    for number, name in enumerate("abc"):
-        held.put(name, number, size=4)
-    assert [held.get(name) for name in "abc"] == [None, 1, 2]
-    assert held.get("b") == 1  # used, so that c is now the oldest
-    held.put("d", 3, size=4)
-    assert [held.get(name) for name in "bcd"] == [1, None, 3]
-    held.put("b", 5, size=1)  # in place of 4
-    held.put("e", 6, size=5)
-    assert [held.get(name) for name in "bde"] == [5, 3, 6]
-    held.put("whole", 7, size=11)
-    assert [held.get(name) for name in ("b", "d", "e", "whole")] == [None] * 4
+def test_what_was_used_last_is_held_up_to_the_limit(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 's.db'}")
+    cache = StimulusCache(store, limit=10)
+    cache.remember({str(number): number for number in range(5)}, "mine")
+
+    def held() -> list[int]:
+        return [number for number in range(5) if number in cache._pngs]
+
+    for number in range(3):
+        cache.keep(number, b"1234")
+    assert held() == [1, 2]
+    assert cache.cached("1", "mine") == b"1234"  # used, so that 2 is now the oldest
+    cache.keep(3, b"5678")
+    assert held() == [1, 3]
+    cache.keep(1, b"9")  # in place of four bytes
+    cache.keep(2, b"12345")
+    assert held() == [1, 2, 3]
+    cache.keep(4, b"12345678901")  # larger than all there is
+    assert held() == [1, 2, 3]
+    assert [cache.cached(str(number), "mine") for number in (1, 2, 3, 4)] == [
+        b"9", b"12345", b"5678", None,
+    ]  # fmt: skip
+    store.close()
 
 
 def test_an_image_is_at_hand_for_its_rater_once_given_and_seen(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 's.db'}")
-    served = Served(store)
-    served._pngs.put(7, b"png", 3)
-    assert served.at_hand("serving", "mine") is None
-    served.give({"serving": 7, "unseen": 8}, "mine")
-    assert served.at_hand("serving", "mine") == b"png"
-    assert served.at_hand("unseen", "mine") is None
-    assert served.at_hand("serving", "theirs") is None
-    assert served.at_hand("", "") is None
+    cache = StimulusCache(store)
+    cache.keep(7, b"png")
+    assert cache.cached("serving", "mine") is None
+    cache.remember({"serving": 7, "unseen": 8}, "mine")
+    assert cache.cached("serving", "mine") == b"png"
+    assert cache.cached("unseen", "mine") is None
+    assert cache.cached("serving", "theirs") is None
+    assert cache.cached("", "") is None
     store.close()
 
 

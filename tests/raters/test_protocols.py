@@ -1,0 +1,242 @@
+"""One row says all of a protocol: rows that mean nothing are refused, those of others go all the
+way from the study to its analysis."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from bench.core.errors import BenchError
+from bench.report.sections.people import scale_table
+from raters.database import schema
+from raters.database.store import Store
+from raters.protocols import (
+    PROTOCOLS,
+    Answer,
+    NotAnAnswer,
+    Protocol,
+    levels,
+    protocol_called,
+    protocols,
+)
+from raters.statistics.analyse import Analysis
+from raters.statistics.ratings import RatingAnalysis
+from raters.studies.answers import Answers, read_answers
+from raters.studies.creation import close_study
+from raters.studies.export import judgements_csv, judgements_json
+from raters.studies.status import needed, status
+from raters.web.app import create_app
+from tests.browser.studies import Study, make_run, make_study
+from tests.raters.web.test_app import judgement, ready, trial
+from tests.support.outside import ENTRY_POINTS, put_protocols
+from tests.support.studies import Shown
+
+PAIR, ACR, DCR = (PROTOCOLS[name] for name in ("pair", "acr", "dcr"))
+BLUR = {"reference": 0, "deblurnet": 1, "restoreformer": 2, "plainconv": 3, "golden": 9,
+        "training": 9}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "changed", "message"),
+    [
+        (PAIR, {"slots": ("left", "right")}, "slots: got"),
+        (PAIR, {"reference": "perhaps"}, "reference: got 'perhaps'"),
+        (PAIR, {"views": ("side", "upside down")}, "views: got"),
+        (PAIR, {"compared": ("a",)}, "compared: got"),
+        (PAIR, {"compared": ("reference", "a", "b")}, "no reference where it is not always shown"),
+        (DCR, {"captions": {"a": "Image"}}, "captions: got"),
+        (ACR, {"answers": levels("Bad")}, "two or more"),
+        (ACR, {"answers": (*levels("Bad"), *levels("Good"))}, "two or more, each once"),
+        (ACR, {"answers": (Answer(code="very good", label="", value=2, key="2"), *levels("Bad"))},
+         "1 to 8 characters"),
+        (ACR, {"answers": (Answer(code="2", label="", value=2, key="Z"), *levels("Bad"))},
+         "keys: got"),
+        (ACR, {"answers": (Answer(code="2", label="", value=1, key="2"), *levels("Bad"))},
+         "values: got"),
+        (PAIR, {"answers": levels("B is better", "A is better")}, "sides are swapped"),
+        (PAIR, {"golden_better": ("1",)}, "golden_better: got"),
+        (ACR, {"golden_worse": ()}, "golden_worse: got"),
+    ],
+)  # fmt: skip
+def test_a_row_that_makes_no_study_is_refused(
+    row: Protocol, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BenchError) as caught:
+        replace(row, **changed)
+    assert f"protocol '{row.name}'" in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_swapping_sides_swaps_answers_of_pairs_and_not_of_ratings() -> None:
+    assert [PAIR.on_stimuli(code, True) for code in ("a", "same", "b")] == ["b", "same", "a"]
+    assert [PAIR.on_stimuli(code, False) for code in ("a", "same", "b")] == ["a", "same", "b"]
+    assert [PAIR.preference(code, True) for code in ("a", "same", "b")] == [-1, 0, 1]
+    assert ACR.on_stimuli("5", True) == "5"
+    assert ACR.preference("5", True) is None
+
+
+def test_a_tie_is_an_answer_only_where_ties_are_allowed() -> None:
+    assert [a.code for a in PAIR.choices(ties=True)] == ["a", "same", "b"]
+    assert [a.code for a in PAIR.choices(ties=False)] == ["a", "b"]
+    assert PAIR.check("same", ties=True) == "same"
+    with pytest.raises(NotAnAnswer, match="expected one of a, b"):
+        PAIR.check("same", ties=False)
+    assert (PAIR.has_ties, ACR.has_ties) == (True, False)
+
+
+def test_what_the_page_gets_can_be_sent_and_tells_no_known_answer() -> None:
+    for row in PROTOCOLS.values():
+        sent = json.dumps(row.for_page(ties=True))
+        assert "golden" not in sent
+        assert "analysis" not in sent
+
+
+def test_a_protocol_that_is_not_here_is_named_with_the_nearest() -> None:
+    with pytest.raises(BenchError, match="no protocol 'pear'; did you mean 'pair'"):
+        protocol_called("pear")
+
+
+def test_a_row_called_otherwise_than_its_entry_point_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = ENTRY_POINTS.replace("outside-three =", "outside-3 =")
+    monkeypatch.syspath_prepend(put_protocols(tmp_path / "site", renamed))
+    with pytest.raises(BenchError, match="protocols:outside-3: its row is called otherwise"):
+        protocols()
+
+
+# --- rows from outside ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("protocols"), 96)
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(put_protocols(tmp_path / "site"))
+
+
+def rated(study: Study, choose: Callable[[dict[str, int]], str]) -> list[dict[str, Any]]:
+    """Judge a whole study over HTTP; return what the page was told of it, for each rater.
+
+    ``choose`` gets how much each slot's image is blurred.
+    """
+    store = Store(study.url)
+    shown, sessions = Shown(store), []
+    with TestClient(create_app(study.url)) as server:
+        for token in study.tokens:
+            client = ready(server.app, token)  # type: ignore[arg-type]
+            sessions.append(client.get("/api/session").json())
+            step = trial(client)
+            for number in range(99):
+                if step["state"] != "trial":
+                    break
+                sides, _ = shown.sides(step["slots"])
+                answer = choose({slot: BLUR[name] for slot, name in sides.items()})
+                body = judgement(step, "nonsense", f"key-{token[:8]}-{number}")
+                assert client.post("/api/judgement", json=body).status_code == 422
+                reply = client.post("/api/judgement", json={**body, "answer": answer}).json()
+                assert reply["feedback"] in ("That is right.", None)
+                step = reply["next"]
+            assert step == {"state": "done"}
+    store.close()
+    return sessions
+
+
+def closed(study: Study) -> tuple[Answers, list[dict[str, str]]]:
+    """Close a study; return its answers and its exported judgements but for practice."""
+    store = Store(study.url)
+    close_study(store, study.name)
+    answers = read_answers(store, study.name)
+    rows = list(csv.DictReader(io.StringIO(judgements_csv(store, study.name))))
+    store.close()
+    return answers, [row for row in rows if row["kind"] != "training"]
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_rating_in_three_levels_goes_the_whole_way(run: Path, tmp_path: Path) -> None:
+    study = make_study(run, f"sqlite:///{tmp_path / 's.db'}", raters=3, protocol="outside-three",
+                       reference="hidden", crop=96, per_pair=3, trials=22)  # fmt: skip
+    worth = {0: "3", 1: "3", 2: "2", 3: "1", 9: "1"}
+    sessions = rated(study, lambda blur: worth[blur["a"]])
+    said = sessions[0]["protocol"]
+    assert [(a["code"], a["label"], a["key"]) for a in said["answers"]] == [
+        ("1", "No", "1"), ("2", "Hardly", "2"), ("3", "Yes", "3"),
+    ]  # fmt: skip
+    assert sessions[0]["instructions"][0] == "Say whether you could **use** this image."
+    assert sessions[0]["question"] == "Is this image usable?"
+    store = Store(study.url)
+    now = status(store, study.name)
+    store.close()
+    # three raters, everything rated by each: 4 stimuli (one of them the reference) of 4 images
+    assert (now.done, now.quota, now.connected) == (48, 48, None)
+    assert (now.golden_passed, now.golden_seen) == (18, 18)  # a quarter of 22 is 5.5: 6 each
+    answers, rows = closed(study)
+    assert {row["answer"] for row in rows} == {"1", "2", "3"}
+    assert {row["passed"] for row in rows if row["kind"] == "golden"} == {"yes"}
+    found = answers.analyse(samples=100)
+    assert isinstance(found, RatingAnalysis)
+    assert {m.method: m.value for m in found.methods} == {
+        "reference": 3, "deblurnet": 3, "restoreformer": 2, "plainconv": 1,
+    }  # fmt: skip
+    assert found.levels == (1, 2, 3)
+    assert scale_table(found).columns[1].unit == "mean opinion, 1 to 3"
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Path) -> None:
+    study = make_study(run, f"sqlite:///{tmp_path / 's.db'}", raters=4, protocol="outside-graded",
+                       ties=True, crop=96, per_pair=16, trials=16, repeats=0.1)  # fmt: skip
+    grades = {3: "a3", 2: "a2", 1: "a1", 0: "0", -1: "b1", -2: "b2", -3: "b3"}
+
+    def choose(blur: dict[str, int]) -> str:
+        return grades[int(np.clip(blur["b"] - blur["a"], -3, 3))]
+
+    sessions = rated(study, choose)
+    said = sessions[0]["protocol"]
+    assert [a["code"] for a in said["answers"]] == ["a3", "a2", "a1", "0", "b1", "b2", "b3"]
+    assert said["views"] == ["flicker", "hold"]
+    told = " ".join(sessions[0]["instructions"])
+    assert "Or say that they are the **same**." in told
+    assert "one image in place of the other" in told
+    assert "half of each" not in told  # no split view here
+    answers, rows = closed(study)
+    main = answers.kind == 0
+    # 4 raters x 16 trials, of each 4 golden and 2 repeats (0.1 x 16 = 1.6): 10 main
+    assert int(main.sum()) == 40
+    first, second = (np.array([BLUR[m] for m in answers.methods])[side[main]]
+                     for side in (answers.first, answers.second))  # fmt: skip
+    assert np.array_equal(answers.answer[main], second - first)
+    assert answers.repeats() is not None
+    assert answers.repeats().value == 1  # type: ignore[union-attr]
+    assert set(answers.votes().outcome.tolist()) <= {-1, 1}
+    store = Store(study.url)
+    with store.read() as connection:
+        counted = connection.execute(select(schema.comparison)).all()
+    exported = json.loads(judgements_json(store, study.name))
+    store.close()
+    assert sum(row.first_better + row.second_better + row.same for row in counted) == 40
+    assert exported["answers"]["b3"] == "B much better"
+    assert {row["answer"] for row in rows} <= {"a3", "a2", "a1", "b1", "b2", "right by far"}
+    found = answers.analyse(samples=100, prior_sd=1.5)
+    assert isinstance(found, Analysis)
+    assert [m.method for m in found.methods] == ["deblurnet", "restoreformer", "plainconv"]
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_narrower_scale_needs_fewer_ratings() -> None:
+    # levels 1 to 3 are 2 apart where 1 to 5 are 4: (1.96 * .5 / .1)^2 = 96.04
+    assert needed(protocol_called("outside-three")) == 97
+    assert needed(ACR) == 385  # (1.96 * 1 / .1)^2 = 384.15

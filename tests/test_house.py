@@ -1,0 +1,71 @@
+"""The import contracts hold, and each of them notices what it forbids."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("bench", "models", "raters")
+FLOORS = "The floors of the house: imports go down only"
+RATERS = "Raters know nothing of models and of what reports on them"
+READERS = "Analyses and reports read runs and start none"
+SQL = "Only raters write SQL: others ask raters.studies.queries"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """The packages' modules and their contracts, to be changed."""
+    for package in PACKAGES:
+        for source in (ROOT / package).rglob("*.py"):
+            target = tmp_path / source.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def contracts(house: Path) -> tuple[dict[str, bool], str]:
+    """Return which contracts are kept, and all that import-linter says."""
+    program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=house, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(house), "COLUMNS": "500"}, check=False,
+    )  # fmt: skip
+    output = found.stdout + found.stderr
+    verdicts = (line.rsplit(" ", 1) for line in output.splitlines())
+    kept = {v[0]: v[1] == "KEPT" for v in verdicts if v[-1] in ("KEPT", "BROKEN")}
+    assert kept, output
+    assert (found.returncode == 0) == all(kept.values()), output
+    return kept, output
+
+
+def test_all_contracts_are_kept(house: Path) -> None:
+    kept, output = contracts(house)
+    assert all(kept.values()), output
+    assert {FLOORS, RATERS, READERS, SQL} <= set(kept)
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "broken"),
+    [
+        ("raters.trials.session", "bench.report.drawing.theme", RATERS),
+        ("models.restorer", "models.loading", FLOORS),
+        ("bench.framework.scores", "bench.runs.runner", READERS),
+        ("bench.framework.scores", "sqlalchemy", SQL),
+        ("bench.cli.rate.options", "raters.database.schema", SQL),
+    ],
+)
+def test_an_import_that_is_forbidden_is_noticed(
+    house: Path, importer: str, imported: str, broken: str
+) -> None:
+    module = house.joinpath(*importer.split(".")).with_suffix(".py")
+    module.write_text(module.read_text() + f"\nimport {imported}\n")
+    kept, output = contracts(house)
+    assert kept[broken] is False, output
+    assert f"{importer} -> {imported}" in output
