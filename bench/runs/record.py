@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +58,11 @@ class MetricRecord:
     convention: str
     citation: str
     needs_reference: bool
+
+    @classmethod
+    def of(cls, card: object) -> MetricRecord:
+        """Return what is kept of a card of `bench.metrics.table`: its fields of these names."""
+        return cls(**{field.name: getattr(card, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
