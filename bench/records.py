@@ -75,7 +75,7 @@ class Pair:
         return self.degradation is not None or self.scale > 1 or bool(self.prepare)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """Everything that decides a run's numbers. Equal specs mean the same run.
 
@@ -103,7 +103,7 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One cost figure with its provenance: figures of different provenance are never compared.
 

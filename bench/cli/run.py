@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -115,7 +115,7 @@ def run(
 
     The same command again does only what is missing.
     """
-    options: dict[str, Any] = {k: str(v) for k, v in locals().items() if v is not None}
+    options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
     name, _ = parse_spec(suite)
     card = suite_cards()[choose("suite", name, suite_cards())]
     fit = {model: c for model, c in model_cards().items() if card.task in c.tasks}
@@ -164,14 +164,14 @@ def run(
     page = write_report([folder])
     print_table("", *summary_table(folder))
     record = folder.record()
-    broken = {n: m["reason"] for n, m in record["models"].items() if m["state"] == "failed"}
+    broken = {n: m.reason for n, m in record.models.items() if m.state == "failed"}
     for model, reason in broken.items():
         complain(f"{model}: {reason}")
-    single = [failure for failure in record["failures"] if failure["image"] is not None]
+    single = [failure for failure in record.failures if failure.image is not None]
     for failure in single[:10]:
-        complain(f"{failure['model']} on {failure['image']}: {failure['message']}")
+        complain(f"{failure.model} on {failure.image}: {failure.message}")
     if len(single) > 10:
         complain(f"and {len(single) - 10} more, listed in {folder.path / 'run.json'}")
     say(f"report: {page}")
-    if broken or record["failures"]:
+    if broken or record.failures:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -48,9 +49,9 @@ def show(run: Name, as_json: Json = False) -> None:
     folder = RunFolder.find(run)
     found = summary(folder)
     record = folder.record()
-    models = dict(record["models"])
+    models = {label: asdict(model) for label, model in record.models.items()}
     if as_json:
-        print_json({**found, "spec": record["spec"], "models": models})
+        print_json({**found, "spec": asdict(record.spec), "models": models})
         return
     for key, value in found.items():
         say(f"{key.replace('_', ' ')}: {value}")
@@ -87,15 +88,15 @@ def remove(
 def summary(folder: Any) -> dict[str, Any]:
     """Return a run in one row."""
     record = folder.record()
-    states = [model["state"] for model in record["models"].values()]
+    states = [model.state for model in record.models.values()]
     size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
     return {
         "run": str(folder.path),
-        "suite": record["spec"]["suite"],
-        "status": record["status"],
-        "started": record["started"],
-        "finished": record["finished"],
-        "images": record["suite"]["images"],
+        "suite": record.spec.suite,
+        "status": record.status,
+        "started": record.started,
+        "finished": record.finished,
+        "images": record.suite.images,
         "models_done": f"{states.count('done')} of {len(states)}",
         "megabytes": round(size / 1e6, 1),
     }

@@ -93,11 +93,22 @@ class Measurement:
             (value, low, high), missing = number
             rows.append(
                 Profile(
-                    self.model, asked.device, asked.dtype, asked.height, asked.width, asked.batch,
-                    self.threads, name, QUANTITIES[name].unit, value, low, high, missing,
-                    samples.get(name, ()),
+                    model=self.model,
+                    device=asked.device,
+                    dtype=asked.dtype,
+                    height=asked.height,
+                    width=asked.width,
+                    batch=asked.batch,
+                    threads=self.threads,
+                    quantity=name,
+                    unit=QUANTITIES[name].unit,
+                    value=value,
+                    low=low,
+                    high=high,
+                    missing=missing,
+                    samples=samples.get(name, ()),
                 )
-            )  # fmt: skip
+            )
         return rows
 
     def notes(self) -> list[str]:

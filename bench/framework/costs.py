@@ -87,7 +87,7 @@ def conditions_of(figure: Profile, machine: int = 0) -> Conditions:
 def read_costs(run: RunFolder) -> dict[str, dict[Conditions, dict[str, Profile]]]:
     """Return a run's figures, model -> conditions -> quantity -> figure; none for a new model."""
     found: dict[str, dict[Conditions, dict[str, Profile]]] = {
-        model: {} for model in run.record()["models"]
+        model: {} for model in run.record().models
     }
     for figure in run.read_profiles():
         if figure.model in found:

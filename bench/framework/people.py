@@ -72,7 +72,7 @@ def read_study(
         analysis = answers.analyse(samples=samples, seed=seed)
     except NotComparable:
         analysis = answers.analyse(samples=samples, seed=seed, prior_sd=PRIOR_SD)
-    known = of.record()["models"]
+    known = of.record().models
     methods: Sequence[ScaleEstimate | OpinionEstimate] = analysis.methods
     rows = [i for i, method in enumerate(methods) if method.method in known]
     picked = [methods[i] for i in rows]
@@ -121,7 +121,7 @@ def _differs(store: Store, answers: Answers, run: RunFolder) -> str:
     Some of the study's images are held against the run's, pixel by pixel. Where the run keeps no
     images, its folder has to be the study's.
     """
-    models = run.record()["models"]
+    models = run.record().models
     if gone := [m for m in answers.methods if m not in models and m != REFERENCE]:
         return f"it has no model {gone[0]}"
     images = set(run.images()["image"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.runs.record import ModelRecord
 from bench.runs.store import RunFolder
 
 Floats = NDArray[np.float64]
@@ -66,8 +66,8 @@ class ScoreTable:
 def read_scores(run: RunFolder) -> ScoreTable:
     """Read a run, finished or not. Images in the run's order, models and metrics as recorded."""
     record, images, rows = run.record(), run.images(), run.scores()
-    names, models = list(images["image"]), list(record["models"])
-    metrics = list(record["metrics"])
+    names, models = list(images["image"]), list(record.models)
+    metrics = list(record.metrics)
     shape = (len(names), len(models))
     values = {metric: np.full(shape, np.nan) for metric in metrics}
     reasons: dict[str, dict[tuple[str, str], str]] = {metric: {} for metric in metrics}
@@ -81,11 +81,11 @@ def read_scores(run: RunFolder) -> ScoreTable:
         reasons[metric] = dict(
             zip(zip(gone["model"], gone["image"], strict=True), gone["missing"], strict=True)
         )
-    for failure in record["failures"]:
-        if failure["image"] is not None:
+    for failure in record.failures:
+        if failure.image is not None:
             for metric in metrics:
-                key = (failure["model"], failure["image"])
-                reasons[metric].setdefault(key, f"failed: {failure['message']}")
+                key = (failure.model, failure.image)
+                reasons[metric].setdefault(key, f"failed: {failure.message}")
     return ScoreTable(
         images=tuple(names),
         clusters=np.asarray(images["cluster"], dtype=np.str_),
@@ -93,14 +93,13 @@ def read_scores(run: RunFolder) -> ScoreTable:
         metrics=tuple(metrics),
         values=values,
         reasons=reasons,
-        higher_is_better={m: record["metrics"][m]["higher_is_better"] for m in metrics},
-        units={m: record["metrics"][m]["unit"] for m in metrics},
-        states={m: state for m in models if (state := _state(record["models"][m]))},
+        higher_is_better={m: record.metrics[m].higher_is_better for m in metrics},
+        units={m: record.metrics[m].unit for m in metrics},
+        states={m: state for m in models if (state := _state(record.models[m]))},
     )
 
 
-def _state(model: Mapping[str, Any]) -> str:
-    state, reason = model["state"], model.get("reason")
-    if state == "done":
+def _state(model: ModelRecord) -> str:
+    if model.state == "done":
         return ""
-    return f"{state}: {reason}" if reason else str(state)
+    return f"{model.state}: {model.reason}" if model.reason else model.state

@@ -164,29 +164,29 @@ def _plots(analysis: Analysis, folder: Path) -> dict[str, list[Plot]]:
 def _facts(data: Gathered) -> list[tuple[str, str]]:
     """Return the conditions in one line: name and value."""
     record = data.record
-    suite, states = record["suite"], [row.info["state"] for row in data.rows]
+    suite, states = record.suite, [row.info.state for row in data.rows]
     scenes = len(set(data.table.clusters))
     images = counted(len(data.shots), "image")
     if scenes < len(data.shots):
         images += f" in {counted(scenes, 'scene')}"
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    threads = record["environment"].get("threads")
+    threads = record.environment.get("threads")
     torch = threads.get("torch") if isinstance(threads, Mapping) else None
-    gpu = record["environment"].get("gpu")
-    device = record["spec"]["device"]
+    gpu = record.environment.get("gpu")
+    device = record.spec.device
     if device.startswith("cuda") and isinstance(gpu, Mapping):
         device += f", {gpu.get('name')}"
     elif torch:
         device += f", {counted(torch, 'thread')}"
-    failures = sum(len(r["failures"]) for r in data.records)
+    failures = sum(len(r.failures) for r in data.records)
     return [
-        ("Suite", record["spec"]["suite"]),
-        ("Task", suite["task"]),
+        ("Suite", record.spec.suite),
+        ("Task", suite.task),
         ("Images", images),
         ("Models", ", ".join(f"{n} {state}" for state, n in counts.items())),
         ("Device", device),
-        ("Date", str(record.get("started") or "").partition("T")[0] or "not recorded"),
-        ("State", ", ".join(dict.fromkeys(str(r["status"]) for r in data.records))),
+        ("Date", record.started.partition("T")[0] or "not recorded"),
+        ("State", ", ".join(dict.fromkeys(r.status for r in data.records))),
         ("Failures", str(failures) if failures else "none"),
     ]
 
@@ -235,7 +235,7 @@ def _environments(data: Gathered) -> list[tuple[str, list[tuple[str, list[tuple[
     return [
         (
             f"Environment of machine {machine + 1}" if several else "Environment",
-            _environment(data.records[data.machines.index(machine)]["environment"]),
+            _environment(data.records[data.machines.index(machine)].environment),
         )
         for machine in dict.fromkeys(data.machines)
     ]

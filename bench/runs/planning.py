@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 from bench.core.errors import BenchError
 from bench.core.layout import file_name
 from bench.core.progress import Progress
 from bench.image import to_tensor
 from bench.records import Pair, RunSpec
+from bench.runs.record import ModelRecord, Origin, State, WeightsRecord
 from bench.runs.splits import TrainingSplits, nothing_to_learn, training_splits
 from bench.runs.store import RunFolder
 from bench.suites import Suite
@@ -28,7 +28,6 @@ from models.weights_folder import WeightsFolder
 
 TIMED_ITERATIONS = 3
 NO_PSF = "no PSF: the blur of these images is not known"
-State = Literal["pending", "done", "not applicable", "failed"]
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Entry:
     state: State = "pending"
     reason: str | None = None
     weights: Path | None = None
-    origin: str = "none"
+    origin: Origin = "none"
     job: Job | None = None
     """The training that it needs first."""
     takes: str = "ready"
@@ -65,18 +64,25 @@ class Entry:
             return f"{self.label}: trains {self.takes}"
         return f"{self.label}: " + (f"loads {self.weights}" if self.weights else self.takes)
 
-    def as_dict(self) -> dict[str, Any]:
+    def record(self) -> ModelRecord:
         """Return what run.json keeps of it."""
         card, weights = self.card, None
         if self.weights and self.weights.is_file():
-            header = read_header(self.weights) if self.weights.suffix == ".safetensors" else {}
-            weights = {"origin": self.origin, "file": str(self.weights),
-                       "sha256": sha256_of(self.weights), "header": header}  # fmt: skip
-        return {
-            "spec": self.spec, "title": card.title if card else self.label,
-            "family": card.family if card else "given", "citation": card.citation if card else "",
-            "state": self.state, "reason": self.reason, "weights": weights,
-        }  # fmt: skip
+            weights = WeightsRecord(
+                origin=self.origin,
+                file=str(self.weights),
+                sha256=sha256_of(self.weights),
+                header=read_header(self.weights) if self.weights.suffix == ".safetensors" else {},
+            )
+        return ModelRecord(
+            spec=self.spec,
+            title=card.title if card else self.label,
+            family=card.family if card else "given",
+            citation=card.citation if card else "",
+            state=self.state,
+            reason=self.reason,
+            weights=weights,
+        )
 
 
 @dataclass

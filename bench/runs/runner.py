@@ -7,12 +7,9 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from bench.compute.environment import environment
 from bench.compute.profile import Conditions, measure
@@ -23,6 +20,7 @@ from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
 from bench.runs.planning import NO_PSF, Entry, Planner, any_psf
+from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder
 from bench.suites import Suite, spread
 from bench.suites.listing import prepared
@@ -41,14 +39,14 @@ class Run:
     pairs: Sequence[Pair]
     entries: list[Entry]
     progress: Progress
-    options: dict[str, Any]
+    options: Mapping[str, str]
     started: str
     kept: WeightsFolder = field(default_factory=WeightsFolder)
     failures: list[Failure] = field(default_factory=list)
-    notes: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
     executor: str = "local"
-    status: str = "running"
+    status: Status = "running"
     finished: str | None = None
 
     # --- train and load -------------------------------------------------------------------------
@@ -71,13 +69,13 @@ class Run:
 
     def load(self) -> None:
         """Make every model ready. One that cannot be loaded fails alone."""
-        known = self.folder.record()["models"] if self.folder.exists else {}
+        known = self.folder.record().models if self.folder.exists else {}
         for entry in self.entries:
             if not entry.active:
                 continue
             try:
-                before = (known.get(entry.label, {}).get("weights") or {}).get("sha256")
-                if entry.weights and before and before != sha256_of(entry.weights):
+                before = known[entry.label].weights if entry.label in known else None
+                if entry.weights and before and before.sha256 != sha256_of(entry.weights):
                     raise BenchError(
                         f"'{entry.weights}' has changed since this run began; put the old file "
                         "back, or start a new run with another --out"
@@ -151,7 +149,7 @@ class Run:
             ),
             self.progress.update,
         )
-        self.notes |= {one.model: one.notes() for one in found}
+        self.notes |= {one.model: tuple(one.notes()) for one in found}
         new = [row for one in found for row in one.profiles()]
         order = {entry.label: index for index, entry in enumerate(self.entries)}
         self.folder.write_profiles(sorted([*old, *new], key=lambda row: order[row.model]))
@@ -163,31 +161,31 @@ class Run:
         cards = metric_cards()
         suite = self.suite
         self.folder.write_record(
-            {
-                "spec": asdict(self.spec),
-                "options": self.options,
-                "status": self.status,
-                "started": self.started,
-                "finished": self.finished,
-                "suite": {
-                    "name": suite.card.name,
-                    "title": suite.card.title,
-                    "task": suite.card.task,
-                    "layout": suite.layout,
-                    "licence": suite.card.licence,
-                    "citation": suite.card.citation,
-                    "notes": list(suite.notes),
-                    "border": suite.border,
-                    "scale": suite.scale,
-                    "images": len(self.pairs),
-                    "clusters": len({pair.cluster for pair in self.pairs}),
-                },
-                "metrics": {name: _metric(cards[name]) for name in self.spec.metrics},
-                "models": {entry.label: entry.as_dict() for entry in self.entries},
-                "profile_notes": self.notes,
-                "failures": [asdict(failure) for failure in self.failures],
-                "environment": environment(self.spec.device),
-            }
+            RunRecord(
+                spec=self.spec,
+                options=self.options,
+                status=self.status,
+                started=self.started,
+                finished=self.finished,
+                suite=SuiteRecord(
+                    name=suite.card.name,
+                    title=suite.card.title,
+                    task=suite.card.task,
+                    layout=suite.layout,
+                    licence=suite.card.licence,
+                    citation=suite.card.citation,
+                    notes=suite.notes,
+                    border=suite.border,
+                    scale=suite.scale,
+                    images=len(self.pairs),
+                    clusters=len({pair.cluster for pair in self.pairs}),
+                ),
+                metrics={name: MetricRecord.of(cards[name]) for name in self.spec.metrics},
+                models={entry.label: entry.record() for entry in self.entries},
+                profile_notes=self.notes,
+                failures=tuple(self.failures),
+                environment=environment(self.spec.device),
+            )
         )
         labels = [entry.label for entry in self.entries]
         self.folder.write_images(self.pairs, labels)
@@ -200,7 +198,7 @@ def run(
     out: Path,
     progress: Progress,
     profile_size: tuple[int, int] | None = (256, 256),
-    options: dict[str, Any] | None = None,
+    options: Mapping[str, str] | None = None,
     executor: str = "local",
 ) -> RunFolder:
     """Do everything that is missing of the run of ``suite`` in folder ``out``.
@@ -217,10 +215,11 @@ def run(
         raise BenchError(f"two models would both be called {sorted(doubled)}; rename a file")
     folder = RunFolder.create(out, spec)
     with folder.locked():
-        known = folder.record() if folder.exists else {}
         job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
         job.executor = executor
-        job.started, job.notes = known.get("started", job.started), known.get("profile_notes", {})
+        if folder.exists:
+            known = folder.record()
+            job.started, job.notes = known.started, dict(known.profile_notes)
         Planner(spec, folder, suite, pairs, progress, job.kept).decide(entries)
         try:
             job.train()
@@ -241,10 +240,3 @@ def run(
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _metric(card: Any) -> dict[str, Any]:
-    row = asdict(card)
-    row.pop("factory")
-    row.pop("name")
-    return {key: str(v) if isinstance(v, float) and np.isinf(v) else v for key, v in row.items()}

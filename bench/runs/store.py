@@ -21,8 +21,11 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import BenchError
 from bench.core.files import locked, number_from_json, number_to_json, write_atomic
+from bench.core.formats import to_json
 from bench.core.layout import OTHERS, file_name, results
-from bench.records import SCHEMA, Pair, Profile, RunSpec, Score
+from bench.records import Pair, Profile, RunSpec, Score
+from bench.runs import record as run_json
+from bench.runs.record import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +118,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._known: tuple[tuple[int, int, int], RunRecord] | None = None
+        """The record as it was last read, and which file it was."""
 
     # --- making and finding ---------------------------------------------------------------------
 
@@ -126,11 +131,8 @@ class RunFolder:
         """
         folder = cls(path)
         if folder.exists:
-            old = folder.record()["spec"]
-            new = json.loads(json.dumps(asdict(spec)))
-            old = {"prepare": []} | old  # runs of before there was such an option
-            changed = [f"{key} was {old.get(key)!r}, now {new[key]!r}"
-                       for key in new if old.get(key) != new[key]]  # fmt: skip
+            old, new = to_json(folder.record().spec), to_json(spec)
+            changed = [f"{k} was {old[k]!r}, now {new[k]!r}" for k in new if old[k] != new[k]]
             if changed:
                 raise BenchError(
                     f"'{path}' holds a run with other options ({'; '.join(changed)}); "
@@ -175,25 +177,23 @@ class RunFolder:
 
     # --- run.json -------------------------------------------------------------------------------
 
-    def record(self) -> dict[str, Any]:
-        """Return run.json. Raises `BenchError` if it is missing, damaged or of a later schema."""
-        path = self.path / "run.json"
-        try:
-            record: dict[str, Any] = json.loads(path.read_text())
-        except FileNotFoundError:
-            raise BenchError(f"no run at '{self.path}': run.json is missing") from None
-        except ValueError as error:
-            raise BenchError(f"'{path}' is damaged ({error}); restore it or run again") from None
-        if record.get("schema") != SCHEMA:
-            raise BenchError(
-                f"'{path}' has schema {record.get('schema')}; this version reads {SCHEMA}"
-            )
-        return record
+    def record(self) -> RunRecord:
+        """Return run.json, read once for as long as the file is the same.
 
-    def write_record(self, record: Mapping[str, Any]) -> None:
+        Raises `BenchError` if it is missing, damaged or of a later schema.
+        """
+        path = self.path / "run.json"
+        if not self.exists:
+            return run_json.read(path)  # raises the error for that
+        found = path.stat()
+        this = found.st_ino, found.st_mtime_ns, found.st_size
+        if self._known is None or self._known[0] != this:
+            self._known = this, run_json.read(path)
+        return self._known[1]
+
+    def write_record(self, record: RunRecord) -> None:
         """Replace run.json."""
-        text = json.dumps({"schema": SCHEMA, **record}, indent=1)
-        write_atomic(self.path / "run.json", text.encode() + b"\n")
+        run_json.write(self.path / "run.json", record)
 
     # --- images ---------------------------------------------------------------------------------
 
@@ -278,7 +278,7 @@ class RunFolder:
         """
         import pandas as pd
 
-        models, images = list(self.record()["models"]), list(self.images()["image"])
+        models, images = list(self.record().models), list(self.images()["image"])
         rows = [
             (model, image, metric, float("nan") if score.value is None else score.value,
              score.reason or "")

@@ -65,15 +65,15 @@ def chosen_models(run: RunFolder, wanted: Sequence[str], notes: Notes) -> list[s
 
     Raises `BenchError` for an unknown model and where fewer than two are left.
     """
-    record = run.record()["models"]
+    record = run.record().models
     for name in wanted:
         choose("model", name, record)
     models = []
     for name in wanted or record:
         if not any((run.path / "images" / run.image_path(name, "x").parent.name).glob("*.png")):
             entry = record[name]
-            reason = entry.get("reason") or "it has no images in the run"
-            notes.add(f"{name} is left out: {entry.get('state')}: {reason}")
+            reason = entry.reason or "it has no images in the run"
+            notes.add(f"{name} is left out: {entry.state}: {reason}")
         elif name not in models:
             models.append(name)
     if len(models) < 2:

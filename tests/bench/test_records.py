@@ -35,7 +35,7 @@ def test_a_mistyped_name_suggests_the_nearest() -> None:
 
 
 def test_the_digest_changes_with_every_option() -> None:
-    spec = RunSpec("demo", "d", ("a",), ("psnr",))
+    spec = RunSpec(suite="demo", data="d", models=("a",), metrics=("psnr",))
     others = [replace(spec, limit=3), replace(spec, models=("b",)), replace(spec, seed=1)]
     assert len({s.digest() for s in [spec, *others]}) == 4
     assert replace(spec).digest() == spec.digest()

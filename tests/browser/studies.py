@@ -26,6 +26,7 @@ from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
+from tests.support.runs import run_record
 
 MODELS = {"deblurnet": 0.8, "restoreformer": 1.6, "plainconv": 2.4}
 """Model -> how much it blurs."""
@@ -49,7 +50,8 @@ def photographs(size: int) -> dict[str, Pixels]:
 
 def make_run(path: Path, size: int) -> Path:
     """Write a finished run whose models blur more and more, with names that must not leak."""
-    run = RunFolder.create(path / "run", RunSpec("folder", str(path), tuple(MODELS), ("psnr",)))
+    spec = RunSpec(suite="folder", data=str(path), models=tuple(MODELS), metrics=("psnr",))
+    run = RunFolder.create(path / "run", spec)
     pairs = []
     for name, sharp in photographs(size).items():
         target = path / "data" / "target" / f"{name}.png"
@@ -60,7 +62,7 @@ def make_run(path: Path, size: int) -> Path:
         for model, strength in MODELS.items():
             write_png(run.image_path(model, name), blurred(sharp, strength))
     run.write_images(pairs, {})
-    run.write_record({"models": {model: {"state": "done"} for model in MODELS}})
+    run.write_record(run_record(spec, pairs=pairs))
     return run.path
 
 

@@ -69,7 +69,12 @@ def overhead(root: Path) -> float:
             restored = to_pixels(restorer.restore(to_tensor(read(pair.degraded))))
             write_png(root / f"bare{turn}" / f"{pair.id}.png", restored)
         middle = time.perf_counter()
-        spec = RunSpec("folder", str(root), ("unet",), ("psnr", "ssim", "vif"))
+        spec = RunSpec(
+            suite="folder",
+            data=str(root),
+            models=("unet",),
+            metrics=("psnr", "ssim", "vif"),
+        )
         folder = RunFolder.create(root / f"run{turn}", spec)
         failures = restore_and_score(
             pairs, {"unet": restorer}, Scorer(spec.metrics), folder, Silent()

@@ -29,6 +29,7 @@ from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.support import postgres
 from tests.support.load import Plan, Seen, Server, load, settle
+from tests.support.runs import run_record
 
 PHOTOGRAPHS = ("astronaut.png", "ihc.png", "retina.jpg", "hubble_deep_field.jpg")
 SIZE, TARGET_MS = 512, 150.0
@@ -47,7 +48,8 @@ def make_run(root: Path, count: int) -> Path:
     photographs = [read(Path(skimage.data_dir) / name) for name in PHOTOGRAPHS]
     rng, pairs = np.random.default_rng(0), []
     models = tuple(filtered(photographs[0][:8, :8]))
-    run = RunFolder.create(root / "run", RunSpec("folder", str(root), models, ("psnr",)))
+    spec = RunSpec(suite="folder", data=str(root), models=models, metrics=("psnr",))
+    run = RunFolder.create(root / "run", spec)
     for index in range(count):
         photograph = photographs[index % len(photographs)]
         y, x = (int(rng.integers(0, extent - SIZE + 1)) for extent in photograph.shape[:2])
@@ -59,7 +61,7 @@ def make_run(root: Path, count: int) -> Path:
             write_png(run.image_path(model, name), image)
         pairs.append(Pair(name, target, target, name))
     run.write_images(pairs, {})
-    run.write_record({"models": {model: {"state": "done"} for model in models}})
+    run.write_record(run_record(spec, pairs=pairs))
     return run.path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,14 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from bench.image import Pixels, read, write_png
 from bench.metrics.table import METRICS
 from bench.records import Failure, Pair, Profile, RunSpec, Score
+from bench.runs.record import (
+    MetricRecord,
+    ModelRecord,
+    RunRecord,
+    State,
+    SuiteRecord,
+    WeightsRecord,
+)
 from bench.runs.store import Cell, RunFolder
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Score]]]
@@ -31,7 +39,7 @@ def write_run(
     pairs: Sequence[Pair],
     scores: Scores,
     metrics: Sequence[str],
-    states: Mapping[str, tuple[str, str]] | None = None,
+    states: Mapping[str, tuple[State, str]] | None = None,
     profiles: Sequence[Profile] = (),
     failures: Sequence[Failure] = (),
     **changed: Any,
@@ -39,7 +47,7 @@ def write_run(
     """Make a run folder. ``states`` holds models that are not done, with the reason."""
     states = states or {}
     models = [*scores, *(name for name in states if name not in scores)]
-    spec = RunSpec("demo", "data/demo", tuple(models), tuple(metrics))
+    spec = RunSpec(suite="demo", data="data/demo", models=tuple(models), metrics=tuple(metrics))
     folder = RunFolder.create(path, spec)
     for model in scores:
         with folder.cell_writer(model) as writer:
@@ -47,45 +55,71 @@ def write_run(
                 writer.append(Cell(image, values))
     folder.write_images(pairs)
     folder.write_profiles(profiles)
-    record = {
-        "spec": asdict(spec),
-        "options": {"suite": "demo", "limit": str(len(pairs))},
-        "status": "done",
-        "started": "2025-11-21T07:00:00+00:00",
-        "finished": "2025-11-21T07:05:00+00:00",
-        "suite": {
-            "name": "demo", "title": "Photographs, blurred", "task": "deblur",
-            "layout": "input/ and target/", "licence": "CC0", "citation": "doi:10.7717/peerj.453",
-            "notes": ["Gaussian blur of 1.6 pixels and noise of 4 levels"], "border": 0,
-            "images": len(pairs), "clusters": len({pair.cluster for pair in pairs}),
-        },
-        "environment": {
-            "device": "cpu", "platform": {"system": "Linux", "machine": "x86_64"},
-            "threads": {"torch": 2, "OMP_NUM_THREADS": None}, "gpu": None,
-            "packages": {"torch": "2.10.0", "numpy": "2.4.0"}, "load": [0.5, 0.5, 0.5],
-        },
-        "metrics": {name: _metric(name) for name in metrics},
-        "models": {model: _model(model, *states.get(model, ("done", None))) for model in models},
-        "failures": [asdict(failure) for failure in failures],
-    }  # fmt: skip
-    folder.write_record(record | changed)
+    record = run_record(spec, states, failures, pairs)
+    folder.write_record(replace(record, **changed))
     folder.write_scores(models, [pair.id for pair in pairs])
     return folder
 
 
-def _metric(name: str) -> dict[str, Any]:
-    row = asdict(METRICS[name])
-    del row["factory"], row["name"]
-    return {key: str(v) if isinstance(v, float) and np.isinf(v) else v for key, v in row.items()}
+def run_record(
+    spec: RunSpec,
+    states: Mapping[str, tuple[State, str | None]] | None = None,
+    failures: Sequence[Failure] = (),
+    pairs: Sequence[Pair] = (),
+) -> RunRecord:
+    """Return the record of a finished run of ``spec``; models are done unless ``states`` say so."""
+    states = states or {}
+    return RunRecord(
+        spec=spec,
+        options={"suite": "demo", "limit": str(len(pairs))},
+        status="done",
+        started="2025-11-21T07:00:00+00:00",
+        finished="2025-11-21T07:05:00+00:00",
+        suite=SuiteRecord(
+            name="demo",
+            title="Photographs, blurred",
+            task="deblur",
+            layout="input/ and target/",
+            licence="CC0",
+            citation="doi:10.7717/peerj.453",
+            notes=("Gaussian blur of 1.6 pixels and noise of 4 levels",),
+            border=0,
+            scale=1,
+            images=len(pairs),
+            clusters=len({pair.cluster for pair in pairs}),
+        ),
+        metrics={name: MetricRecord.of(METRICS[name]) for name in spec.metrics},
+        models={m: model_record(m, *states.get(m, ("done", None))) for m in spec.models},
+        profile_notes={},
+        failures=tuple(failures),
+        environment={
+            "device": "cpu",
+            "platform": {"system": "Linux", "machine": "x86_64"},
+            "threads": {"torch": 2, "OMP_NUM_THREADS": None},
+            "gpu": None,
+            "packages": {"torch": "2.10.0", "numpy": "2.4.0"},
+            "load": [0.5, 0.5, 0.5],
+        },
+    )
 
 
-def _model(label: str, state: str, reason: str | None) -> dict[str, Any]:
-    weights = None
-    if label == "unsharp":
-        weights = {"origin": "loaded", "file": "w.safetensors", "sha256": "ab" * 32,
-                   "header": {"recipe": "charbonnier", "epochs": 3}}  # fmt: skip
-    return {"spec": label, "title": label.capitalize(), "family": "classical", "state": state,
-            "citation": "doi:10.1109/TEST", "reason": reason, "weights": weights}  # fmt: skip
+def model_record(label: str, state: State = "done", reason: str | None = None) -> ModelRecord:
+    """Return the record of a model; the one called ``unsharp`` has weights."""
+    weights = WeightsRecord(
+        origin="loaded",
+        file="w.safetensors",
+        sha256="ab" * 32,
+        header={"recipe": "charbonnier", "epochs": 3},
+    )
+    return ModelRecord(
+        spec=label,
+        title=label.capitalize(),
+        family="classical",
+        citation="doi:10.1109/TEST",
+        state=state,
+        reason=reason,
+        weights=weights if label == "unsharp" else None,
+    )
 
 
 def simple_run(
@@ -188,8 +222,20 @@ def photograph_pairs(root: Path, scenes: Sequence[str], size: tuple[int, int]) -
 
 def costs(model: str, milliseconds: float, parameters: float | None) -> list[Profile]:
     """Return a model's profile on a CPU: some figures with intervals, some missing."""
-    row = Profile(model, "cpu", "float32", 256, 256, 1, 2, "latency_ms", "ms", milliseconds,
-                  0.9 * milliseconds, 1.2 * milliseconds)  # fmt: skip
+    row = Profile(
+        model=model,
+        device="cpu",
+        dtype="float32",
+        height=256,
+        width=256,
+        batch=1,
+        threads=2,
+        quantity="latency_ms",
+        unit="ms",
+        value=milliseconds,
+        low=0.9 * milliseconds,
+        high=1.2 * milliseconds,
+    )
     no_network = "no network: nothing to count"
     counted = [("params", "", parameters), ("macs", "", parameters and 65536 * parameters)]
     return [

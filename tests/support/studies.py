@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from bench.framework.scores import read_scores
 from bench.image import Pixels, write_png
-from bench.records import Pair
+from bench.records import Pair, RunSpec
 from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
 from raters.trials.session import Session, Trial
+from tests.support.runs import run_record
 
 
 def small_run(
@@ -52,8 +53,8 @@ def small_run(
                 write_png(folder.image_path(model, name), output)
     path.mkdir(parents=True, exist_ok=True)
     folder.write_images(pairs, {})
-    states = {model: {"state": "done", "reason": None} for model in models}
-    folder.write_record({"status": "done", "models": states, "failures": []})
+    spec = RunSpec(suite="demo", data=str(data), models=tuple(models), metrics=("psnr",))
+    folder.write_record(run_record(spec, pairs=pairs))
     return folder
 
 

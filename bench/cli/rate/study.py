@@ -81,7 +81,7 @@ def new(
     from raters.studies.creation import StudyOptions, create_study
 
     folder = RunFolder.find(run)
-    suite, _ = parse_spec(folder.record()["spec"]["suite"])
+    suite, _ = parse_spec(folder.record().spec.suite)
     store = open_store(db)
     options = StudyOptions(
         name=name or free_name(store, f"{suite}-{protocol}"),

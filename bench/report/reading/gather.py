@@ -18,6 +18,7 @@ from bench.framework.costs import Conditions, all_conditions, conditions_of
 from bench.framework.scores import ScoreTable
 from bench.records import Profile
 from bench.report.reading.match import mismatch, read_part
+from bench.runs.record import MetricRecord, ModelRecord, RunRecord
 from bench.runs.store import RunFolder
 
 NOT_HERE = "not measured in its run"
@@ -30,7 +31,7 @@ class Row:
     name: str
     label: str
     run: int
-    info: Mapping[str, Any]
+    info: ModelRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,20 @@ class Gathered:
     """The runs of one report, joined."""
 
     runs: tuple[RunFolder, ...]
-    records: tuple[Mapping[str, Any], ...]
+    records: tuple[RunRecord, ...]
     rows: tuple[Row, ...]
     shots: tuple[Shot, ...]
     table: ScoreTable
     costs: Mapping[str, Mapping[Conditions, Mapping[str, Profile]]]
     """Row name -> conditions -> quantity -> figure."""
-    metrics: Mapping[str, Mapping[str, Any]]
+    metrics: Mapping[str, MetricRecord]
     left_out: tuple[tuple[str, str], ...]
     """Path and reason of the runs that cannot share tables with the others."""
     machines: tuple[int, ...]
     """Run by run the number of its machine, from 0: costs of different machines do not mix."""
 
     @property
-    def record(self) -> Mapping[str, Any]:
+    def record(self) -> RunRecord:
         """The first run's record: suite and images are the same in all."""
         return self.records[0]
 
@@ -128,7 +129,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
         table=_joined(rows, tables),
         costs=costs,
         metrics={
-            name: card for record in reversed(records) for name, card in record["metrics"].items()
+            name: card for record in reversed(records) for name, card in record.metrics.items()
         },
         left_out=tuple(left_out),
         machines=tuple(machines),
@@ -136,7 +137,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
 
 
 def _rows(
-    runs: Sequence[RunFolder], records: Sequence[Mapping[str, Any]], tables: Sequence[ScoreTable]
+    runs: Sequence[RunFolder], records: Sequence[RunRecord], tables: Sequence[ScoreTable]
 ) -> tuple[list[Row], dict[tuple[int, str], str]]:
     """Name every model, and say under which name each run's label is shown.
 
@@ -145,7 +146,7 @@ def _rows(
     rows: list[Row] = []
     names: dict[tuple[int, str], str] = {}
     for number, record in enumerate(records):
-        for label, info in record["models"].items():
+        for label, info in record.models.items():
             namesakes = [row for row in rows if row.label == label]
             same = [r for r in namesakes if _adds_nothing(tables[number], tables[r.run], label)]
             if not same:
@@ -210,6 +211,6 @@ def _joined(rows: Sequence[Row], tables: Sequence[ScoreTable]) -> ScoreTable:
     )
 
 
-def _machine(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def _machine(record: RunRecord) -> Mapping[str, Any]:
     """Return the part of the environment that decides costs: not the load, not the code's state."""
-    return {k: v for k, v in record["environment"].items() if k not in ("load", "code", "device")}
+    return {k: v for k, v in record.environment.items() if k not in ("load", "code", "device")}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.core.errors import BenchError
 from bench.framework.scores import ScoreTable, read_scores
 from bench.image import Pixels, read
+from bench.runs.record import RunRecord
 from bench.runs.store import RunFolder
 
 PROBED = 6
@@ -23,7 +23,7 @@ class Part:
     """One run of a report, as it was read."""
 
     run: RunFolder
-    record: Mapping[str, Any]
+    record: RunRecord
     table: ScoreTable
 
 
@@ -37,21 +37,21 @@ def mismatch(kept: Sequence[Part], other: Part) -> str | None:
     if other.run.path.resolve() in [part.run.path.resolve() for part in kept]:
         return "named twice"
     why = _suites(kept[0], other) or _images(kept[0], other)
-    if why is None and not other.record["metrics"].keys() & kept[0].record["metrics"].keys():
+    if why is None and not other.record.metrics.keys() & kept[0].record.metrics.keys():
         why = "no metric in common"
     why = why or next(filter(None, (_conventions(part, other) for part in kept)), None)
     return why or _pixels(kept[0], other)
 
 
 def _suites(first: Part, other: Part) -> str | None:
-    specs = first.record["spec"], other.record["spec"]
-    if specs[0]["suite"] != specs[1]["suite"]:
-        return f"another suite: {specs[1]['suite']}, not {specs[0]['suite']}"
-    steps = [", ".join(spec.get("prepare") or ()) or "none" for spec in specs]
+    specs = first.record.spec, other.record.spec
+    if specs[0].suite != specs[1].suite:
+        return f"another suite: {specs[1].suite}, not {specs[0].suite}"
+    steps = [", ".join(spec.prepare) or "none" for spec in specs]
     if steps[0] != steps[1]:
         return f"other steps before every model (--prepare): {steps[1]}, not {steps[0]}"
-    border = other.record["suite"]["border"]
-    if first.record["suite"]["border"] != border:
+    border = other.record.suite.border
+    if first.record.suite.border != border:
         return f"another border is cut before scoring: {border} pixels"
     return None
 
@@ -69,10 +69,10 @@ def _images(first: Part, other: Part) -> str | None:
 
 
 def _conventions(first: Part, other: Part) -> str | None:
-    mine, theirs = first.record["metrics"], other.record["metrics"]
+    mine, theirs = first.record.metrics, other.record.metrics
     for name in theirs:
-        if name in mine and theirs[name]["convention"] != mine[name]["convention"]:
-            return f"another convention of {name}: {theirs[name]['convention']}"
+        if name in mine and theirs[name].convention != mine[name].convention:
+            return f"another convention of {name}: {theirs[name].convention}"
     return None
 
 

@@ -195,7 +195,7 @@ def published(analysis: Analysis) -> Table | None:
             Cell(f"{report.model}, {family_name}", figure.source),
             replace(result_cell(analysis, metric, row.name), mark="") if metric
             else Cell.missing(f"no {family_name} was measured"),
-            Cell(f"{title(metric)}: {analysis.data.metrics[metric]['convention']}" if metric
+            Cell(f"{title(metric)}: {analysis.data.metrics[metric].convention}" if metric
                  else "none"),
             _published_cell(figure),
             Cell(figure.convention),
@@ -206,7 +206,7 @@ def published(analysis: Analysis) -> Table | None:
         records.append(
             {"model": row.name, "published_model": report.model, "metric": metric,
              "ours": ours and ours.value, "low": ours and ours.low, "high": ours and ours.high,
-             "our_convention": metric and analysis.data.metrics[metric]["convention"],
+             "our_convention": metric and analysis.data.metrics[metric].convention,
              "published": figure.value, "published_to": figure.high,
              "published_convention": figure.convention, "difference": apart,
              "differs": "; ".join(differs), "source": figure.source}
@@ -228,7 +228,7 @@ def _places(figure: Figure) -> int:
 
 
 def _matches(analysis: Analysis) -> Iterator[tuple[Row, Report, Figure]]:
-    name, options = parse_spec(analysis.data.record["spec"]["suite"])
+    name, options = parse_spec(analysis.data.record.spec.suite)
     here = [
         report
         for report in REPORTS
@@ -242,7 +242,7 @@ def _matches(analysis: Analysis) -> Iterator[tuple[Row, Report, Figure]]:
 
 
 def _is_of(report: Report, row: Row) -> bool:
-    if row.info["spec"] == row.label:  # a name of the catalogue
+    if row.info.spec == row.label:  # a name of the catalogue
         return row.label in report.names
     name = re.sub(r"[^a-z0-9]", "", row.label.lower())
     return (
@@ -260,7 +260,7 @@ def _ours(analysis: Analysis, figure: Figure) -> str | None:
 
 
 def _whole(analysis: Analysis) -> bool:
-    suite = analysis.data.record["suite"]["name"]
+    suite = analysis.data.record.suite.name
     return len(analysis.data.shots) == SUITES[suite].images.get("test")
 
 
@@ -269,13 +269,13 @@ def _differs(analysis: Analysis, row: Row, figure: Figure, same: bool) -> Iterat
     record = analysis.data.record
     if not same:
         yield "the convention"
-    total = SUITES[record["suite"]["name"]].images.get("test")
+    total = SUITES[record.suite.name].images.get("test")
     if not _whole(analysis):
         yield f"the images: {len(analysis.data.shots)} of the test set's {total}"
-    if steps := record["spec"].get("prepare"):
+    if steps := record.spec.prepare:
         yield f"the input: after {', '.join(steps)}"
-    weights = row.info.get("weights")
-    if weights and weights.get("header"):
+    weights = row.info.weights
+    if weights and weights.header:
         yield "the weights: trained by this program, not by the authors"
     if figure.caveat:
         yield figure.caveat

@@ -40,7 +40,7 @@ def results(analysis: Analysis) -> Table:
         legend.append("Costs were not measured.")
     return Table(
         "results",
-        f"{data.record['suite']['title']}: quality and cost of {counted(len(rows), 'model')}",
+        f"{data.record.suite.title}: quality and cost of {counted(len(rows), 'model')}",
         columns, rows, _result_records(analysis), [*legend, *_weaknesses(analysis)],
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ def figure(model: str, quantity: str, value: float | None, **changed: Any) -> Pr
         "device": "cpu", "dtype": "float32", "height": 256, "width": 256, "batch": 1, "threads": 1,
         "unit": unit, "missing": "not a network" if value is None else None,
     }  # fmt: skip
-    return Profile(model, quantity=quantity, value=value, **(row | changed))
+    return Profile(model=model, quantity=quantity, value=value, **(row | changed))
 
 
 def costs(*figures: Profile) -> dict[str, dict[Conditions, dict[str, Profile]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,12 +26,20 @@ VALUES: dict[str, list[float | str]] = {"input": [29.0, 30.0], "m": [30.0, 33.0]
 
 
 def two(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> list[RunFolder]:
-    """Return two runs that are alike but for what ``change`` does to the second's record."""
+    """Return two runs that are alike but for what ``change`` does to the second's run.json."""
     runs = [simple_run(tmp_path / name, VALUES, ["a", "b"]) for name in ("one", "two")]
-    record = runs[1].record()
+    record = json.loads((runs[1].path / "run.json").read_text())
     change(record)
-    runs[1].write_record(record)
+    (runs[1].path / "run.json").write_text(json.dumps(record))
     return runs
+
+
+def with_convention(run: RunFolder, metric: str, convention: str) -> None:
+    """Let a run have scored by another convention."""
+    record = run.record()
+    metrics = {**record.metrics}
+    metrics[metric] = replace(metrics[metric], convention=convention)
+    run.write_record(replace(record, metrics=metrics))
 
 
 def of_pictures(root: Path, strength: float, bright: int = 0) -> RunFolder:
@@ -68,7 +77,11 @@ def test_what_differs_is_named(tmp_path: Path, path: tuple[str, ...], value: Any
 
 
 def test_runs_of_before_there_were_steps_match_those_without_any(tmp_path: Path) -> None:
-    runs = two(tmp_path, lambda record: record["spec"].pop("prepare"))
+    def change(record: dict[str, Any]) -> None:
+        record["schema"] = 1
+        del record["spec"]["prepare"]
+
+    runs = two(tmp_path, change)
     assert gather(runs).left_out == ()
 
 
@@ -80,9 +93,7 @@ def test_a_third_run_matches_the_second_too(tmp_path: Path) -> None:
         write_run(tmp_path / str(n), pairs, {f"m{n}": {"i": scores[min(n, 1)]}}, metrics[n])
         for n in range(3)
     ]
-    record = runs[2].record()
-    record["metrics"]["ssim"]["convention"] = "uniform 7"
-    runs[2].write_record(record)
+    with_convention(runs[2], "ssim", "uniform 7")
     data = gather(runs)
     assert data.left_out == ((str(runs[2].path), "another convention of ssim: uniform 7"),)
     assert [row.name for row in data.rows] == ["m0", "m1"]
@@ -128,7 +139,7 @@ def test_costs_of_two_machines_stand_in_two_tables_and_both_machines_are_describ
         values: dict[str, list[float | str]] = {first: [30.0, 31.0], second: [29.0, 28.0]}
         figures = [*costs(first, 5.0, 1e6), *costs(second, 9.0, 2e6)]
         runs.append(simple_run(tmp_path / run, values, ["a", "b"], profiles=figures))
-    runs[1].write_record(runs[1].record() | {"environment": {"cpu": "another"}})
+    runs[1].write_record(replace(runs[1].record(), environment={"cpu": "another"}))
     page = Page(write_report(runs, tmp_path / "report").read_text(encoding="utf-8"))
     here, there = page.tables["table-costs"], page.tables["table-costs-2"]
     assert [row[0] for row in here[1:]] == ["m", "n"]
@@ -189,9 +200,7 @@ def test_runs_that_cannot_be_joined_are_named_with_the_reason(
 def test_another_convention_under_the_same_name_is_not_joined(tmp_path: Path) -> None:
     values: dict[str, list[float | str]] = {"input": [0.5], "m": [0.7]}
     first, other = (simple_run(tmp_path / name, values, ["a"], "ssim") for name in ("one", "two"))
-    record = other.record()
-    record["metrics"]["ssim"]["convention"] = "uniform 7"
-    other.write_record(record)
+    with_convention(other, "ssim", "uniform 7")
     assert gather([first, other]).left_out == (
         (str(other.path), "another convention of ssim: uniform 7"),
     )
@@ -214,7 +223,7 @@ def test_costs_of_different_machines_are_never_in_one_plot(tmp_path: Path) -> No
     slower = [*costs("o", 50.0, 1e6), *costs("p", 90.0, 2e6)]
     renamed: dict[str, list[float | str]] = {"o": [32.0, 33.0], "p": [27.0, 28.0]}
     other = simple_run(tmp_path / "two", renamed, ["a", "b"], profiles=slower)
-    other.write_record(other.record() | {"environment": {"cpu": "another"}})
+    other.write_record(replace(other.record(), environment={"cpu": "another"}))
     write_report([first, other], tmp_path / "report")
     analysis = analyse(gather([first, other]))
     here, there = analysis.data.conditions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench.report import write_report
 from bench.report.reading.analysis import analyse, family
 from bench.report.reading.gather import gather
 from bench.report.sections.published import REPORTS, published
+from bench.runs.record import WeightsRecord
 from bench.runs.store import RunFolder
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
@@ -37,11 +39,18 @@ def gopro_run(
     values = {model: {pair.id: found for pair in pairs} for model in models}
     run = write_run(path, pairs, values, list(scores))
     record = run.record()
-    record["spec"]["suite"] = suite
-    record["suite"]["name"] = suite.partition(":")[0]
-    for label, spec in models.items():
-        record["models"][label] |= {"spec": spec, "weights": None} | info
-    run.write_record(record)
+    changed = {"weights": None} | info
+    run.write_record(
+        replace(
+            record,
+            spec=replace(record.spec, suite=suite),
+            suite=replace(record.suite, name=suite.partition(":")[0]),
+            models={
+                label: replace(record.models[label], spec=spec, **changed)
+                for label, spec in models.items()
+            },
+        )
+    )
     return run
 
 
@@ -105,11 +114,10 @@ def test_part_of_the_test_set_is_not_the_test_set(tmp_path: Path) -> None:
 
 
 def test_weights_trained_here_and_steps_before_are_said(tmp_path: Path) -> None:
-    weights = {"origin": "trained", "file": "srn.safetensors", "sha256": "0", "header": {"a": "b"}}
+    weights = WeightsRecord(origin="trained", file="srn.safetensors", sha256="0", header={"a": "b"})
     run = gopro_run(tmp_path / "run", {"srn": "srn"}, {"psnr": 28.0}, weights=weights)
     record = run.record()
-    record["spec"]["prepare"] = ["wavelet"]
-    run.write_record(record)
+    run.write_record(replace(record, spec=replace(record.spec, prepare=("wavelet",))))
     differs = rows(run)[0]["differs"]
     assert "the weights: trained by this program, not by the authors" in differs
     assert "the input: after wavelet" in differs

@@ -39,7 +39,12 @@ def spec(tmp_path: Path) -> RunSpec:
     for side in ("input", "target"):
         for name in "ab":
             write_png(tmp_path / "photos" / side / f"{name}.png", photograph)
-    return RunSpec("folder", str(tmp_path / "photos"), ("input", "dip"), ("psnr",))
+    return RunSpec(
+        suite="folder",
+        data=str(tmp_path / "photos"),
+        models=("input", "dip"),
+        metrics=("psnr",),
+    )
 
 
 def planned(spec: RunSpec, root: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,24 @@ from bench.core.errors import BenchError
 from bench.core.layout import file_name
 from bench.records import Pair, Profile, RunSpec, Score
 from bench.runs.store import Cell, CellWriter, RunFolder
+from tests.support.runs import run_record
 
-SPEC = RunSpec("demo", "data/demo", ("input",), ("psnr",))
+SPEC = RunSpec(suite="demo", data="data/demo", models=("input",), metrics=("psnr",))
+
+LATENCY = Profile(
+    model="m",
+    device="cpu",
+    dtype="float32",
+    height=256,
+    width=256,
+    batch=1,
+    threads=2,
+    quantity="latency_ms",
+    unit="ms",
+    value=1.5,
+    low=1.25,
+    high=1.75,
+)
 
 
 def cell(image: str, value: float = 30.0) -> Cell:
@@ -21,9 +38,7 @@ def cell(image: str, value: float = 30.0) -> Cell:
 
 
 def record(folder: RunFolder, models: list[str]) -> None:
-    from dataclasses import asdict
-
-    folder.write_record({"spec": asdict(SPEC), "models": {name: {} for name in models}})
+    folder.write_record(run_record(replace(SPEC, models=tuple(models))))
 
 
 @pytest.mark.parametrize("value", [30.125, math.inf, 1 / 3, -0.0])
@@ -92,7 +107,7 @@ def test_a_model_that_measured_nothing_leaves_the_strata_of_another(tmp_path: Pa
 def test_a_folder_refuses_a_run_with_other_options_and_names_them(tmp_path: Path) -> None:
     record(RunFolder.create(tmp_path, SPEC), ["input"])
     RunFolder.create(tmp_path, SPEC)
-    other = RunSpec("demo", "data/demo", ("input",), ("ssim",))
+    other = replace(SPEC, metrics=("ssim",))
     with pytest.raises(BenchError, match=r"metrics was \['psnr'\], now \['ssim'\]"):
         RunFolder.create(tmp_path, other)
 
@@ -130,11 +145,10 @@ def test_a_damaged_record_is_named_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_profiles_come_back_as_they_were_written(tmp_path: Path) -> None:
-    row = Profile(
-        "m", "cpu", "float32", 256, 256, 1, 2, "latency_ms", "ms", 1.5, 1.25, 1.75,
-        samples=((1.25, 1.5), (1.5, 0.1 + 0.2, 1.75)),
-    )  # fmt: skip
-    gone = Profile("m", "cpu", "float32", 256, 256, 1, 2, "energy_j", "J", missing="no NVML")
+    row = replace(LATENCY, samples=((1.25, 1.5), (1.5, 0.1 + 0.2, 1.75)))
+    gone = replace(
+        LATENCY, quantity="energy_j", unit="J", value=None, low=None, high=None, missing="no NVML"
+    )
     folder = RunFolder(tmp_path)
     folder.write_profiles([row, gone])
     assert folder.read_profiles() == [row, gone]
@@ -151,10 +165,9 @@ def test_profiles_come_back_as_they_were_written(tmp_path: Path) -> None:
 
 def test_profiles_of_runs_that_kept_no_single_measurements_are_read(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    row = Profile("m", "cpu", "float32", 256, 256, 1, 2, "latency_ms", "ms", 1.5, 1.25, 1.75)
-    folder.write_profiles([row])
+    folder.write_profiles([LATENCY])
     (tmp_path / "samples.csv").unlink()
-    assert folder.read_profiles() == [row]
+    assert folder.read_profiles() == [LATENCY]
 
 
 def test_file_names_hold_nothing_that_leaves_the_folder() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -132,8 +133,8 @@ def test_a_model_without_any_output_is_left_out_with_its_reason(
 ) -> None:
     run = small_run(tmp_path / "run", missing=[("bob", n) for n in range(4)])
     record = run.record()
-    record["models"]["bob"] = {"state": "not applicable", "reason": "no PSF"}
-    run.write_record({k: v for k, v in record.items() if k != "schema"})
+    bob = replace(record.models["bob"], state="not applicable", reason="no PSF")
+    run.write_record(replace(record, models={**record.models, "bob": bob}))
     made = create_study(sqlite_store, run.path, StudyOptions("s", images=2, crop=64))
     assert made.models == ("ada", "cyd", "dan")
     assert "bob is left out: not applicable: no PSF" in made.notes

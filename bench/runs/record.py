@@ -1,0 +1,146 @@
+"""run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
+
+`read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
+old ones. Schema 2 (this one) has the keys of schema 1, but every key is always there: in schema 1,
+runs of before there were such options lacked ``spec.preset``, ``spec.prepare``, ``suite.scale`` and
+``profile_notes``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.core.errors import BenchError
+from bench.core.files import write_atomic
+from bench.core.formats import Format, Upgrade, with_defaults
+from bench.records import Failure, RunSpec
+
+SCHEMA = 2
+
+Status = Literal["running", "interrupted", "done"]
+State = Literal["pending", "done", "not applicable", "failed"]
+Origin = Literal["none", "loaded", "trained"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRecord:
+    """The suite as it was opened."""
+
+    name: str
+    title: str
+    task: str
+    """``deblur``, ``denoise`` or ``super-resolution``."""
+    layout: str
+    licence: str
+    citation: str
+    notes: tuple[str, ...]
+    border: int
+    """Pixels that are cut from each side before scoring."""
+    scale: int
+    """What a model had to enlarge by."""
+    images: int
+    clusters: int
+    """How many sequences or scenes the images are of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRecord:
+    """One metric: the convention that its scores follow. ``low`` and ``high`` bound them."""
+
+    higher_is_better: bool
+    low: float
+    high: float
+    unit: str
+    convention: str
+    citation: str
+    needs_reference: bool
+
+    @classmethod
+    def of(cls, card: object) -> MetricRecord:
+        """Return what is kept of a card of `bench.metrics.table`: its fields of these names."""
+        return cls(**{field.name: getattr(card, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsRecord:
+    """A file of weights. ``header`` is what the file says of itself, empty for others' files.
+
+    It is kept as it was found, of whatever schema: to be shown, not to be computed with.
+    """
+
+    origin: Origin
+    file: str
+    sha256: str
+    header: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """One model of the run and what became of it; ``reason`` says why it is not done, or partly."""
+
+    spec: str
+    """As the model was named."""
+    title: str
+    family: str
+    citation: str
+    state: State
+    reason: str | None
+    weights: WeightsRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run. ``models`` are by label, in the run's order; ``metrics`` by name.
+
+    ``options`` are the command's, as typed. ``started`` and ``finished`` are ISO 8601 in UTC.
+    ``profile_notes`` say by model what a reader of its cost figures should know. ``environment`` is
+    whatever `bench.compute.environment` found on the machine, and has no fixed keys.
+    """
+
+    spec: RunSpec
+    options: Mapping[str, str]
+    status: Status
+    started: str
+    finished: str | None
+    suite: SuiteRecord
+    metrics: Mapping[str, MetricRecord]
+    models: Mapping[str, ModelRecord]
+    profile_notes: Mapping[str, tuple[str, ...]]
+    failures: tuple[Failure, ...]
+    environment: Mapping[str, Any]
+
+
+def _always_there(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 to 2: fill in what came up while the schema was 1."""
+    filled = with_defaults(record, {"profile_notes": {}})
+    for key, defaults in (
+        ("spec", {"preset": "quick", "prepare": []}),
+        ("suite", {"scale": 1}),
+    ):
+        if key in filled:
+            filled = {**filled, key: with_defaults(filled[key], defaults)}
+    return dict(filled)
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there}
+"""Schema -> how the next one is made of it."""
+
+FORMAT = Format(kind=RunRecord, schema=SCHEMA, upgrades=UPGRADES, advice="restore it or run again")
+
+
+def read(path: Path) -> RunRecord:
+    """Return the record in a file. Raises `BenchError` where it is missing, damaged or foreign."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise BenchError(f"no run at '{path.parent}': {path.name} is missing") from None
+    return FORMAT.from_text(text, f"'{path}'")
+
+
+def write(path: Path, record: RunRecord) -> None:
+    """Replace the file."""
+    write_atomic(path, json.dumps(FORMAT.to_json(record), indent=1).encode() + b"\n")
