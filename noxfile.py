@@ -1,4 +1,4 @@
-"""`nox -s demo`, `nox -s lint tests`, `nox -s performance`: each installs all that it needs."""
+"""Sessions `demo`, `lint`, `tests`, `slow` and `performance`: each installs all that it needs."""
 
 from __future__ import annotations
 
@@ -38,13 +38,24 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
 
 
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Run the tests, warnings as errors, one file at a time on each core; show the coverage."""
+def run_tests(session: nox.Session, which: str, *options: str) -> None:
+    """Run tests, warnings as errors, one file at a time on each core."""
     install(session, "dev")
     session.env["OMP_NUM_THREADS"] = "1"
-    options = ["-n", "logical", "--dist", "loadfile", "--cov", "--cov-report=term:skip-covered"]
-    session.run("pytest", *options, *session.posargs)
+    session.run("pytest", "-m", which, "-n", "logical", "--dist", "loadfile", *options,
+                *session.posargs)  # fmt: skip
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests but the slow ones; show the coverage."""
+    run_tests(session, "not slow", "--cov", "--cov-report=term:skip-covered")
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take longest: whole trainings and runs that are killed and taken up."""
+    run_tests(session, "slow")
 
 
 @nox.session

@@ -30,6 +30,7 @@ def example() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_simulated_raters_judge_over_http_and_the_truth_comes_back(
     example: ModuleType, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def scores(run: Path) -> pd.DataFrame:
     return pd.read_csv(run / "scores.csv").pivot_table("value", "model", "metric")
 
 
+@pytest.mark.slow
 def test_denoising_adds_the_noise_it_says_and_keeps_what_models_saw(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
@@ -47,6 +48,7 @@ def test_denoising_adds_the_noise_it_says_and_keeps_what_models_saw(
     assert np.array_equal(shown, restored)  # the noisy image, rounded
 
 
+@pytest.mark.slow
 def test_super_resolution_is_scored_on_luma_at_the_size_that_the_scale_divides(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
@@ -62,6 +64,7 @@ def test_super_resolution_is_scored_on_luma_at_the_size_that_the_scale_divides(
     assert 20 < scores(tmp_path / "out")["psnr-y"]["bicubic"] < 45
 
 
+@pytest.mark.slow
 def test_preparation_is_recorded_and_comes_before_every_model(
     bench: Bench, folder_suite: Path, tmp_path: Path
 ) -> None:

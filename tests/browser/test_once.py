@@ -169,6 +169,7 @@ def test_offline_the_answer_waits_in_sight_and_judging_stops(judging: tuple[Stud
     assert real(made) == ["b"]
 
 
+@pytest.mark.slow
 def test_an_answer_outlives_the_page_and_the_server(
     judging: tuple[Study, Rater], server: Server
 ) -> None:
@@ -188,6 +189,7 @@ def test_an_answer_outlives_the_page_and_the_server(
     assert again.count == "2/3"
 
 
+@pytest.mark.slow
 def test_a_server_restarted_under_an_open_page_loses_nothing(
     judging: tuple[Study, Rater], server: Server
 ) -> None:

@@ -48,6 +48,7 @@ def test_it_removes_noise_that_it_has_never_seen(sharp: Pixels) -> None:
     assert psnr(restored, sharp) > psnr(degraded, sharp) + 5
 
 
+@pytest.mark.slow
 def test_fitting_ends_when_it_has_come_down_to_the_noise(sharp: Pixels) -> None:
     degraded, steps = noisy(sharp, 40), list[tuple[int, int]]()
     model = prior(150, watch=lambda done, most: steps.append((done, most)))
@@ -61,6 +62,7 @@ def test_fitting_ends_when_it_has_come_down_to_the_noise(sharp: Pixels) -> None:
     assert model.spent == 150
 
 
+@pytest.mark.slow
 def test_with_the_blur_known_it_sharpens(sharp: Pixels) -> None:
     psf = defocus_psf(2.5)
     degraded = to_tensor(to_pixels(blur(to_linear(sharp), psf)))
@@ -68,6 +70,7 @@ def test_with_the_blur_known_it_sharpens(sharp: Pixels) -> None:
     assert psnr(restored, sharp) > psnr(degraded, sharp) + 0.5
 
 
+@pytest.mark.slow
 def test_with_lost_resolution_it_enlarges(sharp: Pixels) -> None:
     small = to_tensor(downsample(sharp, 2))
     restored = prior(300).restore(small, Hints(scale=2))

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Bench
 
 
+@pytest.mark.slow
 def test_gopro_runs_and_gives_the_known_numbers_of_the_blurred_input(
     bench: Bench, real_data: Path, tmp_path: Path
 ) -> None:
@@ -29,6 +30,7 @@ def test_gopro_runs_and_gives_the_known_numbers_of_the_blurred_input(
     assert "no PSF" in page
 
 
+@pytest.mark.slow
 def test_a_published_checkpoint_is_profiled_by_its_path(bench: Bench, real_data: Path) -> None:
     weights = (real_data / "checkpoints" / "dncnn_gray_sigma25.pth").resolve()
     found = bench("profile", weights, "--size", "64x64", "--passes", "3", "--seconds", "1",

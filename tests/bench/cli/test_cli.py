@@ -48,6 +48,7 @@ def test_lists_need_no_torch(bench: Bench) -> None:
     assert " torch" not in listed.stderr
 
 
+@pytest.mark.slow
 def test_doctor_tells_what_is_found(bench: Bench) -> None:
     found = json.loads(bench("doctor", "--json").stdout)
     assert found["environment"]
@@ -60,6 +61,7 @@ def test_a_mistyped_verb_suggests_the_nearest(bench: Bench) -> None:
     assert "Did you mean 'profile'" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_missing_data_says_what_was_expected_where_from_and_how(bench: Bench) -> None:
     wrong = bench("run", "--suite", "gopro")
     assert wrong.returncode == 2
@@ -105,6 +107,7 @@ def test_fetch_of_a_suite_that_is_made_here_says_so(bench: Bench) -> None:
     assert "nothing to download" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_score_lists_missing_files_instead_of_pairing_by_position(
     bench: Bench, folder_suite: Path
 ) -> None:
@@ -114,6 +117,7 @@ def test_score_lists_missing_files_instead_of_pairing_by_position(
     assert "scene3" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_compare_and_report_and_restore_take_a_finished_run(
     bench: Bench, folder_suite: Path
 ) -> None:

@@ -23,6 +23,7 @@ def run(tmp_path: Path) -> Path:
     return photograph_run(tmp_path / "run").path
 
 
+@pytest.mark.slow
 def test_a_study_is_made_served_watched_exported_and_closed(
     bench: Bench, run: Path, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_study_is_made_served_watched_exported_and_closed(
     assert bench("rate", "invite", "harbour").returncode == 2  # closed
 
 
+@pytest.mark.slow
 def test_wrong_uses_say_what_to_do(bench: Bench, run: Path) -> None:
     for arguments, said in (
         (["serve"], "no study in 'sqlite:///results/studies.db'; make one: bench rate new"),

@@ -63,6 +63,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
+@pytest.mark.slow
 def test_anyones_votes_are_ranked_with_intervals_and_counts(bench: Bench, votes: Path) -> None:
     ran = bench("rate", "analyse", "--votes", votes, "--json", "--samples", 300)
     assert ran.returncode == 0, ran.stderr
@@ -100,6 +101,7 @@ def test_the_words_tables_and_plots_tell_the_same(
     assert (tmp_path / "made/plots/people.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_study_is_ranked_and_its_clicker_is_flagged_and_kept(bench: Bench, db: str) -> None:
     ran = bench("rate", "analyse", "pairs", "--db", db)
     assert ran.returncode == 0, ran.stderr
@@ -115,6 +117,7 @@ def test_a_study_is_ranked_and_its_clicker_is_flagged_and_kept(bench: Bench, db:
     assert found["agreement"]["golden"]["n"] == 12 * 2
 
 
+@pytest.mark.slow
 def test_ratings_have_mean_opinions_bias_and_screening(bench: Bench, db: str) -> None:
     ran = bench("rate", "analyse", "rated", "--db", db, "--json")
     assert ran.returncode == 0, ran.stderr
@@ -160,6 +163,7 @@ def test_wrong_requests_say_what_to_do(
     assert CliRunner().invoke(app, kept, catch_exceptions=False).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_plan_for_an_effect_and_one_from_a_pilot(bench: Bench, votes: Path) -> None:
     ran = bench("rate", "plan", "--share", "70%", "--json", "--simulations", 200, "--images", 40)
     assert ran.returncode == 0, ran.stderr

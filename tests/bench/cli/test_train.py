@@ -66,6 +66,7 @@ def killed(folder: Path, command: list[str], until: Until) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gopro")
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     bench: Bench, tmp_path: Path
@@ -102,6 +103,7 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     assert f"unet: loads {kept.relative_to(tmp_path)}" in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gopro")
 def test_two_devices_learn_what_one_learns(bench: Bench, tmp_path: Path) -> None:
     """The mean gradient of two halves of a batch is that of the batch, but for rounding."""
@@ -117,6 +119,7 @@ def test_two_devices_learn_what_one_learns(bench: Bench, tmp_path: Path) -> None
     assert max(differences) < 1e-4  # a step of Adam is up to 2e-3
 
 
+@pytest.mark.slow
 def test_a_test_image_is_never_learnt_from(bench: Bench, gopro: Path, tmp_path: Path) -> None:
     leaked = gopro / "train" / "GOPR0374_11_01" / "sharp" / "000001.png"
     shutil.copyfile(gopro / "test" / "GOPR0384_11_00" / "sharp" / "000000.png", leaked)
@@ -135,6 +138,7 @@ def test_a_test_image_is_never_learnt_from(bench: Bench, gopro: Path, tmp_path: 
     assert models["input"]["state"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gopro")
 def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     bench: Bench, tmp_path: Path

@@ -11,6 +11,9 @@ from bench.compute.profile import Conditions, measure
 from bench.compute.quantities import QUANTITIES
 from bench.core.errors import BenchError
 
+pytestmark = pytest.mark.slow
+
+
 MODELS = '''
     """Models that behave and models that do not."""
 

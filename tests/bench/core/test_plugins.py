@@ -32,6 +32,7 @@ def outside(tmp_path: Path) -> str:
     return str(target)
 
 
+@pytest.mark.slow
 def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_path: Path) -> None:
     listed = bench("models", "--json", PYTHONPATH=outside)
     assert "outside-invert" in [row["name"] for row in json.loads(listed.stdout)]

@@ -152,6 +152,7 @@ def test_without_a_study_the_page_says_nothing_of_people(page: str) -> None:
     assert 'id="trust"' not in page
 
 
+@pytest.mark.slow
 def test_the_verb_reports_ratings_as_mean_opinions(db: str, run: RunFolder, tmp_path: Path) -> None:
     def invoke(name: str) -> None:
         arguments = ["report", str(run.path), "--study", f"{db}#{name}", "--out", str(tmp_path)]

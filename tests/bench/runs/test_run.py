@@ -69,6 +69,7 @@ def lines(run: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in run.glob("cells/*.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_run_writes_a_report_and_every_table(bench: Bench, folder_suite: Path) -> None:
     ran = bench("run", "--suite", "folder", "--data", folder_suite, "--models", "input,unsharp",
                 "--metrics", "psnr,ssim,lpips", "--out", "out", "--profile", "64x64")  # fmt: skip
@@ -86,6 +87,7 @@ def test_a_run_writes_a_report_and_every_table(bench: Bench, folder_suite: Path)
     assert (out / "report" / "index.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_scoring_a_runs_images_gives_exactly_the_runs_numbers(
     bench: Bench, folder_suite: Path
 ) -> None:
@@ -148,6 +150,7 @@ def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_with_what_to_do_and_loses_nothing(
     bench: Bench, folder_suite: Path
 ) -> None:
@@ -169,6 +172,7 @@ def test_a_full_disk_ends_the_run_with_what_to_do_and_loses_nothing(
     assert lines(folder_suite.parent / "out") == 6
 
 
+@pytest.mark.slow
 def test_an_image_that_fails_is_listed_counted_and_tried_again(
     bench: Bench, folder_suite: Path, factories: str
 ) -> None:
@@ -190,6 +194,7 @@ def test_an_image_that_fails_is_listed_counted_and_tried_again(
     assert not [f for f in record["failures"] if f["model"] == "fails_once"]
 
 
+@pytest.mark.slow
 def test_a_corrupt_image_and_one_of_another_size_stop_nothing_else(
     bench: Bench, folder_suite: Path
 ) -> None:
@@ -207,6 +212,7 @@ def test_a_corrupt_image_and_one_of_another_size_stop_nothing_else(
     assert lines(folder_suite.parent / "out") == 4
 
 
+@pytest.mark.slow
 def test_a_model_that_needs_the_psf_is_not_applicable_without_one(
     bench: Bench, folder_suite: Path
 ) -> None:
@@ -218,6 +224,7 @@ def test_a_model_that_needs_the_psf_is_not_applicable_without_one(
     assert "no PSF" in record["models"]["wiener"]["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -242,6 +249,7 @@ def test_a_wrong_option_says_what_was_meant(
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_options_come_from_a_file_and_the_command_line_wins(
     bench: Bench, folder_suite: Path
 ) -> None:

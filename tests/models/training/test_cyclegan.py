@@ -44,6 +44,7 @@ def job(pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE) ->
     return Job(SMALL, recipe, "demo", pairs[:4], pairs[4:], folder, f"{steps}steps")
 
 
+@pytest.mark.slow
 def test_without_a_pair_it_learns_to_draw_what_it_is_shown(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
@@ -193,6 +194,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_learns(folder_suite: Path, tmp_path: Path) -> None:
     """Four networks, two optimisers: the mean gradient of two halves is that of the batch."""
     script = tmp_path / "script.py"

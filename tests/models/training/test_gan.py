@@ -165,6 +165,7 @@ def test_steps_are_the_generators_and_the_checkpoint_holds_both_sides(
     assert set(read_state(trained.weights)) == set(restorer.network.state_dict())
 
 
+@pytest.mark.slow
 def test_killed_and_called_again_gives_the_same_file_and_curves(
     pairs: list[Pair], tmp_path: Path
 ) -> None:

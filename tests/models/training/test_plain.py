@@ -200,6 +200,7 @@ def last_words(report: multiprocessing.Queue[object]) -> list[str]:
     return words
 
 
+@pytest.mark.slow
 def test_killed_and_called_again_gives_the_same_file_and_curves(
     start: Start, pairs: list[Pair], tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_with_one_image_and_no_taste_the_interval_is_near_students() -> None:
     assert any("one image" in flag for flag in found.flags)
 
 
+@pytest.mark.slow
 def test_intervals_of_differences_cover_the_truth() -> None:
     """120 studies of raters and images that differ: 95 % of 360 correlated intervals, +- 4 %."""
     rng = np.random.default_rng(2)
