@@ -13,9 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
-"""Version of everything written to disk; raised when a reader of the old form would misread."""
-
 
 @dataclass(frozen=True, slots=True)
 class Score:

@@ -28,6 +28,8 @@ from models.foreign import load_onnx, load_spandrel
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
 from models.weights import (
     SUFFIXES,
+    WeightsHeader,
+    header_as_found,
     load_weights,
     read_header,
     save_weights,
@@ -35,9 +37,14 @@ from models.weights import (
 from models.weights_folder import no_weights
 
 __all__ = [
-    "card_of", "label", "load_restorer", "read_header",
-    "save_weights", "sha256_of",
-]  # fmt: skip
+    "card_of",
+    "header_as_found",
+    "label",
+    "load_restorer",
+    "read_header",
+    "save_weights",
+    "sha256_of",
+]
 
 Form = Literal["catalogue", "weights", "onnx", "factory", "outputs"]
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -121,8 +128,8 @@ def load_restorer(
     if form == "factory":
         return _load_factory(spec, name, device, tile)
     path = Path(spec)
-    header = read_header(path) if path.suffix.lower() == ".safetensors" else {}
-    if "model" in header:
+    header = read_header(path) if path.suffix.lower() == ".safetensors" else None
+    if header is not None:
         return _load_own(path, header, name, device, tile)
     return load_spandrel(path, name, device, tile)
 
@@ -162,21 +169,20 @@ def _load_card(
 
 
 def _load_own(
-    path: Path, header: dict[str, Any], name: str, device: str, tile: int | None
+    path: Path, header: WeightsHeader, name: str, device: str, tile: int | None
 ) -> Restorer:
     cards = model_cards()
-    model = str(header["model"])
+    model = header.model
     if model not in cards:
         raise BenchError(
             f"'{path}' holds weights of '{model}', which is not in the catalogue: install the "
             "package that brings it"
         )
     card = cards[model]
-    options = header.get("options", dict(card.options))
     try:
-        network = load_object(card.build)(**options)
+        network = load_object(card.build)(**header.options)
     except TypeError as error:
-        raise BenchError(f"'{path}': '{model}' has no such options: {options}") from error
+        raise BenchError(f"'{path}': '{model}' has no such options: {header.options}") from error
     load_weights(network, path, model)
     scale = _scale_of(network)
     return NetworkRestorer(name, network, device, card.multiple, tile=tile, scale=scale)

@@ -10,8 +10,9 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import torch
@@ -20,34 +21,135 @@ from safetensors.torch import load_file, save
 
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
+from bench.core.formats import Format, Upgrade, with_defaults
 
 SUFFIXES = (".safetensors", ".pth", ".ckpt", ".pt")
 _KEY = "restoration_bench"
 """The entry of a safetensors file's metadata that holds our header."""
 
 
-def save_weights(path: Path, network: torch.nn.Module, header: Mapping[str, Any]) -> None:
+Stopped = Literal["as planned", "no improvement", "out of time"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairDigests:
+    """The pairs of a training: how many, and eight hexadecimal digits that name them."""
+
+    train: str
+    validation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationFigures:
+    """Means over the validation crops, PSNR in dB: restored by the weights kept, and untouched."""
+
+    psnr: float
+    ssim: float
+    input_psnr: float
+    input_ssim: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTerms:
+    """Everything that makes a training what it is: one of equal terms can go on.
+
+    ``recipe`` and ``options`` (of the network's constructor) are as JSON holds them: recipes of
+    older versions have other keys. ``left_out`` are terms of its loss without which it was trained,
+    with the reason. ``initial`` is the SHA-256 of the weights that it began with. ``prepare`` are
+    the steps that every image went through before the network got it.
+    """
+
+    model: str
+    options: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    left_out: Mapping[str, str]
+    initial: str | None
+    suite: str
+    prepare: tuple[str, ...]
+    budget: str
+    seed: int
+    devices: int
+    pairs: PairDigests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsHeader(TrainingTerms):
+    """What our files of weights say of themselves: the training's terms, and what came of it.
+
+    ``best_step`` is the one whose weights the file holds. ``unwatched`` are figures that could not
+    be watched, with the reason. ``device`` is ``cpu`` or ``cuda``.
+    """
+
+    planned_steps: int
+    best_step: int
+    stopped: Stopped
+    validation: ValidationFigures
+    unwatched: Mapping[str, str]
+    device: str
+    threads: int
+    code_version: str
+    torch_version: str
+
+
+def _always_there(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 to 2: fill in what came up while the schema was 1."""
+    defaults: dict[str, Any] = {
+        "left_out": {},
+        "initial": None,
+        "prepare": [],
+        "devices": 1,
+        "unwatched": {},
+    }
+    return dict(with_defaults(header, defaults))
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there}
+"""Schema of a header -> how the next one is made of it."""
+
+HEADER = Format(
+    kind=WeightsHeader, schema=2, upgrades=UPGRADES, advice="train again or take another file"
+)
+
+
+def save_weights(path: Path, network: torch.nn.Module, header: WeightsHeader) -> None:
     """Write a network's state as safetensors with ``header`` as JSON inside.
 
     Equal weights and headers give equal bytes. The name never stands for half a file.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in _state(network).items()}
-    text = json.dumps(dict(header), sort_keys=True)
+    text = json.dumps(HEADER.to_json(header), sort_keys=True)
     write_atomic(path, save(tensors, metadata={_KEY: text}))
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """Return the header that `save_weights` wrote; empty for a safetensors file of others."""
+def read_header(path: Path) -> WeightsHeader | None:
+    """Return the header that `save_weights` wrote; None for a safetensors file of others.
+
+    Raises `BenchError` for a missing or damaged file, and for a header that is not as it should be.
+    """
+    text = _header_text(path)
+    return None if text is None else HEADER.from_text(text, f"the header of '{path}'")
+
+
+def header_as_found(path: Path) -> dict[str, Any]:
+    """Return the header as it lies in the file, of whatever schema; empty where none can be read.
+
+    Raises `BenchError` for a missing or damaged file.
+    """
+    try:
+        found = json.loads(_header_text(path) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _header_text(path: Path) -> str | None:
     _exists(path)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        header = json.loads(metadata.get(_KEY, "{}"))
+            metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise BenchError(f"'{path}' is no whole safetensors file: {_first(error)}") from error
-    if not isinstance(header, dict):
-        raise BenchError(f"'{path}' has a header that is no JSON object: {header!r}")
-    return header
+    return metadata.get(_KEY)
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -92,9 +194,9 @@ def load_weights(network: torch.nn.Module, path: Path, model: str) -> None:
     Raises `BenchError` if the file is another model's, or does not fit.
     """
     if path.suffix.lower() == ".safetensors":
-        owner = read_header(path).get("model", model)
-        if owner != model:
-            raise BenchError(f"'{path}' holds weights of '{owner}', not of '{model}'")
+        header = read_header(path)  # None: of others, who may call the same network as they like
+        if header is not None and header.model != model:
+            raise BenchError(f"'{path}' holds weights of '{header.model}', not of '{model}'")
     try:
         network.load_state_dict(read_state(path))
     except RuntimeError as error:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from bench import __version__
 from bench.cli import (
     compare,
     doctor,
@@ -29,6 +28,7 @@ from bench.cli import (
 from bench.cli.console import complain
 from bench.core.errors import BenchError
 from bench.core.layout import move_results
+from bench.core.version import VERSION
 
 app = typer.Typer(
     name="bench",
@@ -65,7 +65,7 @@ app.add_typer(rate.app, name="rate", help="Ask people, blindly: a study made of 
 
 def _version(show: bool) -> None:
     if show:
-        typer.echo(f"restoration-bench {__version__}")
+        typer.echo(f"restoration-bench {VERSION}")
         raise typer.Exit
 
 

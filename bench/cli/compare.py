@@ -22,10 +22,9 @@ def compare(
 
     Whole sequences are resampled, not frames: frames of one sequence are not independent.
     """
-    from bench.framework.significance import compare as compare_models
-    from bench.runs.store import RunFolder
+    from bench import api
 
-    found = compare_models(RunFolder.find(run), a, b, metric)
+    found = api.open_run(run).compare(a, b, metric)
     if as_json:
         print_json(asdict(found))
     else:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from bench.core.errors import BenchError
 from bench.metrics.table import DEFAULT, metric_cards
 from models.catalogue import NONCOMMERCIAL
-
-if TYPE_CHECKING:
-    from bench.framework.people import HumanScale
-    from bench.runs.store import RunFolder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -64,19 +57,3 @@ MODEL_FORMS = (
     "a name of 'bench models', FILE.safetensors, FILE.pth, FILE.onnx, package.module:factory, "
     "outputs:FOLDER"
 )
-
-
-def read_people(study: str | None, runs: Sequence[RunFolder]) -> HumanScale | None:
-    """Read what the `Study` option names. Raises `BenchError` where there is no such database."""
-    if study is None:
-        return None
-    from bench.framework.people import read_study
-
-    db, _, name = study.partition("#")
-    file = Path(db.removeprefix("sqlite:///"))
-    if "://" not in db.removeprefix("sqlite:///") and not file.is_file():
-        raise BenchError(
-            f"no study database '{file}'; expected the file that 'bench rate' keeps its studies "
-            "in (results/studies.db unless --db named another), as DB or DB#NAME"
-        )
-    return read_study(db, name, runs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cli.console import print_json, print_table, say
-from bench.cli.options import Json, Study, read_people
+from bench.cli.options import Json, Study
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 
@@ -51,18 +51,11 @@ def pick(
     conditions: figures of another device, size, batch or number of threads are never mixed in.
     Exit status 1: nothing fits.
     """
-    from bench.framework.budgets import pick as choose_model
-    from bench.framework.costs import read_costs
-    from bench.framework.joint import Evidence
-    from bench.framework.scores import read_scores
-    from bench.runs.store import RunFolder
-    from models.catalogue import baselines
+    from bench import api
 
-    folder = RunFolder.find(run)
-    table = read_scores(folder)
-    base = next((name for name in baselines() if name in table.models), None)
-    evidence = Evidence(table, read_costs(folder), read_people(study, [folder]), base)
-    found = choose_model(evidence, quality, _limits("--max", maxima), _limits("--min", minima))
+    found = api.open_run(run).pick(
+        quality, _limits("--max", maxima), _limits("--min", minima), study
+    )
     if as_json:
         print_json(_json(asdict(found)))
     else:

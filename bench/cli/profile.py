@@ -34,26 +34,20 @@ def profile(
 
     Every figure comes from fresh processes, and carries its device, size, batch and threads.
     """
-    from bench.compute.environment import pick_device
-    from bench.compute.profile import Conditions, measure
-    from models.loading import label
+    from bench import api
 
-    height, width = parse_size(size)
-    conditions = Conditions(
-        height,
-        width,
-        batch=batch,
-        device=pick_device(device),
-        threads=threads,
-        processes=processes,
-        passes=passes,
-        seconds=seconds,
-    )
     with ShownProgress() as progress:
-        (found,) = measure(
-            [(label(model), model, weights)],
-            conditions,
-            progress.update,
+        found = api.profile(
+            model,
+            size=parse_size(size),
+            batch=batch,
+            device=device,
+            threads=threads,
+            processes=processes,
+            passes=passes,
+            seconds=seconds,
+            weights=weights,
+            progress=progress,
         )
     rows = found.profiles()
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.options import Study, read_people
+from bench.cli.options import Study
 
 
 def report(
@@ -21,9 +21,10 @@ def report(
     ] = None,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
+    from bench import api
     from bench.report import write_report
-    from bench.runs.store import RunFolder
 
-    folders = [RunFolder.find(name) for name in runs]
-    page = write_report(folders, out, say, read_people(study, folders))
+    found = [api.open_run(name) for name in runs]
+    people = api.people_of(study, found)
+    page = write_report([run.folder for run in found], out, say, people)
     say(f"report: {page}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,12 +21,9 @@ from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Noncommerci
 from bench.cli.train import BUDGET_HELP, PresetName
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
-from bench.metrics.table import resolve
 from bench.prepare import STEPS, read_step
-from bench.records import RunSpec
 from bench.runs.executors.table import executor_named, executors
 from bench.suites.table import suite_cards
-from models.catalogue import model_cards
 
 
 def _read_config(context: typer.Context, file: Path | None) -> Path | None:
@@ -116,54 +114,39 @@ def run(
     The same command again does only what is missing.
     """
     options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
-    name, _ = parse_spec(suite)
-    card = suite_cards()[choose("suite", name, suite_cards())]
-    fit = {model: c for model, c in model_cards().items() if card.task in c.tasks}
-    standard = tuple(model for model, c in fit.items() if c.standard)
-    chosen = tuple(fit) if models == "all" else split(models) or standard
     size = None if profile == "none" else parse_size(profile)
-    wanted = resolve(split(metrics) or card.metrics)
-    steps = split_specs(prepare)
-    for step in steps:
-        read_step(step)
-    executor_named(executor)
+    check(suite, split_specs(prepare), executor)
 
-    from bench.compute.environment import pick_device
-    from bench.core.layout import run_folder
-    from bench.report import summary_table, write_report
-    from bench.runs.runner import run as run_suite
-    from bench.suites.table import open_suite
-    from models.training.budget import parse_budget
-
-    if budget is not None:
-        parse_budget(budget)
+    from bench import api
+    from bench.report import summary_table
 
     with ShownProgress() as progress:
-        opened = open_suite(suite, data, progress=progress.update)
-        spec = RunSpec(
-            suite=opened.spec,
-            data=str(opened.root.absolute()),
-            models=chosen,
-            metrics=wanted,
-            limit=limit,
-            device=pick_device(device),
-            train=train,
-            budget=budget,
-            preset=preset,
-            seed=seed,
-            tile=tile,
-            prepare=steps,
-        )
-        place = out or run_folder(card.name, spec.digest())
-        progress.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
         try:
-            folder = run_suite(spec, opened, place, progress, size, options, executor)
+            made = api.run(
+                suite,
+                data=data,
+                models="all" if models == "all" else split(models),
+                metrics=split(metrics),
+                prepare=split_specs(prepare),
+                limit=limit,
+                device=device,
+                train=train,
+                preset=preset,
+                budget=budget,
+                profile=size,
+                tile=tile,
+                seed=seed,
+                executor=executor,
+                out=out,
+                options=options,
+                progress=progress,
+            )
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
-    page = write_report([folder])
-    print_table("", *summary_table(folder))
-    record = folder.record()
+    page = made.report()
+    print_table("", *summary_table(made.folder))
+    record = made.record
     broken = {n: m.reason for n, m in record.models.items() if m.state == "failed"}
     for model, reason in broken.items():
         complain(f"{model}: {reason}")
@@ -171,7 +154,16 @@ def run(
     for failure in single[:10]:
         complain(f"{failure.model} on {failure.image}: {failure.message}")
     if len(single) > 10:
-        complain(f"and {len(single) - 10} more, listed in {folder.path / 'run.json'}")
+        complain(f"and {len(single) - 10} more, listed in {made.path / 'run.json'}")
     say(f"report: {page}")
     if broken or record.failures:
         raise typer.Exit(1)
+
+
+def check(suite: str, steps: Sequence[str], executor: str) -> None:
+    """Refuse what cannot be, before torch is imported. Raises `BenchError`."""
+    name, _ = parse_spec(suite)
+    choose("suite", name, suite_cards())
+    for step in steps:
+        read_step(step)
+    executor_named(executor)

@@ -25,8 +25,7 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
-    from bench.compute.environment import pick_device
-    from bench.runs.scoring import score_folder
+    from bench import api
     from bench.runs.store import write_cells
 
     names = resolve(split(metrics))
@@ -34,8 +33,8 @@ def score(
     found = {}
     with ShownProgress() as progress:
         for kind, folder in folders.items():
-            found[kind] = score_folder(
-                folder, reference, names, border, pick_device(device), update=progress.update
+            found[kind] = api.score(
+                folder, reference, metrics=names, border=border, device=device, progress=progress
             )
     if out:
         write_cells(out, found["restored"].cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,9 @@ from bench.core.names import choose
 from bench.prepare import STEPS, read_step
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
+
+if TYPE_CHECKING:
+    from models.weights import WeightsHeader
 
 PresetName = Annotated[
     Literal["quick", "paper"],
@@ -130,9 +133,18 @@ def train(
             f"training images; none is a test image ({splits.compared}); {folder}"
         )
         job = Job(
-            card, recipe, opened.spec, splits.train, splits.val, folder, budget,
-            seed=seed, device=pick_device(device), devices=devices, initial=start,
-        )  # fmt: skip
+            card=card,
+            recipe=recipe,
+            suite=opened.spec,
+            train=splits.train,
+            val=splits.val,
+            folder=folder,
+            budget=budget,
+            seed=seed,
+            device=pick_device(device),
+            devices=devices,
+            initial=start,
+        )
         try:
             trained = train_network(job, progress.update, progress.note)
         except KeyboardInterrupt:
@@ -145,13 +157,13 @@ def train(
     say(f"next: bench run --suite {suite} --models input,{model}")
 
 
-def _closing(model: str, header: dict[str, Any], seconds: float) -> str:
+def _closing(model: str, header: WeightsHeader, seconds: float) -> str:
     """Return one line: how good it is on the validation crops, where it ended and why."""
-    found = header["validation"]
-    gain = found["psnr"] - found["input_psnr"]
+    found = header.validation
+    gain = found.psnr - found.input_psnr
     return (
-        f"{model}: {found['psnr']:.2f} dB, SSIM {found['ssim']:.4f} on the validation crops "
-        f"(untouched {found['input_psnr']:.2f} dB, {found['input_ssim']:.4f}: {gain:+.2f} dB); "
-        f"best at step {header['best_step']} of {header['planned_steps']}; ended "
-        f"{header['stopped']}; {seconds:.0f} s"
+        f"{model}: {found.psnr:.2f} dB, SSIM {found.ssim:.4f} on the validation crops "
+        f"(untouched {found.input_psnr:.2f} dB, {found.input_ssim:.4f}: {gain:+.2f} dB); "
+        f"best at step {header.best_step} of {header.planned_steps}; ended "
+        f"{header.stopped}; {seconds:.0f} s"
     )

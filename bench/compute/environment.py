@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import bench
 from bench.compute.processes import THREAD_VARIABLES
 from bench.core.errors import BenchError, Unscorable
+from bench.core.version import VERSION
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "scikit-image", "lpips",
@@ -167,8 +167,8 @@ def code() -> dict[str, Any]:
 
     Asked once for a process: the state when its code was loaded.
     """
-    state: dict[str, Any] = {"version": bench.__version__, "commit": None, "dirty": None}
-    home = Path(bench.__file__).resolve().parent.parent
+    state: dict[str, Any] = {"version": VERSION, "commit": None, "dirty": None}
+    home = Path(__file__).resolve().parents[2]
     top = _git(home, "rev-parse", "--show-toplevel")
     if top and Path(top).resolve() == home:  # else installed inside somebody else's checkout
         state["commit"] = _git(home, "rev-parse", "HEAD")

@@ -9,9 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-import bench
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
+from bench.core.version import VERSION
 from bench.framework.people import HumanScale
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.theme import Look, Plot, looks
@@ -76,7 +76,7 @@ def write_report(
         data=analysis.data,
         analysis=analysis,
         environments=_environments(analysis.data),
-        version=bench.__version__,
+        version=VERSION,
         scenes=scenes,
         viewer_data=viewer.data(scenes),
         viewer_mb=viewer.megabytes(scenes),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.formats import to_json
 from bench.core.layout import file_name
 from bench.core.progress import Progress
 from bench.image import to_tensor
@@ -20,7 +21,7 @@ from bench.runs.store import RunFolder
 from bench.suites import Suite
 from bench.suites.opening import open_pair
 from models.catalogue import Card
-from models.loading import load_restorer, read_header, sha256_of
+from models.loading import header_as_found, load_restorer, read_header, sha256_of
 from models.prior import PriorRestorer
 from models.restorer import Hints, Restorer
 from models.training.train import Job, estimate
@@ -72,7 +73,7 @@ class Entry:
                 origin=self.origin,
                 file=str(self.weights),
                 sha256=sha256_of(self.weights),
-                header=read_header(self.weights) if self.weights.suffix == ".safetensors" else {},
+                header=_header(self.weights),
             )
         return ModelRecord(
             spec=self.spec,
@@ -105,7 +106,10 @@ class Planner:
             elif card and card.needs_psf and not any_psf(self.pairs):
                 entry.drop("not applicable", NO_PSF)
             elif card and card.recipe:
-                self._plan_weights(entry, card)
+                try:
+                    self._plan_weights(entry, card)
+                except BenchError as error:
+                    entry.drop("failed", str(error))
             elif Path(entry.spec).is_file():
                 entry.weights, entry.origin = Path(entry.spec), "loaded"
             if entry.active and card and card.family == "prior":
@@ -128,31 +132,30 @@ class Planner:
         elif why := nothing_to_learn(self.suite):
             entry.drop("failed", f"no weights, and {why}")
         else:
-            try:
-                entry.job = self._job(card)
-            except BenchError as error:
-                entry.drop("failed", str(error))
+            entry.job = self._job(card)
 
     def _fits(self, card: Card, weights: Path) -> bool:
         """Say whether weights were learnt from images prepared alike, and as the run asks for.
 
-        A run that asks for nothing better than ``quick`` takes any.
+        A run that asks for nothing better than ``quick`` takes any. Of weights of others nobody
+        knows how they were learnt.
         """
         header = read_header(weights)
-        if list(header.get("prepare", ())) != list(self.spec.prepare):
+        prepare = header.prepare if header else ()
+        if prepare != self.spec.prepare:
             return False
-        wanted = json.loads(json.dumps(asdict(card.preset(self.spec.preset))))
-        return self.spec.preset == "quick" or header.get("recipe") == wanted
+        recipe = header.recipe if header else None
+        return self.spec.preset == "quick" or recipe == to_json(card.preset(self.spec.preset))
 
     def _job(self, card: Card) -> Job:
         return Job(
-            card,
-            card.preset(self.spec.preset),
-            self.suite.spec,
-            self._splits.train,
-            self._splits.val,
-            self.folder.path / "training",
-            self.spec.budget,
+            card=card,
+            recipe=card.preset(self.spec.preset),
+            suite=self.suite.spec,
+            train=self._splits.train,
+            val=self._splits.val,
+            folder=self.folder.path / "training",
+            budget=self.spec.budget,
             seed=self.spec.seed,
             device=self.spec.device,
         )
@@ -200,6 +203,16 @@ class Planner:
             f"{found.step_seconds:.3g} s, about {duration(found.seconds)}"
         )
         return found.seconds
+
+
+def _header(weights: Path) -> dict[str, Any]:
+    """Return what run.json keeps of a header. One that cannot be read fails when it is loaded."""
+    if weights.suffix != ".safetensors":
+        return {}
+    try:
+        return header_as_found(weights)
+    except BenchError:
+        return {}
 
 
 def any_psf(pairs: Iterable[Pair]) -> bool:

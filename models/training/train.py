@@ -11,19 +11,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
+from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.core.progress import Update, unheard
-from bench.records import SCHEMA, Pair
+from bench.records import Pair
 from models.catalogue import Card
 from models.loading import build_network
 from models.recipes import Begin, Recipe
@@ -35,7 +36,17 @@ from models.training.losses import left_out
 from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
 from models.training.timing import Timing, make_plan, threads, time_steps
-from models.weights import load_weights, read_header, read_state, save_weights
+from models.weights import (
+    PairDigests,
+    Stopped,
+    TrainingTerms,
+    ValidationFigures,
+    WeightsHeader,
+    load_weights,
+    read_header,
+    read_state,
+    save_weights,
+)
 
 Note = Callable[[str], None]
 
@@ -43,7 +54,7 @@ ESTIMATE_SECONDS = 2.0
 """About how long steps are timed where only their duration is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A training that is wanted: of which network, how, on what, where.
 
@@ -74,7 +85,7 @@ class Trained:
     """A finished training. ``header`` is what the file of weights says of it."""
 
     weights: Path
-    header: dict[str, Any]
+    header: WeightsHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +106,11 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
     Raises `BenchError` for unusable pairs, a loss that explodes, a full disk, or another training
     in the folder; KeyboardInterrupt leaves a state that resumes.
     """
-    job, missing, made_for = _resolved(job)
+    job, terms = _resolved(job)
     files = Files(job.folder, job.card.name)
-    plan = Plan.read(files.plan, made_for)
+    plan = Plan.read(files.plan, to_json(terms))
     if plan is None or not files.weights.is_file():
-        for term, why in missing.items():
+        for term, why in terms.left_out.items():
             if note:
                 note(f"{job.card.name}: trains without its loss '{term}': {why}")
         for figure, why in unwatched(job.recipe).items():
@@ -109,14 +120,19 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
         since = time.monotonic()
         task = _task(job)
         if plan is None:
-            plan = _planned(job, task, files, made_for, since, update)
+            plan = _planned(job, task, files, terms, since, update)
         tell = partial(update, f"train {job.card.name}")
         stopped = _fit(task, plan, files, since, job.devices, tell)
-        header = {**made_for, **_outcome(files, plan, stopped, job)}
+        header = _header(terms, files, plan, stopped, job)
         _best_into(task, files)
         save_weights(files.weights, task.network, header)
     files.finished()
-    return Trained(files.weights, read_header(files.weights))
+    written = read_header(files.weights)
+    if written is None:
+        raise BenchError(
+            f"'{files.weights}' was not written by a training; delete it to train anew"
+        )
+    return Trained(files.weights, written)
 
 
 def estimate(job: Job) -> Estimate:
@@ -124,14 +140,14 @@ def estimate(job: Job) -> Estimate:
 
     A budget in time is planned for good: `train` then does just so many steps.
     """
-    job, _, made_for = _resolved(job)
+    job, terms = _resolved(job)
     files = Files(job.folder, job.card.name)
-    plan = Plan.read(files.plan, made_for)
+    plan = Plan.read(files.plan, to_json(terms))
     limits = parse_budget(job.length)
     _import_trainer()
     task = _task(job)
     if plan is None and limits.seconds is not None:
-        plan = _planned(job, task, files, made_for, time.monotonic(), unheard)
+        plan = _planned(job, task, files, terms, time.monotonic(), unheard)
     if plan is not None and plan.step_seconds is not None:
         return Estimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
     steps = max(1, limits.steps or round((limits.epochs or 0) * task.epoch))
@@ -140,8 +156,8 @@ def estimate(job: Job) -> Estimate:
     return Estimate(steps, timing.step, steps * each)
 
 
-def _resolved(job: Job) -> tuple[Job, dict[str, str], dict[str, Any]]:
-    """Return the job as it will be done, the terms left out, and all that makes it what it is."""
+def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
+    """Return the job as it will be done, and all that makes it what it is."""
     parse_budget(job.length)  # one that cannot be read is told before anything is opened
     train, val = job.train, job.val
     if not val:
@@ -156,23 +172,22 @@ def _resolved(job: Job) -> tuple[Job, dict[str, str], dict[str, Any]]:
     if job.initial is not None and not job.initial.is_file():
         raise BenchError(f"no weights to begin with at '{job.initial}': there is no such file")
     missing = left_out(job.recipe)
-    made_for = {
-        "schema": SCHEMA,
-        "model": job.card.name,
-        "options": dict(job.card.options),
-        "recipe": asdict(job.recipe),
-        "left_out": missing,
-        "initial": None if job.initial is None else sha256_of(job.initial),
-        "suite": job.suite,
-        "prepare": list(train[0].prepare),
-        "budget": job.length,
-        "seed": job.seed,
-        "devices": job.devices,
-        "pairs": {"train": digest_of(train), "validation": digest_of(val)},
-    }
+    terms = TrainingTerms(
+        model=job.card.name,
+        options=to_json(job.card.options),
+        recipe=to_json(job.recipe),
+        left_out=missing,
+        initial=None if job.initial is None else sha256_of(job.initial),
+        suite=job.suite,
+        prepare=train[0].prepare,
+        budget=job.length,
+        seed=job.seed,
+        devices=job.devices,
+        pairs=PairDigests(train=digest_of(train), validation=digest_of(val)),
+    )
     kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
     resolved = replace(job, train=train, val=val, recipe=replace(job.recipe, losses=kept))
-    return resolved, missing, made_for
+    return resolved, terms
 
 
 def _task(job: Job) -> Task:
@@ -199,14 +214,14 @@ def _planned(
     job: Job,
     task: Task,
     files: Files,
-    made_for: dict[str, Any],
+    terms: TrainingTerms,
     since: float,
     update: Update,
 ) -> Plan:
     limits = parse_budget(job.length)
     if limits.seconds:
         update(f"train {job.card.name}", 0, 1, "timing a few steps")
-    plan = make_plan(task, made_for, limits, job.seed, since)
+    plan = make_plan(task, to_json(terms), limits, job.seed, since)
     files.clear()
     plan.write(files.plan)
     return plan
@@ -217,7 +232,7 @@ def _import_trainer() -> None:
         import lightning.pytorch  # noqa: F401  seconds of start-up, once: not in the budget
 
 
-def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell: Tell) -> str:
+def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell: Tell) -> Stopped:
     """Train to the plan's end; return why it ended there."""
     with quiet():
         from lightning.pytorch import Trainer
@@ -285,23 +300,27 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell:
     return "no improvement" if module.steps < plan.steps else "as planned"
 
 
-def _outcome(files: Files, plan: Plan, stopped: str, job: Job) -> dict[str, Any]:
+def _header(
+    terms: TrainingTerms, files: Files, plan: Plan, stopped: Stopped, job: Job
+) -> WeightsHeader:
     best = read_state(files.best)
-    return {
-        "planned_steps": plan.steps,
-        "best_step": best["training"]["steps"],
-        "stopped": stopped,
-        "validation": {
-            **best["validation"],
-            "input_psnr": plan.input_psnr,
-            "input_ssim": plan.input_ssim,
-        },
-        "unwatched": unwatched(job.recipe),
-        "device": torch.device(job.device).type,
-        "threads": plan.threads,
-        "code_version": version("restoration-bench"),
-        "torch_version": torch.__version__,
-    }
+    return WeightsHeader(
+        **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},
+        planned_steps=plan.steps,
+        best_step=best["training"]["steps"],
+        stopped=stopped,
+        validation=ValidationFigures(
+            psnr=best["validation"]["psnr"],
+            ssim=best["validation"]["ssim"],
+            input_psnr=plan.input_psnr,
+            input_ssim=plan.input_ssim,
+        ),
+        unwatched=unwatched(job.recipe),
+        device=torch.device(job.device).type,
+        threads=plan.threads,
+        code_version=version("restoration-bench"),
+        torch_version=str(torch.__version__),
+    )
 
 
 def _best_into(task: Task, files: Files) -> None:

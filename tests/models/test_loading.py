@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from models.prior import PriorRestorer
 from models.restorer import Hints
 from models.weights import read_header, save_weights
 from models.weights_folder import WeightsFolder
+from tests.support.training import header_of
 
 IMAGE = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(0))
 
@@ -32,7 +34,7 @@ def trained(tmp_path: Path) -> tuple[Path, nn.Module]:
     network = UNet(**options)
     nn.init.normal_(network.tail.weight, std=0.05)
     path = tmp_path / "mine.safetensors"
-    save_weights(path, network, {"model": "unet", "options": options, "seed": 7})
+    save_weights(path, network, header_of("unet", options=options, seed=7))
     return path, network.eval()
 
 
@@ -135,14 +137,18 @@ def test_weights_come_back_bit_for_bit_with_their_header(
     assert restorer.network is not None
     for key, value in restorer.network.state_dict().items():
         assert torch.equal(value, network.state_dict()[key])
-    assert read_header(path)["seed"] == 7
+    header = read_header(path)
+    assert header is not None
+    assert header.seed == 7
     with torch.inference_mode():
         assert torch.allclose(restorer.restore(IMAGE), network(IMAGE), atol=1e-6)
 
 
 def test_equal_weights_make_equal_files(trained: tuple[Path, nn.Module], tmp_path: Path) -> None:
     path, network = trained
-    header = dict(reversed(read_header(path).items()))
+    header = read_header(path)
+    assert header is not None
+    header = replace(header, options=dict(reversed(header.options.items())))
     save_weights(tmp_path / "again.safetensors", network, header)
     assert sha256_of(tmp_path / "again.safetensors") == sha256_of(path)
 
@@ -158,7 +164,7 @@ def test_weights_of_another_model_or_size_are_refused(
 
 
 def test_weights_of_a_model_that_is_not_installed_say_so(tmp_path: Path) -> None:
-    save_weights(tmp_path / "x.safetensors", nn.Conv2d(1, 1, 1), {"model": "theirs"})
+    save_weights(tmp_path / "x.safetensors", nn.Conv2d(1, 1, 1), header_of("theirs"))
     with pytest.raises(BenchError, match="'theirs', which is not in the catalogue"):
         load_restorer(str(tmp_path / "x.safetensors"))
 
@@ -169,7 +175,7 @@ def test_the_latest_weights_of_any_suite_are_found(tmp_path: Path) -> None:
         WeightsFolder(tmp_path).latest("unet")
     for age, suite in enumerate(("old", "new", "other")):
         path = tmp_path / suite / "unet.safetensors"
-        save_weights(path, nn.Conv2d(1, 1, 1), {})
+        save_weights(path, nn.Conv2d(1, 1, 1), header_of("unet"))
         os.utime(path, (1000 - age % 2, 1000 + age % 2))  # "new" is the newest
     assert WeightsFolder(tmp_path).find("unet", "old") == tmp_path / "old/unet.safetensors"
     assert WeightsFolder(tmp_path).latest("unet") == tmp_path / "new/unet.safetensors"

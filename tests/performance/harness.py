@@ -60,7 +60,15 @@ def overhead(root: Path) -> float:
     """Return the time of `bench run` over decode + forward + save of the same trained U-Net."""
     pairs = make_pairs(root, 50)
     card = MODELS["unet"]
-    job = Job(card, card.recipe, "folder", pairs[:40], pairs[40:], root / "t", budget="20steps")
+    job = Job(
+        card=card,
+        recipe=card.recipe,
+        suite="folder",
+        train=pairs[:40],
+        val=pairs[40:],
+        folder=root / "t",
+        budget="20steps",
+    )
     restorer = load_restorer("unet", weights=train(job).weights)
     bare, harness = [], []
     for turn in range(ROUNDS + 1):

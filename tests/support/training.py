@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections import defaultdict
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from bench.records import Pair
 from models.architectures.patchgan import PatchGAN
 from models.training.train import Job, train
+from models.weights import PairDigests, ValidationFigures, WeightsHeader
 
 OPPONENT = "tests.support.training:opponent"
 NORMALISING_OPPONENT = "tests.support.training:normalising_opponent"
@@ -30,6 +32,33 @@ def opponent() -> PatchGAN:
 def normalising_opponent() -> PatchGAN:
     """Return a judge that sees a batch as a whole."""
     return PatchGAN(width=8, strided=2, norm="batch")
+
+
+def header_of(model: str, **changed: Any) -> WeightsHeader:
+    """Return the header of a training of ``model`` that is made up, but for what is ``changed``."""
+    made_up = WeightsHeader(
+        model=model,
+        options={},
+        recipe={},
+        left_out={},
+        initial=None,
+        suite="demo",
+        prepare=(),
+        budget="3steps",
+        seed=0,
+        devices=1,
+        pairs=PairDigests(train="4 pairs 01234567", validation="2 pairs 89abcdef"),
+        planned_steps=3,
+        best_step=3,
+        stopped="as planned",
+        validation=ValidationFigures(psnr=30.0, ssim=0.9, input_psnr=29.0, input_ssim=0.8),
+        unwatched={},
+        device="cpu",
+        threads=1,
+        code_version="0.1.0",
+        torch_version="2.10.0",
+    )
+    return replace(made_up, **changed)
 
 
 def pairs_in(root: Path) -> list[Pair]:

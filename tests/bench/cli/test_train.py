@@ -92,8 +92,9 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
         paths = (tmp_path / "whole" / "unet" / row, broken / "unet" / row)
         assert paths[0].read_bytes() == paths[1].read_bytes()
     assert not list(broken.glob("*.ckpt"))
-    found = read_header(broken / "unet.safetensors")["validation"]
-    assert f"unet: {found['psnr']:.2f} dB" in last.stdout  # the closing line
+    header = read_header(broken / "unet.safetensors")
+    assert header is not None
+    assert f"unet: {header.validation.psnr:.2f} dB" in last.stdout  # the closing line
     assert "ended as planned" in last.stdout
     kept = tmp_path / "results" / "weights" / "gopro_blur_blur" / "unet.safetensors"
     assert sha256_of(kept) == sha256_of(broken / "unet.safetensors")
@@ -114,7 +115,8 @@ def test_two_devices_learn_what_one_learns(bench: Bench, tmp_path: Path) -> None
         assert ran.stdout.count("weights: ") == 1  # one process speaks
     one, two = (load_file(tmp_path / out / "litenet.safetensors") for out in ("one", "two"))
     begun = read_header(tmp_path / "two" / "litenet.safetensors")
-    assert begun["devices"] == 2
+    assert begun is not None
+    assert begun.devices == 2
     differences = [float((one[name] - two[name]).abs().max()) for name in one]
     assert max(differences) < 1e-4  # a step of Adam is up to 2e-3
 

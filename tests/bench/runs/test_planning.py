@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import skimage.data
 import torch
+from safetensors.torch import save_file
 
+from bench.core.layout import file_name
 from bench.image import write_png
 from bench.records import RunSpec
 from bench.runs.planning import TIMED_ITERATIONS, Entry, Planner
@@ -47,12 +50,12 @@ def spec(tmp_path: Path) -> RunSpec:
     )
 
 
-def planned(spec: RunSpec, root: Path) -> list[str]:
+def planned(spec: RunSpec, root: Path, shelf: Path | None = None) -> list[str]:
     """Return what is said of each model."""
     suite, told = open_suite("folder", Path(spec.data)), Told()
     entries = [Entry(name, name, card_of(name)) for name in spec.models]
     folder = RunFolder.create(root / "run", spec)
-    Planner(spec, folder, suite, suite.pairs("test"), told, root).decide(entries)
+    Planner(spec, folder, suite, suite.pairs("test"), told, shelf or root).decide(entries)
     return [note.strip() for note in told.notes]
 
 
@@ -76,6 +79,17 @@ def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
     )
     (one,) = fitted
     assert one.spent == TIMED_ITERATIONS
+
+
+def test_weights_on_the_shelf_that_cannot_be_read_fail_alone(spec: RunSpec, tmp_path: Path) -> None:
+    path = tmp_path / "weights" / file_name("folder") / "unet.safetensors"
+    path.parent.mkdir(parents=True)
+    wanted = replace(spec, models=("input", "unet"))
+    for header, why in (('{"schema": 9}', "has schema 9"), ("", "is damaged")):
+        save_file({"w": torch.ones(1)}, path, metadata={"restoration_bench": header})
+        first, second = planned(wanted, tmp_path / why[-1], shelf=tmp_path)
+        assert first == "input: ready"
+        assert second.startswith(f"unet: failed: the header of '{path}' {why}")
 
 
 def test_a_first_image_that_cannot_be_opened_stops_no_plan(spec: RunSpec, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from bench.core.plugins import load_object
 from models.catalogue import MODELS, Card
 from models.loading import build_network, load_restorer
 from models.weights import save_weights
+from tests.support.training import header_of
 
 CARDS = [card for card in MODELS.values() if card.recipe is not None]
 every_network = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
@@ -46,7 +47,7 @@ def test_an_odd_sized_image_comes_out_whole_and_saved_weights_restore_it_alike(
     assert restored.isfinite().all()
 
     path = tmp_path / "saved.safetensors"
-    save_weights(path, first.network, {"model": card.name})
+    save_weights(path, first.network, header_of(card.name))
     second = load_restorer(card.name, weights=path)
     assert second.network is not None
     state = second.network.state_dict()

@@ -41,7 +41,15 @@ SMALL = replace(
 
 
 def job(pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE) -> Job:
-    return Job(SMALL, recipe, "demo", pairs[:4], pairs[4:], folder, f"{steps}steps")
+    return Job(
+        card=SMALL,
+        recipe=recipe,
+        suite="demo",
+        train=pairs[:4],
+        val=pairs[4:],
+        folder=folder,
+        budget=f"{steps}steps",
+    )
 
 
 @pytest.mark.slow
@@ -52,7 +60,7 @@ def test_without_a_pair_it_learns_to_draw_what_it_is_shown(
     degraded, reference = validation_crops(pairs[4:])
     with torch.no_grad():
         untrained = float(psnr(build_network(SMALL, 0)(degraded), reference).mean())
-    assert trained.header["validation"]["psnr"] > untrained + 1.5
+    assert trained.header.validation.psnr > untrained + 1.5
     found = curves(tmp_path / "cyclegan.csv")
     assert found["train_loss"][-1] < 0.8 * found["train_loss"][0]
     assert found["train_cycle"][-1] < 0.85 * found["train_cycle"][0]

@@ -142,14 +142,22 @@ def gan(folder_suite: Path, folder: Path) -> Job:
     )
     card = replace(MODELS["gan"], options={"widths": (8,)}, discriminator=OPPONENT)
     pairs = pairs_in(folder_suite)
-    return Job(card, recipe, "demo", pairs[:4], pairs[4:], folder, "2steps")
+    return Job(
+        card=card,
+        recipe=recipe,
+        suite="demo",
+        train=pairs[:4],
+        val=pairs[4:],
+        folder=folder,
+        budget="2steps",
+    )
 
 
 def test_adversarial_training_watches_both(
     network: Any, folder_suite: Path, tmp_path: Path
 ) -> None:
     trained = train(gan(folder_suite, tmp_path / "out"))
-    assert trained.header["unwatched"] == {}
+    assert trained.header.unwatched == {}
     found = curves(tmp_path / "out" / "gan.csv")
     for name in ("val_fid", "val_inception_score"):
         assert len(found[name]) == 2
@@ -163,7 +171,7 @@ def test_without_the_file_both_are_missing_and_the_header_says_why(
     trained = train(gan(folder_suite, tmp_path / "out"), note=notes.append)
     reason = "backbone weights not found (inception_v3_google-0cc3c7bd.pth); run 'bench fetch"
     for name in ("fid", "inception_score"):
-        assert trained.header["unwatched"][name].startswith(reason)
+        assert trained.header.unwatched[name].startswith(reason)
     assert [note for note in notes if note.startswith("gan: fid is not watched: backbone")]
     assert not [name for name in curves(tmp_path / "out" / "gan.csv") if "fid" in name]
     assert unwatched(Recipe()) == {}  # plain training has no use for them

@@ -21,7 +21,7 @@ from models.training.discriminators import ImagePool, lesson, opponent_of
 from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
 from models.training.plan import Task
-from models.training.train import Job, Trained, train
+from models.training.train import Job, train
 from models.weights import read_state
 from tests.support.training import (
     NORMALISING_OPPONENT,
@@ -49,14 +49,16 @@ def job(
     pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE, card: Card = SMALL,
     **changes: Any,
 ) -> Job:  # fmt: skip
-    return replace(
-        Job(card, recipe, "demo", pairs[:4], pairs[4:], folder, f"{steps}steps"), **changes
+    wanted = Job(
+        card=card,
+        recipe=recipe,
+        suite="demo",
+        train=pairs[:4],
+        val=pairs[4:],
+        folder=folder,
+        budget=f"{steps}steps",
     )
-
-
-def figures(trained: Trained) -> dict[str, float]:
-    found: dict[str, float] = trained.header["validation"]
-    return found
+    return replace(wanted, **changes)
 
 
 @pytest.mark.parametrize("loss", list(GAMES))
@@ -68,7 +70,7 @@ def test_a_generator_learns_against_every_kind_of_opponent(
     degraded, reference = validation_crops(pairs[4:])
     with torch.no_grad():
         untrained = float(psnr(build_network(SMALL, 0)(degraded), reference).mean())
-    assert figures(trained)["psnr"] > untrained + 3
+    assert trained.header.validation.psnr > untrained + 3
     found = curves(tmp_path / "gan.csv")
     assert found["train_loss"][-1] < 0.8 * found["train_loss"][0]
     assert found["val_loss"][-1] < found["val_loss"][0]
@@ -159,7 +161,7 @@ def test_steps_are_the_generators_and_the_checkpoint_holds_both_sides(
     assert [tuple(image.shape) for image in kept] == [(3, 32, 32)] * 3
 
     trained = train(job(pairs, tmp_path, 40, EVERYTHING, DROPPING))
-    assert trained.header["planned_steps"] == 40
+    assert trained.header.planned_steps == 40
     restorer = load_restorer(str(trained.weights))
     assert restorer.network is not None
     assert set(read_state(trained.weights)) == set(restorer.network.state_dict())

@@ -47,8 +47,18 @@ def train(
 ) -> Trained:
     """Train by the card's quick recipe."""
     return train_job(
-        Job(card, card.preset("quick"), suite, pairs, val, folder, budget, seed), update
-    )  # fmt: skip
+        Job(
+            card=card,
+            recipe=card.preset("quick"),
+            suite=suite,
+            train=pairs,
+            val=val,
+            folder=folder,
+            budget=budget,
+            seed=seed,
+        ),
+        update,
+    )
 
 
 def with_recipe(**changes: object) -> Card:
@@ -89,13 +99,13 @@ def test_training_restores_better_than_the_input_and_says_so(
     trained = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", "200steps")
     header = trained.header
     assert header == read_header(trained.weights)
-    figures = header["validation"]
-    assert figures["psnr"] > figures["input_psnr"] + 0.3
-    assert figures["ssim"] > figures["input_ssim"]
-    assert header["model"] == "unet"
-    assert header["stopped"] == "as planned"
-    assert header["recipe"]["batch"] == 2
-    assert header["pairs"]["train"].startswith("4 pairs ")
+    figures = header.validation
+    assert figures.psnr > figures.input_psnr + 0.3
+    assert figures.ssim > figures.input_ssim
+    assert header.model == "unet"
+    assert header.stopped == "as planned"
+    assert header.recipe["batch"] == 2
+    assert header.pairs.train.startswith("4 pairs ")
     restorer = load_restorer(str(trained.weights))
     assert restorer.network is not None
     assert restorer.network.config.widths == [8, 12]
@@ -115,7 +125,7 @@ def test_the_curves_have_one_row_a_number(pairs: list[Pair], tmp_path: Path) -> 
         (str(epoch), quantity) for epoch in range(1, 7) for quantity in quantities
     ]
     best = max(float(row["value"]) for row in rows if row["quantity"] == "val_psnr")
-    assert trained.header["validation"]["psnr"] == pytest.approx(best)
+    assert trained.header.validation.psnr == pytest.approx(best)
 
 
 def test_a_finished_training_is_returned_as_it_is(pairs: list[Pair], tmp_path: Path) -> None:
@@ -132,8 +142,8 @@ def test_without_validation_pairs_some_training_pairs_are_held_out(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
     trained = train(TINY, "demo", pairs, [], tmp_path / "out", "8steps")
-    assert trained.header["pairs"]["train"].startswith("5 pairs ")
-    assert trained.header["pairs"]["validation"].startswith("1 pairs ")
+    assert trained.header.pairs.train.startswith("5 pairs ")
+    assert trained.header.pairs.validation.startswith("1 pairs ")
 
 
 # --- ends before the end ------------------------------------------------------------------------
@@ -265,7 +275,7 @@ def test_a_full_disk_says_so_and_the_training_goes_on_later(
     assert "make room and give the same command again" in said[0]
     assert not list(folder.glob("*.part"))
     trained = train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS)
-    assert trained.header["stopped"] == "as planned"
+    assert trained.header.stopped == "as planned"
 
 
 def test_a_loss_that_explodes_ends_the_training_and_keeps_the_best(
@@ -283,10 +293,10 @@ def test_a_loss_that_explodes_ends_the_training_and_keeps_the_best(
 def test_training_stops_early_where_nothing_improves(pairs: list[Pair], tmp_path: Path) -> None:
     still = with_recipe(learning_rate=0.0, patience=2)
     trained = train(still, "demo", pairs[:4], pairs[4:], tmp_path / "out", "80steps")
-    assert trained.header["stopped"] == "no improvement"
-    assert trained.header["best_step"] == 8
-    figures = trained.header["validation"]
-    assert figures["psnr"] == pytest.approx(figures["input_psnr"])  # an untrained one is identity
+    assert trained.header.stopped == "no improvement"
+    assert trained.header.best_step == 8
+    figures = trained.header.validation
+    assert figures.psnr == pytest.approx(figures.input_psnr)  # an untrained one is identity
 
 
 def test_what_takes_far_too_long_is_stopped_and_its_best_kept(
@@ -294,8 +304,8 @@ def test_what_takes_far_too_long_is_stopped_and_its_best_kept(
 ) -> None:
     monkeypatch.setattr(timing, "PATIENCE", 1e-6)  # whatever was planned takes too long
     trained = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", "20s")
-    assert trained.header["stopped"] == "out of time"
-    assert trained.header["best_step"] < trained.header["planned_steps"]
+    assert trained.header.stopped == "out of time"
+    assert trained.header.best_step < trained.header.planned_steps
     assert trained.weights.is_file()
 
 

@@ -63,7 +63,15 @@ class TwoScales(nn.Module):
 
 def job(pairs: list[Pair], folder: Path, budget: str, card: Card = TINY, **changes: object) -> Job:
     recipe = replace(card.preset("quick"), **changes)  # type: ignore[arg-type]
-    return Job(replace(card, recipe=recipe), recipe, "demo", pairs[:4], pairs[4:], folder, budget)
+    return Job(
+        card=replace(card, recipe=recipe),
+        recipe=recipe,
+        suite="demo",
+        train=pairs[:4],
+        val=pairs[4:],
+        folder=folder,
+        budget=budget,
+    )
 
 
 def curves(folder: Path, quantity: str) -> list[float]:
@@ -79,7 +87,7 @@ def test_a_training_begins_with_the_weights_it_is_given(pairs: list[Pair], tmp_p
     second = train(still)
     before, after = load_file(first.weights), load_file(second.weights)
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert second.header["initial"] == sha256_of(first.weights)
+    assert second.header.initial == sha256_of(first.weights)
     other = replace(still, folder=tmp_path / "third", card=MODELS["rescnn"])
     with pytest.raises(BenchError, match="holds weights of 'unet', not of 'rescnn'"):
         train(other)
@@ -91,11 +99,11 @@ def test_a_training_begins_at_the_identity_where_its_recipe_says_so(
     card = replace(MODELS["deepdeblur"], options={"width": 4, "blocks": 1, "scales": 2},
                    recipe=replace(RECIPE, learning_rate=0.0, weight_decay=0.0))  # fmt: skip
     still, drawn = (
-        train(job(pairs, tmp_path / begin, "4steps", card, begin=begin)).header["validation"]
+        train(job(pairs, tmp_path / begin, "4steps", card, begin=begin)).header.validation
         for begin in ("identity", "random")
     )
-    assert still["psnr"] == pytest.approx(still["input_psnr"], abs=1e-3)
-    assert drawn["psnr"] < drawn["input_psnr"] - 3
+    assert still.psnr == pytest.approx(still.input_psnr, abs=1e-3)
+    assert drawn.psnr < drawn.input_psnr - 3
     with pytest.raises(BenchError, match="UNet has no method 'begin_at_identity'"):
         train(job(pairs, tmp_path / "none", "4steps", begin="identity"))
 
@@ -116,7 +124,7 @@ def test_the_averaged_weights_are_what_is_validated_and_kept(
     degraded, reference = validation_crops(pairs[4:])
     restorer = load_restorer(str(averaged.weights))
     found = float(psnr(restorer.restore(degraded), reference).mean())
-    assert found == pytest.approx(averaged.header["validation"]["psnr"], abs=1e-3)
+    assert found == pytest.approx(averaged.header.validation.psnr, abs=1e-3)
 
 
 def test_averaged_weights_are_interrupted_without_a_trace(
@@ -212,8 +220,8 @@ def test_a_term_without_its_network_is_left_out_aloud_and_in_the_header(
     wanted = job(pairs, tmp_path / "out", "4steps", losses={"l1": 1.0, "vgg": 0.1})
     trained = train(wanted, note=notes.append)
     assert "unet: trains without its loss 'vgg': backbone weights not found" in notes[0]
-    assert list(trained.header["left_out"]) == ["vgg"]
-    assert trained.header["recipe"]["losses"] == {"l1": 1.0, "vgg": 0.1}
+    assert list(trained.header.left_out) == ["vgg"]
+    assert trained.header.recipe["losses"] == {"l1": 1.0, "vgg": 0.1}
     assert not curves(tmp_path / "out", "train_vgg")
     put_backbone("vgg19", tmp_path / "found", monkeypatch)
     (tmp_path / "out" / "unet.safetensors").unlink()
@@ -233,7 +241,7 @@ def test_an_estimate_is_measured_and_a_budget_in_time_is_then_kept(
     planned = estimate(timed)
     assert planned.seconds == 3
     monkeypatch.setattr(timing, "time_steps", None)  # nothing is timed again
-    assert train(timed).header["planned_steps"] == planned.steps
+    assert train(timed).header.planned_steps == planned.steps
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused(pairs: list[Pair], tmp_path: Path) -> None:
@@ -250,6 +258,14 @@ def test_super_resolution_is_compared_with_bicubic(pairs: list[Pair], tmp_path: 
     card = replace(MODELS["srcnn"], recipe=replace(MODELS["srcnn"].preset("quick"), batch=2, crop=8,
                                                    validate_every=4))  # fmt: skip
     trained = train(
-        Job(card, card.preset("quick"), "set5", small[:4], small[4:], tmp_path, "4steps")
+        Job(
+            card=card,
+            recipe=card.preset("quick"),
+            suite="set5",
+            train=small[:4],
+            val=small[4:],
+            folder=tmp_path,
+            budget="4steps",
+        )
     )
-    assert 15 < trained.header["validation"]["input_psnr"] < 35
+    assert 15 < trained.header.validation.input_psnr < 35

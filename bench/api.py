@@ -1,0 +1,281 @@
+"""The Python API: what the command line does, for notebooks and programs.
+
+It is reached as ``import bench``; the command line is built on it.
+
+>>> import numpy as np, bench
+>>> a = np.zeros((32, 32, 3), np.uint8)
+>>> bench.metric("psnr")(a + np.uint8(5), a)  # 20 log10(255 / 5)
+34.15140352195873
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench.compute.environment import pick_device
+from bench.compute.profile import Conditions, Measurement, measure
+from bench.core.errors import BenchError
+from bench.core.layout import run_folder
+from bench.core.names import choose, parse_spec
+from bench.core.progress import Progress
+from bench.framework.budgets import Pick
+from bench.framework.budgets import pick as pick_within
+from bench.framework.costs import read_costs
+from bench.framework.joint import Evidence
+from bench.framework.people import HumanScale, read_study
+from bench.framework.scores import read_scores
+from bench.framework.significance import Comparison
+from bench.framework.significance import compare as compare_models
+from bench.image import Pixels, read
+from bench.metrics.scorer import Scorer
+from bench.metrics.table import DEFAULT, resolve
+from bench.prepare import read_step
+from bench.records import RunSpec
+from bench.report import write_report
+from bench.runs.executors.table import executor_named
+from bench.runs.record import RunRecord
+from bench.runs.runner import run as run_suite
+from bench.runs.scoring import FolderScores, score_folder
+from bench.runs.store import RunFolder
+from bench.suites.table import open_suite, suite_cards
+from models.catalogue import baselines, model_cards
+from models.loading import label
+from models.training.budget import parse_budget
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+class Unheard:
+    """The progress of a call that nobody watches."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk. Tables are read when they are asked for, of an unfinished run too."""
+
+    folder: RunFolder
+
+    @property
+    def path(self) -> Path:
+        """Where the run lies."""
+        return self.folder.path
+
+    @property
+    def record(self) -> RunRecord:
+        """The spec, the models and what became of them, the suite, the environment."""
+        return self.folder.record()
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Tidy scores: model, image, metric, value (NaN where missing), missing (the reason)."""
+        return self.folder.scores()
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """Tidy costs: model, the conditions, quantity, value, low, high, unit, missing."""
+        return self.folder.profiles()
+
+    @cached_property
+    def images(self) -> pd.DataFrame:
+        """The images in order: image, cluster, degraded, reference (paths or ""), strata."""
+        return self.folder.images()
+
+    def pick(
+        self,
+        quality: str = "psnr",
+        maxima: Mapping[str, float] | None = None,
+        minima: Mapping[str, float] | None = None,
+        study: str | None = None,
+    ) -> Pick:
+        """Return the best model within a budget, and which others are as good.
+
+        ``quality`` is a metric of the run, or ``people`` with a ``study`` (``DB`` or ``DB#NAME``);
+        ``maxima`` and ``minima`` hold costs or metrics: ``{"latency_ms": 50}``. Raises `BenchError`
+        for names that the run does not know.
+        """
+        table = read_scores(self.folder)
+        base = next((name for name in baselines() if name in table.models), None)
+        people = people_of(study, [self])
+        evidence = Evidence(table, read_costs(self.folder), people, base)
+        return pick_within(evidence, quality, dict(maxima or {}), dict(minima or {}))
+
+    def compare(self, a: str, b: str, metric: str = "psnr") -> Comparison:
+        """Return the paired difference of two models, with its interval and significance."""
+        return compare_models(self.folder, a, b, metric)
+
+    def report(self, out: Path | None = None, study: str | None = None) -> Path:
+        """Write the report of this run; return its page."""
+        return write_report([self.folder], out, people=people_of(study, [self]))
+
+
+def open_run(name: str | Path, results: Path | None = None) -> Run:
+    """Open a run: a folder, or a suite's name for its latest run.
+
+    Raises `BenchError` where there is none.
+    """
+    return Run(RunFolder.find(str(name), results))
+
+
+def people_of(study: str | None, runs: Sequence[Run]) -> HumanScale | None:
+    """Read a study of one of the runs, named ``DB`` or ``DB#NAME``; None for None.
+
+    Raises `BenchError` where there is no such database.
+    """
+    if study is None:
+        return None
+    db, _, name = study.partition("#")
+    file = Path(db.removeprefix("sqlite:///"))
+    if "://" not in db.removeprefix("sqlite:///") and not file.is_file():
+        raise BenchError(
+            f"no study database '{file}'; expected the file that 'bench rate' keeps its studies "
+            "in (results/studies.db unless --db named another), as DB or DB#NAME"
+        )
+    return read_study(db, name, [run.folder for run in runs])
+
+
+def run(
+    suite: str,
+    *,
+    data: Path | None = None,
+    models: Sequence[str] | Literal["all"] = (),
+    metrics: Sequence[str] = (),
+    prepare: Sequence[str] = (),
+    limit: int | None = None,
+    device: str = "auto",
+    train: Literal["missing", "never", "always"] = "missing",
+    preset: Literal["quick", "paper"] = "quick",
+    budget: str | None = None,
+    profile: Size | None = (256, 256),
+    tile: int | None = None,
+    seed: int = 0,
+    executor: str = "local",
+    out: Path | None = None,
+    options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Train or load models, restore a suite, score, and measure costs.
+
+    The same call again does only what is missing. No ``models`` are the suite's standard ones, no
+    ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, None for no
+    costs. ``options`` are kept with the run as what was asked for. What fails is listed in the
+    run's record. Raises `BenchError` for what cannot begin, and KeyboardInterrupt; the same call
+    then goes on.
+    """
+    name, _ = parse_spec(suite)
+    card = suite_cards()[choose("suite", name, suite_cards())]
+    fit = {model: one for model, one in model_cards().items() if card.task in one.tasks}
+    standard = tuple(model for model, one in fit.items() if one.standard)
+    chosen = tuple(fit) if models == "all" else tuple(models) or standard
+    wanted = resolve(tuple(metrics) or card.metrics)
+    for step in prepare:
+        read_step(step)
+    executor_named(executor)
+    if budget is not None:
+        parse_budget(budget)
+    told = progress or Unheard()
+    opened = open_suite(suite, data, progress=told.update)
+    spec = RunSpec(
+        suite=opened.spec,
+        data=str(opened.root.absolute()),
+        models=chosen,
+        metrics=wanted,
+        limit=limit,
+        device=pick_device(device),
+        train=train,
+        budget=budget,
+        preset=preset,
+        seed=seed,
+        tile=tile,
+        prepare=tuple(prepare),
+    )
+    place = out or run_folder(card.name, spec.digest())
+    told.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
+    return Run(run_suite(spec, opened, place, told, profile, options, executor))
+
+
+def score(
+    restored: Path,
+    reference: Path,
+    *,
+    metrics: Sequence[str] = DEFAULT,
+    border: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> FolderScores:
+    """Score the images of a folder, the outputs of any program, with the numbers of a run.
+
+    Images are paired by name. Raises `BenchError` where names do not match one to one.
+    """
+    told = progress or Unheard()
+    return score_folder(
+        restored, reference, resolve(metrics), border, pick_device(device), told.update
+    )
+
+
+def profile(
+    model: str,
+    *,
+    size: Size = (256, 256),
+    batch: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+    processes: int = 3,
+    passes: int = 30,
+    seconds: float = 10.0,
+    weights: Path | None = None,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure what a model costs, in fresh processes; ``profiles()`` of the result has the figures.
+
+    Raises `BenchError` for conditions that mean nothing; a figure that there is not has its reason.
+    """
+    conditions = Conditions(
+        *size,
+        batch=batch,
+        device=pick_device(device),
+        threads=threads,
+        processes=processes,
+        passes=passes,
+        seconds=seconds,
+    )
+    told = progress or Unheard()
+    (found,) = measure([(label(model), model, weights)], conditions, told.update)
+    return found
+
+
+def metric(name: str, *, border: int = 0, device: str = "cpu") -> Callable[..., float]:
+    """Return a metric as a function of a restored image and its reference.
+
+    Images are (H, W, 3) uint8 sRGB, or paths of files. The function raises `BenchError` with the
+    reason where there is no score, and for images whose sizes differ.
+    """
+    found, *others = resolve([name])
+    if others:
+        raise BenchError(f"'{name}' is {len(others) + 1} metrics; name one")
+    scorer = Scorer([found], device, border)
+
+    def pixels(image: Pixels | Path | str) -> Pixels:
+        return read(Path(image)) if isinstance(image, str | Path) else image
+
+    def value(restored: Pixels | Path | str, reference: Pixels | Path | str | None = None) -> float:
+        truth = None if reference is None else pixels(reference)
+        scored = scorer.score(pixels(restored), scorer.reference(truth))[found]
+        if scored.value is None:
+            raise BenchError(f"{found}: {scored.reason}")
+        return scored.value
+
+    return value

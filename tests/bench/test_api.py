@@ -1,0 +1,63 @@
+"""``import bench``: what the command line does, from Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+import bench
+from bench.core.errors import BenchError
+from bench.image import Pixels, write_png
+from tests.support.runs import photograph_run
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    code = "import sys, bench; print(bench.__version__, {'torch', 'pandas'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == [bench.__version__, "set()"]
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'scoer'"):
+        bench.scoer  # noqa: B018  # type: ignore[attr-defined]
+
+
+def test_a_metric_is_a_function_of_two_images(photograph: Pixels, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 5, photograph.shape)
+    noisy = np.clip(photograph + noise, 0, 255).astype(np.uint8)
+    expected = peak_signal_noise_ratio(photograph, noisy)
+    assert bench.metric("psnr")(noisy, photograph) == pytest.approx(expected, abs=1e-9)
+    write_png(tmp_path / "noisy.png", noisy)
+    write_png(tmp_path / "sharp.png", photograph)
+    from_files = bench.metric("psnr")(tmp_path / "noisy.png", str(tmp_path / "sharp.png"))
+    assert from_files == pytest.approx(expected, abs=1e-9)
+    assert 0 < bench.metric("blur-effect")(noisy) < 1  # needs no reference
+
+
+def test_what_a_metric_cannot_score_says_why(photograph: Pixels) -> None:
+    with pytest.raises(BenchError, match="no reference image"):
+        bench.metric("psnr")(photograph)
+    with pytest.raises(BenchError, match="'all' is .* metrics; name one"):
+        bench.metric("all")
+    with pytest.raises(BenchError, match="did you mean 'ssim'"):
+        bench.metric("ssmi")
+
+
+def test_an_opened_run_has_tidy_tables_and_answers(tmp_path: Path) -> None:
+    run = bench.open_run(photograph_run(tmp_path / "run").path)
+    assert list(run.scores.columns) == ["model", "image", "metric", "value", "missing"]
+    assert set(run.costs["quantity"]) >= {"latency_ms", "params"}
+    mean = run.scores.query("model == 'sharper' and metric == 'psnr'")["value"].mean()
+    picked = run.pick("psnr")
+    assert picked.chosen == "sharper"
+    assert picked.candidates[0].figures["psnr"][0] == pytest.approx(mean)
+    assert run.pick("psnr", maxima={"latency_ms": 50}).chosen != "sharper"
+    assert run.compare("sharper", "input").difference.value > 0
+    assert run.report(tmp_path / "page").name == "index.html"
+    with pytest.raises(BenchError, match="no run 'nothing'"):
+        bench.open_run("nothing")
