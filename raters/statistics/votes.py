@@ -21,7 +21,7 @@ NUMBERED_OUTCOMES = {"1": 1, "2": -1, "0": 0, "tie": 0}
 SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Votes:
     """V votes, arrays (V,): ``a`` and ``b`` index ``methods``, ``image`` indexes ``images``.
 
@@ -83,12 +83,15 @@ def make_votes(
     images, image_at = np.unique(list(image), return_inverse=True)
     raters, rater_at = np.unique(list(rater or ()), return_inverse=True)
     return Votes(
-        tuple(map(str, methods)), tuple(map(str, images)), tuple(map(str, raters)),
-        image_at.astype(np.intp), number[: len(a)].astype(np.intp),
-        number[len(a) :].astype(np.intp),
-        np.array([OUTCOMES[w] for w in winner], np.int8),
-        None if rater is None else rater_at.astype(np.intp),
-    )  # fmt: skip
+        methods=tuple(map(str, methods)),
+        images=tuple(map(str, images)),
+        raters=tuple(map(str, raters)),
+        image=image_at.astype(np.intp),
+        a=number[: len(a)].astype(np.intp),
+        b=number[len(a) :].astype(np.intp),
+        outcome=np.array([OUTCOMES[w] for w in winner], np.int8),
+        rater=None if rater is None else rater_at.astype(np.intp),
+    )
 
 
 def read_votes(path: Path, methods: Path | None = None) -> Votes:

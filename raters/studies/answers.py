@@ -34,7 +34,7 @@ _BLOCK = 50_000
 _KINDS = {MAIN: 0, GOLDEN: 1, REPEAT: 2}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
     """What of an image was judged: a crop of ``height`` x ``width`` at (``top``, ``left``)."""
 
@@ -47,7 +47,7 @@ class Crop:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The final answers of a study, arrays (V,) in the order of time, training left out.
 
@@ -89,12 +89,16 @@ class Answers:
         main = self._main()
         raters, rater = np.unique(self.rater[main], return_inverse=True)
         return Votes(
-            self.methods, tuple(c.image for c in self.crops),
-            tuple(self.raters[i] for i in raters),
-            self.crop[main].astype(np.intp), self.first[main].astype(np.intp),
-            self.second[main].astype(np.intp), np.sign(self.answer[main]), rater.astype(np.intp),
-            tuple(c.scene for c in self.crops),
-        )  # fmt: skip
+            methods=self.methods,
+            images=tuple(c.image for c in self.crops),
+            raters=tuple(self.raters[i] for i in raters),
+            image=self.crop[main].astype(np.intp),
+            a=self.first[main].astype(np.intp),
+            b=self.second[main].astype(np.intp),
+            outcome=np.sign(self.answer[main]),
+            rater=rater.astype(np.intp),
+            scenes=tuple(c.scene for c in self.crops),
+        )
 
     def ratings(self) -> Ratings:
         """Return the ratings of main trials. Raises `BenchError` for pairs, and for none."""
@@ -166,7 +170,10 @@ class Answers:
         decided = (kind == _KINDS[MAIN]) & (shown != 0)
         left = shown[decided] > 0 if self.pairwise else np.zeros(0, bool)
         return Sitting(
-            self.passed[rows][kind == _KINDS[GOLDEN]], self.response_ms[rows], shown.tolist(), left
+            passed=self.passed[rows][kind == _KINDS[GOLDEN]],
+            response_ms=self.response_ms[rows],
+            shown=shown.tolist(),
+            left=left,
         )
 
 
@@ -247,16 +254,35 @@ def read_answers(
     earlier = known_trials[np.minimum(found, max(len(known_trials) - 1, 0))]
     same = columns["trial"][earlier] == columns["repeat_of"]
     return Answers(
-        study.name, study.run, study.protocol, methods,
-        tuple(Crop(p.image, p.cluster, p.strata, p.top, p.left, p.height, p.width)
-              for p in contents),
-        tuple(map(str, numbers)), columns["kind"].astype(np.int8), rater,
-        of_item([where[row.content] for row in items]),
-        of_item([index[row.one] for row in items]), of_item([index[row.two] for row in items]),
-        on_stimuli, columns["answer"].astype(np.int8),
-        allowed.reshape(-1, len(levels))[at, np.searchsorted(levels, on_stimuli)],
-        np.where(same, earlier, -1), columns["response_ms"].astype(np.float32),
-    )  # fmt: skip
+        study=study.name,
+        run=study.run,
+        protocol=study.protocol,
+        methods=methods,
+        crops=tuple(_crop(row) for row in contents),
+        raters=tuple(map(str, numbers)),
+        kind=columns["kind"].astype(np.int8),
+        rater=rater,
+        crop=of_item([where[row.content] for row in items]),
+        first=of_item([index[row.one] for row in items]),
+        second=of_item([index[row.two] for row in items]),
+        answer=on_stimuli,
+        shown=columns["answer"].astype(np.int8),
+        passed=allowed.reshape(-1, len(levels))[at, np.searchsorted(levels, on_stimuli)],
+        earlier=np.where(same, earlier, -1),
+        response_ms=columns["response_ms"].astype(np.float32),
+    )
+
+
+def _crop(row: Any) -> Crop:
+    return Crop(
+        image=row.image,
+        scene=row.cluster,
+        strata=row.strata,
+        top=row.top,
+        left=row.left,
+        height=row.height,
+        width=row.width,
+    )
 
 
 def _items(connection: Connection, study: int) -> list[Any]:

@@ -22,7 +22,7 @@ LOOKED_AT = 4
 """Images looked at for each one wanted. All outputs of thousands of photographs take minutes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCrop:
     """One crop of one image: (height, width, 3) pixels of each model that has it."""
 
@@ -212,7 +212,14 @@ def _cut(
         return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
     return SourceCrop(
-        candidate.image, candidate.cluster, candidate.strata, top, left, height, width, chosen,
-        {model: cut(pixels) for model, pixels in outputs.items()},
-        None if reference is None else cut(reference),
-    )  # fmt: skip
+        image=candidate.image,
+        cluster=candidate.cluster,
+        strata=candidate.strata,
+        top=top,
+        left=left,
+        height=height,
+        width=width,
+        chosen=chosen,
+        outputs={model: cut(pixels) for model, pixels in outputs.items()},
+        reference=None if reference is None else cut(reference),
+    )

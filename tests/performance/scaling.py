@@ -45,10 +45,15 @@ def many_votes() -> Votes:
     b = (a + rng.integers(1, METHODS, VOTES)) % METHODS
     outcome = np.where(rng.random(VOTES) < expit(q[a] - q[b]), 1, -1).astype(np.int8)
     return Votes(
-        tuple(f"m{i}" for i in range(METHODS)), tuple(map(str, range(100))),
-        tuple(map(str, range(200))), rng.integers(0, 100, VOTES), a, b, outcome,
-        rng.integers(0, 200, VOTES),
-    )  # fmt: skip
+        methods=tuple(f"m{i}" for i in range(METHODS)),
+        images=tuple(map(str, range(100))),
+        raters=tuple(map(str, range(200))),
+        image=rng.integers(0, 100, VOTES),
+        a=a,
+        b=b,
+        outcome=outcome,
+        rater=rng.integers(0, 200, VOTES),
+    )
 
 
 def speed() -> bool:

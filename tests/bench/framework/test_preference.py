@@ -42,8 +42,17 @@ def study(
     b = (a + rng.integers(1, number, votes)) % number
     prefers = rng.random(votes) < norm.cdf((truth[image, a] - truth[image, b]) / JOD)
     outcome = np.where(rng.random(votes) < ties, 0, np.where(prefers, 1, -1)).astype(np.int8)
-    given = Votes(models, table.images, tuple(map(str, range(RATERS))), image, a, b, outcome, rater,
-                  table.images)  # fmt: skip
+    given = Votes(
+        methods=models,
+        images=table.images,
+        raters=tuple(map(str, range(RATERS))),
+        image=image,
+        a=a,
+        b=b,
+        outcome=outcome,
+        rater=rater,
+        scenes=table.images,
+    )
     answers: Any = SimpleNamespace(pairwise=pairwise, votes=lambda: given)
     people = scale(models, np.zeros(number), np.zeros((5, number)), np.zeros(number), answers)
     return Evidence(table, known, people)

@@ -30,7 +30,8 @@ MODELS = ("input", "unsharp", "nlm", "tv", "sharper")
 
 
 def place(number: int, **strata: str) -> Crop:
-    return Crop(f"i{number}", f"i{number}", strata, 0, 0, 64, 64)
+    return Crop(image=f"i{number}", scene=f"i{number}", strata=strata, top=0, left=0, height=64,
+                width=64)  # fmt: skip
 
 
 def made(people: Floats, scores: Mapping[str, Floats], **changed: object) -> Judged:

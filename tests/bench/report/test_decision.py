@@ -194,12 +194,26 @@ def judged(run: RunFolder, models: tuple[str, ...], per_db: float = 0.6) -> Huma
     answer = np.where(gap + 1.4826 * rng.normal(size=votes) > 0, 1, -1).astype(np.int8)
     none = np.full(votes, -1)
     answers = Answers(
-        "simulated", str(run.path), "pair", models,
-        tuple(Crop(i, str(c), {}, 0, 0, 64, 64)
-              for i, c in zip(table.images, table.clusters, strict=True)),
-        tuple(map(str, range(15))), np.zeros(votes, np.int8), rater, place, first, second, answer,
-        answer, np.zeros(votes, bool), none, np.full(votes, 900, np.float32),
-    )  # fmt: skip
+        study="simulated",
+        run=str(run.path),
+        protocol="pair",
+        methods=models,
+        crops=tuple(
+            Crop(image=i, scene=str(c), strata={}, top=0, left=0, height=64, width=64)
+            for i, c in zip(table.images, table.clusters, strict=True)
+        ),
+        raters=tuple(map(str, range(15))),
+        kind=np.zeros(votes, np.int8),
+        rater=rater,
+        crop=place,
+        first=first,
+        second=second,
+        answer=answer,
+        shown=answer,
+        passed=np.zeros(votes, bool),
+        earlier=none,
+        response_ms=np.full(votes, 900, np.float32),
+    )
     found = answers.analyse(model="thurstone", samples=200)
     columns: Any = (np.array([getattr(m, k) for m in found.methods]) for k in
                     ("value", "low", "high"))  # fmt: skip

@@ -97,9 +97,15 @@ def pilot(seed: int, strengths: np.ndarray, rater_sd: float, image_sd: float) ->
     cells, rater, image = study(rng, strengths, 40, 30, 60, rater_sd, image_sd)
     winner, loser = np.divmod(cells, number)
     return Votes(
-        tuple(map(str, range(number))), tuple(map(str, range(30))), tuple(map(str, range(40))),
-        image, winner, loser, np.ones(len(cells), np.int8), rater,
-    )  # fmt: skip
+        methods=tuple(map(str, range(number))),
+        images=tuple(map(str, range(30))),
+        raters=tuple(map(str, range(40))),
+        image=image,
+        a=winner,
+        b=loser,
+        outcome=np.ones(len(cells), np.int8),
+        rater=rater,
+    )
 
 
 @pytest.mark.parametrize(("rater_sd", "image_sd"), [(0.0, 0.0), (0.5, 0.0), (0.3, 0.6)])
