@@ -24,7 +24,7 @@ def parse_budget(text: str) -> Budget:
     """Read ``90s``, ``10m``, ``1h``, ``300steps`` or ``20epochs``.
 
     >>> parse_budget("10m")
-    Budget(seconds=600.0, steps=None)
+    Budget(seconds=600.0, steps=None, epochs=None)
     """
     match = _FORM.fullmatch(text.strip().lower())
     if not match:

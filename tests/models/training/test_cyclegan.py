@@ -80,7 +80,7 @@ def test_interrupted_and_called_again_it_gives_the_same_file(
     whole = train(job(pairs, tmp_path / "whole", 10, recipe))
     broken = job(pairs, tmp_path / "broken", 10, recipe)
 
-    def interrupt(done: int, total: int, text: str) -> None:
+    def interrupt(stage: str, done: float, total: float, text: str = "") -> None:
         if done == 7:
             raise KeyboardInterrupt
 

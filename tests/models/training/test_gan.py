@@ -140,7 +140,7 @@ def test_steps_are_the_generators_and_the_checkpoint_holds_both_sides(
 ) -> None:
     told: list[tuple[int, int]] = []
 
-    def tell(done: int, total: int, text: str) -> None:
+    def tell(stage: str, done: float, total: float, text: str = "") -> None:
         told.append((done, total))
         if done == 21:
             raise KeyboardInterrupt

@@ -133,7 +133,7 @@ def test_averaged_weights_are_interrupted_without_a_trace(
     whole = train(job(pairs, tmp_path / "whole", "12steps", average=0.9))
     broken = job(pairs, tmp_path / "broken", "12steps", average=0.9)
 
-    def interrupt(done: int, total: int, text: str) -> None:
+    def interrupt(stage: str, done: float, total: float, text: str = "") -> None:
         if done == 10:
             raise KeyboardInterrupt
 
