@@ -1,4 +1,4 @@
-"""A package of somebody else: one model, one metric and one suite."""
+"""A package of somebody else: one model, one metric, one suite and one section of reports."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import numpy as np
 from bench.image import Picture, write_png
 from bench.metrics import MetricCard
 from bench.records import Pair
+from bench.report.drawing.content import Content
+from bench.report.reading.context import Context
+from bench.report.sections.table import Section
 from bench.suites import Suite, SuiteCard
 from models.catalogue import Card
 
@@ -51,6 +54,11 @@ def open_greys(card: SuiteCard, root: Path, options: Mapping[str, str], **_: Any
     return Suite(card.name, card, root, "made", pairs)
 
 
+def letters(context: Context) -> Content:
+    """How many letters the models' names have."""
+    return Content([f"Letters: {sum(map(len, context.analysis.order))}."])
+
+
 MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
@@ -58,3 +66,4 @@ METRIC = MetricCard(
 SUITE = SuiteCard(
     "outside-greys", "Two greys", "deblur", "bench_outside:open_greys", "", "none", "", "tiny"
 )
+SECTION = Section("outside-letters", "Letters", ("scores",), "bench_outside:letters")
