@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 from bench.report.drawing.numbers import COSTS, title
 from bench.report.drawing.tables import Cell
 from bench.report.reading.analysis import Analysis, analyse
-from bench.report.reading.gather import NOT_HERE, gather
+from bench.report.reading.gather import gather
 from bench.report.sections.costs import SHORT_COSTS, cost_cell
-from bench.report.sections.results import head_unit, result_cell
+from bench.report.sections.results import head_unit, result_cell, why_without_score
 from bench.runs.store import RunFolder
 
 WITH_INTERVALS = 4
@@ -44,16 +43,6 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
     if not any(row[-1] for row in rows):
         return heads, [row[:-1] for row in rows]
     return [*heads, "Notes"], rows
-
-
-def why_without_score(analysis: Analysis, metric: str) -> str:
-    """Return the commonest reason why a metric has no score."""
-    reasons: Counter[str] = Counter()
-    for standing in analysis.standings[metric]:
-        reasons.update(standing.missing)
-    if len(reasons) > 1:
-        reasons.pop(NOT_HERE, None)
-    return reasons.most_common(1)[0][0] if reasons else "the run has no images"
 
 
 def _text(cell: Cell) -> str:

@@ -81,7 +81,7 @@ def analyse(
     if out is not None:
         for table in made:
             table.write(out / "tables")
-        scale_plot(found, {}, out / "plots")
+        scale_plot(found, {}).write(out / "plots")
         if not as_json:
             say(f"written: {out / 'tables'}, {out / 'plots'}")
 

@@ -67,7 +67,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class Overview:
     """The whole image, made small, and the window in percent of its sides."""
 
     source: str
@@ -202,7 +202,7 @@ def tile(
     return Tile(title, png_uri(crop), alt, tuple(lines), mark)
 
 
-def context(path: Path, window: Window, full: Size, alt: str) -> Context | None:
+def overview(path: Path, window: Window, full: Size, alt: str) -> Overview | None:
     """Return the whole image, averaged down to the page's width; None where it cannot be read."""
     try:
         pixels = pixels_of(path)
@@ -212,7 +212,7 @@ def context(path: Path, window: Window, full: Size, alt: str) -> Context | None:
     shrink = min(1.0, CONTEXT / width)
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
-    return Context(
+    return Overview(
         png_uri(np.asarray(small, np.uint8)), alt, size[0], size[1],
         100 * window.left / full[1], 100 * window.top / full[0],
         100 * window.width / full[1], 100 * window.height / full[0],

@@ -60,13 +60,23 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A finished plot: its file name, what it shows in words, and its SVG for the page."""
+    """A finished plot: its file name, what it shows in words, and its SVG for the page.
+
+    ``png`` and ``file`` are what lies beside the page: the picture, and the SVG as a file.
+    """
 
     name: str
     title: str
     alt: str
     svg: str
-    notes: Sequence[str] = ()
+    notes: Sequence[str]
+    png: bytes
+    file: str
+
+    def write(self, folder: Path) -> None:
+        """Write ``<name>.png`` and ``.svg`` into ``folder``."""
+        write_atomic(folder / f"{self.name}.png", self.png)
+        write_atomic(folder / f"{self.name}.svg", self.file.encode())
 
 
 def looks(names: Sequence[str], base: str) -> Mapping[str, Look]:
@@ -93,10 +103,8 @@ def drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
         yield figure, figure.add_subplot()
 
 
-def finish(
-    figure: Figure, folder: Path, name: str, title: str, alt: str, notes: Sequence[str] = ()
-) -> Plot:
-    """Write ``<name>.png`` and ``.svg`` into ``folder`` and return the plot for the page."""
+def finish(figure: Figure, name: str, title: str, alt: str, notes: Sequence[str] = ()) -> Plot:
+    """Return the figure as a plot, for the page and for files."""
     with warnings.catch_warnings():
         # A model may be named in a script that the font lacks: the SVG still shows it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -108,9 +116,15 @@ def finish(
         with mpl.rc_context({"svg.hashsalt": name}):  # the same plot gives the same file
             undated = {"Date": None, "Creator": None}
             FigureCanvasSVG(figure).print_svg(svg, metadata=undated)  # type: ignore[no-untyped-call]
-    write_atomic(folder / f"{name}.png", png.getvalue())
-    write_atomic(folder / f"{name}.svg", svg.getvalue().encode())
-    return Plot(name, title, alt, inline(svg.getvalue(), name, alt), notes)
+    return Plot(
+        name=name,
+        title=title,
+        alt=alt,
+        svg=inline(svg.getvalue(), name, alt),
+        notes=notes,
+        png=png.getvalue(),
+        file=svg.getvalue(),
+    )
 
 
 def settle(figure: Figure) -> None:

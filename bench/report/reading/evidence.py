@@ -1,4 +1,4 @@
-"""What the parts of a report's decision share: models, axes of quality and cost, wording."""
+"""What the parts of a report's decision share: models on axes of quality and of cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from bench.core.errors import BenchError
 from bench.framework.costs import Conditions
 from bench.framework.joint import PEOPLE, Axis, Evidence, Joint, join
-from bench.report.drawing.numbers import COSTS, decimals, fixed, significant, title
+from bench.report.drawing.content import Missing
+from bench.report.drawing.numbers import COSTS, decimals, fixed, significant
 from bench.report.reading.analysis import Analysis, memory
 
 if TYPE_CHECKING:
@@ -33,10 +34,25 @@ class Facts:
         """The quality that decides: people's, else the first metric."""
         return self.qualities[0]
 
-    def join(self, *axes: str) -> Joint:
-        """Draw all models but the base on ``axes``, best first by the report's order."""
-        order = [m for m in self.analysis.order if m != self.evidence.base]
-        return join(self.evidence, axes, self.conditions, order)
+    @property
+    def no_costs(self) -> str:
+        """Why there are no ``costs``."""
+        if self.conditions is None:
+            return "costs were not measured"
+        return f"fewer than two models have their latency or memory on {self.conditions}"
+
+    def join(self, *axes: str, with_base: bool = False) -> Joint | Missing:
+        """Draw all models on ``axes``, best first by the report's order; else say why it cannot be.
+
+        The base is the zero of every axis, or one of the models where it is asked for.
+        """
+        base = self.evidence.base
+        evidence = replace(self.evidence, base=None) if with_base else self.evidence
+        order = [m for m in self.analysis.order if with_base or m != base]
+        try:
+            return join(evidence, axes, self.conditions, order)
+        except BenchError as error:
+            return Missing(str(error))
 
     def written(self, axis: Axis, value: float, sign: bool = False) -> str:
         """Return a value of an axis with its unit, as the other tables write it."""
@@ -46,21 +62,6 @@ class Facts:
             return f"{plus}{significant(value * factor)} {unit}".strip()
         places = self.analysis.places.get(axis.name, decimals([value], axis.unit))
         return f"{fixed(value, places, sign)} {axis.unit}".strip()
-
-
-def axis_title(name: str) -> str:
-    """Return how an axis is written in headings."""
-    if name == PEOPLE:
-        return "People"
-    return COSTS[name][0] if name in COSTS else title(name)
-
-
-def in_words(names: Sequence[str]) -> str:
-    """Return axes as a sentence has them: ``PSNR, latency and MACs``."""
-    words = [axis_title(name) for name in names]
-    words = [w.lower() if n in COSTS and not w.isupper() and n != "macs" else w
-             for n, w in zip(names, words, strict=True)]  # fmt: skip
-    return f"{', '.join(words[:-1])} and {words[-1]}" if words[1:] else words[0]
 
 
 def names_on_page(scale: HumanScale, analysis: Analysis) -> dict[str, str]:
@@ -81,11 +82,8 @@ def names_on_page(scale: HumanScale, analysis: Analysis) -> dict[str, str]:
 
 
 def gather_facts(analysis: Analysis, people: HumanScale | None) -> Facts:
-    """Gather the evidence of a report; people's scale is matched by the report's model names."""
+    """Gather the evidence of a report; people's scale has the page's names of its models."""
     data = analysis.data
-    if people is not None:
-        names = names_on_page(people, analysis)
-        people = replace(people, models=tuple(names[model] for model in people.models))
     conditions = next(iter(data.conditions()), None)
     costs: list[str] = []
     if conditions is not None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 import numpy as np
 
 from bench.core.errors import BenchError
 from bench.framework.acceptability import Acceptable, acceptability
 from bench.framework.joint import Joint
+from bench.report.drawing.axes import axis_title, in_words
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, percent
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Look, Plot, drawing, finish
-from bench.report.reading.evidence import Facts, axis_title, in_words
+from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Plot, drawing, finish
+from bench.report.reading.context import Context
+from bench.report.reading.evidence import Facts
 
 SHADES = ((0.95, "first"), (0.55, "second"), (0.28, "third"))
 """How strongly the first ranks are filled; all further ones are empty."""
@@ -22,21 +22,33 @@ MODELS = 16
 """So many models are charted, those that are first most often; the table has all."""
 
 
-def chart(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table | Plot]:
+def section(context: Context) -> Content | Missing:
     """Chart the ranks of every model over all weightings of the main quality and the costs."""
-    del styles
+    found = context.facts
     if not found.costs:
-        raise BenchError("costs were not measured")
+        return Missing(found.no_costs)
     joint = found.join(found.main, *found.costs)
-    done = acceptability(joint)
-    return [_table(found, joint, done), _chart(done, joint, folder)]
+    if isinstance(joint, Missing):
+        return joint
+    try:
+        done = acceptability(joint)
+    except BenchError as error:
+        return Missing(str(error))
+    words = in_words([found.main, *found.costs])
+    return Content([
+        "No weighting of quality and cost is the right one, so all of them are tried, with all "
+        "uncertainties: how often does each model come first, second and third by "
+        f"{words}?",
+        [_chart(done, joint)],
+        _table(found, joint, done),
+    ])  # fmt: skip
 
 
 def _words(done: Acceptable) -> str:
     return in_words([axis.name for axis in done.axes])
 
 
-def _chart(done: Acceptable, joint: Joint, folder: Path) -> Plot:
+def _chart(done: Acceptable, joint: Joint) -> Plot:
     order = done.order[:MODELS]
     with drawing(WIDTH, 0.95 + 0.3 * len(order)) as (figure, axes):
         for place, model in enumerate(order):
@@ -67,7 +79,7 @@ def _chart(done: Acceptable, joint: Joint, folder: Path) -> Plot:
         told = ", ".join(f"{joint.models[m]} {percent(float(done.ranks[m, 0]))}" for m in order)
         hidden = len(joint.models) - len(order)
         return finish(
-            figure, folder, "acceptability", "First whatever matters most?",
+            figure, "acceptability", "First whatever matters most?",
             f"How often each model is first over all weightings of {_words(done)} and all "
             f"uncertainties: {told}.",
             [f"{counted(hidden, 'model')} not shown; see the table."] if hidden else [],

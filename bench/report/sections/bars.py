@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from bench.framework.costs import Conditions
+from bench.report.drawing.axes import log_axis
 from bench.report.drawing.numbers import COSTS, counted, significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
-from bench.report.sections.fronts import log_axis
 
 SHOWN = (
     "latency_ms", "macs", "params", "device_memory_mb", "process_memory_mb", "cold_start_s",
@@ -35,9 +34,7 @@ class Bar:
     high: float
 
 
-def bars(
-    analysis: Analysis, conditions: Conditions, styles: Mapping[str, Look], folder: Path
-) -> list[Plot]:
+def bars(analysis: Analysis, conditions: Conditions, styles: Mapping[str, Look]) -> list[Plot]:
     """Chart every cost of which two models or more have a figure, best model first.
 
     A cost that does not depend on all conditions (parameters) is charted under the first ones only.
@@ -50,7 +47,7 @@ def bars(
             continue
         found = [bar for n in analysis.order if (bar := _bar(analysis, n, quantity, conditions))]
         if len(found) > 1:
-            plots.append(_chart(analysis, quantity, conditions, found, styles, folder))
+            plots.append(_chart(analysis, quantity, conditions, found, styles))
     return plots
 
 
@@ -65,7 +62,7 @@ def _bar(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -
 
 def _chart(
     analysis: Analysis, quantity: str, conditions: Conditions, found: list[Bar],
-    styles: Mapping[str, Look], folder: Path,
+    styles: Mapping[str, Look],
 ) -> Plot:  # fmt: skip
     head, unit, _ = COSTS[quantity]
     shown = found[:MODELS]
@@ -82,7 +79,7 @@ def _chart(
         )
         told = ", ".join(f"{bar.name} {significant(bar.value)}" for bar in shown)
         return finish(
-            figure, folder, name if number == 0 else f"{name}-{number + 1}", head,
+            figure, name if number == 0 else f"{name}-{number + 1}", head,
             f"{head} in {unit}{scale}, {conditions.of(quantity)}: {told}.",
             notes,
         )  # fmt: skip

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from bench.core.errors import BenchError
 from bench.framework.budgets import ladder
+from bench.report.drawing.axes import axis_title
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import COSTS, significant
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import Look
-from bench.report.reading.evidence import Facts, axis_title
+from bench.report.reading.context import Context
 
 QUALITIES = 2
 """So many qualities have a ladder: people's where there is one, and the first metrics."""
 
 
-def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
+def section(context: Context) -> Content | Missing:
     """Return the steps by the first qualities and every cost."""
-    del styles, folder
+    found = context.facts
     if not found.costs:
-        raise BenchError("costs were not measured")
+        return Missing(found.no_costs)
     columns = [
         Column("Limit on", numeric=False), Column("From", "upper end of the interval"),
         Column("Take", numeric=False), Column("By", numeric=False), Column("Quality"),
@@ -30,6 +27,8 @@ def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[T
     for quality in found.qualities[:QUALITIES]:
         for cost in found.costs:
             joint = found.join(quality, cost)
+            if isinstance(joint, Missing):
+                return joint
             for step in ladder(joint):
                 _, unit, factor = COSTS[cost]
                 rows.append([
@@ -44,13 +43,15 @@ def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[T
                      "model": step.model, "value": step.quality, "tied": "; ".join(step.tied)}
                 )  # fmt: skip
     if not rows:
-        raise BenchError("no model is better than doing nothing")
-    return [
+        return Missing("no model is better than doing nothing")
+    return Content([
+        "The best model as a budget grows. A budget is held against the upper end of a cost’s "
+        "interval.",
         Table(
             "budgets", f"What to take within a budget, on {found.conditions}", columns, rows,
             records,
             ["From the budget in a row on, up to the next row's, its model is the best that surely "
              "keeps to it. As good: the paired difference's interval "
              "includes 0. Several limits at once: bench pick."],
-        )
-    ]  # fmt: skip
+        ),
+    ])  # fmt: skip

@@ -1,14 +1,32 @@
-"""Tables of costs, each under one set of conditions."""
+"""What models cost: charts and tables, each under one set of conditions."""
 
 from __future__ import annotations
 
 from bench.framework.costs import Conditions, as_record, why_no_figure
+from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import COSTS, significant
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.analysis import Analysis
+from bench.report.reading.context import Context
+from bench.report.sections.bars import bars
 
 SHORT_COSTS = ("params", "macs", "latency_ms")
 """Those that stand beside quality in the results; memory joins them on the page."""
+
+
+def section(context: Context) -> Content:
+    """Return the charts, and a table for each set of conditions."""
+    analysis = context.analysis
+    known = analysis.data.conditions()
+    plots = [plot for at in known for plot in bars(analysis, at, context.looks)]
+    charts: list[Block] = []
+    if plots:
+        charts = [
+            "Each chart holds costs of one set of conditions only, with 95 % intervals as lines. "
+            "On a logarithmic scale compare the numbers beside the bars, not their lengths.",
+            plots,
+        ]
+    return Content([*charts, *(costs(analysis, at) for at in known)])
 
 
 def costs(analysis: Analysis, conditions: Conditions) -> Table:

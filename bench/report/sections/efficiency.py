@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from bench.core.errors import BenchError
 from bench.framework.challenge import WEIGHTS, Scores, efficiency
 from bench.framework.hypervolume import Covered, covered
 from bench.framework.joint import Joint, join
+from bench.report.drawing.axes import axis_title, in_words
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import MISSING, percent, significant
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import Look
-from bench.report.reading.evidence import Facts, axis_title, in_words
+from bench.report.reading.context import Context
+from bench.report.reading.evidence import Facts
 
 _PARTS = {"latency_ms": "runtime", "macs": "FLOPs", "params": "parameters"}
 
 
-def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
+def section(context: Context) -> Content | Missing:
     """Return the hypervolume and, of two networks or more, the NTIRE score."""
-    del styles, folder
+    found = context.facts
     known = join(found.evidence, list(WEIGHTS), found.conditions, samples=1).models
-    made = []
+    made: list[Table] = []
     if found.costs:
         note = f"NTIRE's efficiency score needs two networks; {len(known)} has all its costs."
-        made.append(_hypervolume(found, [note] if len(known) < 2 else []))
+        table = _hypervolume(found, [note] if len(known) < 2 else [])
+        if isinstance(table, Missing):
+            return table
+        made.append(table)
     if len(known) > 1:
         base = next(name for name in found.analysis.order if name in known)
         made.append(_challenge(efficiency(found.evidence, base, WEIGHTS, found.conditions)))
-    if not made:
-        raise BenchError("costs were not measured")
-    return made
+    return Content(made) if made else Missing(found.no_costs)
 
 
 def _challenge(scores: Scores) -> Table:
@@ -71,19 +73,24 @@ def _upper(value: float) -> str:
     return significant(value) if value < float("inf") else "∞"
 
 
-def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table:
+def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
     cost = found.costs[0]
-    joints = {q: found.join(q, cost) for q in found.qualities}
+    joints: dict[str, Joint] = {}
     volumes: dict[str, Covered] = {}
     notes = []
-    for quality, joint in joints.items():
+    for quality in found.qualities:
+        joint = found.join(quality, cost)
+        if isinstance(joint, Missing):
+            notes.append(f"{axis_title(quality)}: {joint.reason}.")
+            continue
+        joints[quality] = joint
         try:
             volumes[quality] = covered(joint)
             notes.append(_declared(found, joint, volumes[quality]))
         except BenchError as error:
             notes.append(f"{axis_title(quality)}: {error}.")
     if not volumes:
-        raise BenchError(" ".join(notes).rstrip("."))
+        return Missing(" ".join(notes).rstrip("."))
     columns = [Column("Model", numeric=False)]
     for quality, volume in volumes.items():
         group = f"{axis_title(quality)}: all cover {percent(volume.share)}"

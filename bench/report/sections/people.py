@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from bench.report.drawing.numbers import MISSING, counted, fixed, interval
 from bench.report.drawing.tables import Cell, Column, Table
@@ -256,7 +255,7 @@ def _share(share: Share | None) -> str:
     return f"{100 * share.value:.0f} % of {share.n} [{low:.0f}, {high:.0f}]"
 
 
-def scale_plot(found: Found, styles: Mapping[str, Look], folder: Path) -> Plot:
+def scale_plot(found: Found, styles: Mapping[str, Look]) -> Plot:
     """Plot the scale: a dot and its interval per method, its group's letters beside it."""
     methods = methods_of(found)
     with drawing(WIDTH, 0.75 + 0.27 * len(methods)) as (figure, axes):
@@ -275,7 +274,7 @@ def scale_plot(found: Found, styles: Mapping[str, Look], folder: Path) -> Plot:
         axes.set_xlabel(f"{unit_of(found)} (right is better)")
         order = ", ".join(f"{m.method} {fixed(m.value, PLACES)} ({m.group})" for m in methods)
         return finish(
-            figure, folder, "people", "People’s scale",
+            figure, "people", "People’s scale",
             f"People’s scale in {found.unit}, best first, with significance groups: {order}.",
             [f"Bars: {found.level:.0%} intervals. Letters: methods that share one do not differ "
              "significantly."],

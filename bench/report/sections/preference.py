@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
@@ -11,24 +10,24 @@ from bench.framework.costs import figure_under, read_costs
 from bench.framework.joint import Evidence
 from bench.framework.preference import Preference, Slope, regress
 from bench.framework.scores import read_scores
+from bench.report.drawing.axes import axis_title, in_words
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, fixed, interval, percent
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import Look
-from bench.report.reading.evidence import Facts, axis_title, in_words
+from bench.report.reading.context import Context
+from bench.report.reading.evidence import Facts
 
 COSTS = ("macs", "latency_ms")
 """Operations where most models have them, else latency."""
 PLACES = 2
 
 
-def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
+def section(context: Context) -> Content | Missing:
     """Regress people's votes on each metric with the cost, and show what stays unexplained."""
-    del styles, folder
+    found = context.facts
     people = found.evidence.people
-    if people is None:
-        return []
-    if not people.answers.pairwise:
-        raise BenchError("slopes in JOD need a study of pairs")
+    if people is None or not people.answers.pairwise:
+        return Missing("slopes in JOD need a study of pairs")
     evidence = found.evidence
     if not set(people.models) <= set(people.answers.methods):
         # Names on a page of several runs are not those of the study: take its run alone.
@@ -46,8 +45,8 @@ def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[T
             reasons.setdefault(str(error), []).append(name)
     told = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
     if not fits:
-        raise BenchError("; ".join(told))
-    return [_slopes(fits, cost, told), _residuals(fits)]
+        return Missing("; ".join(told))
+    return Content([_slopes(fits, cost, told), _residuals(fits)])
 
 
 def _cost(found: Facts, evidence: Evidence) -> str | None:

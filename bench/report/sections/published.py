@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.names import parse_spec
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import fixed, title
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.analysis import Analysis, family
+from bench.report.reading.context import Context
 from bench.report.reading.gather import Row
 from bench.report.sections.results import result_cell
 from bench.suites.table import SUITES
@@ -167,6 +169,21 @@ REPORTS: tuple[Report, ...] = (
                    caveat="quoted from memory, not checked; trained without an opponent"),),
            names=("esrgan",), words=("esrgan",)),
 )  # fmt: skip
+
+
+def section(context: Context) -> Content | Missing:
+    """Return what authors report beside what was measured here."""
+    table = published(context.analysis)
+    if table is None:
+        return Missing("none are known of these models on this suite")
+    return Content(
+        [
+            "What authors report, with the convention they name, beside what was measured here. "
+            "Equal names are not equal measures: SSIM alone moves in the second decimal by its "
+            "convention.",
+            table,
+        ]
+    )
 
 
 def published(analysis: Analysis) -> Table | None:

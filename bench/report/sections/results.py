@@ -1,17 +1,24 @@
-"""The tables of a report."""
+"""The results: quality and cost of every model in one table, and what they say in sentences."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from bench.framework.scores import INFINITE
+from bench.report.drawing.content import Content
 from bench.report.drawing.numbers import COSTS, counted, fixed, interval, title
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.reading.analysis import Analysis, conventions, memory, strata
+from bench.report.reading.analysis import Analysis, memory
+from bench.report.reading.context import Context
+from bench.report.reading.gather import NOT_HERE
 from bench.report.sections.costs import SHORT_COSTS, cost_cell
-from bench.statistics.clusters import Difference, Estimate, cluster_means
+from bench.statistics.clusters import Difference, Estimate
+
+
+def section(context: Context) -> Content:
+    """Return the table, and which models are best."""
+    return Content([results(context.analysis)], findings=_findings(context.analysis))
 
 
 def results(analysis: Analysis) -> Table:
@@ -41,7 +48,7 @@ def results(analysis: Analysis) -> Table:
     return Table(
         "results",
         f"{data.record.suite.title}: quality and cost of {counted(len(rows), 'model')}",
-        columns, rows, _result_records(analysis), [*legend, *_weaknesses(analysis)],
+        columns, rows, _result_records(analysis), [*legend, *weaknesses(analysis)],
     )  # fmt: skip
 
 
@@ -96,139 +103,6 @@ def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
     return records
 
 
-def improvements(analysis: Analysis) -> Table:
-    """Return each model's paired difference from the base, by metric."""
-    table = analysis.data.table
-    names = [name for name in analysis.order if name != analysis.base]
-    columns = [Column("Model", numeric=False)]
-    columns += [Column(title(m), head_unit(analysis, m)) for m in analysis.measured]
-    rows, records = [], []
-    for name in names:
-        row = [Cell(name)]
-        for metric in analysis.measured:
-            gain = analysis.gain(metric, name)
-            row.append(_gain_cell(analysis, metric, name, gain))
-            records.append({"model": name, "metric": metric} | _gain_record(gain))
-        rows.append(row)
-    legend = [
-        "Mean of the paired differences with its 95 % interval. {better}: significantly better "
-        f"than {analysis.base_title}. {{worse}}: significantly worse (p below 0.05, adjusted for "
-        "all models)."
-    ]
-    return Table(
-        "improvements", f"Improvement over {analysis.base_title}, {_images(table.images)}",
-        columns, rows, records, [*legend, *_weaknesses(analysis, gains=True)],
-    )  # fmt: skip
-
-
-def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | None) -> Cell:
-    if gain is None:
-        return Cell.missing(*analysis.standing(metric, name).missing or ("no common image",))
-    places = analysis.places[metric]
-    mark = ""
-    if gain.p_adjusted is not None and gain.p_adjusted < 0.05:
-        up = gain.value > 0
-        mark = "better" if up == analysis.data.table.higher_is_better[metric] else "worse"
-    notes: tuple[str, ...] = ()
-    if gain.n < len(analysis.data.table.images):
-        notes = (f"over the {gain.n} images on which both have a finite score",)
-    return Cell(
-        fixed(gain.value, places, sign=True),
-        interval(gain.low, gain.high, places, sign=True),
-        mark, notes, gain.value,
-    )  # fmt: skip
-
-
-def _gain_record(gain: Difference | None) -> dict[str, Any]:
-    keys = ("value", "low", "high", "p", "p_adjusted", "n", "clusters")
-    names = ("difference", "low", "high", "p", "p_adjusted", "images", "clusters")
-    return {name: getattr(gain, key, None) for name, key in zip(names, keys, strict=True)}
-
-
-def convention_spread(analysis: Analysis) -> Table:
-    """Return the same images' means under every convention of a family, and their spread."""
-    families = conventions(analysis)
-    columns = [Column("Model", numeric=False)]
-    for name, metrics in families.items():
-        columns += [Column(title(m), head_unit(analysis, m), name.upper()) for m in metrics]
-        columns.append(Column("Spread", "max − min", name.upper()))
-    rows, records = [], []
-    for model in analysis.order:
-        row = [Cell(model)]
-        for metrics in families.values():
-            common = _common_means(analysis, model, metrics)
-            places = max(analysis.places[m] for m in metrics)
-            for metric in metrics:
-                if common is None:
-                    row.append(
-                        Cell.missing(*analysis.standing(metric, model).missing or (INFINITE,))
-                    )
-                else:
-                    row.append(Cell(fixed(common[metric], places), sort=common[metric]))
-                records.append(
-                    {"model": model, "metric": metric, "mean": common and common[metric]}
-                )
-            spread = None if common is None else max(common.values()) - min(common.values())
-            row.append(
-                Cell.missing("no image has all conventions")
-                if spread is None
-                else Cell(fixed(spread, places), sort=spread)
-            )
-        rows.append(row)
-    return Table(
-        "conventions", "The same images under several conventions", columns, rows, records,
-        ["Means over the images that have a finite score under every convention of the family."],
-    )  # fmt: skip
-
-
-def _common_means(analysis: Analysis, model: str, metrics: list[str]) -> dict[str, float] | None:
-    table = analysis.data.table
-    stacked = np.column_stack([table.column(metric, model) for metric in metrics])
-    whole = np.isfinite(stacked).all(axis=1)
-    if not whole.any():
-        return None
-    return dict(zip(metrics, map(float, stacked[whole].mean(axis=0)), strict=True))
-
-
-def by_stratum(analysis: Analysis) -> Table | None:
-    """Return means of the first metric for every kind of image; None where there is one kind."""
-    metric, data = analysis.primary, analysis.data
-    kinds = [
-        (k, level, at) for k, levels in strata(analysis).items() for level, at in levels.items()
-    ]
-    if metric is None or not kinds:
-        return None
-    columns = [Column("Model", numeric=False)]
-    rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
-    records = []
-    for key, level, at in kinds:
-        columns.append(Column(level, counted(len(at), "image"), key))
-        means = cluster_means(data.table.finite(metric)[at], data.table.clusters[at])
-        for row, name in zip(rows, analysis.order, strict=True):
-            mean = means[data.table.models.index(name)]
-            row.append(_stratum_cell(analysis, metric, name, mean, len(at)))
-            records.append(
-                {"model": name, "metric": metric, "stratum": key, "level": level,
-                 "mean": mean and mean.value, "low": mean and mean.low,
-                 "high": mean and mean.high, "images": mean.n if mean else 0}
-            )  # fmt: skip
-    return Table(
-        "strata", f"{title(metric)} by kind of image ({head_unit(analysis, metric)})",
-        columns, rows, records, ["Mean with its 95 % interval where there are several scenes."],
-    )  # fmt: skip
-
-
-def _stratum_cell(
-    analysis: Analysis, metric: str, name: str, mean: Estimate | None, total: int
-) -> Cell:
-    if mean is None:
-        return Cell.missing(*analysis.standing(metric, name).missing or ("no finite score",))
-    places = analysis.places[metric]
-    notes = () if mean.n == total else (f"mean over {mean.n} of {counted(total, 'image')}",)
-    detail = interval(mean.low, mean.high, places)
-    return Cell(fixed(mean.value, places), detail, notes=notes, sort=mean.value)
-
-
 def head_unit(analysis: Analysis, metric: str) -> str:
     """Return the unit and the arrow that points to the better side."""
     unit = analysis.data.table.units[metric]
@@ -241,7 +115,7 @@ def _in_scenes(analysis: Analysis) -> str:
     return f" in {counted(scenes, 'scene')}" if scenes < len(analysis.data.table.images) else ""
 
 
-def _weaknesses(analysis: Analysis, gains: bool = False) -> list[str]:
+def weaknesses(analysis: Analysis, gains: bool = False) -> list[str]:
     """Return what weakens intervals and tests, each once, with the metrics that it is true of."""
     noted: dict[str, list[str]] = {}
     for metric in analysis.measured:
@@ -258,5 +132,47 @@ def _weaknesses(analysis: Analysis, gains: bool = False) -> list[str]:
     ]
 
 
-def _images(images: tuple[str, ...]) -> str:
-    return counted(len(images), "image")
+def _findings(analysis: Analysis) -> list[str]:
+    """Return what the results say, in sentences."""
+    found = []
+    for metric in analysis.shown:
+        best = [n for n in analysis.order if analysis.standing(metric, n).mark == "best"]
+        if not best:
+            continue
+        found.append(_finding(analysis, metric, best[0]))
+    without = [m for m in analysis.data.table.metrics if m not in analysis.measured]
+    reasons = [f"{title(metric)} ({why_without_score(analysis, metric)})" for metric in without]
+    found += [f"Without any score: {', '.join(reasons)}."] if reasons else []
+    return [text for text in found if text]
+
+
+def _finding(analysis: Analysis, metric: str, best: str) -> str:
+    table, places = analysis.data.table, analysis.places[metric]
+    estimate = analysis.standing(metric, best).estimate
+    if estimate is None:
+        return ""
+    unit = f" {table.units[metric]}" if table.units[metric] else ""
+    around = interval(estimate.low, estimate.high, places)
+    text = f"{title(metric)}: {best} has the best mean, {fixed(estimate.value, places)}{unit}"
+    text += f" {around}" if around else ""
+    gain = analysis.gain(metric, best)
+    if best == analysis.base:
+        text += f"; no model improves on {analysis.base_title}"
+    elif gain:
+        text += f", {fixed(gain.value, places, sign=True)}{unit} against {analysis.base_title}"
+        if gain.p_adjusted is not None and gain.p_adjusted >= 0.05:
+            text += ", which is not significant"
+    tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
+    if tied:
+        text += f". Not significantly different from it: {', '.join(tied)}"
+    return text + "."
+
+
+def why_without_score(analysis: Analysis, metric: str) -> str:
+    """Return the commonest reason why a metric has no score."""
+    reasons: Counter[str] = Counter()
+    for standing in analysis.standings[metric]:
+        reasons.update(standing.missing)
+    if len(reasons) > 1:
+        reasons.pop(NOT_HERE, None)
+    return reasons.most_common(1)[0][0] if reasons else "the run has no images"

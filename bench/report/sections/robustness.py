@@ -1,17 +1,21 @@
-"""Plots of quality against how strongly images were degraded: blur extent, noise, light."""
+"""Quality by kind of image, and against how strongly images were degraded: blur, noise, light."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.report.drawing.numbers import counted, title
+from bench.report.drawing.axes import with_unit
+from bench.report.drawing.content import Block, Content, Missing
+from bench.report.drawing.numbers import counted, fixed, interval, title
+from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import INK, PAPER, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis, strata
+from bench.report.reading.context import Context
+from bench.report.sections.results import head_unit
 from bench.statistics.clusters import Estimate, cluster_means
 
 Floats = NDArray[np.float64]
@@ -20,14 +24,35 @@ LINES = 12
 """Lines of a plot, at most: the best models by the first metric."""
 
 
-def curves(analysis: Analysis, metric: str, styles: Mapping[str, Look], folder: Path) -> list[Plot]:
+def section(context: Context) -> Content | Missing:
+    """Plot every metric; the plots of the first ones are shown, and the means of the first."""
+    analysis = context.analysis
+    table = by_stratum(analysis)
+    if table is None:
+        return Missing("the images are of one kind")
+    shown: list[Plot] = []
+    kept: list[Plot] = []
+    for metric in analysis.measured:
+        found = shown if metric in analysis.shown else kept
+        found += curves(analysis, metric, context.looks)
+    plotted: list[Block] = []
+    if shown:
+        plotted = [
+            "How the quality falls as the images get worse. Each point: the mean over all images "
+            "of that level; bars: 95 % intervals, which resample scenes.",
+            shown,
+        ]
+    return Content([*plotted, table], kept=kept, heading="By kind of image")
+
+
+def curves(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> list[Plot]:
     """Plot ``metric`` against every kind of image whose levels are numbers, a line per model."""
     plots = []
     for key, levels in strata(analysis).items():
         scale = sorted((number, at) for level, at in levels.items()
                        if (number := _number(level)) is not None)  # fmt: skip
         if len(scale) == len(levels) and analysis.standings[metric]:
-            plot = _curve(analysis, metric, key, scale, styles, folder)
+            plot = _curve(analysis, metric, key, scale, styles)
             plots += [plot] if plot else []
     return plots
 
@@ -45,7 +70,6 @@ def _curve(
     key: str,
     scale: Sequence[tuple[float, list[int]]],
     styles: Mapping[str, Look],
-    folder: Path,
 ) -> Plot | None:
     table = analysis.data.table
     finite = table.finite(metric)
@@ -67,13 +91,12 @@ def _curve(
             return None
         axes.set_xticks(places, [f"{number:g}" for number in numbers])
         axes.set_xlabel(key + how)
-        unit = f", {table.units[metric]}" if table.units[metric] else ""
         better = "up" if table.higher_is_better[metric] else "down"
-        axes.set_ylabel(f"{title(metric)}{unit} ({better} is better)")
+        axes.set_ylabel(f"{with_unit(title(metric), table.units[metric])} ({better} is better)")
         axes.legend(frameon=False, fontsize=7.5, labelcolor=INK, ncols=2)
         rest = len(scored) - len(names)
         return finish(
-            figure, folder, f"robustness-{metric}-{_plain(key)}", f"{title(metric)} by {key}",
+            figure, f"robustness-{metric}-{_plain(key)}", f"{title(metric)} by {key}",
             f"Mean {title(metric)} by {key}, from {numbers[0]:g} to {numbers[-1]:g}: "
             f"{', '.join(told)}.",
             [f"{counted(rest, 'further model')} in the tables."] if rest else [],
@@ -114,3 +137,42 @@ def _line(
 
 def _plain(key: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in key).strip("-")
+
+
+def by_stratum(analysis: Analysis) -> Table | None:
+    """Return means of the first metric for every kind of image; None where there is one kind."""
+    metric, data = analysis.primary, analysis.data
+    kinds = [
+        (k, level, at) for k, levels in strata(analysis).items() for level, at in levels.items()
+    ]
+    if metric is None or not kinds:
+        return None
+    columns = [Column("Model", numeric=False)]
+    rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
+    records = []
+    for key, level, at in kinds:
+        columns.append(Column(level, counted(len(at), "image"), key))
+        means = cluster_means(data.table.finite(metric)[at], data.table.clusters[at])
+        for row, name in zip(rows, analysis.order, strict=True):
+            mean = means[data.table.models.index(name)]
+            row.append(_stratum_cell(analysis, metric, name, mean, len(at)))
+            records.append(
+                {"model": name, "metric": metric, "stratum": key, "level": level,
+                 "mean": mean and mean.value, "low": mean and mean.low,
+                 "high": mean and mean.high, "images": mean.n if mean else 0}
+            )  # fmt: skip
+    return Table(
+        "strata", f"{title(metric)} by kind of image ({head_unit(analysis, metric)})",
+        columns, rows, records, ["Mean with its 95 % interval where there are several scenes."],
+    )  # fmt: skip
+
+
+def _stratum_cell(
+    analysis: Analysis, metric: str, name: str, mean: Estimate | None, total: int
+) -> Cell:
+    if mean is None:
+        return Cell.missing(*analysis.standing(metric, name).missing or ("no finite score",))
+    places = analysis.places[metric]
+    notes = () if mean.n == total else (f"mean over {mean.n} of {counted(total, 'image')}",)
+    detail = interval(mean.low, mean.high, places)
+    return Cell(fixed(mean.value, places), detail, notes=notes, sort=mean.value)

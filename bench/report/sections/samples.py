@@ -9,18 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.crops import (
-    Context,
+    Overview,
     Tile,
     Window,
-    context,
+    overview,
     tile,
     where_it_is_wrong,
     where_to_look,
 )
+from bench.report.drawing.html import render
 from bench.report.drawing.numbers import fixed, title
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.analysis import Analysis
+from bench.report.reading.context import Context
 from bench.report.reading.gather import Shot
 
 SAMPLES = 6
@@ -36,7 +39,7 @@ class Sample:
 
     image: str
     about: str
-    whole: Context | None
+    whole: Overview | None
     tiles: tuple[Tile, ...]
 
 
@@ -49,6 +52,46 @@ class Case:
     image: str
     summary: str
     tiles: tuple[Tile, ...]
+
+
+def section(context: Context) -> Content:
+    """Return rows of crops, and the worst images of all as a table that is not shown."""
+    analysis = context.analysis
+    kept = [worst_table(analysis, worst_images(analysis))]
+    found = samples(analysis)
+    if not found:
+        text = "No samples: the run’s images cannot be read where they were."
+        return Content([text], kept=kept)
+    by = f", by {title(analysis.primary)} of the degraded image" if analysis.primary else ""
+    return Content(
+        [
+            f"From the hardest image to the easiest{by}. Each crop lies where the models’ outputs "
+            "differ most, is the same for all, and shows every pixel as a 2×2 square.",
+            render("sections/samples.html", samples=found),
+        ],
+        kept=kept,
+    )
+
+
+def failures(context: Context) -> Content | Missing:
+    """Return crops of every model's worst images."""
+    analysis = context.analysis
+    found = cases(analysis, worst_images(analysis))
+    if not found or analysis.primary is None:
+        return Missing("the images of no model's worst score can be read")
+    return Content(
+        [
+            f"For each model the image with its worst {title(analysis.primary)}, and the one that "
+            "it made worse most (or improved least); the crop lies where its error is largest.",
+            render(
+                "sections/cases.html",
+                cases=[
+                    (case.model, f"{case.kind}: {case.image}; {case.summary}", case.tiles)
+                    for case in found
+                ],
+            ),
+        ]
+    )
 
 
 def samples(analysis: Analysis) -> list[Sample]:
@@ -90,7 +133,7 @@ def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
         tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
     strata = ", ".join(f"{key}: {value}" for key, value in shot.strata.items())
     scene = f"scene {shot.cluster}" if shot.cluster != shot.image else ""
-    whole = context(
+    whole = overview(
         shot.degraded, window, full,
         f"{shot.image}, degraded, whole; a box marks the {window.width} by {window.height} pixels "
         f"at column {window.left}, row {window.top}",

@@ -1,23 +1,18 @@
-"""The sections of a report that a study adds: people's scale, raters, kinds of images, metrics."""
+"""The section on a study: people's scale, on kinds of images too, and how raters sat."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
 from bench.framework.people import HumanScale
-from bench.framework.scores import ScoreTable
 from bench.framework.trust import kinds
+from bench.report.drawing.content import Block, Content, Html, Missing
+from bench.report.drawing.html import render
 from bench.report.drawing.numbers import counted, fixed, interval
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import Look, Plot
-from bench.report.reading.analysis import Analysis
-from bench.report.reading.evidence import names_on_page
+from bench.report.reading.context import Context
 from bench.report.sections.people import (
     MATRIX,
     PLACES,
@@ -27,7 +22,6 @@ from bench.report.sections.people import (
     scale_plot,
     tables,
 )
-from bench.report.sections.trust import TrustSection, trust_section
 from raters.protocols import protocol_called
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD
@@ -35,47 +29,37 @@ from raters.statistics.intervals import PRIOR_SD
 STRATUM_SAMPLES = 400
 
 
-@dataclass(frozen=True)
-class Study:
-    """What the page shows of a study. ``findings``: sentences for its head.
-
-    ``trust`` is None where metrics cannot be held against people; ``why`` says so.
-    """
-
-    name: str
-    protocol: str
-    findings: Sequence[str]
-    plot: Plot
-    scale: Table
-    differences: Table | None
-    raters: Table | None
-    strata: Table | None
-    agreement: Sequence[tuple[str, str]]
-    trust: TrustSection | None
-    why: str
-
-
-def study_of(scale: HumanScale, analysis: Analysis, styles: Mapping[str, Look], out: Path) -> Study:
-    """Make the tables and plots of a study of one of the report's runs, and write them to ``out``.
-
-    Raises `BenchError` where its run is none of the report's.
-    """
-    names = names_on_page(scale, analysis)
+def section(context: Context) -> Content | Missing:
+    """Return people's scale as a plot and tables, by kind of image, and how raters sat."""
+    scale = context.people
+    if scale is None:
+        return Missing("no study was given")
     found, answers = scale.analysis, scale.answers
-    looks = {label: styles[name] for label, name in names.items()}
     made = {table.name: table for table in tables(found, scale.flags, answers.study)}
-    strata = _by_kind(scale)
-    try:
-        trusted = trust_section(
-            scale, _scores_of(analysis, names), analysis.measured, analysis.shown, looks,
-            out / "plots",
-        )  # fmt: skip
-        why = ""
-    except BenchError as error:
-        trusted, why = None, str(error)
-    for table in (*made.values(), strata, *_trust_tables(trusted)):
-        if table is not None:
-            table.write(out / "tables")
+    shown: list[Block] = [
+        f"Study {answers.study} ({protocol_called(answers.protocol).title}), closed. Raters saw no "
+        "names. The scale is people’s alone; no metric is in it.",
+        [scale_plot(found, context.judged_looks)],
+        made.pop("people"),
+    ]
+    if len(methods_of(found)) <= MATRIX:
+        shown.append(made.pop("people-differences"))
+    if (strata := _by_kind(scale)) is not None:
+        shown += [Html("<h3>By kind of image</h3>"), strata]
+    shown.append(render("sections/raters.html", agreement=agreement(found, answers.golden())))
+    if "raters" in made:
+        shown.append(made.pop("raters"))
+    return Content(
+        shown,
+        findings=[_said(scale)],
+        kept=list(made.values()),
+        heading="What people said",
+    )
+
+
+def _said(scale: HumanScale) -> str:
+    """Say whom people find best, for the head of the page."""
+    found, answers = scale.analysis, scale.answers
     first = methods_of(found)[0]
     tied = [m.method for m in methods_of(found)[1:] if set(m.group) & set(first.group)]
     said = (
@@ -83,26 +67,7 @@ def study_of(scale: HumanScale, analysis: Analysis, styles: Mapping[str, Look], 
     )
     said += f" find {first.method} best, {fixed(first.value, PLACES)} {found.unit} "
     said += interval(first.low, first.high, PLACES)
-    said += f". Not significantly different from it: {', '.join(tied)}." if tied else "."
-    small = len(methods_of(found)) <= MATRIX
-    return Study(
-        answers.study, protocol_called(answers.protocol).title,
-        [text for text in (said, trusted.best if trusted else "") if text],
-        scale_plot(found, looks, out / "plots"), made["people"],
-        made["people-differences"] if small else None, made.get("raters"), strata,
-        agreement(found, answers.golden()), trusted, why,
-    )  # fmt: skip
-
-
-def _scores_of(analysis: Analysis, names: Mapping[str, str]) -> ScoreTable:
-    """Return the report's scores with the study's names of its models."""
-    table = analysis.data.table
-    labels = {name: label for label, name in names.items()}
-    return replace(table, models=tuple(labels.get(name, f"({name})") for name in table.models))
-
-
-def _trust_tables(trusted: TrustSection | None) -> list[Table | None]:
-    return [] if trusted is None else [trusted.table, trusted.strata]
+    return said + (f". Not significantly different from it: {', '.join(tied)}." if tied else ".")
 
 
 def _by_kind(scale: HumanScale) -> Table | None:

@@ -16,10 +16,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bench.core.errors import BenchError
 from bench.image import Pixels, read
+from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import png_uri
+from bench.report.drawing.html import render
 from bench.report.drawing.numbers import counted, significant
 from bench.report.drawing.theme import INK, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
+from bench.report.reading.context import Context
 
 SIDES = {"val": "validation", "train": "training"}
 """Prefix of a quantity -> where it was measured. Others, as the learning rate, have none."""
@@ -60,7 +63,19 @@ class Course:
     rows: tuple[SampleRow, ...]
 
 
-def curves(analysis: Analysis, styles: Mapping[str, Look], folder: Path) -> list[Plot]:
+def section(context: Context) -> Content | Missing:
+    """Return the curves, and what networks made of one crop on the way."""
+    plots, courses = curves(context.analysis, context.looks), sample_rows(context.analysis)
+    body: list[Block] = []
+    if plots:
+        text = "What was watched after each epoch. Solid: on validation images; dashed: on the"
+        body += [f"{text} training batches.", plots]
+    if courses:
+        body.append(render("sections/training.html", courses=courses))
+    return Content(body) if body else Missing("no curve or sample of a training can be read")
+
+
+def curves(analysis: Analysis, styles: Mapping[str, Look]) -> list[Plot]:
     """Plot every quantity that was watched, a line for each model: training's and validation's."""
     watched: dict[str, dict[str, dict[str, Points]]] = {}
     for name in analysis.order:
@@ -73,7 +88,7 @@ def curves(analysis: Analysis, styles: Mapping[str, Look], folder: Path) -> list
         if all(whole.get(name) == sides for name, sides in watched[what].items()):
             del watched[what]  # the only term of a loss is the loss
     order = sorted(watched, key=_rank)
-    return [_plot(what, watched[what], styles, folder) for what in order]
+    return [_plot(what, watched[what], styles) for what in order]
 
 
 def _rank(what: str) -> int:
@@ -99,9 +114,7 @@ def _read(path: Path) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def _plot(
-    what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[str, Look], folder: Path
-) -> Plot:
+def _plot(what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[str, Look]) -> Plot:
     title = TITLES.get(what, what.replace("_", " ").capitalize())
     told = []
     with drawing(WIDTH, 2.9) as (figure, axes):
@@ -131,7 +144,7 @@ def _plot(
         rest = len(lines) - len(shown)
         where = " and ".join(SIDES[s] for s in SIDES if any(s in sides for sides in lines.values()))
         return finish(
-            figure, folder, f"training-{what}", title,
+            figure, f"training-{what}", title,
             f"{title} by epoch{f' in {where}' if where else ''}, first to last: "
             f"{', '.join(told)}.",
             [f"{counted(rest, 'further model')} without a name in the legend."] if rest else [],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import BenchError
 from bench.framework.judged import Judged, centred, halves, judged
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
@@ -22,11 +23,14 @@ from bench.framework.trust import (
     disagreements,
     trust,
 )
+from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import Tile, Window, tile, where_they_differ
+from bench.report.drawing.html import render
 from bench.report.drawing.labels import Box, place
 from bench.report.drawing.numbers import counted, fixed, interval, significant, title
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
+from bench.report.reading.context import Context
 from bench.statistics.correlation import Coefficient, fit_logistic
 
 Floats = NDArray[np.float64]
@@ -53,52 +57,61 @@ class Case:
     tiles: tuple[Tile, ...]
 
 
-@dataclass(frozen=True)
-class TrustSection:
-    """Everything that the page says of metrics and people. ``best``: one sentence for its head."""
-
-    best: str
-    table: Table
-    strata: Table | None
-    plots: Sequence[Plot]
-    cases: Sequence[Case]
-
-
-def trust_section(
-    scale: HumanScale, table: ScoreTable, metrics: Sequence[str], shown: Sequence[str],
-    styles: Mapping[str, Look], folder: Path,
-) -> TrustSection:  # fmt: skip
-    """Hold ``metrics`` against people; those ``shown`` get plots and pairs of images on the page.
-
-    Raises `BenchError` where what was judged cannot be scored.
-    """
-    found = judged(scale, table, metrics)
+def section(context: Context) -> Content | Missing:
+    """Hold every metric against people; the first metrics get plots and pairs of images."""
+    scale, analysis = context.people, context.analysis
+    if scale is None:
+        return Missing("no study was given")
+    heading = "Which metric to trust here"
+    try:
+        found = judged(scale, _scores_of(context), analysis.measured)
+    except BenchError as error:
+        return Content([f"Metrics cannot be held against people here: {error}."], heading=heading)
     rows = trust(found)
     one, other = halves(scale.answers, scale.models)
-    top = ceiling(one, other, found)
-    kinds = by_stratum(found)
-    plots = [_scatter(found, metric, styles, folder) for metric in shown if metric in found.scores]
+    shown = [metric for metric in analysis.shown if metric in found.scores]
+    strata = _strata_table(found, by_stratum(found))
     cases = [
         made
         for metric in shown
-        if metric in found.scores
         for one_of in disagreements(found, metric)
         if (made := _case(scale, found, one_of)) is not None
     ]
-    return TrustSection(
-        _best(rows), _trust_table(found, rows, top), _strata_table(found, kinds), plots, cases
+    contradictions: Block = "No metric contradicts a preference that people clearly have."
+    if cases:
+        contradictions = render(
+            "sections/contradictions.html",
+            cases=[(case.metric, case.summary, case.tiles) for case in cases],
+        )
+    return Content(
+        [
+            _trust_table(found, rows, ceiling(one, other, found)),
+            [_scatter(found, metric, context.judged_looks) for metric in shown],
+            *([strata] if strata else []),
+            contradictions,
+        ],
+        findings=_best(rows),
+        heading=heading,
     )
 
 
-def _best(rows: Sequence[Trust]) -> str:
+def _scores_of(context: Context) -> ScoreTable:
+    """Return the report's scores with the study's names of its models."""
+    table = context.analysis.data.table
+    labels = {name: label for label, name in context.names.items()}
+    return replace(table, models=tuple(labels.get(name, f"({name})") for name in table.models))
+
+
+def _best(rows: Sequence[Trust]) -> list[str]:
+    """Say which metric says best what people say, for the head of the page."""
     best = next((row for row in rows if row.mark == "best"), None)
     if best is None or best.srocc.value is None:
-        return ""
+        return []
     around = interval(best.srocc.low, best.srocc.high, PLACES)
     tied = [title(row.metric) for row in rows if row.mark == "tied"]
     text = f"{title(best.metric)} says best what people say: rank correlation "
     text += f"{fixed(best.srocc.value, PLACES)} {around}".rstrip()
-    return f"{text}. Not significantly worse: {', '.join(tied)}." if tied else f"{text}."
+    return [f"{text}. Not significantly worse: {', '.join(tied)}." if tied else f"{text}."]
 
 
 def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Table:
@@ -189,7 +202,7 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
 # --- scatter -----------------------------------------------------------------------------------
 
 
-def _scatter(found: Judged, metric: str, styles: Mapping[str, Look], folder: Path) -> Plot:
+def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
     """Plot a metric against people: small dots are outputs, large ones models' means."""
     known = np.isfinite(found.people) & np.isfinite(found.scores[metric])
     known &= known.sum(axis=1, keepdims=True) > 1
@@ -225,7 +238,7 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look], folder: Pat
         _names(figure, axes, means)
         told = ", ".join(f"{m} {significant(x)} and {fixed(y, PLACES)}" for m, x, y in means)
         return finish(
-            figure, folder, f"{metric}-against-people", f"{title(metric)} against people",
+            figure, f"{metric}-against-people", f"{title(metric)} against people",
             f"{title(metric)} and people’s judgement of {counted(int(known.sum()), 'output')}, "
             f"both as differences from their mean on the image. Means by model: {told}.",
             ["Small: single outputs; large: models; line: logistic fit."]

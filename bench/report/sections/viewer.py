@@ -17,8 +17,11 @@ from importlib.resources import files
 import numpy as np
 
 from bench.core.errors import BenchError
+from bench.report.drawing.content import Content, Html, Missing
 from bench.report.drawing.crops import Size, Window, pixels_of, png_uri, where_to_look
+from bench.report.drawing.html import render
 from bench.report.reading.analysis import Analysis
+from bench.report.reading.context import Context
 from bench.report.reading.gather import Shot
 from bench.report.sections.samples import score_text
 
@@ -47,6 +50,25 @@ class Scene:
     place: str
     views: tuple[View, ...]
     reference: bool
+
+
+def section(context: Context) -> Content | Missing:
+    """Return the viewer with its images, styles and code."""
+    found = scenes(context.analysis)
+    if not found:
+        return Missing("the run’s images cannot be read where they were")
+    html = render(
+        "sections/viewer.html",
+        scenes=found,
+        models=MODELS,
+        megabytes=megabytes(found),
+        tools=Html(tools()),
+    )
+    scripts = (
+        f'<script type="application/json" id="viewer-data">{data(found)}</script>\n'
+        f'<script type="module">\n{script()}\n</script>'
+    )
+    return Content([html], style=css(), scripts=Html(scripts))
 
 
 def scenes(analysis: Analysis) -> list[Scene]:

@@ -15,12 +15,13 @@ import pytest
 from bench.image import read, write_png
 from tests.conftest import Bench
 
-PACKAGE = Path(__file__).parents[2] / "outside"
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "tests" / "outside"
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> str:
-    """Install the outside package into a folder of its own; return that folder."""
+    """Install the outside package into a folder of its own; return where it and ours are found."""
     source, target = tmp_path / "source", tmp_path / "site"
     shutil.copytree(PACKAGE, source)
     install = [sys.executable, "-m", "uv", "pip", "install", "--offline", "--no-deps"]
@@ -29,7 +30,7 @@ def outside(tmp_path: Path) -> str:
         check=True,
         env={**os.environ, "VIRTUAL_ENV": sys.prefix},
     )
-    return str(target)
+    return os.pathsep.join([str(target), str(ROOT)])
 
 
 @pytest.mark.slow
@@ -46,6 +47,11 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     scores = (tmp_path / "out" / "scores.csv").read_text().splitlines()
     assert "input,low,outside-max,50.0," in scores  # |100 - 150|
     assert "outside-invert,low,outside-max,5.0," in scores  # |255 - 100 - 150|
+    reported = bench("report", "out", PYTHONPATH=outside)
+    assert reported.returncode == 0, reported.stderr
+    page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
+    assert '<a href="#outside-letters">Letters</a>' in page
+    assert "Letters: 19." in page  # input, outside-invert
 
 
 def test_a_blur_from_outside_degrades_photographs(

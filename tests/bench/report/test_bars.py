@@ -18,15 +18,15 @@ def analysed(path: Path, figures: list[Profile], models: int = 3) -> Analysis:
     return analyse(gather([simple_run(path, values, ["a", "b"], profiles=figures)]))
 
 
-def drawn(analysis: Analysis, folder: Path) -> dict[str, Plot]:
+def drawn(analysis: Analysis) -> dict[str, Plot]:
     styles = looks(list(analysis.order), analysis.base)
-    found = [p for at in analysis.data.conditions() for p in bars(analysis, at, styles, folder)]
+    found = [p for at in analysis.data.conditions() for p in bars(analysis, at, styles)]
     return {plot.name: plot for plot in found}
 
 
 def test_bars_are_in_the_order_of_quality_and_say_their_numbers(tmp_path: Path) -> None:
     figures = [*costs("m0", 50.0, 4e6), *costs("m1", 5.0, 1e6), *costs("m2", 0.5, None)]
-    found = drawn(analysed(tmp_path / "run", figures), tmp_path)
+    found = drawn(analysed(tmp_path / "run", figures))
     assert set(found) == {"cost-latency-ms", "cost-params", "cost-macs", "cost-process-memory-mb"}
     assert found["cost-latency-ms"].alt == (
         "Latency in ms (log scale), cpu, float32, 256×256, batch 1, 2 threads: "
@@ -40,7 +40,7 @@ def test_bars_are_in_the_order_of_quality_and_say_their_numbers(tmp_path: Path) 
 def test_costs_of_other_conditions_are_never_in_one_chart(tmp_path: Path) -> None:
     large = [replace(row, height=512, width=512) for row in costs("m2", 80.0, 2e6)]
     figures = [*costs("m0", 50.0, 4e6), *costs("m1", 5.0, 1e6), *large]
-    found = drawn(analysed(tmp_path / "run", figures), tmp_path)
+    found = drawn(analysed(tmp_path / "run", figures))
     assert "m2" not in found["cost-latency-ms"].alt
     assert "cost-latency-ms-2" not in found  # one model alone is no chart
     assert "m2 2.00" in found["cost-params"].alt  # which depends on no condition
@@ -49,6 +49,6 @@ def test_costs_of_other_conditions_are_never_in_one_chart(tmp_path: Path) -> Non
 
 def test_many_models_are_cut_to_the_best_and_counted(tmp_path: Path) -> None:
     figures = [row for n in range(30) for row in costs(f"m{n}", 5.0 + n, 1e6)]
-    plot = drawn(analysed(tmp_path / "run", figures, 30), tmp_path)["cost-latency-ms"]
+    plot = drawn(analysed(tmp_path / "run", figures, 30))["cost-latency-ms"]
     assert plot.alt.count(", m") == MODELS - 1
     assert plot.notes == ["6 further models in the table."]

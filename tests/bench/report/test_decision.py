@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from bench.framework.people import HumanScale
 from bench.framework.ranking import beats, fronts
 from bench.records import Profile
 from bench.report.drawing.numbers import percent
-from bench.report.drawing.theme import looks
+from bench.report.drawing.tables import Table
+from bench.report.drawing.theme import Plot
 from bench.report.reading.analysis import Analysis, analyse
+from bench.report.reading.context import context_of
 from bench.report.reading.gather import gather
-from bench.report.sections.decision import Decision, decide
+from bench.report.sections.table import SECTIONS, build
 from bench.runs.store import RunFolder
 from raters.studies.answers import Answers, Crop
 from tests.bench.report.html import Page
@@ -34,10 +37,32 @@ def rows(report: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def decided(run: RunFolder, out: Path, people: HumanScale | None = None) -> Decision:
-    analysis = analyse(gather([run]))
-    styles = looks([row.name for row in analysis.data.rows], analysis.base)
-    return decide(analysis, people, styles, out)
+@dataclass(frozen=True)
+class Decision:
+    """The section's tables by name, plots and text by part, and why others are missing."""
+
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    plots: Mapping[str, Sequence[Plot]] = field(default_factory=dict)
+    text: Mapping[str, str] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
+
+
+def decide(analysis: Analysis, people: HumanScale | None = None) -> Decision:
+    there, missing = build([SECTIONS["decision"]], context_of(analysis, people))
+    if not there:
+        return Decision(reasons=missing)
+    (found,) = there
+    return Decision(
+        {table.name: table for table in found.tables()},
+        {part.section.id: plots for part in found.parts if (plots := part.plots())},
+        {part.section.id: " ".join(block for block in part.content.body if isinstance(block, str))
+         for part in found.parts},
+        found.reasons,
+    )  # fmt: skip
+
+
+def decided(run: RunFolder, people: HumanScale | None = None) -> Decision:
+    return decide(analyse(gather([run])), people)
 
 
 def evidence_of(analysis: Analysis) -> Evidence:
@@ -139,8 +164,7 @@ def test_the_plane_is_drawn_where_both_kinds_of_metric_are_there(page: str, tmp_
         higher_is_better={"psnr": True, "lpips-alex": False},
         units={"psnr": "dB", "lpips-alex": ""},
     )  # fmt: skip
-    styles = looks(list(values), "input")
-    found = decide(analyse(replace(analysis.data, table=both)), None, styles, tmp_path)
+    found = decide(analyse(replace(analysis.data, table=both)))
     (plane,) = found.plots["plane"]
     assert "LPIPS (alex) of 3 models against PSNR" in plane.alt
     assert "sharp" in plane.alt.partition("No other is better in both")[2]
@@ -149,7 +173,7 @@ def test_the_plane_is_drawn_where_both_kinds_of_metric_are_there(page: str, tmp_
 
 def test_without_costs_the_reason_stands_in_their_place(tmp_path: Path) -> None:
     run = simple_run(tmp_path / "run", {"m": [30.0, 31.0], "n": [29.0, 28.0]}, ["a", "b"])
-    found = decided(run, tmp_path)
+    found = decided(run)
     assert set(found.tables) == {"ranks"}
     assert "No choice by budget: costs were not measured." in found.reasons
     assert "No weightings: costs were not measured." in found.reasons
@@ -157,9 +181,9 @@ def test_without_costs_the_reason_stands_in_their_place(tmp_path: Path) -> None:
 
 def test_without_any_score_there_is_nothing_to_decide_by(tmp_path: Path) -> None:
     run = simple_run(tmp_path / "run", {"m": ["failed", "failed"]}, ["a", "b"])
-    found = decided(run, tmp_path)
+    found = decided(run)
     assert (found.tables, found.plots) == ({}, {})
-    assert "No model has a score" in found.reasons[0]
+    assert "no model has a score" in found.reasons[0]
 
 
 def test_costs_of_other_conditions_are_in_no_table_of_the_decision(tmp_path: Path) -> None:
@@ -169,7 +193,7 @@ def test_costs_of_other_conditions_are_in_no_table_of_the_decision(tmp_path: Pat
     there = [replace(row, device="cuda") for row in costs("other", 0.1, 1e5)]
     profiles: list[Profile] = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6), *there]
     run = simple_run(tmp_path / "run", values, ["a", "b"], profiles=profiles)
-    found = decided(run, tmp_path)
+    found = decided(run)
     for name in ("budgets", "acceptability", "efficiency"):
         assert "other" not in [record["model"] for record in found.tables[name].records]
     (cell,) = [row[1] for row in found.tables["front"].rows if row[0].text == "other"]
@@ -221,11 +245,9 @@ def judged(run: RunFolder, models: tuple[str, ...], per_db: float = 0.6) -> Huma
                       found, answers, run)  # fmt: skip
 
 
-def test_people_decide_first_and_their_preference_gets_its_worth(
-    run: RunFolder, tmp_path: Path
-) -> None:
-    found = decided(run, tmp_path, judged(run, MODELS))
-    assert found.axes.startswith("People, ")
+def test_people_decide_first_and_their_preference_gets_its_worth(run: RunFolder) -> None:
+    found = decided(run, judged(run, MODELS))
+    assert "third by People, " in found.text["acceptability"]
     assert found.reasons == []
     assert {record["quality"] for record in found.tables["budgets"].records} == {"people", "psnr"}
     slopes = {(r["regressed_on"], r["predictor"]): r for r in found.tables["worth"].records}
@@ -241,10 +263,8 @@ def test_people_decide_first_and_their_preference_gets_its_worth(
     assert "People of 6 models against PSNR" in found.plots["plane"][0].alt
 
 
-def test_a_study_of_few_models_is_not_regressed_on_and_says_why(
-    run: RunFolder, tmp_path: Path
-) -> None:
-    found = decided(run, tmp_path, judged(run, ("input", "tv", "sharper")))
+def test_a_study_of_few_models_is_not_regressed_on_and_says_why(run: RunFolder) -> None:
+    found = decided(run, judged(run, ("input", "tv", "sharper")))
     assert "worth" not in found.tables
     (reason,) = found.reasons
     assert "Not regressed on people's votes" in reason

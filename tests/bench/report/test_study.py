@@ -17,8 +17,8 @@ from bench.framework.people import HumanScale, read_study
 from bench.image import read
 from bench.report import write_report
 from bench.report.reading.analysis import analyse
+from bench.report.reading.context import context_of
 from bench.report.reading.gather import gather
-from bench.report.sections.study import study_of
 from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, close_study, create_study
@@ -147,9 +147,10 @@ def test_pairs_that_contradict_are_shown_as_pixels_of_both(
         assert any(found)
 
 
-def test_without_a_study_the_page_says_nothing_of_people(page: str) -> None:
+def test_without_a_study_the_page_has_no_section_on_people_and_says_why(page: str) -> None:
     assert 'id="people"' not in page
     assert 'id="trust"' not in page
+    assert "Nothing of what people said: no study was given." in page
 
 
 @pytest.mark.slow
@@ -175,4 +176,6 @@ def test_the_verb_reports_ratings_as_mean_opinions(db: str, run: RunFolder, tmp_
 def test_a_study_of_another_run_is_refused(scale: HumanScale, tmp_path: Path) -> None:
     other = simple_run(tmp_path / "other", {"input": [20.0, 21.0]}, ["x", "y"])
     with pytest.raises(BenchError, match="left out of this report; name that run first"):
-        study_of(scale, analyse(gather([other])), {}, tmp_path)
+        context_of(analyse(gather([other])), scale)
+    with pytest.raises(BenchError, match="left out of this report; name that run first"):
+        write_report([other], tmp_path / "report", people=scale)

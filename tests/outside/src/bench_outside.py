@@ -1,4 +1,4 @@
-"""A package of somebody else: one model, one metric and one suite."""
+"""A package of somebody else: one model, one metric, one suite and one section of reports."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from bench.degrade.table import Blur
 from bench.image import Picture, write_png
 from bench.metrics import MetricCard
 from bench.records import Pair
+from bench.report.drawing.content import Content
+from bench.report.reading.context import Context
+from bench.report.sections.table import Section
 from bench.runs.executors.shard import restore_shard
 from bench.runs.executors.table import Executor
 from bench.suites import Suite, SuiteCard
@@ -78,6 +81,13 @@ def restore(shard: Any, progress: Any, ready: Mapping[str, Any]) -> list[Any]:
 
 
 EXECUTOR = Executor(name="outside-local", run="bench_outside:restore", about="as local")
+
+
+def letters(context: Context) -> Content:
+    """How many letters the models' names have."""
+    return Content([f"Letters: {sum(map(len, context.analysis.order))}."])
+
+
 MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
@@ -85,3 +95,4 @@ METRIC = MetricCard(
 SUITE = SuiteCard(
     "outside-greys", "Two greys", "deblur", "bench_outside:open_greys", "", "none", "", "tiny"
 )
+SECTION = Section("outside-letters", "Letters", ("scores",), "bench_outside:letters")

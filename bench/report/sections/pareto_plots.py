@@ -4,53 +4,72 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
-from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.core.errors import BenchError
 from bench.framework.costs import Conditions
 from bench.framework.joint import Evidence, join
 from bench.framework.pareto import front
 from bench.framework.ranking import fronts
-from bench.report.drawing.labels import Box, place
-from bench.report.drawing.numbers import COSTS, counted, percent, significant, title
-from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
+from bench.report.drawing.axes import log_axis, with_unit
+from bench.report.drawing.content import Content, Missing
+from bench.report.drawing.numbers import COSTS, percent, significant, title
+from bench.report.drawing.points import Point, Segment, draw_point, name_points
+from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
+from bench.report.reading.context import Context
 from bench.statistics.clusters import Estimate
 
 AXES = ("latency_ms", "macs", "params", "device_memory_mb", "process_memory_mb", "energy_j")
+ON_PAGE = ("latency_ms", "macs")
+"""Costs that the page draws quality against; the others lie in ``plots/`` by the first metric."""
 
 
-NAMED = 16
-"""Up to so many models all are named in the plot; above, the front is, and others where it fits."""
-
-Segment = tuple[tuple[float, float], tuple[float, float]]
-"""The x and the y of a line's two ends, as ``plot`` takes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One model in a plane, with its interval on both axes. ``label`` is written beside it."""
-
-    name: str
-    label: str
-    x: float
-    left: float
-    right: float
-    y: float
-    low: float
-    high: float
+def section(context: Context) -> Content | Missing:
+    """Plot the first metrics against costs, each under one set of conditions."""
+    analysis = context.analysis
+    shown: list[Plot] = []
+    kept: list[Plot] = []
+    for metric in analysis.shown:
+        for conditions in analysis.data.conditions():
+            for quantity in AXES if metric == analysis.primary else ON_PAGE:
+                plot = quality_against_cost(
+                    context.facts.evidence, analysis, metric, quantity, conditions, context.looks
+                )
+                if plot:
+                    (shown if quantity in ON_PAGE else kept).append(plot)
+    if not shown:
+        return Missing("fewer than two models have a score and a cost of the same conditions")
+    base = ""
+    if analysis.has_base:
+        base = (
+            f"The dashed line is {analysis.base_title}, which costs next to nothing: what is no "
+            "better than it is not on the front. "
+        )
+    return Content(
+        [
+            "Filled markers and the step line: models that no other beats in both (Pareto front). "
+            f"Bars: 95 % intervals. {base}The percentage beside a name is the probability of being "
+            "on the front. All costs of a plot were measured under the same conditions.",
+            shown,
+        ],
+        findings=_fastest(analysis),
+        heading="Quality against cost",
+        kept=kept,
+    )
 
 
 def quality_against_cost(
-    analysis: Analysis, metric: str, quantity: str, conditions: Conditions,
-    styles: Mapping[str, Look], folder: Path,
-) -> Plot | None:  # fmt: skip
+    evidence: Evidence,
+    analysis: Analysis,
+    metric: str,
+    quantity: str,
+    conditions: Conditions,
+    styles: Mapping[str, Look],
+) -> Plot | None:
     """Plot one metric against one cost measured under one set of conditions.
 
     None where fewer than two models have both figures. The base, which costs next to
@@ -68,7 +87,7 @@ def quality_against_cost(
         return None
     up = analysis.data.table.higher_is_better[metric]
     on_front = _front(analysis, metric, points)
-    chances = _chances(analysis, metric, quantity, conditions)
+    chances = _chances(evidence, metric, quantity, conditions)
     points = [
         replace(p, label=f"{p.name} {percent(chances[p.name])}") if p.name in chances else p
         for p in points
@@ -86,15 +105,15 @@ def quality_against_cost(
             draw_point(axes, point, styles[point.name], filled=best)
         axes.set_xlabel(f"{head}, {unit} (log scale)\n{conditions.of(quantity)}".strip())
         arrow = "higher is better" if up else "lower is better, axis turned over"
-        unit_y = analysis.data.table.units[metric]
-        axes.set_ylabel(f"{title(metric)}{', ' + unit_y if unit_y else ''} ({arrow})")
+        name = with_unit(title(metric), analysis.data.table.units[metric])
+        axes.set_ylabel(f"{name} ({arrow})")
         notes = name_points(figure, axes, points, shown, [*steps, *across])
         notes += [f"Not shown: {'; '.join(absent)}."] if absent else []
         named = ", ".join(points[i].label for i in on_front)
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
         return finish(
-            figure, folder, name if number == 0 else f"{name}-{number + 1}",
+            figure, name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {head.lower() if head != 'MACs' else head}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
             f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
@@ -120,13 +139,9 @@ def _point(
 
 
 def _chances(
-    analysis: Analysis, metric: str, quantity: str, conditions: Conditions
+    evidence: Evidence, metric: str, quantity: str, conditions: Conditions
 ) -> dict[str, float]:
     """Return how surely each model is on the front, of those that can be drawn together."""
-    evidence = Evidence(
-        analysis.data.table, analysis.data.costs, None,
-        analysis.base if analysis.has_base else None,
-    )  # fmt: skip
     try:
         joint = join(evidence, [metric, quantity], conditions, intervals=False)
     except BenchError:
@@ -182,15 +197,6 @@ def _frame(axes: Axes, points: Sequence[Point], analysis: Analysis, metric: str,
     log_axis(axes, span)
 
 
-def log_axis(axes: Axes, decades: float) -> None:
-    """Label a logarithmic x axis with plain numbers, few enough to read."""
-    axes.xaxis.set_major_locator(
-        LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.2 else (1, 2, 5))
-    )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
 def _base_line(axes: Axes, analysis: Analysis, metric: str) -> list[Segment]:
     """Draw the base across, and return the line."""
     base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
@@ -216,85 +222,16 @@ def _steps(axes: Axes, points: Sequence[Point]) -> list[Segment]:
     return steps
 
 
-def draw_point(axes: Axes, point: Point, look: Look, filled: bool) -> None:
-    """Draw a point with its bars; filled where it is on the front."""
-    bars = axes.errorbar(
-        point.x, point.y,
-        xerr=[[max(0, point.x - point.left)], [max(0, point.right - point.x)]],
-        yerr=[[max(0, point.y - point.low)], [max(0, point.high - point.y)]],
-        fmt=look.marker, color=look.colour, ecolor=look.colour, elinewidth=1.0, markersize=6.5,
-        markerfacecolor=look.colour if filled else PAPER, markeredgewidth=1.3,
-        markeredgecolor=look.colour, zorder=3,
-    )  # fmt: skip
-    for line in bars[2]:
-        line.set_alpha(0.6)  # the points are what is compared
-
-
-def name_points(
-    figure: Figure,
-    axes: Axes,
-    points: Sequence[Point],
-    on_front: Sequence[bool],
-    lines: Sequence[Segment],
-) -> list[str]:
-    """Name the points, clear of their bars and of ``lines``; return a note if some have no room."""
-    settle(figure)
-    scale = figure.get_dpi() / 72
-    pixels = axes.transData.transform([(p.x, p.y) for p in points])
-    texts, sizes, obstacles = [], [], []
-    for xs, ys in lines:
-        (left, bottom), (right, top) = axes.transData.transform(list(zip(xs, ys, strict=True)))
-        obstacles.append((left - 1, min(bottom, top) - 1, right + 1, max(bottom, top) + 1))
-    for point, (x, y) in zip(points, pixels, strict=True):
-        text = axes.annotate(
-            point.label, (point.x, point.y), xytext=(0, 0), textcoords="offset points",
-            ha="left", va="bottom", fontsize=8, color=INK, zorder=5, annotation_clip=False,
-        )  # fmt: skip
-        extent = text.get_window_extent()
-        texts.append(text)
-        sizes.append((extent.width + 2, extent.height + 2))
-        obstacles += _bars(axes, point, float(x), float(y), scale)
-    inside = axes.get_window_extent()
-    frame: Box = (inside.x0, inside.y0, inside.x1, inside.y1)
-    needed = None if len(points) <= NAMED else on_front
-    boxes = place([(float(x), float(y)) for x, y in pixels], sizes, obstacles, frame, needed)
-    for text, box, (x, y) in zip(texts, boxes, pixels, strict=True):
-        if box is None:
-            text.remove()
-            continue
-        text.set_position(((box[0] + 1 - x) / scale, (box[1] + 1 - y) / scale))
-        near_x, near_y = min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3])
-        if math.hypot(near_x - x, near_y - y) > 16 * scale:  # too far to belong without a line
-            ends = axes.transData.inverted().transform([(x, y), (near_x, near_y)])
-            axes.plot(ends[:, 0], ends[:, 1], color=MUTED, linewidth=0.5, zorder=2)
-    unnamed = boxes.count(None)
-    return (
-        [f"{counted(unnamed, 'point')} without room for a name; see the tables."] if unnamed else []
-    )
-
-
-def _bars(axes: Axes, point: Point, x: float, y: float, scale: float) -> list[Box]:
-    """Return the boxes that a point's marker and bars cover."""
-    half = 4.5 * scale
-    (left, bottom), (right, top) = axes.transData.transform(
-        [(point.left, point.low), (point.right, point.high)]
-    )
-    return [
-        (x - half, y - half, x + half, y + half),
-        (x - 1, min(bottom, top), x + 1, max(bottom, top)),
-        (left, y - 1, right, y + 1),
-    ]
-
-
-def fastest(analysis: Analysis, metric: str, conditions: Conditions) -> str:
+def _fastest(analysis: Analysis) -> list[str]:
     """Say in words what the front of latency holds, for the head of the page."""
+    metric, conditions = analysis.measured[0], analysis.data.conditions()[0]
     points = [
         point
         for name in analysis.order
         if (point := _point(analysis, name, metric, "latency_ms", conditions))
     ]
     if len(points) < 2:
-        return ""
+        return []
     on_front = [points[i] for i in _front(analysis, metric, points)]
     named = ", ".join(f"{p.name} ({significant(p.x)} ms)" for p in on_front) or "no model"
-    return f"Not beaten in both {title(metric)} and latency: {named}."
+    return [f"Not beaten in both {title(metric)} and latency: {named}."]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.framework.joint import PEOPLE, Joint, join
+from bench.framework.joint import PEOPLE, Joint
 from bench.framework.ranking import fronts
+from bench.report.drawing.axes import axis_title, with_unit
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
+from bench.report.drawing.points import Point, draw_point, name_points
 from bench.report.drawing.theme import WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import family
-from bench.report.reading.evidence import Facts, axis_title
-from bench.report.sections.fronts import Point, draw_point, name_points
+from bench.report.reading.context import Context
+from bench.report.reading.evidence import Facts
 
 Floats = NDArray[np.float64]
 
@@ -26,31 +27,40 @@ PERCEPTION = ("lpips", "blur-effect")
 """Families of perceptual metrics and of those that need no reference; people come first of all."""
 
 
-def planes(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Plot]:
-    """Plot people's scale and the first perceptual metric against the first distortion metric.
-
-    Nothing where one of the two kinds was not measured.
-    """
+def section(context: Context) -> Content | Missing:
+    """Plot people's scale and the first perceptual metric against the first distortion metric."""
+    found = context.facts
     measured = found.analysis.measured
     families = {family(m): m for m in reversed(measured)}
     distortion = next((families[f] for f in DISTORTION if f in families), None)
     perception = next((families[f] for f in PERCEPTION if f in families), None)
     looks_right = [*([PEOPLE] if found.evidence.people else []),
                    *([perception] if perception else [])]  # fmt: skip
-    if distortion is None:
-        return []
-    made = [_plane(found, distortion, name, styles, folder) for name in looks_right]
-    return [plot for plot in made if plot]
+    if distortion is None or not looks_right:
+        return Missing("it needs a metric of each kind, or people in place of the perceptual one")
+    made = [_plane(found, distortion, name, context.looks) for name in looks_right]
+    plots = [plot for plot in made if isinstance(plot, Plot)]
+    if not plots:
+        return next(plot for plot in made if isinstance(plot, Missing))
+    return Content([
+        "What looks right against what is right, pixel by pixel: past some point one is bought "
+        "with the other (Blau and Michaeli 2018, doi:10.1109/CVPR.2018.00652). Filled: no other "
+        "model is better in both; the percentage is the probability of that. Bars: 95 % of the "
+        "draws of what sets a model apart from the others; that images are easy or hard for all is "
+        "taken off.",
+        plots,
+    ])  # fmt: skip
 
 
 def _plane(
-    found: Facts, distortion: str, perception: str, styles: Mapping[str, Look], folder: Path
-) -> Plot | None:
+    found: Facts, distortion: str, perception: str, styles: Mapping[str, Look]
+) -> Plot | Missing:
     # The base has no cost here: it is one of the models, the best of all where nothing helps.
-    evidence = replace(found.evidence, base=None)
-    joint = join(evidence, [distortion, perception], None, found.analysis.order)
+    joint = found.join(distortion, perception, with_base=True)
+    if isinstance(joint, Missing):
+        return joint
     if len(joint.models) < 2:
-        return None
+        return Missing(f"fewer than two models have both {distortion} and {perception}")
     rows = {row.model: row for row in fronts(joint)}
     spread = np.quantile(joint.paired(), [0.025, 0.975], axis=0)
     points = [
@@ -65,8 +75,8 @@ def _plane(
             side = joint.axes[place]
             where = ("right", "up")[place]
             turned = "" if side.higher_is_better else ", axis turned over"
-            unit = f", {side.unit}" if side.unit else ""
-            axis.set_label_text(f"{axis_title(side.name)}{unit} ({where} is better{turned})")
+            name = with_unit(axis_title(side.name), side.unit)
+            axis.set_label_text(f"{name} ({where} is better{turned})")
             axis.set_major_locator(MaxNLocator(6))
         axes.margins(0.12)
         if not joint.axes[0].higher_is_better:
@@ -79,7 +89,7 @@ def _plane(
         named = ", ".join(p.label for p, full in zip(points, filled, strict=True) if full)
         names = axis_title(perception), axis_title(distortion)
         return finish(
-            figure, folder, f"plane-{perception}-{distortion}", f"{names[0]} against {names[1]}",
+            figure, f"plane-{perception}-{distortion}", f"{names[0]} against {names[1]}",
             f"{names[0]} of {len(points)} models against {names[1]}. No other is better in both, "
             f"and how surely: {named}.",
             notes,

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from bench.core.errors import BenchError
 from bench.framework.joint import Joint
 from bench.framework.ranking import Dominator, FrontRow, beats, fronts, ranks
+from bench.report.drawing.axes import axis_title, in_words
+from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import Look
-from bench.report.reading.evidence import Facts, axis_title, in_words
+from bench.report.reading.context import Context
+from bench.report.reading.evidence import Facts
 
 ACROSS = 12
 """So many models, the best ones, have a column of the table of who beats whom; the CSV has all."""
 
 
-def tables(found: Facts, styles: Mapping[str, Look], folder: Path) -> Sequence[Table]:
-    """Return the probabilities to be on the front, and the ranks by the main quality."""
-    del styles, folder
-    made = [_ranks(found)]
-    if found.costs:
-        made.insert(0, _fronts(found))
-    return made
-
-
-def _fronts(found: Facts) -> Table:
-    joints = {quality: found.join(quality, *found.costs) for quality in found.qualities}
+def front(context: Context) -> Content | Missing:
+    """Return the probabilities of being on the front."""
+    found = context.facts
+    if not found.costs:
+        return Missing(found.no_costs)
+    joints: dict[str, Joint] = {}
+    for quality in found.qualities:
+        joint = found.join(quality, *found.costs)
+        if isinstance(joint, Missing):
+            return joint
+        joints[quality] = joint
     standing = {q: {row.model: row for row in fronts(joint)} for q, joint in joints.items()}
     main = joints[found.main]
     if len(main.models) < 2:
-        raise BenchError(f"{len(main.models)} model has all of {', '.join(found.costs)}")
+        return Missing(f"{len(main.models)} model has all of {', '.join(found.costs)}")
     costs = in_words(found.costs)
     group = f"Probability of being on the front, with {costs}"
     columns = [Column("Model", numeric=False)]
@@ -49,7 +48,7 @@ def _fronts(found: Facts) -> Table:
         rows.append([Cell(name), *cells, why])
         records += [_record(q, joints[q], row) for q in found.qualities
                     if (row := standing[q].get(name))]  # fmt: skip
-    return Table(
+    table = Table(
         "front", f"On the front of quality, {costs}", columns, rows, records,
         [
             "{best}: on the front by the values themselves. The probability is the share of draws "
@@ -59,6 +58,7 @@ def _fronts(found: Facts) -> Table:
             *(f"{note[0].upper()}{note[1:]}." for note in main.notes),
         ],
     )  # fmt: skip
+    return Content([table])
 
 
 def _share(row: FrontRow | None, joint: Joint, name: str) -> Cell:
@@ -100,8 +100,12 @@ def _record(quality: str, joint: Joint, row: FrontRow) -> dict[str, Any]:
     }
 
 
-def _ranks(found: Facts) -> Table:
+def ranking(context: Context) -> Content | Missing:
+    """Return the ranks by the main quality, and who is better than whom."""
+    found = context.facts
     joint = found.join(found.main)
+    if isinstance(joint, Missing):
+        return joint
     share, shown = beats(joint, found.main), min(ACROSS, len(joint.models))
     listed = ranks(joint, found.main)
     order = sorted(range(len(joint.models)), key=lambda i: listed[i].rank)
@@ -124,8 +128,9 @@ def _ranks(found: Facts) -> Table:
              "high": row.high, "tied": "; ".join(row.tied)}
             | {f"better than {joint.models[j]}": float(share[i, j]) for j in order if j != i}
         )  # fmt: skip
-    return Table(
+    table = Table(
         "ranks", f"Ranks by {axis_title(found.main)}", columns, rows, records,
         ["Tied: the 95 % interval of the paired difference includes 0.",
          *(f"{note[0].upper()}{note[1:]}." for note in joint.notes)],
     )  # fmt: skip
+    return Content([table])

@@ -1,0 +1,69 @@
+"""Axes as the plots share them: logarithmic ones, a model in each row, a metric along the side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from bench.framework.joint import PEOPLE
+from bench.report.drawing.numbers import COSTS, title
+from bench.report.drawing.theme import GRID
+
+
+def log_axis(axes: Axes, decades: float) -> None:
+    """Label a logarithmic x axis with plain numbers, few enough to read."""
+    axes.xaxis.set_major_locator(
+        LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.2 else (1, 2, 5))
+    )
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def height_of_rows(rows: int) -> float:
+    """Return the inches that a plot of so many models needs."""
+    return 0.75 + 0.3 * rows
+
+
+def model_axis(axes: Axes, names: Sequence[str]) -> None:
+    """Give every model a row, the first at the top, with its name beside it."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.yaxis.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+    for place in range(len(names) - 1):
+        axes.axhline(place + 0.5, color=GRID, linewidth=0.4, zorder=0)
+
+
+def value_axis(axes: Axes, label: str, higher_is_better: bool) -> None:
+    """Label the x axis so that right is better: it is turned over where lower is."""
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    if higher_is_better:
+        axes.set_xlabel(f"{label} (right is better)")
+    else:
+        axes.invert_xaxis()
+        axes.set_xlabel(f"{label} (lower is better: axis turned over, right is better)")
+
+
+def with_unit(name: str, unit: str) -> str:
+    """Return ``PSNR, dB``, or the name alone where there is no unit."""
+    return f"{name}, {unit}" if unit else name
+
+
+def axis_title(name: str) -> str:
+    """Return how a metric, ``people`` or a cost is written in headings."""
+    if name == PEOPLE:
+        return "People"
+    return COSTS[name][0] if name in COSTS else title(name)
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return axes as a sentence has them: ``PSNR, latency and MACs``."""
+    words = [axis_title(name) for name in names]
+    words = [
+        w.lower() if n in COSTS and not w.isupper() and n != "macs" else w
+        for n, w in zip(names, words, strict=True)
+    ]
+    return f"{', '.join(words[:-1])} and {words[-1]}" if words[1:] else words[0]

@@ -1,0 +1,79 @@
+"""Every image's score: how a mean comes about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bench.report.drawing.axes import height_of_rows, model_axis, value_axis, with_unit
+from bench.report.drawing.content import Content, Missing
+from bench.report.drawing.numbers import counted, title
+from bench.report.drawing.theme import WIDTH, Look, Plot, drawing, finish
+from bench.report.reading.analysis import Analysis
+from bench.report.reading.context import Context
+
+DOTS = 150
+"""Up to so many images each is a dot; above, only the box and its reach are drawn."""
+
+
+def section(context: Context) -> Content | Missing:
+    """Plot the scores by every metric; those of the first metrics are shown."""
+    analysis = context.analysis
+    found = {m: distribution(analysis, m, context.looks) for m in analysis.measured}
+    plots = {metric: plot for metric, plot in found.items() if plot}
+    shown = [plot for metric, plot in plots.items() if metric in analysis.shown]
+    if not shown:
+        return Missing("no finite score")
+    text = "Box: quartiles and median over images; whiskers: 5th and 95th percentile. Dots are"
+    return Content(
+        [f"{text} images.", shown],
+        kept=[plot for metric, plot in plots.items() if metric not in analysis.shown],
+    )
+
+
+def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> Plot | None:
+    """Plot every image's score: a dot each where there are few, and a box with the quartiles."""
+    table = analysis.data.table
+    finite = {name: table.column(metric, name) for name in analysis.order}
+    finite = {name: v[np.isfinite(v)] for name, v in finite.items()}
+    names = [name for name in analysis.order if len(finite[name])]
+    if not names:
+        return None
+    with drawing(WIDTH, height_of_rows(len(names))) as (figure, axes):
+        for place, name in enumerate(names):
+            _box(axes, place, finite[name], styles[name])
+        model_axis(axes, names)
+        label = with_unit(title(metric), table.units[metric])
+        value_axis(axes, label, table.higher_is_better[metric])
+        infinite = int(np.isinf(table.values[metric]).sum())
+        return finish(
+            figure, f"distribution-{metric}", f"{title(metric)} of every image",
+            f"Distribution of {title(metric)} over images for {counted(len(names), 'model')}; "
+            "box: quartiles, line: median, whiskers: 5th and 95th percentile.",
+            [f"{counted(infinite, 'infinite score')} not shown."] if infinite else [],
+        )  # fmt: skip
+
+
+def _box(
+    axes: Axes, place: int, values: np.ndarray[tuple[int], np.dtype[np.float64]], look: Look
+) -> None:
+    low, first, middle, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
+    if len(values) <= DOTS:
+        # Spread by a fixed irrational step, not at random: the same plot every time.
+        shift = (np.arange(len(values)) * 0.618034) % 1 - 0.5
+        axes.scatter(
+            values, place + 0.5 * shift, s=9, color=look.colour, alpha=0.5, linewidths=0, zorder=2
+        )
+    else:
+        axes.plot(
+            [values.min(), values.max()], [place, place], "|", color=look.colour, markersize=6
+        )
+    if len(values) >= 5:
+        axes.plot([low, high], [place, place], color=look.colour, linewidth=1.1, zorder=3)
+        axes.barh(
+            place, third - first, 0.56, first, facecolor="none", edgecolor=look.colour,
+            linewidth=1.2, zorder=3,
+        )  # fmt: skip
+    axes.plot([middle, middle], [place - 0.28, place + 0.28], color=look.colour, linewidth=2.4)
