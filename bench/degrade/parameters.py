@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.degrade.table import blurs
+from bench.degrade.table import BLURS, blurs
 
 Surface = Literal["smooth", "plane"]
 LowLight = Literal["amplified", "dark"]
@@ -68,7 +68,8 @@ class Degradation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        kinds = blurs()
+        # ours need no look at what others add: they are made while modules are being imported
+        kinds = BLURS if self.blur in BLURS else blurs()
         for name, known in (("blur", tuple(kinds)), *_CHOICES.items()):
             if (value := getattr(self, name)) not in known or isinstance(value, bool):
                 raise _wrong(name, value, f"one of {', '.join(map(str, known))}")
