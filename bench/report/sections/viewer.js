@@ -77,8 +77,9 @@ function startViewer(root, scenes) {
   });
 
   const act = { ...actions(viewport), swap, full: () => (dialog.open ? dialog.close() : enlarge()) };
-  const choose = (word) => ({ back: () => step(-1), on: () => step(1), swap })[word]();
-  listen(() => root.contains(document.activeElement), { ...act, choose },
+  const steps = { back: () => step(-1), on: () => step(1), swap };
+  listen(() => root.contains(document.activeElement),
+    { ...act, choose: (word) => steps[word]() },
     { ArrowLeft: "back", ArrowRight: "on", ArrowDown: "swap" });
   root.addEventListener("click", (event) => {
     const pressed = event.target.closest("button[data-act]");
