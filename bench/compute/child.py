@@ -8,7 +8,6 @@ kept. What the model prints goes to stderr.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -19,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.compute.messages import Counts, DeviceMemory, Energy, ProfileJob, ProfileReport
 from bench.core.errors import BenchError, said
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[torch.Tensor], object]
 
-Tell = Callable[..., None]
+Tell = Callable[[ProfileReport], None]
 
 
 def main() -> None:
@@ -37,36 +37,37 @@ def main() -> None:
     results = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
-    def tell(**part: Any) -> None:
-        results.write(json.dumps(part) + "\n")
+    def tell(part: ProfileReport) -> None:
+        results.write(part.to_line() + "\n")
 
-    job = json.loads(sys.stdin.readline())
     try:
+        job = ProfileJob.from_line(sys.stdin.readline())
         _prepare(job, tell)
         if sys.stdin.readline() == "go\n":
             _measure(job, tell)
-            tell(done=True)
+            tell(ProfileReport(done=True))
     except Exception as error:  # noqa: BLE001  a model may raise anything; the reason is the result
         traceback.print_exc()
-        tell(failed=said(error))
+        tell(ProfileReport(failed=said(error)))
 
 
-def _prepare(job: dict[str, Any], tell: Tell) -> None:
+def _prepare(job: ProfileJob, tell: Tell) -> None:
     import torch
 
     import models.loading  # noqa: F401  imported now to be out of the way later
 
-    if job["threads"]:
-        torch.set_num_threads(job["threads"])
+    if job.threads:
+        torch.set_num_threads(job.threads)
         if opencv := sys.modules.get("cv2"):
-            opencv.setNumThreads(job["threads"])
-    tell(threads=torch.get_num_threads(), imports_s=time.monotonic() - job["started"])
+            opencv.setNumThreads(job.threads)
+    spent = time.monotonic() - job.started
+    tell(ProfileReport(threads=torch.get_num_threads(), imports_s=spent))
 
 
-def _measure(job: dict[str, Any], tell: Tell) -> None:
+def _measure(job: ProfileJob, tell: Tell) -> None:
     import torch
 
-    device = torch.device(job["device"])
+    device = torch.device(job.device)
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise BenchError("no CUDA device is available here; use --device cpu")
@@ -75,14 +76,14 @@ def _measure(job: dict[str, Any], tell: Tell) -> None:
     torch.manual_seed(0)
     precision = (
         nullcontext()
-        if job["dtype"] == "float32"
-        else torch.autocast(device.type, getattr(torch, job["dtype"]))
+        if job.dtype == "float32"
+        else torch.autocast(device.type, getattr(torch, job.dtype))
     )
     with precision:
         start = _start(job, tell)
         _time(*_timed(start, job), start.restorer, job, tell)
-    if job["count"]:
-        _part("counts", tell, lambda: _counts(start, Path(job["spec"])))
+    if job.count:
+        _part("counts", tell, lambda: ProfileReport(counts=_counts(start, Path(job.spec))))
 
 
 @dataclass
@@ -95,7 +96,7 @@ class Start:
     shapes: list[tuple[int, ...]]
 
 
-def _start(job: dict[str, Any], tell: Tell) -> Start:
+def _start(job: ProfileJob, tell: Tell) -> Start:
     """Load and make the first pass: the cold start, and the memory that it takes."""
     import torch
 
@@ -104,45 +105,45 @@ def _start(job: dict[str, Any], tell: Tell) -> Start:
     from models.loading import load_restorer
     from models.restorer import Hints
 
-    image = torch.rand(job["batch"], 3, job["height"], job["width"])
+    image = torch.rand(job.batch, 3, job.height, job.width)
     reset, before = reset_peak(), resident()
     ceiling = peak_resident()
     begin = time.perf_counter()
-    weights = Path(job["weights"]) if job["weights"] else None
+    weights = Path(job.weights) if job.weights else None
     restorer = load_restorer(
-        job["spec"],
-        device=job["device"],
+        job.spec,
+        device=job.device,
         weights=weights,
         random_weights=weights is None,
-        tile=job["tile"],
+        tile=job.tile,
     )
-    if restorer.network is None and job["dtype"] != "float32":
-        raise BenchError(f"no network: it computes in its own precision, not in {job['dtype']}")
+    if restorer.network is None and job.dtype != "float32":
+        raise BenchError(f"no network: it computes in its own precision, not in {job.dtype}")
     loaded = time.perf_counter()
     psf = _gaussian_psf() if restorer.needs_psf else None
-    hints = Hints(image="profile", psf=psf, scale=job["scale"])
+    hints = Hints(image="profile", psf=psf, scale=job.scale)
     start = Start(restorer, hints, [], [])
     if restorer.network is not None:
         restorer.network.eval()
         result, start.calls = observe(restorer.network, lambda: restorer.restore(image, hints))
-    elif _is_onnx(job["spec"]):
+    elif _is_onnx(job.spec):
         result, start.shapes = observe_onnx(lambda: restorer.restore(image, hints))
     else:
         result = restorer.restore(image, hints)
     done = time.perf_counter()
     if result.shape[0] != image.shape[0]:
         raise BenchError(f"it restored {result.shape[0]} of a batch of {image.shape[0]} images")
-    tell(load_s=loaded - begin, first_pass_s=done - loaded)
+    tell(ProfileReport(load_s=loaded - begin, first_pass_s=done - loaded))
     peak = peak_resident()
     if reset or peak > ceiling:
-        tell(process_memory=peak - before)
+        tell(ProfileReport(process_memory=peak - before))
     else:
         reason = "less than its imports took, and the system does not let the peak be reset"
-        tell(missing={"process_memory": reason})
+        tell(ProfileReport(missing={"process_memory": reason}))
     return start
 
 
-def _timed(start: Start, job: dict[str, Any]) -> tuple[Run, list[torch.Tensor]]:
+def _timed(start: Start, job: ProfileJob) -> tuple[Run, list[torch.Tensor]]:
     """Return what is timed, and four random inputs for it: the forward pass where there is one."""
     import torch
 
@@ -159,38 +160,43 @@ def _timed(start: Start, job: dict[str, Any]) -> tuple[Run, list[torch.Tensor]]:
         layout = torch.channels_last if last else torch.contiguous_format
         inputs = [torch.rand(like.shape) for _ in range(4)]
         return forward, [x.to(restorer.device, like.dtype, memory_format=layout) for x in inputs]
-    size = (job["batch"], 3, job["height"], job["width"])
+    size = (job.batch, 3, job.height, job.width)
     images = [torch.rand(size) for _ in range(4)]
     return lambda image: restorer.restore(image, hints), images
 
 
 def _time(
-    run: Run, inputs: list[torch.Tensor], restorer: Restorer, job: dict[str, Any], tell: Tell
+    run: Run, inputs: list[torch.Tensor], restorer: Restorer, job: ProfileJob, tell: Tell
 ) -> None:
     from bench.compute.passes import time_passes
 
-    on_gpu = job["device"] != "cpu" and restorer.network is not None
+    on_gpu = job.device != "cpu" and restorer.network is not None
 
-    def timing() -> dict[str, Any]:
-        return asdict(time_passes(run, inputs, job["passes"], job["seconds"], events=on_gpu))
+    def latency() -> ProfileReport:
+        timing = time_passes(run, inputs, job.passes, job.seconds, events=on_gpu)
+        return ProfileReport(latency=timing)
 
-    _part("latency", tell, timing)
+    _part("latency", tell, latency)
     if on_gpu:
-        _part("energy", tell, lambda: _energy(run, inputs, job["seconds"]))
+        _part("energy", tell, lambda: ProfileReport(energy=_energy(run, inputs, job.seconds)))
         del inputs[1:]  # the memory of one pass holds one input
-        _part("device_memory", tell, lambda: _device_memory(run, inputs[0]))
+        _part(
+            "device_memory",
+            tell,
+            lambda: ProfileReport(device_memory=_device_memory(run, inputs[0])),
+        )
 
 
-def _part(name: str, tell: Tell, function: Callable[[], dict[str, Any]]) -> None:
+def _part(name: str, tell: Tell, function: Callable[[], ProfileReport]) -> None:
     """Tell one part of the result, or why it is missing."""
     try:
-        tell(**{name: function()})
+        tell(function())
     except Exception as error:  # noqa: BLE001  the other parts stand
         traceback.print_exc()
-        tell(missing={name: said(error)})
+        tell(ProfileReport(missing={name: said(error)}))
 
 
-def _device_memory(run: Run, image: torch.Tensor) -> dict[str, Any]:
+def _device_memory(run: Run, image: torch.Tensor) -> DeviceMemory:
     import torch
 
     torch.cuda.synchronize()
@@ -199,10 +205,10 @@ def _device_memory(run: Run, image: torch.Tensor) -> dict[str, Any]:
     run(image)
     torch.cuda.synchronize()
     peak, reserved = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
-    return {"allocated": peak, "reserved": reserved}
+    return DeviceMemory(allocated=peak, reserved=reserved)
 
 
-def _energy(run: Run, inputs: list[torch.Tensor], seconds: float) -> dict[str, Any]:
+def _energy(run: Run, inputs: list[torch.Tensor], seconds: float) -> Energy:
     import torch
 
     from bench.compute.energy import NoCounter, energy_counter
@@ -215,22 +221,22 @@ def _energy(run: Run, inputs: list[torch.Tensor], seconds: float) -> dict[str, A
     spent = joules() - before
     if spent <= 0:
         raise NoCounter(f"NVML's energy counter did not move in {elapsed:.1f} s")
-    return {"joules": spent, "passes": passes, "seconds": elapsed}
+    return Energy(joules=spent, passes=passes, seconds=elapsed)
 
 
-def _counts(start: Start, path: Path) -> dict[str, Any]:
+def _counts(start: Start, path: Path) -> Counts:
     from bench.compute import calls, operations, operations_onnx
 
     network = start.restorer.network
     if _is_onnx(str(path)):
         found = calls.count_onnx_calls(path, start.shapes)
-        return {**asdict(found), "weight_bytes": operations_onnx.weight_bytes(path)}
+        return Counts(**asdict(found), weight_bytes=operations_onnx.weight_bytes(path))
     if network is None:
         raise BenchError("not a network")
     if not start.calls:
         raise BenchError("the network was not called while an image was restored")
     found = calls.count_calls(network, start.calls)
-    return {**asdict(found), "weight_bytes": operations.weight_bytes(network)}
+    return Counts(**asdict(found), weight_bytes=operations.weight_bytes(network))
 
 
 def _is_onnx(spec: str) -> bool:

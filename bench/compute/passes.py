@@ -8,11 +8,12 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import quantiles
 
 import torch
+
+from bench.compute.messages import Timing
 
 Pass = Callable[[torch.Tensor], object]
 
@@ -22,23 +23,6 @@ NOISY = 0.25
 """Passes whose middle half spreads over more than this fraction of their median are repeated."""
 FEWEST = 3
 """Timed passes at least, however slow the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The passes of one process in milliseconds, and what disturbed them.
-
-    ``passes_ms`` are GPU times between events on CUDA, wall times elsewhere; ``wall_ms`` are wall
-    times with a synchronisation after each pass. ``switches`` are the involuntary context switches
-    while timing, ``load`` the machine's load average of the last minute before it.
-    """
-
-    warm_up: int
-    passes_ms: tuple[float, ...]
-    wall_ms: tuple[float, ...]
-    repeated: bool
-    switches: int
-    load: float
 
 
 def time_passes(
@@ -61,7 +45,14 @@ def time_passes(
             times = min(times, measure(run, inputs, number), key=spread)
         wall = _wall_passes(run, inputs, number) if events else times
     switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - before
-    return Timing(len(warm), tuple(times), tuple(wall), repeated, switches, load)
+    return Timing(
+        warm_up=len(warm),
+        passes_ms=tuple(times),
+        wall_ms=tuple(wall),
+        repeated=repeated,
+        switches=switches,
+        load=load,
+    )
 
 
 def warm_up(run: Pass, inputs: Sequence[torch.Tensor], seconds: float) -> list[float]:

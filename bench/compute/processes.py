@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -11,9 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from bench.compute.messages import ProfileJob, ProfileReport
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -29,19 +31,19 @@ class TookTooLong(Exception):
 class Child:
     """One fresh process with one job; see `bench.compute.child` for what it tells.
 
-    ``report`` holds all that it has told so far; ``failed`` in it is the reason for an early end.
+    ``report`` holds all that it has told so far.
     """
 
-    def __init__(self, job: Mapping[str, Any], limit: float) -> None:
-        self.report: dict[str, Any] = {"missing": {}}
+    def __init__(self, job: ProfileJob, limit: float) -> None:
+        self.report = ProfileReport()
         self._limit = limit
         self._torn = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
         # Let it import what this process would, and nothing that merely lies in the working folder.
         path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
         environment = {**os.environ, "PYTHONPATH": path}
-        if job["threads"]:
-            environment |= dict.fromkeys(THREAD_VARIABLES, str(job["threads"]))
+        if job.threads:
+            environment |= dict.fromkeys(THREAD_VARIABLES, str(job.threads))
         started = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bench.compute.child"],
@@ -50,7 +52,7 @@ class Child:
             stderr=self._stderr,
             env=environment,
         )
-        self._say(json.dumps({**job, "started": started}))
+        self._say(replace(job, started=started).to_line())
 
     def prepare(self) -> None:
         """Wait until it has imported what it needs."""
@@ -58,7 +60,7 @@ class Child:
 
     def measure(self) -> None:
         """Let it measure, and wait for the end."""
-        if "failed" not in self.report:
+        if self.report.failed is None:
             self._say("go")
             self._listen("done", self._limit)
 
@@ -79,20 +81,19 @@ class Child:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
 
-    def _listen(self, until: str, limit: float) -> None:
+    def _listen(self, until: Literal["threads", "done"], limit: float) -> None:
         try:
-            for part in self._parts(limit):
-                self.report["missing"] |= part.pop("missing", {})
-                self.report |= part
-                if part.keys() & {until, "failed"}:
+            for line in self._lines(limit):
+                self.report = self.report.with_line(line)
+                if self.report.failed is not None or getattr(self.report, until):
                     return
         except TookTooLong:
             self._process.kill()
-            self.report["failed"] = f"took longer than {limit:g} s"
+            self.report = replace(self.report, failed=f"took longer than {limit:g} s")
             return
-        self.report["failed"] = self._last_words(self._process.wait())
+        self.report = replace(self.report, failed=self._last_words(self._process.wait()))
 
-    def _parts(self, limit: float) -> Iterator[dict[str, Any]]:
+    def _lines(self, limit: float) -> Iterator[bytes]:
         """Yield each line as it comes. Raises `TookTooLong`."""
         assert self._process.stdout
         stream = self._process.stdout.fileno()
@@ -105,8 +106,7 @@ class Child:
             if not chunk:
                 return
             *lines, self._torn = (self._torn + chunk).split(b"\n")
-            for line in lines:
-                yield json.loads(line)
+            yield from lines
 
     def _last_words(self, status: int) -> str:
         self._stderr.seek(0)

@@ -9,8 +9,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from bench.compute.messages import ProfileJob, ProfileReport, Timing
 from bench.compute.processes import Child
 from bench.compute.quantities import QUANTITIES
 from bench.core.errors import BenchError
@@ -66,23 +66,18 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One model under `Conditions`: ``reports`` holds what each process told, in order.
-
-    A report has ``threads``, ``imports_s``, ``load_s``, ``first_pass_s``, ``process_memory``
-    (bytes), ``latency`` (`bench.compute.passes.Timing` as a dict), ``device_memory``, ``energy``
-    and ``counts`` as far as they were measured, reasons under ``missing``, and ``failed``.
-    """
+    """One model under `Conditions`: ``reports`` holds what each process told, in order."""
 
     model: str
     spec: str
     conditions: Conditions
-    reports: tuple[dict[str, Any], ...]
+    reports: tuple[ProfileReport, ...]
 
     @property
     def threads(self) -> int:
         """The threads really used; those asked for, or 0, where no process lived to tell."""
-        told = (report["threads"] for report in self.reports if "threads" in report)
-        return int(next(told, self.conditions.threads or 0))
+        told = (report.threads for report in self.reports if report.threads is not None)
+        return next(told, self.conditions.threads or 0)
 
     def profiles(self) -> list[Profile]:
         """Return a row for every quantity of the table, in its order."""
@@ -113,28 +108,28 @@ class Measurement:
 
     def notes(self) -> list[str]:
         """Return what a reader of the figures should know: noise, failures, what is not counted."""
-        timings = [report["latency"] for report in self.reports if "latency" in report]
-        notes = [f"a process failed: {r['failed']}" for r in self.reports if "failed" in r]
+        timings = self._timings()
+        notes = [f"a process failed: {r.failed}" for r in self.reports if r.failed is not None]
         if self.conditions.tile:
             notes.append(f"in tiles of {self.conditions.tile} pixels")
-        medians = [quantile_with_interval([t["passes_ms"]], 0.5)[0] for t in timings]
+        medians = [quantile_with_interval([t.passes_ms], 0.5)[0] for t in timings]
         if medians and max(medians) > min(medians) * (1 + DISAGREE):
             worst = max(medians) / min(medians) - 1
             notes.append(f"noisy: medians of the processes differ by {100 * worst:.0f} %")
-        if repeated := sum(timing["repeated"] for timing in timings):
+        if repeated := sum(timing.repeated for timing in timings):
             notes.append(f"noisy: passes repeated in {repeated} of {len(timings)} processes")
         if timings:
-            switches = sum(timing["switches"] for timing in timings)
-            load = max(timing["load"] for timing in timings)
+            switches = sum(timing.switches for timing in timings)
+            load = max(timing.load for timing in timings)
             notes.append(f"{switches} involuntary context switches while timing; load {load:.1f}")
         for report in self.reports:
-            if uncovered := report.get("counts", {}).get("uncovered"):
-                listed = ", ".join(f"{name} x{times}" for name, times in uncovered)
+            if report.counts and report.counts.uncovered:
+                listed = ", ".join(f"{name} x{times}" for name, times in report.counts.uncovered)
                 notes.append(f"macs do not cover {listed}")
         return list(dict.fromkeys(notes))
 
     def _found(self) -> Found:
-        counts = self._first("counts")
+        counts = next((report.counts for report in self.reports if report.counts), None)
         reason = self._reason("counts")
         found: Found = dict.fromkeys(QUANTITIES, "")
         divisors = {
@@ -143,19 +138,19 @@ class Measurement:
             "activations": self.conditions.batch,
         }
         for name, divisor in divisors.items():
-            found[name] = (counts[name] / divisor, None, None) if counts else reason
-        found["weights_mb"] = (counts["weight_bytes"] / 1e6, None, None) if counts else reason
+            found[name] = (getattr(counts, name) / divisor, None, None) if counts else reason
+        found["weights_mb"] = (counts.weight_bytes / 1e6, None, None) if counts else reason
         found |= self._latency()
-        memory = self._first("device_memory")
+        memory = next((r.device_memory for r in self.reports if r.device_memory), None)
         found["device_memory_mb"] = (
-            (memory["allocated"] / 1e6, None, None) if memory else self._on_gpu("device_memory")
+            (memory.allocated / 1e6, None, None) if memory else self._on_gpu("device_memory")
         )
         samples = self._samples()
         found["process_memory_mb"] = self._sampled("process_memory", samples["process_memory_mb"])
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
-        energy = self._first("energy")
+        energy = next((report.energy for report in self.reports if report.energy), None)
         found["energy_j"] = (
-            (energy["joules"] / energy["passes"], None, None) if energy else self._on_gpu("energy")
+            (energy.joules / energy.passes, None, None) if energy else self._on_gpu("energy")
         )
         return found
 
@@ -173,22 +168,16 @@ class Measurement:
 
     def _samples(self) -> dict[str, Samples]:
         """Return what was measured more than once, one tuple for each process."""
-        parts = ("imports_s", "load_s", "first_pass_s")
+        memory = [r.process_memory for r in self.reports if r.process_memory is not None]
+        cold = [r.cold_start_s for r in self.reports if r.cold_start_s is not None]
         return {
-            "latency_ms": tuple(tuple(r["latency"]["passes_ms"]) for r in self._with("latency")),
-            "process_memory_mb": tuple(
-                (r["process_memory"] / 1e6,) for r in self._with("process_memory")
-            ),
-            "cold_start_s": tuple(
-                (sum(r[part] for part in parts),) for r in self._with("first_pass_s")
-            ),
+            "latency_ms": tuple(timing.passes_ms for timing in self._timings()),
+            "process_memory_mb": tuple((size / 1e6,) for size in memory),
+            "cold_start_s": tuple((seconds,) for seconds in cold),
         }
 
-    def _with(self, key: str) -> list[dict[str, Any]]:
-        return [report for report in self.reports if key in report]
-
-    def _first(self, key: str) -> dict[str, Any] | None:
-        return next((report[key] for report in self._with(key)), None)
+    def _timings(self) -> list[Timing]:
+        return [report.latency for report in self.reports if report.latency is not None]
 
     def _sampled(
         self, part: str, samples: Samples
@@ -206,8 +195,8 @@ class Measurement:
 
     def _reason(self, part: str, unknown: str = "it was not measured") -> str:
         for report in self.reports:
-            if reason := report["missing"].get(part) or report.get("failed"):
-                return str(reason)
+            if reason := report.missing.get(part) or report.failed:
+                return reason
         return unknown
 
 
@@ -223,12 +212,12 @@ def measure(
     together; one at a time measures. A process that crashes, is killed or exceeds
     ``conditions.limit`` seconds is a missing figure with that reason, and no error.
     """
-    reports: list[list[dict[str, Any]]] = [[] for _ in models]
+    reports: list[list[ProfileReport]] = [[] for _ in models]
     turns = [(turn, index) for turn in range(conditions.processes) for index in range(len(models))]
     runnable = [(t, i) for t, i in turns if not models[i][1].startswith("outputs:")]
     for index, (_, spec, _) in enumerate(models):
         if spec.startswith("outputs:"):
-            reports[index].append({"missing": {}, "failed": "outputs only: nothing is run"})
+            reports[index].append(ProfileReport(failed="outputs only: nothing is run"))
     together = max(1, min(4, _cpus()))
     done = 0
     for start in range(0, len(runnable), together):
@@ -255,23 +244,23 @@ def measure(
     ]
 
 
-def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) -> dict[str, Any]:
+def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) -> ProfileJob:
     _, spec, weights = model
-    return {
-        "spec": spec,
-        "weights": str(weights) if weights else None,
-        "height": asked.height,
-        "width": asked.width,
-        "batch": asked.batch,
-        "device": asked.device,
-        "threads": asked.threads,
-        "dtype": asked.dtype,
-        "passes": asked.passes,
-        "seconds": asked.seconds,
-        "tile": asked.tile,
-        "scale": asked.scale,
-        "count": first,
-    }
+    return ProfileJob(
+        spec=spec,
+        weights=str(weights) if weights else None,
+        height=asked.height,
+        width=asked.width,
+        batch=asked.batch,
+        device=asked.device,
+        threads=asked.threads,
+        dtype=asked.dtype,
+        passes=asked.passes,
+        seconds=asked.seconds,
+        tile=asked.tile,
+        scale=asked.scale,
+        count=first,
+    )
 
 
 def _cpus() -> int:

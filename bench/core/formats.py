@@ -100,8 +100,8 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[T], found: Any, source: str, advice: str) -> T:
     """Make a dataclass of a JSON object that has exactly its fields, each of its type.
 
-    Fields are text, numbers, booleans, ``Literal`` texts, other dataclasses, tuples of any length
-    and mappings from text of these, any of them or None, or ``Any``: whatever was found. Raises
+    Fields are text, numbers, booleans, ``Literal`` texts, other dataclasses, tuples and mappings
+    from text of these, any of them or None, or ``Any``: whatever was found. Raises
     `BenchError` that names ``source``, the key, what was found and what was expected.
     """
     read: T = _Reader(source, advice).read(kind, found, "")
@@ -129,7 +129,11 @@ class _Reader:
         if origin is tuple:
             if not isinstance(found, list):
                 raise self._wrong(key, found, "a list")
-            return tuple(self.read(args[0], v, f"{key}[{n}]") for n, v in enumerate(found))
+            kinds = args[:1] * len(found) if args[-1] is Ellipsis else args
+            if len(found) != len(kinds):
+                raise self._wrong(key, found, f"a list of {len(kinds)}")
+            both = enumerate(zip(kinds, found, strict=True))
+            return tuple(self.read(kind, value, f"{key}[{n}]") for n, (kind, value) in both)
         if origin is not None and issubclass(origin, Mapping):
             if not isinstance(found, dict):
                 raise self._wrong(key, found, "an object")

@@ -44,15 +44,15 @@ def report(tmp_path_factory):
 def test_allocator_peak_is_weights_and_the_largest_moment(report):
     found = {row.quantity: row for row in report.profiles()}
     assert found["device_memory_mb"].value == pytest.approx(500, rel=0.02)
-    memory = report.reports[0]["device_memory"]
-    assert memory["reserved"] >= memory["allocated"]
+    memory = report.reports[0].device_memory
+    assert memory.reserved >= memory.allocated
 
 
 def test_gpu_clock_and_synchronised_wall_clock_stand_side_by_side(report):
-    timing = report.reports[0]["latency"]
-    assert len(timing["passes_ms"]) == len(timing["wall_ms"]) >= 3
-    assert min(timing["passes_ms"]) > 0
-    assert sorted(timing["wall_ms"])[len(timing["wall_ms"]) // 2] < 1000
+    timing = report.reports[0].latency
+    assert len(timing.passes_ms) == len(timing.wall_ms) >= 3
+    assert min(timing.passes_ms) > 0
+    assert sorted(timing.wall_ms)[len(timing.wall_ms) // 2] < 1000
 
 
 def test_energy_is_a_positive_number_or_a_reason(report):

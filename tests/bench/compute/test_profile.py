@@ -6,6 +6,7 @@ from textwrap import dedent
 
 import pytest
 
+from bench.compute.messages import ProfileJob, ProfileReport
 from bench.compute.processes import Child
 from bench.compute.profile import Conditions, measure
 from bench.compute.quantities import QUANTITIES
@@ -86,6 +87,21 @@ MODELS = '''
 '''
 
 CHEAP = {"passes": 6, "seconds": 0.5, "threads": 1}
+JOB = ProfileJob(
+    spec="odd_models:network",
+    weights=None,
+    height=32,
+    width=32,
+    batch=1,
+    device="cpu",
+    threads=1,
+    dtype="float32",
+    passes=6,
+    seconds=0.5,
+    tile=None,
+    scale=1,
+    count=True,
+)
 
 
 @pytest.fixture(scope="module")
@@ -156,14 +172,14 @@ def test_latency_interval_contains_the_median_and_p90_is_above(well_behaved):
 def test_cold_start_has_all_its_parts(well_behaved):
     net = well_behaved[0][0]
     for report in net.reports:
-        assert report["imports_s"] > 0.1  # torch
-        assert report["load_s"] > 0
-        assert report["first_pass_s"] > 0
+        assert report.imports_s > 0.1  # torch
+        assert report.load_s > 0
+        assert report.first_pass_s > 0
     assert rows(net)["cold_start_s"].value > 0.1
 
 
 def test_threads_asked_for_are_used_by_the_process(well_behaved):
-    assert [report["threads"] for report in well_behaved[0][0].reports] == [1, 1]
+    assert [report.threads for report in well_behaved[0][0].reports] == [1, 1]
 
 
 def test_models_take_turns(well_behaved):
@@ -262,7 +278,7 @@ def test_tiles_and_onnx_files_are_counted_as_they_are_run(tmp_path):
     assert rows(file)["macs"].value == tiles * 3 * 3 * 25
     assert rows(file)["params"].value == 3 * 3 * 25 + 3
     assert "in tiles of 64 pixels" in net.notes()
-    assert file.reports[0]["threads"] == 1
+    assert file.reports[0].threads == 1
 
 
 @pytest.mark.parametrize(
@@ -275,13 +291,13 @@ def test_senseless_conditions_are_refused(wrong):
 
 @pytest.mark.usefixtures("models")
 def test_child_whose_parent_goes_away_measures_nothing():
-    job = {"spec": "odd_models:network", "threads": 1}
-    child = Child(job, limit=60)
+    child = Child(JOB, limit=60)
     child.prepare()
     child._process.stdin.close()
     assert child._process.wait(60) == 0
     child.close()
-    assert set(child.report) == {"missing", "threads", "imports_s"}
+    assert child.report == ProfileReport(threads=1, imports_s=child.report.imports_s)
+    assert child.report.imports_s is not None
 
 
 @pytest.mark.usefixtures("models")
@@ -289,7 +305,7 @@ def test_folder_called_models_where_one_stands_is_not_imported(tmp_path, monkeyp
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("raise RuntimeError('not this one')")
     monkeypatch.chdir(tmp_path)
-    child = Child({"spec": "odd_models:network", "threads": 1}, limit=60)
+    child = Child(JOB, limit=60)
     child.prepare()
     child.close()
-    assert child.report["threads"] == 1
+    assert child.report.threads == 1
