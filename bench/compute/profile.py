@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.compute.processes import Child
-from bench.compute.quantities import QUANTITIES
+from bench.compute.quantities import Quantity, quantities
 from bench.core.errors import BenchError
+from bench.core.plugins import load_object
 from bench.records import Profile
 from bench.statistics.intervals import quantile_with_interval
 
@@ -94,7 +96,7 @@ class Measurement:
             rows.append(
                 Profile(
                     self.model, asked.device, asked.dtype, asked.height, asked.width, asked.batch,
-                    self.threads, name, QUANTITIES[name].unit, value, low, high, missing,
+                    self.threads, name, quantities()[name].unit, value, low, high, missing,
                     samples.get(name, ()),
                 )
             )  # fmt: skip
@@ -125,7 +127,7 @@ class Measurement:
     def _found(self) -> Found:
         counts = self._first("counts")
         reason = self._reason("counts")
-        found: Found = dict.fromkeys(QUANTITIES, "")
+        found: Found = {}
         divisors = {
             "params": 1,
             "macs": self.conditions.batch,
@@ -146,7 +148,25 @@ class Measurement:
         found["energy_j"] = (
             (energy["joules"] / energy["passes"], None, None) if energy else self._on_gpu("energy")
         )
-        return found
+        return {
+            name: found[name] if name in found else self._by_row(row)
+            for name, row in quantities().items()
+        }
+
+    def _by_row(self, row: Quantity) -> tuple[float, None, None] | str:
+        """Return what a row's own measure says of the model."""
+        if row.measure is None:
+            return "nothing measures it: its row of the table has no measure"
+        made = load_object(row.measure) if isinstance(row.measure, str) else row.measure
+        told = made(self)
+        if isinstance(told, str) and told:
+            return told
+        if isinstance(told, int | float) and math.isfinite(told):
+            return float(told), None, None
+        raise BenchError(
+            f"the measure of '{row.name}' returned {told!r}; expected a finite number, or in words "
+            "why there is none"
+        )
 
     def _latency(self) -> Found:
         names = ("latency_ms", "latency_ms_p90", "throughput_mpix_s")
