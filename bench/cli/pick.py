@@ -28,7 +28,8 @@ def pick(
             "--max",
             metavar="NAME=VALUE",
             help="Not more than this of a cost or a metric: latency_ms, memory_mb, gmacs, mparams, "
-            "cold_start_s, energy_j .. The upper end of the interval is what counts. Repeat it.",
+            "cold_start_s, energy_j .. ('bench profile --quantities' lists all). The upper end of "
+            "the interval is what counts. Repeat it.",
             show_default="no limit",
         ),
     ] = None,

@@ -10,7 +10,28 @@ import typer
 
 from bench.cli.console import ShownProgress, parse_size, print_json, print_table, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
+from bench.compute.quantities import quantities, row_of
 from bench.core.files import number_to_json
+
+
+def _list(shown: bool) -> None:
+    """Print THE table of quantities, and end."""
+    if shown:
+        print_table(
+            "",
+            ("quantity", "unit", "better", "meaning", "also, for bench pick"),
+            (
+                (
+                    row.name,
+                    row.unit,
+                    "higher" if row.higher_is_better else "lower",
+                    row.meaning,
+                    ", ".join(row.aliases),
+                )
+                for row in quantities().values()
+            ),
+        )
+        raise typer.Exit
 
 
 def profile(
@@ -28,6 +49,15 @@ def profile(
         Path | None, typer.Option(help="Weights.", show_default="random: costs do not depend")
     ] = None,
     noncommercial: Noncommercial = False,
+    listed: Annotated[
+        bool,
+        typer.Option(
+            "--quantities",
+            callback=_list,
+            is_eager=True,
+            help="List what is measured and exactly what it means, and end.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
@@ -51,8 +81,16 @@ def profile(
         )
     rows = found.profiles()
     if as_json:
-        print_json([{k: number_to_json(v) if isinstance(v, float) else v
-                     for k, v in asdict(row).items()} for row in rows])  # fmt: skip
+        print_json(
+            [
+                {
+                    k: number_to_json(v) if isinstance(v, float) else v
+                    for k, v in asdict(row).items()
+                }
+                | {"meaning": row_of(row.quantity).meaning}
+                for row in rows
+            ]
+        )
         return
     first = rows[0]
     print_table(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 
 from bench.compute.messages import ProfileJob, ProfileReport, Timing
 from bench.compute.processes import Child
-from bench.compute.quantities import QUANTITIES
+from bench.compute.quantities import Quantity, quantities
 from bench.core.errors import BenchError
+from bench.core.plugins import load_object
 from bench.core.progress import Update, unheard
 from bench.records import Profile
 from bench.statistics.intervals import quantile_with_interval
@@ -96,7 +98,7 @@ class Measurement:
                     batch=asked.batch,
                     threads=self.threads,
                     quantity=name,
-                    unit=QUANTITIES[name].unit,
+                    unit=quantities()[name].unit,
                     value=value,
                     low=low,
                     high=high,
@@ -131,7 +133,7 @@ class Measurement:
     def _found(self) -> Found:
         counts = next((report.counts for report in self.reports if report.counts), None)
         reason = self._reason("counts")
-        found: Found = dict.fromkeys(QUANTITIES, "")
+        found: Found = {}
         divisors = {
             "params": 1,
             "macs": self.conditions.batch,
@@ -152,7 +154,25 @@ class Measurement:
         found["energy_j"] = (
             (energy.joules / energy.passes, None, None) if energy else self._on_gpu("energy")
         )
-        return found
+        return {
+            name: found[name] if name in found else self._by_row(row)
+            for name, row in quantities().items()
+        }
+
+    def _by_row(self, row: Quantity) -> tuple[float, None, None] | str:
+        """Return what a row's own measure says of the model."""
+        if row.measure is None:
+            return "nothing measures it: its row of the table has no measure"
+        made = load_object(row.measure) if isinstance(row.measure, str) else row.measure
+        told = made(self)
+        if isinstance(told, str) and told:
+            return told
+        if isinstance(told, int | float) and math.isfinite(told):
+            return float(told), None, None
+        raise BenchError(
+            f"the measure of '{row.name}' returned {told!r}; expected a finite number, or in words "
+            "why there is none"
+        )
 
     def _latency(self) -> Found:
         names = ("latency_ms", "latency_ms_p90", "throughput_mpix_s")

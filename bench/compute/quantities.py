@@ -1,61 +1,212 @@
-"""THE table of what a profile measures. Standard library only."""
+"""THE table of cost quantities: what a profile measures, how it is read, and where it is shown.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Literal
+
+from bench.core.plugins import extended
+
+Place = Literal["short", "axis", "page", "bars"]
+"""Where a quantity is shown beside the table of costs, which has all: in a short table beside
+quality; as an axis that quality is drawn against, in ``plots/`` or on the page too; in bars."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One row of the table: a cost, its unit and exactly what it means."""
+    """One row of the table: a cost, its unit and exactly what it means.
+
+    ``heading`` and ``shown_unit`` are those of the page (default: name and unit); a stored value
+    times ``factor`` is in the latter. ``places`` say where it is shown, and plots come by ``rank``,
+    then in the table's order. ``aliases``: other names for `bench pick`, and what one of them is in
+    ``unit``; a name that several rows have is the first of them of which there is any figure.
+    ``depends``: figures of different conditions, of different input, or none at all are apart.
+    ``passes``: the quantile of latency's passes that it follows from. ``measure`` is for rows that
+    `bench.compute.profile` does not know: it gets the `Measurement` of one model and returns the
+    value or the reason why there is none; ``module:function``, or the function itself.
+    """
 
     name: str
     unit: str
     meaning: str
+    heading: str = ""
+    shown_unit: str | None = None
+    factor: float = 1.0
     higher_is_better: bool = False
+    depends: Literal["conditions", "input", "nothing"] = "conditions"
+    places: tuple[Place, ...] = ()
+    rank: int = 100
+    aliases: Mapping[str, float] = field(default_factory=dict)
+    passes: float | None = None
+    measure: str | Callable[[Any], float | str] | None = None
 
+    @property
+    def title(self) -> str:
+        """How it is written in headings."""
+        return self.heading or self.name
+
+    @property
+    def word(self) -> str:
+        """How it is written within a sentence."""
+        abbreviated = any(letter.isupper() for letter in self.title[1:])
+        return self.title if abbreviated else self.title.lower()
+
+    @property
+    def page_unit(self) -> str:
+        """The unit of ``factor`` times a value."""
+        return self.unit if self.shown_unit is None else self.shown_unit
+
+
+_MEMORY = {"memory_mb": 1.0, "memory": 1.0, "memory_gb": 1e3}
 
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
-        Quantity("params", "", "parameters of the network, shared ones once"),
         Quantity(
-            "macs", "",
-            "multiply-accumulates of all matrix-like operations for one image of the size; tiled "
-            "where the model runs in tiles, overlaps included; FLOPs = 2 x MACs",
+            name="params",
+            unit="",
+            meaning="parameters of the network, shared ones once",
+            heading="Parameters",
+            shown_unit="M",
+            factor=1e-6,
+            depends="nothing",
+            places=("short", "axis", "bars"),
+            rank=3,
+            aliases={"mparams": 1e6},
         ),
         Quantity(
-            "activations", "",
-            "elements put out by convolutions, matrix products, recurrent and attention operations "
-            "for one image of the size",
+            name="macs",
+            unit="",
+            meaning="multiply-accumulates of all matrix-like operations for one image of the size; "
+            "tiled where the model runs in tiles, overlaps included; FLOPs = 2 x MACs",
+            heading="MACs",
+            shown_unit="G",
+            factor=1e-9,
+            depends="input",
+            places=("short", "axis", "page", "bars"),
+            rank=2,
+            aliases={"gmacs": 1e9, "gflops": 0.5e9, "flops": 0.5},
         ),
-        Quantity("weights_mb", "MB", "parameters and buffers as stored, 10^6 bytes"),
         Quantity(
-            "latency_ms", "ms",
-            "median time of one pass over the batch: the network's forward pass on data on its "
-            "device; the whole call from image to image for what is no network or runs in tiles",
+            name="activations",
+            unit="",
+            meaning="elements put out by convolutions, matrix products, recurrent and attention "
+            "operations for one image of the size",
+            heading="Activations",
+            shown_unit="M",
+            factor=1e-6,
+            depends="input",
         ),
-        Quantity("latency_ms_p90", "ms", "90th percentile of the same passes"),
         Quantity(
-            "throughput_mpix_s", "Mpixel/s", "10^6 input pixels a second at the median latency",
+            name="weights_mb",
+            unit="MB",
+            meaning="parameters and buffers as stored, 10^6 bytes",
+            heading="Weights",
+            depends="nothing",
+        ),
+        Quantity(
+            name="latency_ms",
+            unit="ms",
+            meaning="median time of one pass over the batch: the network's forward pass on data on "
+            "its device; the whole call from image to image for what is no network or runs in "
+            "tiles",
+            heading="Latency",
+            places=("short", "axis", "page", "bars"),
+            rank=1,
+            aliases={"latency": 1.0, "latency_s": 1e3},
+            passes=0.5,
+        ),
+        Quantity(
+            name="latency_ms_p90",
+            unit="ms",
+            meaning="90th percentile of the same passes",
+            heading="Latency, 90 %",
+            aliases={"latency_p90_ms": 1.0},
+            passes=0.9,
+        ),
+        Quantity(
+            name="throughput_mpix_s",
+            unit="Mpixel/s",
+            meaning="10^6 input pixels a second at the median latency",
+            heading="Throughput",
             higher_is_better=True,
+            aliases={"throughput": 1.0},
+            passes=0.5,
         ),
         Quantity(
-            "device_memory_mb", "MB",
-            "peak of the GPU allocator in one pass, weights included, 10^6 bytes",
+            name="device_memory_mb",
+            unit="MB",
+            meaning="peak of the GPU allocator in one pass, weights included, 10^6 bytes",
+            heading="Device memory",
+            places=("axis", "bars"),
+            aliases=_MEMORY,
         ),
         Quantity(
-            "process_memory_mb", "MB",
-            "peak resident memory of loading and the first pass, less that before loading, "
+            name="process_memory_mb",
+            unit="MB",
+            meaning="peak resident memory of loading and the first pass, less that before loading, "
             "10^6 bytes",
+            heading="Process memory",
+            places=("axis", "bars"),
+            aliases=_MEMORY,
         ),
         Quantity(
-            "cold_start_s", "s",
-            "from starting the process to the first restored image: imports, loading, first pass",
+            name="cold_start_s",
+            unit="s",
+            meaning="from starting the process to the first restored image: imports, loading, "
+            "first pass",
+            heading="Cold start",
+            places=("bars",),
+            aliases={"cold_start": 1.0},
         ),
         Quantity(
-            "energy_j", "J",
-            "energy of the GPU for one pass over the batch, idle power included (NVML)",
+            name="energy_j",
+            unit="J",
+            meaning="energy of the GPU for one pass over the batch, idle power included (NVML)",
+            heading="Energy",
+            places=("axis", "bars"),
+            aliases={"energy": 1.0},
         ),
     )
-}  # fmt: skip
+}
+
+
+@cache
+def quantities() -> Mapping[str, Quantity]:
+    """Return our quantities, and after them those of packages that join."""
+    found = extended(QUANTITIES, "restoration_bench.quantities", Quantity)
+    return {name: replace(row, name=name) for name, row in found.items()}
+
+
+def row_of(name: str) -> Quantity:
+    """Return the row called ``name``; a bare one where the package that brought it is gone."""
+    return quantities().get(name) or Quantity(name, "", "not known here")
+
+
+def shown_in(place: Place) -> list[str]:
+    """Return the quantities that are shown in one place, in the table's order."""
+    return [name for name, row in quantities().items() if place in row.places]
+
+
+def plotted_in(place: Place) -> list[str]:
+    """Return the quantities that are plotted in one place, in the order of the plots."""
+    return sorted(shown_in(place), key=lambda name: quantities()[name].rank)
+
+
+def names() -> list[str]:
+    """Return every name of a quantity: its own, then the aliases."""
+    rows = quantities()
+    return [*rows, *dict.fromkeys(alias for row in rows.values() for alias in row.aliases)]
+
+
+def named(name: str) -> dict[str, float]:
+    """Return the quantities that ``name`` may stand for, and what one of it is in their units."""
+    rows = quantities()
+    if name in rows:
+        return {name: 1.0}
+    return {row.name: row.aliases[name] for row in rows.values() if name in row.aliases}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bench.compute.quantities import QUANTITIES
+from bench.compute.quantities import named, names, row_of
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.records import Profile
@@ -23,26 +23,6 @@ from bench.runs.store import RunFolder
 from bench.statistics.intervals import draw_quantile
 
 Floats = NDArray[np.float64]
-
-ALIASES: dict[str, tuple[str, float]] = {
-    "latency": ("latency_ms", 1.0),
-    "latency_s": ("latency_ms", 1e3),
-    "latency_p90_ms": ("latency_ms_p90", 1.0),
-    "throughput": ("throughput_mpix_s", 1.0),
-    "mparams": ("params", 1e6),
-    "gmacs": ("macs", 1e9),
-    "gflops": ("macs", 0.5e9),
-    "flops": ("macs", 0.5),
-    "energy": ("energy_j", 1.0),
-    "cold_start": ("cold_start_s", 1.0),
-}
-"""Short name -> quantity, and what one of it is in that quantity's unit (FLOPs = 2 x MACs)."""
-
-MEMORY = {"memory_mb": 1.0, "memory": 1.0, "memory_gb": 1e3}
-"""Names of the GPU's memory where it was measured, else of the process's."""
-
-_OF_LATENCY = {"latency_ms": 0.5, "latency_ms_p90": 0.9, "throughput_mpix_s": 0.5}
-"""Quantities that follow from the passes of ``latency_ms``, and from which quantile of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +45,10 @@ class Conditions:
 
     def of(self, quantity: str) -> Conditions:
         """Return these conditions without those that ``quantity`` does not depend on."""
-        if quantity in ("params", "weights_mb"):
+        depends = row_of(quantity).depends
+        if depends == "nothing":
             return Conditions("", "", 0, 0, 0, 0)
-        if quantity in ("macs", "activations"):
+        if depends == "input":
             return replace(self, device="", dtype="", threads=0, machine=0)
         return self
 
@@ -162,17 +143,18 @@ def resolve_quantity(name: str, costs: Mapping[str, Figures]) -> tuple[str, floa
 
     Raises `BenchError` for an unknown name, with the nearest known one.
     """
-    if name in MEMORY:
-        on_gpu = any(
-            figure.value is not None
-            for figures in costs.values()
-            for by_quantity in figures.values()
-            if (figure := by_quantity.get("device_memory_mb"))
-        )
-        return ("device_memory_mb" if on_gpu else "process_memory_mb"), MEMORY[name]
-    if name in ALIASES:
-        return ALIASES[name]
-    return choose("cost", name, [*QUANTITIES, *ALIASES, *MEMORY]), 1.0
+    choose("cost", name, names())
+    *first, last = named(name).items()
+    return next((one for one in first if _any_figure(one[0], costs)), last)
+
+
+def _any_figure(quantity: str, costs: Mapping[str, Figures]) -> bool:
+    return any(
+        figure.value is not None
+        for figures in costs.values()
+        for by_quantity in figures.values()
+        if (figure := by_quantity.get(quantity))
+    )
 
 
 def cost_draws(
@@ -190,9 +172,10 @@ def cost_draws(
     if figure.low is None or figure.high is None:
         return np.full(samples, figure.value), "exact"
     rng = np.random.default_rng([seed, zlib.crc32(figure.model.encode())])
-    source = figures.get("latency_ms") if quantity in _OF_LATENCY else figure
+    passes = row_of(quantity).passes
+    source = figure if passes is None else figures.get("latency_ms")
     if source and source.samples:
-        drawn = draw_quantile(source.samples, _OF_LATENCY.get(quantity, 0.5), samples, rng)
+        drawn = draw_quantile(source.samples, 0.5 if passes is None else passes, samples, rng)
         if quantity == "throughput_mpix_s" and source.value:
             drawn = figure.value * source.value / drawn
         return drawn, "processes"

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.compute.quantities import QUANTITIES
+from bench.compute.quantities import names, row_of
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.framework.costs import (
-    ALIASES,
-    MEMORY,
     Conditions,
     Figures,
     all_conditions,
@@ -146,18 +144,17 @@ def resolve_axis(evidence: Evidence, name: str) -> tuple[Axis, float]:
         if evidence.people is None:
             raise BenchError("what people said is not known: give the study (--study DB)")
         return Axis(PEOPLE, "people", evidence.people.unit, True), 1.0
-    if name in {*QUANTITIES, *ALIASES, *MEMORY}:
-        quantity, factor = resolve_quantity(name, evidence.costs)
-        row = QUANTITIES[quantity]
-        return Axis(quantity, "cost", row.unit, row.higher_is_better), factor
+    if name in names():
+        found, factor = resolve_quantity(name, evidence.costs)
+        row = row_of(found)
+        return Axis(found, "cost", row.unit, row.higher_is_better), factor
     if metric in metric_cards():
         raise BenchError(
             f"the run did not measure '{metric}'; it has {', '.join(table.metrics)}"
             "; 'bench run --metrics' measures others"
         )
     people = [PEOPLE] if evidence.people else []
-    costs = [*QUANTITIES, *ALIASES, *MEMORY]
-    choose("metric or cost", name, [*table.metrics, *METRIC_ALIASES, *people, *costs])
+    choose("metric or cost", name, [*table.metrics, *METRIC_ALIASES, *people, *names()])
     raise AssertionError(name)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.report.drawing.numbers import COSTS, title
+from bench.compute.quantities import shown_in
+from bench.report.drawing.numbers import title
 from bench.report.drawing.tables import Cell
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
-from bench.report.sections.costs import SHORT_COSTS, cost_cell
+from bench.report.sections.costs import cost_cell, cost_column
 from bench.report.sections.results import head_unit, result_cell, why_without_score
 from bench.runs.store import RunFolder
 
@@ -27,14 +28,15 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
     conditions = analysis.data.conditions()[:1]
     heads = ["Model (* best, = tied)"]
     heads += [f"{title(m)} {head_unit(analysis, m)}" for m in analysis.measured]
-    heads += [f"{COSTS[q][0]} {COSTS[q][1]}" for q in SHORT_COSTS if conditions]
+    short = shown_in("short") if conditions else []
+    heads += [f"{column.head} {column.unit}" for column in map(cost_column, short)]
     rows = []
     for name in analysis.order:
         cells = [result_cell(analysis, metric, name) for metric in analysis.measured]
         if len(cells) > WITH_INTERVALS:
             cells = [replace(cell, detail="") for cell in cells]
         row = [name, *map(_text, cells)]
-        row += [cost_cell(analysis, name, q, at).text for at in conditions for q in SHORT_COSTS]
+        row += [cost_cell(analysis, name, q, at).text for at in conditions for q in short]
         rows.append([*row, _note(analysis, name)])
     for metric in analysis.data.table.metrics:
         if metric not in analysis.measured:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from bench.compute.quantities import quantities
 from bench.framework.joint import PEOPLE
-from bench.report.drawing.numbers import COSTS, title
+from bench.report.drawing.numbers import title
 from bench.report.drawing.theme import GRID
 
 
@@ -56,14 +57,11 @@ def axis_title(name: str) -> str:
     """Return how a metric, ``people`` or a cost is written in headings."""
     if name == PEOPLE:
         return "People"
-    return COSTS[name][0] if name in COSTS else title(name)
+    return quantities()[name].title if name in quantities() else title(name)
 
 
 def in_words(names: Sequence[str]) -> str:
     """Return axes as a sentence has them: ``PSNR, latency and MACs``."""
-    words = [axis_title(name) for name in names]
-    words = [
-        w.lower() if n in COSTS and not w.isupper() and n != "macs" else w
-        for n, w in zip(names, words, strict=True)
-    ]
+    rows = quantities()
+    words = [rows[name].word if name in rows else axis_title(name) for name in names]
     return f"{', '.join(words[:-1])} and {words[-1]}" if words[1:] else words[0]

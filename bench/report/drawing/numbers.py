@@ -7,21 +7,6 @@ from collections.abc import Iterable
 
 MISSING = "—"
 
-COSTS: dict[str, tuple[str, str, float]] = {
-    "params": ("Parameters", "M", 1e-6),
-    "macs": ("MACs", "G", 1e-9),
-    "activations": ("Activations", "M", 1e-6),
-    "weights_mb": ("Weights", "MB", 1),
-    "latency_ms": ("Latency", "ms", 1),
-    "latency_ms_p90": ("Latency, 90 %", "ms", 1),
-    "throughput_mpix_s": ("Throughput", "Mpixel/s", 1),
-    "device_memory_mb": ("Device memory", "MB", 1),
-    "process_memory_mb": ("Process memory", "MB", 1),
-    "cold_start_s": ("Cold start", "s", 1),
-    "energy_j": ("Energy", "J", 1),
-}
-"""Quantity -> heading, unit on the page, and factor from the unit in which it is stored."""
-
 TITLES = {
     "psnr": "PSNR", "psnr-y": "PSNR-Y", "ssim": "SSIM", "ssim-y": "SSIM-Y",
     "ssim-volume": "SSIM-volume", "ms-ssim": "MS-SSIM", "vif": "VIF", "lpips-alex": "LPIPS (alex)",

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.compute.quantities import row_of
 from bench.core.errors import BenchError
 from bench.framework.costs import Conditions
 from bench.framework.joint import PEOPLE, Axis, Evidence, Joint, join
 from bench.report.drawing.content import Missing
-from bench.report.drawing.numbers import COSTS, decimals, fixed, significant
+from bench.report.drawing.numbers import decimals, fixed, significant
 from bench.report.reading.analysis import Analysis, memory
 
 if TYPE_CHECKING:
@@ -57,9 +58,8 @@ class Facts:
     def written(self, axis: Axis, value: float, sign: bool = False) -> str:
         """Return a value of an axis with its unit, as the other tables write it."""
         if axis.kind == "cost":
-            _, unit, factor = COSTS[axis.name]
-            plus = "+" if sign and value > 0 else ""
-            return f"{plus}{significant(value * factor)} {unit}".strip()
+            row, plus = row_of(axis.name), "+" if sign and value > 0 else ""
+            return f"{plus}{significant(value * row.factor)} {row.page_unit}".strip()
         places = self.analysis.places.get(axis.name, decimals([value], axis.unit))
         return f"{fixed(value, places, sign)} {axis.unit}".strip()
 
@@ -87,11 +87,15 @@ def gather_facts(analysis: Analysis, people: HumanScale | None) -> Facts:
     conditions = next(iter(data.conditions()), None)
     costs: list[str] = []
     if conditions is not None:
-        for quantity in ("latency_ms", memory(analysis, conditions)):
-            known = [name for name in analysis.order if name != analysis.base
-                     and (cost := analysis.cost(name, quantity, conditions))
-                     and cost.value is not None]  # fmt: skip
-            costs += [quantity] if len(known) > 1 else []
+        for cost in ("latency_ms", memory(analysis, conditions)):
+            known = [
+                name
+                for name in analysis.order
+                if name != analysis.base
+                and (figure := analysis.cost(name, cost, conditions))
+                and figure.value is not None
+            ]
+            costs += [cost] if len(known) > 1 else []
     evidence = Evidence(
         data.table, data.costs, people, analysis.base if analysis.has_base else None
     )

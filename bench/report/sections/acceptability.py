@@ -35,13 +35,15 @@ def section(context: Context) -> Content | Missing:
     except BenchError as error:
         return Missing(str(error))
     words = in_words([found.main, *found.costs])
-    return Content([
-        "No weighting of quality and cost is the right one, so all of them are tried, with all "
-        "uncertainties: how often does each model come first, second and third by "
-        f"{words}?",
-        [_chart(done, joint)],
-        _table(found, joint, done),
-    ])  # fmt: skip
+    return Content(
+        [
+            "No weighting of quality and cost is the right one, so all of them are tried, with all "
+            "uncertainties: how often does each model come first, second and third by "
+            f"{words}?",
+            [_chart(done, joint)],
+            _table(found, joint, done),
+        ]
+    )
 
 
 def _words(done: Acceptable) -> str:

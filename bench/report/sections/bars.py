@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from bench.compute.quantities import plotted_in, row_of
 from bench.framework.costs import Conditions
 from bench.report.drawing.axes import log_axis
-from bench.report.drawing.numbers import COSTS, counted, significant
+from bench.report.drawing.numbers import counted, significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 
-SHOWN = (
-    "latency_ms", "macs", "params", "device_memory_mb", "process_memory_mb", "cold_start_s",
-    "energy_j",
-)  # fmt: skip
 MODELS = 24
 """Bars of a chart, at most: the best models by the first metric; the table has all."""
 LINEAR = 50.0
@@ -41,7 +38,7 @@ def bars(analysis: Analysis, conditions: Conditions, styles: Mapping[str, Look])
     """
     number = analysis.data.conditions().index(conditions)
     plots = []
-    for quantity in SHOWN:
+    for quantity in plotted_in("bars"):
         earlier = analysis.data.conditions()[:number]
         if any(at.of(quantity) == conditions.of(quantity) for at in earlier):
             continue
@@ -56,7 +53,7 @@ def _bar(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -
     if figure is None or not figure.value:  # 0 has no place on a log scale, and is in the table
         return None
     low, high = (end if end else figure.value for end in (figure.low, figure.high))
-    factor = COSTS[quantity][2]
+    factor = row_of(quantity).factor
     return Bar(name, figure.value * factor, low * factor, high * factor)
 
 
@@ -64,7 +61,8 @@ def _chart(
     analysis: Analysis, quantity: str, conditions: Conditions, found: list[Bar],
     styles: Mapping[str, Look],
 ) -> Plot:  # fmt: skip
-    head, unit, _ = COSTS[quantity]
+    row = row_of(quantity)
+    head, unit = row.title, row.page_unit
     shown = found[:MODELS]
     with drawing(WIDTH, 0.85 + 0.27 * len(shown)) as (figure, axes):
         scale = _draw(axes, shown, styles)

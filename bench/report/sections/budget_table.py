@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bench.compute.quantities import row_of
 from bench.framework.budgets import ladder
 from bench.report.drawing.axes import axis_title
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import COSTS, significant
+from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.context import Context
 
@@ -30,28 +31,39 @@ def section(context: Context) -> Content | Missing:
             if isinstance(joint, Missing):
                 return joint
             for step in ladder(joint):
-                _, unit, factor = COSTS[cost]
-                rows.append([
-                    Cell(axis_title(cost)),
-                    Cell(f"{significant(step.budget * factor)} {unit}".strip(), sort=step.budget),
-                    Cell(step.model), Cell(axis_title(quality)),
-                    Cell(found.written(joint.axes[0], step.quality), sort=step.quality),
-                    Cell(", ".join(step.tied)),
-                ])  # fmt: skip
+                row = row_of(cost)
+                budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
+                rows.append(
+                    [
+                        Cell(axis_title(cost)),
+                        Cell(budget, sort=step.budget),
+                        Cell(step.model),
+                        Cell(axis_title(quality)),
+                        Cell(found.written(joint.axes[0], step.quality), sort=step.quality),
+                        Cell(", ".join(step.tied)),
+                    ]
+                )
                 records.append(
                     {"quality": quality, "cost": cost, "budget": step.budget,
                      "model": step.model, "value": step.quality, "tied": "; ".join(step.tied)}
                 )  # fmt: skip
     if not rows:
         return Missing("no model is better than doing nothing")
-    return Content([
-        "The best model as a budget grows. A budget is held against the upper end of a cost’s "
-        "interval.",
-        Table(
-            "budgets", f"What to take within a budget, on {found.conditions}", columns, rows,
-            records,
-            ["From the budget in a row on, up to the next row's, its model is the best that surely "
-             "keeps to it. As good: the paired difference's interval "
-             "includes 0. Several limits at once: bench pick."],
-        ),
-    ])  # fmt: skip
+    return Content(
+        [
+            "The best model as a budget grows. A budget is held against the upper end of a cost’s "
+            "interval.",
+            Table(
+                "budgets",
+                f"What to take within a budget, on {found.conditions}",
+                columns,
+                rows,
+                records,
+                [
+                    "From the budget in a row on, up to the next row's, its model is the best that "
+                    "surely keeps to it. As good: the paired difference's interval includes 0. "
+                    "Several limits at once: bench pick."
+                ],
+            ),
+        ]
+    )

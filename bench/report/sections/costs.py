@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from bench.compute.quantities import quantities, row_of
 from bench.framework.costs import Conditions, as_record, why_no_figure
 from bench.report.drawing.content import Block, Content
-from bench.report.drawing.numbers import COSTS, significant
+from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.sections.bars import bars
-
-SHORT_COSTS = ("params", "macs", "latency_ms")
-"""Those that stand beside quality in the results; memory joins them on the page."""
 
 
 def section(context: Context) -> Content:
@@ -38,16 +36,21 @@ def costs(analysis: Analysis, conditions: Conditions) -> Table:
         for at, figures in analysis.data.costs[name].items()
         if at == conditions or (at not in known and conditions == known[0])
     ]
-    quantities = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
+    told = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
     nowhere, kept = [], []
-    for quantity in quantities:
+    for quantity in told:
         found = [figures[quantity] for _, _, figures in measured if quantity in figures]
         why = {figure.missing for figure in found if figure.value is None}
         if len(why) == 1 and all(figure.value is None for figure in found):
-            nowhere.append(f"{_cost_title(quantity)[0]} of every model: — ({why.pop()}).")
+            nowhere.append(f"{row_of(quantity).title} of every model: — ({why.pop()}).")
         else:
             kept.append(quantity)
-    columns = [Column("Model", numeric=False), *(Column(*_cost_title(q)) for q in kept)]
+    nowhere += [
+        f"{row.title} of every model: — (not measured)."
+        for row in quantities().values()
+        if row.name not in told
+    ]
+    columns = [Column("Model", numeric=False), *map(cost_column, kept)]
     rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
             for name, _, _ in measured]  # fmt: skip
     records = [
@@ -71,7 +74,7 @@ def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditio
         return Cell.missing(_no_cost(analysis, name, quantity, conditions))
     if figure.value is None:
         return Cell.missing(figure.missing or "not measured")
-    _, _, factor = COSTS.get(quantity, (quantity, figure.unit, 1))
+    factor = row_of(quantity).factor
     detail = ""
     if figure.low is not None and figure.high is not None:
         detail = f"[{significant(figure.low * factor)}, {significant(figure.high * factor)}]"
@@ -84,5 +87,7 @@ def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: Condition
     return analysis.data.table.states.get(name) or "not measured"
 
 
-def _cost_title(quantity: str) -> tuple[str, str]:
-    return COSTS[quantity][:2] if quantity in COSTS else (quantity, "")
+def cost_column(quantity: str, group: str = "") -> Column:
+    """Return the head of a column of costs."""
+    row = row_of(quantity)
+    return Column(row.title, row.page_unit, group)

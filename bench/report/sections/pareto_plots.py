@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from matplotlib.axes import Axes
 
+from bench.compute.quantities import plotted_in, row_of
 from bench.core.errors import BenchError
 from bench.framework.costs import Conditions
 from bench.framework.joint import Evidence, join
@@ -16,16 +17,12 @@ from bench.framework.pareto import front
 from bench.framework.ranking import fronts
 from bench.report.drawing.axes import log_axis, with_unit
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import COSTS, percent, significant, title
+from bench.report.drawing.numbers import percent, significant, title
 from bench.report.drawing.points import Point, Segment, draw_point, name_points
 from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.statistics.clusters import Estimate
-
-AXES = ("latency_ms", "macs", "params", "device_memory_mb", "process_memory_mb", "energy_j")
-ON_PAGE = ("latency_ms", "macs")
-"""Costs that the page draws quality against; the others lie in ``plots/`` by the first metric."""
 
 
 def section(context: Context) -> Content | Missing:
@@ -33,14 +30,15 @@ def section(context: Context) -> Content | Missing:
     analysis = context.analysis
     shown: list[Plot] = []
     kept: list[Plot] = []
+    every, on_page = plotted_in("axis"), plotted_in("page")
     for metric in analysis.shown:
         for conditions in analysis.data.conditions():
-            for quantity in AXES if metric == analysis.primary else ON_PAGE:
+            for quantity in every if metric == analysis.primary else on_page:
                 plot = quality_against_cost(
                     context.facts.evidence, analysis, metric, quantity, conditions, context.looks
                 )
                 if plot:
-                    (shown if quantity in ON_PAGE else kept).append(plot)
+                    (shown if quantity in on_page else kept).append(plot)
     if not shown:
         return Missing("fewer than two models have a score and a cost of the same conditions")
     base = ""
@@ -92,7 +90,8 @@ def quality_against_cost(
         replace(p, label=f"{p.name} {percent(chances[p.name])}") if p.name in chances else p
         for p in points
     ]
-    head, unit, _ = COSTS[quantity]
+    row = row_of(quantity)
+    head, unit = row.title, row.page_unit
     with drawing(WIDTH, 3.7) as (figure, axes):
         axes.set_xscale("log")
         _frame(axes, points, analysis, metric, up)
@@ -114,7 +113,7 @@ def quality_against_cost(
         number = analysis.data.conditions().index(conditions)
         return finish(
             figure, name if number == 0 else f"{name}-{number + 1}",
-            f"{title(metric)} against {head.lower() if head != 'MACs' else head}",
+            f"{title(metric)} against {row.word}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
             f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
             notes,
@@ -128,7 +127,7 @@ def _point(
     figure = analysis.cost(name, quantity, conditions)
     if name == analysis.base or estimate is None or figure is None or not figure.value:
         return None  # a cost of 0 has no place on a log axis
-    factor = COSTS[quantity][2]
+    factor = row_of(quantity).factor
     cost = figure.value * factor
     return Point(
         name, name, cost,

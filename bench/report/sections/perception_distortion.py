@@ -42,14 +42,16 @@ def section(context: Context) -> Content | Missing:
     plots = [plot for plot in made if isinstance(plot, Plot)]
     if not plots:
         return next(plot for plot in made if isinstance(plot, Missing))
-    return Content([
-        "What looks right against what is right, pixel by pixel: past some point one is bought "
-        "with the other (Blau and Michaeli 2018, doi:10.1109/CVPR.2018.00652). Filled: no other "
-        "model is better in both; the percentage is the probability of that. Bars: 95 % of the "
-        "draws of what sets a model apart from the others; that images are easy or hard for all is "
-        "taken off.",
-        plots,
-    ])  # fmt: skip
+    return Content(
+        [
+            "What looks right against what is right, pixel by pixel: past some point one is "
+            "bought with the other (Blau and Michaeli 2018, doi:10.1109/CVPR.2018.00652). Filled: "
+            "no other model is better in both; the percentage is the probability of that. Bars: "
+            "95 % of the draws of what sets a model apart from the others; that images are easy or "
+            "hard for all is taken off.",
+            plots,
+        ]
+    )
 
 
 def _plane(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from bench.compute.quantities import shown_in
 from bench.framework.scores import INFINITE
 from bench.report.drawing.content import Content
-from bench.report.drawing.numbers import COSTS, counted, fixed, interval, title
+from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.analysis import Analysis, memory
 from bench.report.reading.context import Context
 from bench.report.reading.gather import NOT_HERE
-from bench.report.sections.costs import SHORT_COSTS, cost_cell
+from bench.report.sections.costs import cost_cell, cost_column
 from bench.statistics.clusters import Difference, Estimate
 
 
@@ -29,8 +30,8 @@ def results(analysis: Analysis) -> Table:
     columns = [Column("Model", numeric=False)]
     columns += [Column(title(m), head_unit(analysis, m), quality) for m in table.metrics]
     known = data.conditions()
-    costs = [*SHORT_COSTS, memory(analysis, known[0])] if known else []
-    columns += [Column(COSTS[q][0], COSTS[q][1], f"Cost: {known[0]}") for q in costs]
+    costs = [*shown_in("short"), memory(analysis, known[0])] if known else []
+    columns += [cost_column(q, f"Cost: {known[0]}") for q in costs]
     rows = [
         [
             Cell(name),

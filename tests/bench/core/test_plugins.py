@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -54,6 +55,7 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     assert "Letters: 19." in page  # input, outside-invert
 
 
+@pytest.mark.slow
 def test_a_blur_from_outside_degrades_photographs(
     bench: Bench, outside: str, tmp_path: Path
 ) -> None:
@@ -69,6 +71,37 @@ def test_a_blur_from_outside_degrades_photographs(
     bright = read(image)[..., 0] > 0
     assert bright.any(axis=0).sum() == 1  # columns
     assert bright.any(axis=1).sum() == 8  # rows: the extent
+
+
+@pytest.mark.slow
+def test_a_cost_from_outside_is_listed_measured_reported_and_picked_by(
+    bench: Bench, outside: str, tmp_path: Path
+) -> None:
+    listed = bench("profile", "--quantities", PYTHONPATH=outside, COLUMNS="200")
+    assert "thousands of timed passes" in listed.stdout
+    assert "outside-single-passes" in listed.stdout
+    ran = bench(
+        "run", "--suite", "outside-greys", "--models", "outside-invert,input", "--profile", "32x32",
+        "--metrics", "mae", "--out", "out", PYTHONPATH=outside,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    with (tmp_path / "out" / "profiles.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["model"] == "outside-invert"]
+    found = {row["quantity"]: row for row in rows}
+    thousands = float(found["outside-passes"]["value"])
+    assert 0 < thousands <= 0.09  # three processes of at most 30 passes
+    assert (found["outside-passes"]["unit"], found["outside-passes"]["missing"]) == ("k", "")
+    assert found["outside-price"]["value"] == ""
+    assert "has no measure" in found["outside-price"]["missing"]
+    table = (tmp_path / "out" / "report" / "tables" / "costs.md").read_text(encoding="utf-8")
+    assert " Passes |" in table
+    assert "Price of every model: — (nothing measures it" in table
+    limit = f"--max=outside-single-passes={1000 * thousands - 1:g}"
+    picked = bench("pick", "out", "--quality", "mae", limit, "--json", PYTHONPATH=outside)
+    assert json.loads(picked.stdout)["chosen"] is None
+    limit = f"--max=outside-passes={thousands}"
+    picked = bench("pick", "out", "--quality", "mae", limit, "--json", PYTHONPATH=outside)
+    assert json.loads(picked.stdout)["chosen"] == "outside-invert"
 
 
 def test_without_the_package_its_names_are_unknown(bench: Bench) -> None:

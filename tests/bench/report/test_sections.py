@@ -69,8 +69,11 @@ def test_a_row_from_outside_is_on_the_page_in_its_navigation_and_in_files(
     assert page.links[-1] == "#toy"  # after ours
     assert page.tables["table-letters"][1:] == [["m", "1"], ["longer", "6"]]
     assert "table-kept-letters" not in page.tables
-    for text in ("Names are of <b> different lengths.", "Letters are counted.",
-                 "Some names are long."):  # fmt: skip
+    for text in (
+        "Names are of <b> different lengths.",
+        "Letters are counted.",
+        "Some names are long.",
+    ):
         assert page.text.count(text) == 1
     for name in ("letters", "kept-letters"):
         with (folder / "tables" / f"{name}.csv").open(newline="") as file:

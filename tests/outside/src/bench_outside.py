@@ -1,4 +1,4 @@
-"""A package of somebody else: one model, one metric, one suite and one section of reports."""
+"""A package of somebody else: a row for every table that packages join."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.compute.quantities import Quantity
 from bench.degrade.table import Blur
 from bench.image import Picture, write_png
 from bench.metrics import MetricCard
@@ -88,6 +89,12 @@ def letters(context: Context) -> Content:
     return Content([f"Letters: {sum(map(len, context.analysis.order))}."])
 
 
+def passes(measurement: Any) -> float | str:
+    """How many passes were timed, in thousands."""
+    timed = [r["latency"]["passes_ms"] for r in measurement.reports if "latency" in r]
+    return sum(map(len, timed)) / 1000 if timed else "no pass was timed"
+
+
 MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
@@ -95,4 +102,15 @@ METRIC = MetricCard(
 SUITE = SuiteCard(
     "outside-greys", "Two greys", "deblur", "bench_outside:open_greys", "", "none", "", "tiny"
 )
+PASSES = Quantity(
+    "outside-passes",
+    "k",
+    "thousands of timed passes",
+    "Passes",
+    "",
+    1000,
+    aliases={"outside-single-passes": 0.001},
+    measure="bench_outside:passes",
+)
+PRICE = Quantity("outside-price", "EUR", "what a pass costs", "Price")
 SECTION = Section("outside-letters", "Letters", ("scores",), "bench_outside:letters")
