@@ -174,3 +174,14 @@ def test_file_names_hold_nothing_that_leaves_the_folder() -> None:
     assert file_name("../../etc/passwd") == "etc_passwd"
     assert file_name("gopro:blur=blur") == "gopro_blur_blur"
     assert file_name("...") == "_"
+
+
+def test_the_record_is_read_once_for_as_long_as_the_file_is_the_same(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, SPEC)
+    record(folder, ["input"])
+    first = folder.record()
+    assert folder.record() is first
+    record(folder, ["input", "nlm"])
+    assert list(folder.record().models) == ["input", "nlm"]
+    record(RunFolder(tmp_path), ["nlm"])  # another process's writing is seen too
+    assert list(folder.record().models) == ["nlm"]
