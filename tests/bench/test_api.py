@@ -63,3 +63,19 @@ def test_an_opened_run_has_tidy_tables_and_answers(tmp_path: Path) -> None:
     assert run.report(tmp_path / "page").name == "index.html"
     with pytest.raises(BenchError, match="no run 'nothing'"):
         bench.open_run("nothing")
+
+
+def test_a_run_from_python_does_only_what_is_missing(
+    folder_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {"data": folder_suite, "models": ["input", "unsharp"], "metrics": ["psnr"], "limit": 2}
+    first = bench.run("folder", profile=None, **asked)
+    assert (len(first.scores), first.record.status) == (4, "done")
+    cells = sorted(first.path.glob("cells/*.jsonl"))
+    before = [path.stat().st_mtime_ns for path in cells]
+    again = bench.run("folder", profile=None, **asked)
+    assert again.path == first.path
+    assert [path.stat().st_mtime_ns for path in cells] == before
+    with pytest.raises(BenchError, match="no suite 'foldr'; did you mean 'folder'"):
+        bench.run("foldr")
