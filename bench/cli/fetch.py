@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import ShownProgress, say
+from bench.cli.console import ShownProgress, print_json, say
+from bench.cli.options import Json
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import load_object
@@ -25,6 +26,7 @@ def fetch(
     url: Annotated[
         str | None, typer.Option(help="Take the file from here instead.", show_default="official")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Download, verify and unpack. A broken download goes on where it stopped."""
     from dataclasses import replace
@@ -58,6 +60,7 @@ def fetch(
             raise BenchError(f"suite '{what}' is nothing to download from here: {there}")
         downloads = [load_object(card.download)]
         target = out or Path("data") / what
+    ready: list[dict[str, str | None]] = []
     with ShownProgress() as progress:
         for download in downloads:
             wanted = replace(download, urls=(url,)) if url else download
@@ -65,4 +68,8 @@ def fetch(
             progress.note(f"  licence: {wanted.licence}; read more at {wanted.page}")
             done = download_to(wanted, target, progress=progress.update)
             digest = digest_found(wanted, target)
-            say(f"ready: {done}" + (f" (sha256 {digest})" if digest else ""))
+            ready.append({"path": str(done), "sha256": digest})
+            if not as_json:
+                say(f"ready: {done}" + (f" (sha256 {digest})" if digest else ""))
+    if as_json:
+        print_json(ready)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import say
-from bench.cli.options import Study
+from bench.cli.console import print_json, say
+from bench.cli.options import Json, Study
 
 
 def report(
@@ -19,6 +19,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write.", show_default="RUN/report")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
     from bench import api
@@ -26,5 +27,11 @@ def report(
 
     found = [api.open_run(name) for name in runs]
     people = api.people_of(study, found)
-    page = write_report([run.folder for run in found], out, say, people)
+    left_out: list[str] = []
+    page = write_report([run.folder for run in found], out, left_out.append, people)
+    if as_json:
+        print_json({"report": str(page), "notes": left_out})
+        return
+    for line in left_out:
+        say(line)
     say(f"report: {page}")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import ShownProgress, complain, say
-from bench.cli.options import MODEL_FORMS, Device, Noncommercial, Tile
+from bench.cli.console import ShownProgress, complain, print_json, say
+from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, Tile
 from bench.core.errors import said
 
 
@@ -22,6 +22,7 @@ def restore(
     ] = None,
     tile: Tile = None,
     noncommercial: Noncommercial = False,
+    as_json: Json = False,
 ) -> None:
     """Apply a model to photographs."""
     from bench.compute.environment import pick_device
@@ -32,18 +33,24 @@ def restore(
     card = card_of(model)
     if card and card.recipe and weights is None:
         weights = WeightsFolder().latest(card.name)
-        say(f"weights: {weights}")
+        if not as_json:
+            say(f"weights: {weights}")
     restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=tile)
-    failed = False
+    rows: list[dict[str, str | None]] = []
     with ShownProgress() as progress:
         for done, image in enumerate(images, 1):
             try:
                 restored = to_pixels(restorer.restore(to_tensor(read(image))))
                 write_png(out / f"{image.stem}.png", restored)
+                rows.append({"image": str(image), "restored": str(out / f"{image.stem}.png"),
+                             "error": None})  # fmt: skip
             except Exception as error:  # noqa: BLE001  one photograph never stops the others
                 complain(f"{image}: {said(error)}")
-                failed = True
+                rows.append({"image": str(image), "restored": None, "error": said(error)})
             progress.update("restore", done, len(images), image.name)
-    say(f"restored images: {out}")
-    if failed:
+    if as_json:
+        print_json({"weights": str(weights) if weights else None, "images": rows})
+    else:
+        say(f"restored images: {out}")
+    if any(row["error"] for row in rows):
         raise typer.Exit(1)

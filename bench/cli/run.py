@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +13,13 @@ from bench.cli.console import (
     ShownProgress,
     complain,
     parse_size,
+    print_json,
     print_table,
     say,
     split,
     split_specs,
 )
-from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Noncommercial, Tile
+from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json, Noncommercial, Tile
 from bench.cli.train import BUDGET_HELP, PresetName
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
@@ -108,6 +110,7 @@ def run(
         Path | None,
         typer.Option(help="TOML file of these options.", callback=_read_config, is_eager=True),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Train or load models, restore a suite, score, measure costs, and write a report.
 
@@ -145,8 +148,14 @@ def run(
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
     page = made.report()
-    print_table("", *summary_table(made.folder))
     record = made.record
+    if as_json:
+        states = {name: asdict(model) for name, model in record.models.items()}
+        failures = [asdict(failure) for failure in record.failures]
+        print_json({"run": str(made.path), "report": str(page), "status": record.status,
+                    "models": states, "failures": failures})  # fmt: skip
+    else:
+        print_table("", *summary_table(made.folder))
     broken = {n: m.reason for n, m in record.models.items() if m.state == "failed"}
     for model, reason in broken.items():
         complain(f"{model}: {reason}")
@@ -155,7 +164,8 @@ def run(
         complain(f"{failure.model} on {failure.image}: {failure.message}")
     if len(single) > 10:
         complain(f"and {len(single) - 10} more, listed in {made.path / 'run.json'}")
-    say(f"report: {page}")
+    if not as_json:
+        say(f"report: {page}")
     if broken or record.failures:
         raise typer.Exit(1)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.cli.console import ShownProgress, complain, say, split_specs
-from bench.cli.options import Device
+from bench.cli.console import ShownProgress, complain, print_json, say, split_specs
+from bench.cli.options import Device, Json
 from bench.core.errors import BenchError
+from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.prepare import STEPS, read_step
 from bench.suites.table import suite_cards
@@ -86,6 +87,7 @@ def train(
         Path | None,
         typer.Option(help="Folder of the training.", show_default="results/training/SUITE"),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Train a network on a suite, never on its test images.
 
@@ -152,6 +154,9 @@ def train(
             raise typer.Exit(130) from None
     if not steps:  # weights for prepared images are not those that a plain run should find
         WeightsFolder().keep(trained.weights, opened.spec)
+    if as_json:
+        print_json({"weights": str(trained.weights), "header": to_json(trained.header)})
+        return
     say(_closing(model, trained.header, time.monotonic() - began))
     say(f"weights: {trained.weights}")
     say(f"next: bench run --suite {suite} --models input,{model}")

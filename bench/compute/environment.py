@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.compute.processes import THREAD_VARIABLES
 from bench.core.errors import BenchError, Unscorable
 from bench.core.version import VERSION
@@ -65,7 +67,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "packages": dict(packages()),
         "decoders": dict(decoders()),
         "code": dict(code()),
-        "load": list(os.getloadavg()),
+        "load": list(psutil.getloadavg()),
     }
 
 

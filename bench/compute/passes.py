@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
 from statistics import quantiles
 
+import psutil
 import torch
 
 from bench.compute.messages import Timing
@@ -33,10 +32,11 @@ def time_passes(
     ``events`` says that the pass works on the current CUDA device, whose own clock then counts.
     Noisy passes are measured once more, unless the model is very slow, and the calmer set is kept.
     """
-    load = os.getloadavg()[0]
+    load = psutil.getloadavg()[0]
     warm = warm_up(run, inputs, max(seconds / 5, 0.2))
     number = max(FEWEST, min(passes, int(seconds / max(warm[-1], 1e-6))))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    process = psutil.Process()
+    before = process.num_ctx_switches().involuntary
     measure = _event_passes if events else _wall_passes
     with _no_garbage_collection():
         times = measure(run, inputs, number)
@@ -44,7 +44,7 @@ def time_passes(
         if repeated:
             times = min(times, measure(run, inputs, number), key=spread)
         wall = _wall_passes(run, inputs, number) if events else times
-    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - before
+    switches = process.num_ctx_switches().involuntary - before
     return Timing(
         warm_up=len(warm),
         passes_ms=tuple(times),

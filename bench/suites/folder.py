@@ -47,17 +47,14 @@ class NoData(BenchError):
 # --- names --------------------------------------------------------------------------------------
 
 
-def pair_name(path: Path, root: Path) -> str:
-    """Return the name by which an image under ``root`` is paired: its folders and stem, by ``-``.
+def name_of(file: str) -> str:
+    """Return the name by which an image is paired: its folders and stem, joined by ``-``.
 
-    >>> pair_name(Path("gopro/test/GOPR0384_11_00/blur/000001.png"), Path("gopro/test"))
+    ``file`` is its path below the folder that is listed.
+
+    >>> name_of("GOPR0384_11_00/blur/000001.png")
     'GOPR0384_11_00-000001'
     """
-    return name_of(path.relative_to(root).as_posix())
-
-
-def name_of(file: str) -> str:
-    """Return the name of a file given by its path below the folder that is listed."""
     *folders, last = file.split("/")
     stem = last.rpartition(".")[0]
     if not folders:

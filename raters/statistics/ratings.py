@@ -128,14 +128,13 @@ class RaterOpinion:
 
 @dataclass(frozen=True, slots=True)
 class RatingAgreement:
-    """Krippendorff's ``alpha`` (ordinal), Kendall's ``w`` with its p-value, the mean ``tau``.
+    """Krippendorff's ``alpha`` (ordinal), Kendall's ``w``, the mean ``tau``.
 
     ``w`` needs that everyone rated everything. None where the ratings cannot tell.
     """
 
     alpha: float | None
     w: float | None
-    w_p: float | None
     tau: float | None
     repeats: Share | None
 
@@ -313,12 +312,15 @@ MOST_PAIRS = 50
 def _agreement(table: Floats, levels: Floats) -> RatingAgreement:
     values = levels[(table[..., None] == levels).any(axis=(0, 1))]
     counts = (table[..., None] == values).sum(axis=0)
-    w = p = None
+    w = None
     if np.isfinite(table).all() and min(table.shape) > 1:
         try:
-            w, p = kendall_w(table)
+            w, _ = kendall_w(table)
         except ValueError:
-            w = p = None
+            w = None
     return RatingAgreement(
-        krippendorff_alpha(counts, values, "ordinal"), w, p, mean_tau(table[:MOST_PAIRS]), None
+        alpha=krippendorff_alpha(counts, values, "ordinal"),
+        w=w,
+        tau=mean_tau(table[:MOST_PAIRS]),
+        repeats=None,
     )

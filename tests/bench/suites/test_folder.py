@@ -8,9 +8,9 @@ from bench.core.errors import BenchError
 from bench.suites.folder import (
     REFERENCE,
     cluster_of,
+    name_of,
     named_images,
     pair_by_name,
-    pair_name,
 )
 from bench.suites.table import open_suite
 
@@ -35,7 +35,7 @@ def _touch(folder: Path, *names: str) -> Path:
     ],
 )
 def test_both_halves_of_a_pair_have_one_name(path: str, name: str) -> None:
-    assert pair_name(Path("root") / path, Path("root")) == name
+    assert name_of(path) == name
 
 
 def test_images_are_found_at_any_depth_in_name_order(tmp_path: Path) -> None:
