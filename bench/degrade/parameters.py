@@ -69,7 +69,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         # ours need no look at what others add: they are made while modules are being imported
-        kinds = BLURS if self.blur in BLURS else blurs()
+        kinds = BLURS if str(self.blur) in BLURS else blurs()
         for name, known in (("blur", tuple(kinds)), *_CHOICES.items()):
             if (value := getattr(self, name)) not in known or isinstance(value, bool):
                 raise _wrong(name, value, f"one of {', '.join(map(str, known))}")

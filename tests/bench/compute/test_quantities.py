@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.compute import quantities as table
+from bench.compute.messages import ProfileReport
 from bench.compute.profile import Conditions, Measurement
 from bench.compute.quantities import QUANTITIES, Quantity, names, plotted_in, row_of, shown_in
 from bench.core.errors import BenchError
@@ -19,7 +20,7 @@ from bench.report.reading.gather import gather
 from bench.report.sections.costs import costs as cost_table
 from tests.support.runs import costs, simple_run
 
-FAILED = Measurement("m", "m", Conditions(8, 8), ({"missing": {}, "failed": "it died"},))
+FAILED = Measurement("m", "m", Conditions(8, 8), (ProfileReport(failed="it died"),))
 Add = Callable[[Quantity], None]
 
 

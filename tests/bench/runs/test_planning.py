@@ -20,6 +20,7 @@ from bench.suites import open_suite
 from models.loading import card_of
 from models.prior import PriorRestorer
 from models.restorer import Hints
+from models.weights_folder import WeightsFolder
 
 
 class Told:
@@ -50,12 +51,14 @@ def spec(tmp_path: Path) -> RunSpec:
     )
 
 
-def planned(spec: RunSpec, root: Path, shelf: Path | None = None) -> list[str]:
+def planned(spec: RunSpec, root: Path, kept: Path | None = None) -> list[str]:
     """Return what is said of each model."""
     suite, told = open_suite("folder", Path(spec.data)), Told()
     entries = [Entry(name, name, card_of(name)) for name in spec.models]
     folder = RunFolder.create(root / "run", spec)
-    Planner(spec, folder, suite, suite.pairs("test"), told, shelf or root).decide(entries)
+    Planner(spec, folder, suite, suite.pairs("test"), told, WeightsFolder(kept or root)).decide(
+        entries
+    )
     return [note.strip() for note in told.notes]
 
 
@@ -81,13 +84,13 @@ def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
     assert one.spent == TIMED_ITERATIONS
 
 
-def test_weights_on_the_shelf_that_cannot_be_read_fail_alone(spec: RunSpec, tmp_path: Path) -> None:
+def test_kept_weights_that_cannot_be_read_fail_alone(spec: RunSpec, tmp_path: Path) -> None:
     path = tmp_path / "weights" / file_name("folder") / "unet.safetensors"
     path.parent.mkdir(parents=True)
     wanted = replace(spec, models=("input", "unet"))
     for header, why in (('{"schema": 9}', "has schema 9"), ("", "is damaged")):
         save_file({"w": torch.ones(1)}, path, metadata={"restoration_bench": header})
-        first, second = planned(wanted, tmp_path / why[-1], shelf=tmp_path)
+        first, second = planned(wanted, tmp_path / why[-1], kept=tmp_path / "weights")
         assert first == "input: ready"
         assert second.startswith(f"unet: failed: the header of '{path}' {why}")
 
