@@ -76,8 +76,8 @@ def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
     first, second = planned(spec, tmp_path)
     assert first == "input: ready"
     assert re.fullmatch(
-        r"dip: fits a network to each image: 400 iterations, about [\d.]+ (s|min) for one, "
-        r"[\d.]+ (s|min) for all",
+        r"dip: fits a network to each image: 400 iterations, about [\d.]+ (s|min|h) for one, "
+        r"[\d.]+ (s|min|h) for all",
         second,
     )
     (one,) = fitted
