@@ -11,6 +11,7 @@ import typer
 
 from bench.cli.console import say
 from bench.core.errors import BenchError
+from bench.core.layout import studies_address
 
 if TYPE_CHECKING:
     from raters.database.store import Store
@@ -26,10 +27,10 @@ Out = Annotated[Path | None, typer.Option(help="File to write.", show_default="s
 
 
 def open_store(db: str) -> Store:
-    """Open the study database."""
+    """Open the study database; the default one lies under the root of results."""
     from raters.database.store import Store
 
-    return Store(db)
+    return Store(studies_address() if db == DEFAULT_DB else db)
 
 
 def _names(store: Store) -> list[str]:

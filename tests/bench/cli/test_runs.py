@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
+from bench.cli.rate.options import DEFAULT_DB, open_store
 from bench.core.errors import BenchError
-from bench.core.layout import results, studies_address
+from bench.core.layout import move_results, results, studies_address
 from bench.runs.store import RunFolder, all_runs
 from tests.support.runs import simple_run
 
@@ -74,3 +75,16 @@ def test_the_environment_moves_the_root(monkeypatch: pytest.MonkeyPatch) -> None
     assert studies_address() == "sqlite:////srv/shared/studies.db"
     monkeypatch.delenv("BENCH_RESULTS")
     assert studies_address() == "sqlite:///results/studies.db"
+
+
+def test_studies_lie_under_the_root_too(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store(DEFAULT_DB)
+    store.close()
+    assert store.url.endswith("results/studies.db")
+    move_results(root)
+    moved = open_store(DEFAULT_DB)
+    moved.close()
+    assert (root / "studies.db").is_file()
