@@ -91,7 +91,7 @@ def letters(context: Context) -> Content:
 
 def passes(measurement: Any) -> float | str:
     """How many passes were timed, in thousands."""
-    timed = [r["latency"]["passes_ms"] for r in measurement.reports if "latency" in r]
+    timed = [report.latency.passes_ms for report in measurement.reports if report.latency]
     return sum(map(len, timed)) / 1000 if timed else "no pass was timed"
 
 
