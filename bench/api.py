@@ -21,7 +21,7 @@ from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
 from bench.core.layout import run_folder
 from bench.core.names import choose, parse_spec
-from bench.core.progress import Progress
+from bench.core.progress import Progress, Unheard
 from bench.framework.budgets import Pick
 from bench.framework.budgets import pick as pick_within
 from bench.framework.costs import read_costs
@@ -51,16 +51,6 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 """Height and width in pixels."""
-
-
-class Unheard:
-    """The progress of a call that nobody watches."""
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-    def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
-        """Show nothing."""
 
 
 @dataclass(frozen=True)

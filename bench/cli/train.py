@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ from bench.cli.options import Device, Json
 from bench.core.errors import BenchError
 from bench.core.formats import to_json
 from bench.core.names import choose
+from bench.core.progress import Unheard
 from bench.prepare import STEPS, read_step
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
@@ -30,16 +32,6 @@ PresetName = Annotated[
 ]
 
 BUDGET_HELP = "Length of a training: 90s, 10m, 1h, 300steps or 20epochs."
-
-
-class _Unshown(ShownProgress):
-    """For the processes beside the first one, which speaks for all."""
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
-        """Show nothing."""
 
 
 def train(
@@ -115,7 +107,7 @@ def train(
 
     first = not int(os.environ.get("LOCAL_RANK", "0"))  # of several processes, one a device
     began = time.monotonic()
-    with ShownProgress() if first else _Unshown() as progress:
+    with ShownProgress() if first else nullcontext(Unheard()) as progress:
         opened = open_suite(suite, data, progress=progress.update)
         if opened.card.task not in card.tasks:
             raise BenchError(

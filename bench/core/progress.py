@@ -25,5 +25,15 @@ class Progress(Protocol):
         ...
 
 
+class Unheard:
+    """The progress of work that nobody watches."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
+        """Show nothing."""
+
+
 def unheard(stage: str, done: float, total: float, text: str = "", /) -> None:
     """Tell nobody."""
