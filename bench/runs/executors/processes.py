@@ -33,7 +33,8 @@ class _Told:
     """What the workers have said so far."""
 
     progress: Progress
-    total: int
+    totals: dict[str, float]
+    """Images that each model has to do: all, until its worker has looked for finished ones."""
     done: Counter[str] = field(default_factory=Counter)
     failures: dict[str, list[Failure]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
@@ -45,9 +46,9 @@ class _Told:
                 label, kind, content = messages.get(timeout=wait)
                 wait = 0.0
                 if kind == "update":
-                    self.done[label], image = content
-                    done = sum(self.done.values())
-                    self.progress.update("restore and score", done, self.total, image)
+                    self.done[label], self.totals[label], image = content
+                    done, total = sum(self.done.values()), sum(self.totals.values())
+                    self.progress.update("restore and score", done, total, image)
                 elif kind == "failures":
                     self.failures[label] = content
                 else:
@@ -69,7 +70,7 @@ def restore_in_processes(
     waiting = shard.by_model()
     running: dict[str, BaseProcess] = {}
     at_once = max(1, min(len(waiting), cores()))
-    told = _Told(progress, total=len(shard.models) * len(shard.pairs))
+    told = _Told(progress, {model.label: len(shard.pairs) for model in shard.models})
     try:
         while waiting or running:
             while waiting and len(running) < at_once and not told.errors:
@@ -113,7 +114,7 @@ class _Teller:
         """Say nothing: a worker has nothing to add."""
 
     def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
-        self._messages.put((self._label, "update", (done, text)))
+        self._messages.put((self._label, "update", (done, total, text)))
 
 
 def _work(shard: Shard, messages: Any, threads: int) -> None:
@@ -128,6 +129,8 @@ def _work(shard: Shard, messages: Any, threads: int) -> None:
         failures = restore_shard(shard, _Teller(label, messages))
     except BenchError as error:
         messages.put((label, "error", str(error)))
+    except KeyboardInterrupt:
+        pass  # told to stop: what was finished is kept, and the parent says so
     else:
         messages.put((label, "failures", failures))
     messages.close()
