@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
-from typing import Any, Literal
+from typing import Any
 
 from bench.core.errors import BenchError
 from bench.core.parallel import cores
@@ -22,10 +22,6 @@ from models.restorer import Restorer
 POLL_SECONDS = 0.2
 END_SECONDS = 10.0
 """A worker that is told to stop has so long to keep what it has finished."""
-
-Kind = Literal["update", "failures", "error"]
-Message = tuple[str, Kind, Any]
-"""The model's label, and what its worker says."""
 
 
 @dataclass
@@ -40,7 +36,10 @@ class _Told:
     errors: dict[str, str] = field(default_factory=dict)
 
     def hear(self, messages: Any, wait: float) -> None:
-        """Take in what has been said; wait so long for the first word."""
+        """Take in what has been said; wait so long for the first word.
+
+        A message is the model's label, what it is (update, failures, error), and its content.
+        """
         with suppress(queue.Empty):
             while True:
                 label, kind, content = messages.get(timeout=wait)
