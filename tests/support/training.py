@@ -101,7 +101,7 @@ def train_until_killed(context: ForkServerContext, job: Job, step: int) -> None:
 def _in_child(job: Job, report: multiprocessing.Queue[Any]) -> None:
     torch.set_num_threads(1)
 
-    def tell(done: int, total: int, text: str) -> None:
+    def tell(stage: str, done: float, total: float, text: str = "") -> None:
         report.put(done)
         time.sleep(0.02)  # a step of a real network takes as long
 
