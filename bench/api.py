@@ -38,6 +38,7 @@ from bench.records import RunSpec
 from bench.report import write_report
 from bench.runs.executors.table import executor_named
 from bench.runs.record import RunRecord
+from bench.runs.runner import Changed
 from bench.runs.runner import run as run_suite
 from bench.runs.scoring import FolderScores, score_folder
 from bench.runs.store import RunFolder
@@ -153,13 +154,15 @@ def run(
     tile: int | None = None,
     seed: int = 0,
     executor: str = "local",
+    changed: Changed = "redo",
     out: Path | None = None,
     options: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train or load models, restore a suite, score, and measure costs.
 
-    The same call again does only what is missing. No ``models`` are the suite's standard ones, no
+    The same call again does only what is missing, and anew what has changed since: ``changed``
+    says otherwise: ``refuse``, or begin ``afresh``. No ``models`` are the suite's standard ones, no
     ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, None for no
     costs. ``options`` are kept with the run as what was asked for. What fails is listed in the
     run's record. Raises `BenchError` for what cannot begin, and KeyboardInterrupt; the same call
@@ -194,7 +197,7 @@ def run(
     )
     place = out or run_folder(card.name, spec.digest())
     told.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
-    return Run(run_suite(spec, opened, place, told, profile, options, executor))
+    return Run(run_suite(spec, opened, place, told, profile, options, executor, changed))
 
 
 def score(

@@ -250,6 +250,10 @@ class OutputsRestorer:
         if not self._files:
             raise BenchError(f"no images in '{self.folder}'")
 
+    def file(self, image: str) -> Path | None:
+        """Return the file that holds an image's output, None where there is none."""
+        return self._files.get(image)
+
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`. Raises `NotApplicable` where the folder lacks the image."""
         if hints.image is None:

@@ -103,6 +103,17 @@ def run(
             + "."
         ),
     ] = "local",
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Refuse to go on where a model, an image or a metric's weights have changed since "
+            "the run began, instead of doing anew what follows from them.",
+        ),
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget what the run has finished and begin anew.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder.", show_default="results/SUITE/DIGEST")
     ] = None,
@@ -114,11 +125,13 @@ def run(
 ) -> None:
     """Train or load models, restore a suite, score, measure costs, and write a report.
 
-    The same command again does only what is missing.
+    The same command again does only what is missing, and what has changed since.
     """
     options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
     size = None if profile == "none" else parse_size(profile)
     check(suite, split_specs(prepare), executor)
+    if keep and fresh:
+        raise BenchError("--keep and --fresh contradict each other; give one of them")
 
     from bench import api
     from bench.report import summary_table
@@ -140,6 +153,7 @@ def run(
                 tile=tile,
                 seed=seed,
                 executor=executor,
+                changed="afresh" if fresh else "refuse" if keep else "redo",
                 out=out,
                 options=options,
                 progress=progress,

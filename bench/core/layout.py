@@ -6,6 +6,7 @@ process and those that it starts.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,11 @@ VARIABLE = "BENCH_RESULTS"
 WEIGHTS, TRAINING = "weights", "training"
 OTHERS = (WEIGHTS, TRAINING)
 """Folders of the root that hold no runs."""
+
+LONGEST_NAME = 120
+"""Characters of a text that its file name shows; most file systems allow names of 255 bytes."""
+
+_HASHED = re.compile(r"(^|-)[0-9a-f]{10}$")
 
 
 def results() -> Path:
@@ -52,5 +58,18 @@ def studies_address() -> str:
 
 
 def file_name(text: str) -> str:
-    """Return ``text`` with everything that a file name should not hold replaced by ``_``."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_.") or "_"
+    """Return the file name of a text, such as a model's label: other texts have other names.
+
+    A short text of plain characters is its own name. Of any other the name shows what is plain,
+    and ends in a hash of all of it.
+
+    >>> file_name("unet")
+    'unet'
+    >>> file_name("gopro:blur=blur")
+    'gopro_blur_blur-42c021cf6c'
+    """
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_.")[:LONGEST_NAME]
+    if plain == text and plain and not _HASHED.search(text):
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:10]
+    return f"{plain}-{digest}" if plain else digest

@@ -52,6 +52,14 @@ class Lpips:
         self._lock = threading.Lock()
         self._network: Network | None = None
 
+    @property
+    def weights(self) -> str:
+        """Which weights there are; see `bench.metrics.scorer.Scorer.digest`."""
+        try:
+            return find_backbone(self.net).name
+        except Unscorable:
+            return "none"
+
     def features(self, reference: Picture) -> list[Tensor]:
         """Return the weighted features of every layer, (1, C, H, W) float32.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bench.core.errors import Unscorable
+from bench.core.identity import digest_of
 from bench.image import Picture, Pixels, same_size
 from bench.metrics.table import metric_cards, resolve
 from bench.records import Score
@@ -44,6 +46,15 @@ class Scorer:
         self.border, self._no_reference = border, no_reference
         self._cards = {name: cards[name] for name in self.names}
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the files that the metrics take weights from; another where one is missing.
+
+        A metric that has such files tells which by a property ``weights``, a text.
+        """
+        told = {name: getattr(metric, "weights", None) for name, metric in self._metrics.items()}
+        return digest_of({name: text for name, text in told.items() if text is not None})
 
     def reference(self, pixels: Pixels | None) -> Prepared:
         """Return the reference's part of all metrics; (H, W, 3) uint8, or None: there is none.

@@ -47,6 +47,8 @@ class Entry:
     takes: str = "ready"
     """What comes first and how long that takes, in words."""
     restorer: Restorer | None = None
+    digest: str | None = None
+    """What it is by content, once it is loaded."""
 
     @property
     def active(self) -> bool:
@@ -83,6 +85,7 @@ class Entry:
             state=self.state,
             reason=self.reason,
             weights=weights,
+            digest=self.digest,
         )
 
 

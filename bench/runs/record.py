@@ -1,9 +1,9 @@
 """run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
 
 `read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
-old ones. Schema 2 (this one) has the keys of schema 1, but every key is always there: in schema 1,
-runs of before there were such options lacked ``spec.preset``, ``spec.prepare``, ``suite.scale`` and
-``profile_notes``.
+old ones. Schema 3 (this one) tells the digest of each model. Schema 2 has the keys of schema 1, but
+every key is always there: in schema 1, runs of before there were such options lacked
+``spec.preset``, ``spec.prepare``, ``suite.scale`` and ``profile_notes``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.core.files import write_atomic
 from bench.core.formats import Format, Upgrade, with_defaults
 from bench.records import Failure, RunSpec
 
-SCHEMA = 2
+SCHEMA = 3
 
 Status = Literal["running", "interrupted", "done"]
 State = Literal["pending", "done", "not applicable", "failed"]
@@ -90,6 +90,8 @@ class ModelRecord:
     state: State
     reason: str | None
     weights: WeightsRecord | None
+    digest: str | None
+    """What it was by content (`models.identity`); None where it was never loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,16 @@ def _always_there(record: dict[str, Any]) -> dict[str, Any]:
     return dict(filled)
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there}
+def _with_digests(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 to 3: nobody knows what the models were by content."""
+    models = record.get("models")
+    if not isinstance(models, dict):
+        return record  # the reader names it
+    known = {name: with_defaults(model, {"digest": None}) for name, model in models.items()}
+    return {**record, "models": known}
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _with_digests}
 """Schema -> how the next one is made of it."""
 
 FORMAT = Format(kind=RunRecord, schema=SCHEMA, upgrades=UPGRADES, advice="restore it or run again")

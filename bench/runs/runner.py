@@ -10,23 +10,36 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bench.compute.environment import environment
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError, said
 from bench.core.progress import Progress
+from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_cards
 from bench.records import Failure, Pair, RunSpec
+from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
 from bench.runs.planning import NO_PSF, Entry, Planner, any_psf
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder
 from bench.suites import Suite, spread
+from bench.suites.folder import first_few
 from bench.suites.listing import prepared
-from models.loading import card_of, label, load_restorer, sha256_of
+from models.identity import model_digest
+from models.loading import card_of, label, load_restorer
 from models.training.train import train
 from models.weights_folder import WeightsFolder
+
+Changed = Literal["redo", "refuse", "afresh"]
+
+NO_RECORD = "an older version kept no record of what they were made of"
+
+
+class StaleError(BenchError):
+    """Finished images would come out otherwise now, and the run is to be kept as it is."""
 
 
 @dataclass
@@ -46,6 +59,10 @@ class Run:
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
     executor: str = "local"
+    before: Mapping[str, str | None] = field(default_factory=dict)
+    """The models' digests as the run last recorded them."""
+    keep: bool = False
+    """Whether to refuse where finished cells no longer follow from what is there now."""
     status: Status = "running"
     finished: str | None = None
 
@@ -69,23 +86,15 @@ class Run:
 
     def load(self) -> None:
         """Make every model ready. One that cannot be loaded fails alone."""
-        known = self.folder.record().models if self.folder.exists else {}
         for entry in self.entries:
             if not entry.active:
                 continue
             try:
-                before = known[entry.label].weights if entry.label in known else None
-                if entry.weights and before and before.sha256 != sha256_of(entry.weights):
-                    raise BenchError(
-                        f"'{entry.weights}' has changed since this run began; put the old file "
-                        "back, or start a new run with another --out"
-                    )
+                weights = entry.weights if entry.card else None
                 entry.restorer = load_restorer(
-                    entry.spec,
-                    device=self.spec.device,
-                    weights=entry.weights if entry.card else None,
-                    tile=self.spec.tile,
+                    entry.spec, device=self.spec.device, weights=weights, tile=self.spec.tile
                 )
+                entry.digest = model_digest(entry.spec, weights, entry.restorer)
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", said(error))
                 continue
@@ -97,6 +106,36 @@ class Run:
                     f"enlarges x{entry.restorer.scale}; this suite asks for x{self.suite.scale}",
                 )
 
+    def renew(self) -> None:
+        """Drop finished cells that would come out otherwise now, to be done anew.
+
+        Raises `BenchError` instead where the run is to be kept as it is.
+        """
+        scorer = Scorer(self.spec.metrics, self.spec.device, self.suite.border)
+        for entry in self.entries:
+            if not entry.active or entry.restorer is None or entry.digest is None:
+                continue
+            finished = {cell.image: cell.inputs for cell in self.folder.cells(entry.label)}
+            stale: dict[str, str] = {}
+            for pair in self.pairs if finished else ():
+                before = finished.get(pair.id)
+                now = inputs_of(entry.restorer, entry.digest, pair, scorer)
+                if pair.id in finished and before != now:
+                    stale[pair.id] = before.changes(now) if before else NO_RECORD
+            if not stale:
+                continue
+            what = (
+                f"{entry.label}: {len(stale)} finished image{'s' * (len(stale) > 1)} "
+                f"({first_few(stale)}) may come out otherwise now: "
+                + "; ".join(dict.fromkeys(stale.values()))
+            )
+            if self.keep:
+                raise StaleError(
+                    f"{what}; without --keep they are done anew, or give another --out"
+                )
+            self.progress.note(f"  {what}; done anew")
+            self.folder.drop(entry.label, stale)
+
     # --- restore, score, profile ----------------------------------------------------------------
 
     def score(self) -> None:
@@ -105,7 +144,12 @@ class Run:
         shard = Shard(
             folder=self.folder.path,
             models=tuple(
-                ShardModel(label=e.label, spec=e.spec, weights=e.weights if e.card else None)
+                ShardModel(
+                    label=e.label,
+                    spec=e.spec,
+                    digest=e.digest or "",
+                    weights=e.weights if e.card else None,
+                )
                 for e in self.entries
                 if e.label in ready
             ),
@@ -130,9 +174,13 @@ class Run:
                     entry.reason = f"failed on {failed} of {len(self.pairs)} images"
 
     def profile(self, size: tuple[int, int]) -> None:
-        """Measure what every model costs, in fresh processes, unless it was measured before."""
-        old = self.folder.read_profiles()
-        known = {profile.model for profile in old}
+        """Measure what every model costs, in fresh processes, unless it was measured before.
+
+        Figures of other sizes are kept. Those of a model that has changed are not.
+        """
+        same = {e.label for e in self.entries if self.before.get(e.label) in (None, e.digest)}
+        old = [profile for profile in self.folder.read_profiles() if profile.model in same]
+        known = {profile.model for profile in old if (profile.height, profile.width) == size}
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
             return
@@ -152,7 +200,9 @@ class Run:
         self.notes |= {one.model: tuple(one.notes()) for one in found}
         new = [row for one in found for row in one.profiles()]
         order = {entry.label: index for index, entry in enumerate(self.entries)}
-        self.folder.write_profiles(sorted([*old, *new], key=lambda row: order[row.model]))
+        rows = sorted([*old, *new], key=lambda row: order[row.model])
+        asked_last = sorted(rows, key=lambda row: (row.height, row.width) != size)
+        self.folder.write_profiles(asked_last)
 
     # --- record ---------------------------------------------------------------------------------
 
@@ -200,12 +250,14 @@ def run(
     profile_size: tuple[int, int] | None = (256, 256),
     options: Mapping[str, str] | None = None,
     executor: str = "local",
+    changed: Changed = "redo",
 ) -> RunFolder:
     """Do everything that is missing of the run of ``suite`` in folder ``out``.
 
-    Models and images fail one by one and are listed in run.json. Raises `BenchError` for another
-    run in the folder or a full disk, and KeyboardInterrupt: the folder is then in a
-    state that the same call completes.
+    Finished cells whose model, images or metrics have changed since are done anew; ``changed`` says
+    otherwise: ``refuse`` to go on, or forget the whole run and begin ``afresh``. Models and images
+    fail one by one and are listed in run.json. Raises `BenchError` for another run in the folder or
+    a full disk, and KeyboardInterrupt: the folder is then in a state that the same call completes.
     """
     pairs = prepared(spread(suite.pairs("test"), spec.limit), spec.prepare)
     if not pairs:
@@ -213,28 +265,37 @@ def run(
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
     if doubled := {e.label for e in entries if sum(o.label == e.label for o in entries) > 1}:
         raise BenchError(f"two models would both be called {sorted(doubled)}; rename a file")
+    if changed == "afresh" and RunFolder(out).exists:
+        RunFolder(out).remove()
     folder = RunFolder.create(out, spec)
     with folder.locked():
         job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
-        job.executor = executor
+        job.executor, job.keep = executor, changed == "refuse"
         if folder.exists:
             known = folder.record()
             job.started, job.notes = known.started, dict(known.profile_notes)
+            job.before = {name: model.digest for name, model in known.models.items()}
         Planner(spec, folder, suite, pairs, progress, job.kept).decide(entries)
         try:
             job.train()
             job.load()
+            job.renew()
             job.save()
             job.score()
             if profile_size:
                 job.save()
                 job.profile(profile_size)
             job.status, job.finished = "done", _now()
+        except StaleError:
+            raise  # nothing is touched
         except KeyboardInterrupt:
             job.status = "interrupted"
-            raise
-        finally:
             job.save()
+            raise
+        except BaseException:
+            job.save()
+            raise
+        job.save()
     return folder
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,16 +33,36 @@ if TYPE_CHECKING:
 Strata = Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The digests (`bench.core.identity`) of all that a cell follows from."""
+
+    model: str
+    """Its weights, file or source; of a folder of outputs, the image that was taken."""
+    images: str
+    """The degraded image, its reference, and how it was degraded or prepared."""
+    metrics: str
+    """The files that metrics take weights from."""
+
+    def changes(self, now: Inputs) -> str:
+        """Say what is not as it was."""
+        names = {"model": "the model", "images": "the images", "metrics": "a metric's weights"}
+        found = [word for key, word in names.items() if getattr(self, key) != getattr(now, key)]
+        return f"{' and '.join(found)} changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One model on one image: a score for every metric of the run.
 
     ``measured`` are the strata that were measured from the image, the same in every model's cell.
+    ``inputs`` is None in cells of versions that did not keep it.
     """
 
     image: str
     scores: Mapping[str, Score]
     measured: Strata = field(default_factory=dict)
+    inputs: Inputs | None = None
 
     def to_line(self) -> bytes:
         """Return the cell as one line of JSON."""
@@ -55,6 +75,8 @@ class Cell:
         row: dict[str, Any] = {"image": self.image, "scores": values}
         if self.measured:
             row["measured"] = dict(self.measured)
+        if self.inputs:
+            row["inputs"] = asdict(self.inputs)
         return json.dumps(row).encode() + b"\n"
 
     @classmethod
@@ -67,7 +89,8 @@ class Cell:
             else Score(number_from_json(value))
             for metric, value in row["scores"].items()
         }
-        return cls(row["image"], scores, row.get("measured", {}))
+        inputs = Inputs(**row["inputs"]) if "inputs" in row else None
+        return cls(row["image"], scores, row.get("measured", {}), inputs)
 
 
 class CellWriter:
@@ -199,14 +222,14 @@ class RunFolder:
 
     def image_path(self, model: str, image: str) -> Path:
         """Return where a model's restored image lies."""
-        return self.path / "images" / file_name(model) / f"{image}.png"
+        return self.path / "images" / file_name(model) / f"{file_name(image)}.png"
 
     def view_path(self, kind: Literal["degraded", "reference"], image: str) -> Path:
         """Return where an image lies that no file of the suite shows as models and scores saw it.
 
         The degraded one is rounded to 8 bits and enlarged to the reference's size.
         """
-        return self.path / kind / f"{image}.png"
+        return self.path / kind / f"{file_name(image)}.png"
 
     def write_images(self, pairs: Iterable[Pair], models: Sequence[str] = ()) -> None:
         """Write images.csv: which images the run has, in order, and the files behind them.
@@ -250,6 +273,13 @@ class RunFolder:
                     yield Cell.from_line(line)
                 except ValueError:
                     return  # a torn last line: that cell is not finished
+
+    def drop(self, model: str, images: Collection[str]) -> None:
+        """Forget a model's cells and restored images of these images, to be done anew."""
+        kept = [cell.to_line() for cell in self.cells(model) if cell.image not in images]
+        write_atomic(self.path / "cells" / f"{file_name(model)}.jsonl", b"".join(kept))
+        for image in images:
+            self.image_path(model, image).unlink(missing_ok=True)
 
     def write_scores(self, models: Sequence[str], images: Sequence[str]) -> None:
         """Make scores.csv anew from the cells: models, then images, in the order given."""

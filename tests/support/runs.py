@@ -112,6 +112,7 @@ def model_record(label: str, state: State = "done", reason: str | None = None) -
         header={"recipe": "charbonnier", "epochs": 3},
     )
     return ModelRecord(
+        digest=None,
         spec=label,
         title=label.capitalize(),
         family="classical",

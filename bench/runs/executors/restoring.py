@@ -23,9 +23,11 @@ from bench.degrade.resample import upsample
 from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Failure, Pair, Score
-from bench.runs.store import Cell, CellWriter, RunFolder, Strata
+from bench.runs.store import Cell, CellWriter, Inputs, RunFolder, Strata
 from bench.suites import strata
+from bench.suites.identity import pair_digest
 from bench.suites.opening import Views, open_pair
+from models.identity import output_digest
 from models.restorer import Hints, Restorer
 
 Item = TypeVar("Item")
@@ -58,16 +60,18 @@ def restore_and_score(
     scorer: Scorer,
     folder: RunFolder,
     progress: Progress,
+    digests: Mapping[str, str],
 ) -> list[Failure]:
     """Fill every missing cell of ``folder`` in this process; return what failed, image by image.
 
-    A model that raises on an image loses that image only; it is tried again by the next call.
-    Raises `BenchError` where the folder cannot be written to (disk full), and KeyboardInterrupt;
-    every finished cell has been kept then.
+    ``digests`` of the restorers (`models.identity`) are kept with their cells. A model that raises
+    on an image loses that image only; it is tried again by the next call. Raises `BenchError` where
+    the folder cannot be written to (disk full), and KeyboardInterrupt; every finished cell has been
+    kept then.
     """
     with ExitStack() as stack:
         writers = {name: stack.enter_context(folder.cell_writer(name)) for name in restorers}
-        work = (
+        waiting = (
             (pair, names)
             for pair in pairs
             if (names := [name for name in restorers if pair.id not in writers[name].done])
@@ -79,13 +83,12 @@ def restore_and_score(
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
         try:
             for (pair, names), opened in ahead(
-                reader, lambda w: _open(w[0], scorer, folder), work, room=1
+                reader, lambda w: _open(w[0], scorer, folder), waiting, room=1
             ):
                 for name in names:
-                    queue.put(
-                        name, pair.id, _cell(restorers[name], name, pair.id, opened, scorer,
-                                             folder, behind)
-                    )  # fmt: skip
+                    inputs = inputs_of(restorers[name], digests[name], pair, scorer)
+                    work = Work(restorers[name], name, pair.id, inputs)
+                    queue.put(name, pair.id, _cell(work, opened, scorer, folder, behind))
             queue.settle_all()
         except BaseException:  # interrupted: what has not begun is left, what was finished kept
             behind.shutdown(wait=True, cancel_futures=True)
@@ -117,10 +120,30 @@ def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
         raise FolderError(folder, error) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One restorer on one image, and what the cell will follow from."""
+
+    restorer: Restorer
+    label: str
+    image: str
+    inputs: Inputs
+
+
+def inputs_of(restorer: Restorer, digest: str, pair: Pair, scorer: Scorer) -> Inputs:
+    """Return what a cell follows from. ``digest`` is the restorer's (`models.identity`).
+
+    Of a folder of outputs, each image is the model of one cell.
+    """
+    return Inputs(
+        model=output_digest(restorer, pair.id) or digest,
+        images=pair_digest(pair),
+        metrics=scorer.digest,
+    )
+
+
 def _cell(
-    restorer: Restorer,
-    name: str,
-    image: str,
+    work: Work,
     opening: Future[Opened],
     scorer: Scorer,
     folder: RunFolder,
@@ -130,27 +153,25 @@ def _cell(
     settled: Future[Cell] = Future()
     try:
         opened = opening.result()
-        pixels = to_pixels(restorer.restore(opened.tensor, opened.hints))
+        pixels = to_pixels(work.restorer.restore(opened.tensor, opened.hints))
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
-        settled.set_result(Cell(image, missing, measured))
+        settled.set_result(Cell(work.image, missing, measured, work.inputs))
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
     else:
-        return behind.submit(_finish, folder, name, image, pixels, scorer, opened)
+        return behind.submit(_finish, folder, work, pixels, scorer, opened)
     return settled
 
 
-def _finish(
-    folder: RunFolder, name: str, image: str, pixels: Pixels, scorer: Scorer, opened: Opened
-) -> Cell:
+def _finish(folder: RunFolder, work: Work, pixels: Pixels, scorer: Scorer, opened: Opened) -> Cell:
     scores = scorer.score(pixels, opened.prepared)
     try:
-        write_png(folder.image_path(name, image), pixels)
+        write_png(folder.image_path(work.label, work.image), pixels)
     except OSError as error:
         raise FolderError(folder, error) from error
-    return Cell(image, scores, opened.measured)
+    return Cell(work.image, scores, opened.measured, work.inputs)
 
 
 class _Queue:

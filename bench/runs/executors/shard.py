@@ -18,10 +18,14 @@ from models.restorer import Restorer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardModel:
-    """A model as a worker loads it: ``label`` names its cells and images."""
+    """A model as a worker loads it: ``label`` names its cells and images.
+
+    ``digest`` is the model's, of `models.identity`.
+    """
 
     label: str
     spec: str
+    digest: str
     weights: Path | None = None
 
 
@@ -63,4 +67,6 @@ def restore_shard(
             failures.append(Failure(model.label, None, said(error)))
     scorer = Scorer(shard.metrics, shard.device, shard.border, shard.no_reference)
     folder = RunFolder(shard.folder)
-    return [*failures, *restore_and_score(shard.pairs, restorers, scorer, folder, progress)]
+    digests = {model.label: model.digest for model in shard.models}
+    failed = restore_and_score(shard.pairs, restorers, scorer, folder, progress, digests)
+    return [*failures, *failed]

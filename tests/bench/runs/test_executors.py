@@ -38,7 +38,7 @@ def dies(): return Dies()
 
 
 def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
-    models = tuple(ShardModel(label=name, spec=name) for name in ("input", "unsharp"))
+    models = tuple(ShardModel(label=name, spec=name, digest=name) for name in ("input", "unsharp"))
     pair = Pair("a", tmp_path / "a.png", None, "scene", {"blur": "strong"})
     shard = Shard(folder=tmp_path, models=models, pairs=(pair,), metrics=("psnr",), device="cpu",
                   tile=None, border=0, no_reference="none")  # fmt: skip

@@ -21,19 +21,7 @@ from models.loading import card_of
 from models.prior import PriorRestorer
 from models.restorer import Hints
 from models.weights_folder import WeightsFolder
-
-
-class Told:
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def update(self, stage: str, done: float, total: float, text: str = "") -> None:
-        pass
+from tests.support.progress import Told
 
 
 @pytest.fixture

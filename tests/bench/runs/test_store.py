@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,9 +172,9 @@ def test_profiles_of_runs_that_kept_no_single_measurements_are_read(tmp_path: Pa
 
 
 def test_file_names_hold_nothing_that_leaves_the_folder() -> None:
-    assert file_name("../../etc/passwd") == "etc_passwd"
-    assert file_name("gopro:blur=blur") == "gopro_blur_blur"
-    assert file_name("...") == "_"
+    assert re.fullmatch(r"etc_passwd-[0-9a-f]{10}", file_name("../../etc/passwd"))
+    assert file_name("gopro:blur=blur") == "gopro_blur_blur-42c021cf6c"
+    assert re.fullmatch("[0-9a-f]{10}", file_name("..."))
 
 
 def test_the_record_is_read_once_for_as_long_as_the_file_is_the_same(tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""Runs that are taken up after something has changed: no score outlives what it was measured on."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+import bench as product
+from bench.core.errors import BenchError
+from bench.image import Pixels, write_png
+from bench.runs.runner import Changed
+from tests.conftest import Bench
+from tests.support.progress import Told
+
+TRUTH = skimage.data.astronaut()[40:104, 200:264]
+
+
+def shifted(by: int) -> Pixels:
+    return np.clip(TRUTH.astype(int) + by, 0, 255).astype(np.uint8)
+
+
+def psnr(by: int) -> float:
+    return product.metric("psnr")(shifted(by), TRUTH)
+
+
+def shifted_psnr(by: int) -> float:
+    """Of the degraded image, which is clipped, shifted once more."""
+    again = np.clip(shifted(30).astype(int) + by, 0, 255).astype(np.uint8)
+    return product.metric("psnr")(again, TRUTH)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two photographs, degraded by +30."""
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        write_png(tmp_path / "photos" / "input" / f"{name}.png", shifted(30))
+        write_png(tmp_path / "photos" / "target" / f"{name}.png", TRUTH)
+    return tmp_path / "photos"
+
+
+def outputs(folder: Path, by: int) -> str:
+    for name in "ab":
+        write_png(folder / f"{name}.png", shifted(by))
+    return f"outputs:{folder}"
+
+
+def scores(
+    photos: Path, *models: str, changed: Changed = "redo", told: Told | None = None
+) -> dict[tuple[str, str], float]:
+    made = product.run("folder", data=photos, models=models, metrics=("psnr",), profile=None,
+                     out=photos.parent / "run", changed=changed, progress=told)  # fmt: skip
+    table = made.scores
+    return {(row.model, row.image): row.value for row in table.itertuples()}
+
+
+def test_models_whose_names_hold_no_plain_letter_share_nothing(
+    photos: Path, tmp_path: Path
+) -> None:
+    near, far = outputs(tmp_path / "方法甲", 2), outputs(tmp_path / "方法乙", 20)
+    one, other = outputs(tmp_path / "a b", 4), outputs(tmp_path / "a_b", 8)
+    found = scores(photos, near, far, one, other)
+    for name, by in (("方法甲", 2), ("方法乙", 20), ("a b", 4), ("a_b", 8)):
+        assert found[name, "a"] == pytest.approx(psnr(by), abs=1e-9)
+
+
+def test_changed_outputs_are_scored_anew_and_only_they(photos: Path, tmp_path: Path) -> None:
+    model, told = outputs(tmp_path / "net", 20), Told()
+    assert scores(photos, model, "input")["net", "b"] == pytest.approx(psnr(20))
+    write_png(tmp_path / "net" / "b.png", shifted(1))
+    found = scores(photos, model, "input", told=told)
+    assert found["net", "b"] == pytest.approx(psnr(1))
+    assert found["net", "a"] == pytest.approx(psnr(20))
+    (note,) = (note for note in told.notes if "done anew" in note)
+    assert note.strip() == (
+        "net: 1 finished image (b) may come out otherwise now: the model changed; done anew"
+    )
+
+
+def test_an_output_that_was_missing_is_scored_once_it_is_there(
+    photos: Path, tmp_path: Path
+) -> None:
+    model = outputs(tmp_path / "net", 20)
+    (tmp_path / "net" / "b.png").unlink()
+    assert np.isnan(scores(photos, model)["net", "b"])
+    outputs(tmp_path / "net", 20)
+    assert scores(photos, model)["net", "b"] == pytest.approx(psnr(20))
+
+
+@pytest.mark.parametrize("half", ["input", "target"])
+def test_changed_images_are_done_anew(photos: Path, half: str) -> None:
+    assert scores(photos, "input")["input", "a"] == pytest.approx(psnr(30))
+    write_png(photos / half / "a.png", shifted(10 if half == "input" else 20))
+    found = scores(photos, "input")
+    assert found["input", "a"] == pytest.approx(psnr(10), rel=0.01 if half == "target" else 1e-9)
+    assert found["input", "b"] == pytest.approx(psnr(30))
+
+
+def test_a_changed_image_that_now_fails_leaves_no_old_score(photos: Path) -> None:
+    scores(photos, "input")
+    (photos / "input" / "a.png").write_bytes(b"no image")
+    assert list(scores(photos, "input")) == [("input", "b")]
+    assert not (photos.parent / "run" / "images" / "input" / "a.png").exists()
+
+
+def test_changed_source_of_a_factory_or_of_what_it_imports_is_done_anew(
+    photos: Path, tmp_path: Path, bench: Bench
+) -> None:
+    (tmp_path / "shifting.py").write_text(
+        textwrap.dedent("""
+        import torch
+        from shift_by import BY
+        class Shift(torch.nn.Module):
+            def forward(self, image):
+                return image + BY / 255
+    """)
+    )
+    (tmp_path / "shift_by.py").write_text("BY = -28\n")
+    command = ("run", "--suite", "folder", "--data", photos, "--models", "shifting:Shift",
+               "--metrics", "psnr", "--profile", "none", "--out", "run")  # fmt: skip
+    assert bench(*command).returncode == 0
+    first = product.open_run(tmp_path / "run").scores["value"]
+    assert first.to_list() == pytest.approx([shifted_psnr(-28)] * 2)
+    (tmp_path / "shift_by.py").write_text("BY = -10\n")
+    refused = bench(*command, "--keep")
+    assert refused.returncode == 2
+    assert "2 finished images (a, b) may come out otherwise now: the model" in refused.stderr
+    assert product.open_run(tmp_path / "run").scores["value"].to_list() == first.to_list()
+    assert bench(*command).returncode == 0
+    found = product.open_run(tmp_path / "run").scores["value"]
+    assert found.to_list() == pytest.approx([shifted_psnr(-10)] * 2)
+
+
+def test_kept_runs_refuse_what_changed_and_fresh_ones_forget(photos: Path, tmp_path: Path) -> None:
+    model = outputs(tmp_path / "net", 20)
+    before = scores(photos, model)
+    assert scores(photos, model, changed="refuse") == before
+    outputs(tmp_path / "net", 1)
+    with pytest.raises(BenchError, match=r"without --keep they are done anew"):
+        scores(photos, model, changed="refuse")
+    assert dict(_stored(tmp_path)) == before
+    assert scores(photos, model, changed="afresh")["net", "a"] == pytest.approx(psnr(1))
+
+
+def _stored(tmp_path: Path) -> list[tuple[tuple[str, str], float]]:
+    table = product.open_run(tmp_path / "run").scores
+    return [((row.model, row.image), row.value) for row in table.itertuples()]
