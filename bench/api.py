@@ -37,6 +37,7 @@ from bench.prepare import read_step
 from bench.records import RunSpec
 from bench.report import write_report
 from bench.runs.executors.table import executor_named
+from bench.runs.planning import OnOverlap
 from bench.runs.record import RunRecord
 from bench.runs.runner import Changed
 from bench.runs.runner import run as run_suite
@@ -155,6 +156,7 @@ def run(
     seed: int = 0,
     executor: str = "local",
     changed: Changed = "redo",
+    overlap: OnOverlap = "refuse",
     out: Path | None = None,
     options: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -162,7 +164,8 @@ def run(
     """Train or load models, restore a suite, score, and measure costs.
 
     The same call again does only what is missing, and anew what has changed since: ``changed``
-    says otherwise: ``refuse``, or begin ``afresh``. No ``models`` are the suite's standard ones, no
+    says otherwise: ``refuse``, or begin ``afresh``. Weights that learned from test images fail,
+    unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, no
     ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, None for no
     costs. ``options`` are kept with the run as what was asked for. What fails is listed in the
     run's record. Raises `BenchError` for what cannot begin, and KeyboardInterrupt; the same call
@@ -195,9 +198,9 @@ def run(
         tile=tile,
         prepare=tuple(prepare),
     )
-    place = out or run_folder(card.name, spec.digest())
+    place = out or run_folder(opened.card.name, spec.digest())
     told.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
-    return Run(run_suite(spec, opened, place, told, profile, options, executor, changed))
+    return Run(run_suite(spec, opened, place, told, profile, options, executor, changed, overlap))
 
 
 def score(

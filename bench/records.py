@@ -73,6 +73,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """The images that weights learned from, by content; `bench.suites.learned` makes and uses it.
+
+    ``images`` are how many files. ``digest`` names all of their pairs together. ``files`` and
+    ``pixels`` are base64 of the sorted digests of the files' bytes and of their decoded pixels,
+    eight bytes each; ``pixels`` is empty where there were too many images to decode.
+    """
+
+    images: int
+    digest: str
+    files: str
+    pixels: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """Everything that decides a run's numbers. Equal specs mean the same run.
 

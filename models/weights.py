@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.formats import Format, Upgrade, with_defaults
+from bench.records import Learned
 
 SUFFIXES = (".safetensors", ".pth", ".ckpt", ".pt")
 _KEY = "restoration_bench"
@@ -33,7 +34,7 @@ Stopped = Literal["as planned", "no improvement", "out of time"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairDigests:
-    """The pairs of a training: how many, and eight hexadecimal digits that name them."""
+    """The pairs of a training: how many, and the digest of their content."""
 
     train: str
     validation: str
@@ -76,10 +77,12 @@ class TrainingTerms:
 class WeightsHeader(TrainingTerms):
     """What our files of weights say of themselves: the training's terms, and what came of it.
 
-    ``best_step`` is the one whose weights the file holds. ``unwatched`` are figures that could not
-    be watched, with the reason. ``device`` is ``cpu`` or ``cuda``.
+    ``learned`` are the images of training and validation; None in files of older versions, which
+    kept no record of them. ``best_step`` is the one whose weights the file holds. ``unwatched`` are
+    figures that could not be watched, with the reason. ``device`` is ``cpu`` or ``cuda``.
     """
 
+    learned: Learned | None
     planned_steps: int
     best_step: int
     stopped: Stopped
@@ -103,11 +106,16 @@ def _always_there(header: dict[str, Any]) -> dict[str, Any]:
     return dict(with_defaults(header, defaults))
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there}
+def _unknown_images(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 to 3: nobody knows which images it learned from."""
+    return dict(with_defaults(header, {"learned": None}))
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images}
 """Schema of a header -> how the next one is made of it."""
 
 HEADER = Format(
-    kind=WeightsHeader, schema=2, upgrades=UPGRADES, advice="train again or take another file"
+    kind=WeightsHeader, schema=3, upgrades=UPGRADES, advice="train again or take another file"
 )
 
 

@@ -10,44 +10,60 @@ import typer
 from bench.cli.console import ShownProgress, complain, print_json, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, Tile
 from bench.core.errors import said
+from bench.core.mirror import mirrored, refuse_collisions
+from bench.suites.folder import named_images
 
 
 def restore(
     model: Annotated[str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.")],
-    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
-    out: Annotated[Path, typer.Option(help="Folder for the restored PNGs.")] = Path("restored"),
+    images: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the restored PNGs; the photographs' folders are kept.")
+    ] = Path("restored"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace restored images that are there already.")
+    ] = False,
     device: Device = "auto",
     weights: Annotated[
-        Path | None, typer.Option(help="Weights of a catalogue model.", show_default="the latest")
+        Path | None,
+        typer.Option(
+            help="Weights of a catalogue model.", show_default="the only ones trained here"
+        ),
     ] = None,
     tile: Tile = None,
     noncommercial: Noncommercial = False,
     as_json: Json = False,
 ) -> None:
-    """Apply a model to photographs."""
+    """Apply a model to photographs. No photograph is ever written over."""
     from bench.compute.environment import pick_device
     from bench.image import read, to_pixels, to_tensor, write_png
     from models.loading import card_of, load_restorer
     from models.weights_folder import WeightsFolder
 
+    files = [
+        file
+        for given in images
+        for file in (named_images(given).values() if given.is_dir() else [given])
+    ]
+    targets = mirrored(files, out, ".png")
+    refuse_collisions(targets, overwrite)
     card = card_of(model)
     if card and card.recipe and weights is None:
-        weights = WeightsFolder().latest(card.name)
+        weights = WeightsFolder().only(card.name)
         if not as_json:
             say(f"weights: {weights}")
     restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=tile)
     rows: list[dict[str, str | None]] = []
     with ShownProgress() as progress:
-        for done, image in enumerate(images, 1):
+        for done, (image, target) in enumerate(targets.items(), 1):
             try:
                 restored = to_pixels(restorer.restore(to_tensor(read(image))))
-                write_png(out / f"{image.stem}.png", restored)
-                rows.append({"image": str(image), "restored": str(out / f"{image.stem}.png"),
-                             "error": None})  # fmt: skip
+                write_png(target, restored)
+                rows.append({"image": str(image), "restored": str(target), "error": None})
             except Exception as error:  # noqa: BLE001  one photograph never stops the others
                 complain(f"{image}: {said(error)}")
                 rows.append({"image": str(image), "restored": None, "error": said(error)})
-            progress.update("restore", done, len(images), image.name)
+            progress.update("restore", done, len(targets), image.name)
     if as_json:
         print_json({"weights": str(weights) if weights else None, "images": rows})
     else:

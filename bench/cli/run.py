@@ -114,6 +114,10 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget what the run has finished and begin anew.")
     ] = False,
+    overlap: Annotated[
+        Literal["refuse", "mark"],
+        typer.Option(help="What becomes of weights that learned from test images."),
+    ] = "refuse",
     out: Annotated[
         Path | None, typer.Option(help="The run's folder.", show_default="results/SUITE/DIGEST")
     ] = None,
@@ -154,6 +158,7 @@ def run(
                 seed=seed,
                 executor=executor,
                 changed="afresh" if fresh else "refuse" if keep else "redo",
+                overlap=overlap,
                 out=out,
                 options=options,
                 progress=progress,

@@ -115,7 +115,7 @@ def train(
             )
         if why := nothing_to_learn(opened):
             raise BenchError(f"cannot train on '{suite}': {why}")
-        folder = out or training_folder(opened.spec)
+        folder = out or training_folder(opened.key)
         files = Files(folder, card.name)
         if resume and not files.plan.is_file():
             raise BenchError(f"--resume: no training of '{model}' was begun in '{folder}'")
@@ -144,8 +144,9 @@ def train(
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
-    if not steps:  # weights for prepared images are not those that a plain run should find
-        WeightsFolder().keep(trained.weights, opened.spec)
+    learned = trained.header.learned
+    if learned and not steps:  # a plain run should not find weights for prepared images
+        WeightsFolder().keep(trained.weights, opened.key, learned.digest)
     if as_json:
         print_json({"weights": str(trained.weights), "header": to_json(trained.header)})
         return

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.core.errors import BenchError
 from bench.core.formats import to_json
-from bench.core.layout import file_name
 from bench.core.progress import Progress
 from bench.image import to_tensor
-from bench.records import Pair, RunSpec
-from bench.runs.record import ModelRecord, Origin, State, WeightsRecord
-from bench.runs.splits import TrainingSplits, nothing_to_learn, training_splits
+from bench.records import Learned, Pair, RunSpec
+from bench.runs.record import UNKNOWN, ModelRecord, Origin, Separation, State, WeightsRecord
+from bench.runs.splits import TrainingSplits, learned_here, nothing_to_learn, training_splits
 from bench.runs.store import RunFolder
 from bench.suites import Suite
+from bench.suites.folder import first_few
+from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
 from models.catalogue import Card
 from models.loading import header_as_found, load_restorer, read_header, sha256_of
 from models.prior import PriorRestorer
 from models.restorer import Hints, Restorer
+from models.training.files import Files
 from models.training.train import Job, estimate
 from models.weights_folder import WeightsFolder
+
+OnOverlap = Literal["refuse", "mark"]
+"""What becomes of weights that learned from test images."""
 
 TIMED_ITERATIONS = 3
 NO_PSF = "no PSF: the blur of these images is not known"
@@ -49,6 +55,8 @@ class Entry:
     restorer: Restorer | None = None
     digest: str | None = None
     """What it is by content, once it is loaded."""
+    separation: Separation = "nothing learned"
+    separation_note: str = ""
 
     @property
     def active(self) -> bool:
@@ -86,12 +94,23 @@ class Entry:
             reason=self.reason,
             weights=weights,
             digest=self.digest,
+            separation=self.separation,
+            separation_note=self.separation_note,
         )
+
+
+class StaleError(BenchError):
+    """Something finished would come out otherwise now, and the run is to be kept as it is."""
 
 
 @dataclass
 class Planner:
-    """Decides about the models of one run. `decide` is the way in."""
+    """Decides about the models of one run. `decide` is the way in.
+
+    Weights that learned from test images are refused, or with ``overlap`` "mark" taken and marked.
+    Where the training images of a network trained in this run have changed, it is trained anew;
+    with ``keep`` that is refused.
+    """
 
     spec: RunSpec
     folder: RunFolder
@@ -99,9 +118,14 @@ class Planner:
     pairs: Sequence[Pair]
     progress: Progress
     kept: WeightsFolder = field(default_factory=WeightsFolder)
+    overlap: OnOverlap = "refuse"
+    keep: bool = False
 
     def decide(self, entries: Sequence[Entry]) -> None:
-        """Decide for each model whether it loads, trains or stays out, and say so."""
+        """Decide for each model whether it loads, trains or stays out, and say so.
+
+        Raises `StaleError` where the run is to be kept and cannot be.
+        """
         for entry in entries:
             card, task = entry.card, self.suite.card.task
             if card and task not in card.tasks:
@@ -111,10 +135,14 @@ class Planner:
             elif card and card.recipe:
                 try:
                     self._plan_weights(entry, card)
+                except StaleError:
+                    raise
                 except BenchError as error:
                     entry.drop("failed", str(error))
             elif Path(entry.spec).is_file():
                 entry.weights, entry.origin = Path(entry.spec), "loaded"
+            if entry.active and not entry.job:
+                self._compare(entry)
             if entry.active and card and card.family == "prior":
                 self._time_fitting(entry)
         seconds = sum(self._measure(entry, entry.job) for entry in entries if entry.job)
@@ -124,8 +152,17 @@ class Planner:
             self.progress.note(f"  all trainings together: about {duration(seconds)}")
 
     def _plan_weights(self, entry: Entry, card: Card) -> None:
-        own = self.folder.path / "training" / f"{file_name(entry.label)}.safetensors"
-        kept = self.kept.find(card.name, self.suite.spec)
+        training = Files(self.folder.path / "training", card.name)
+        own = training.weights
+        if own.is_file() and not self._learned_the_same(own):
+            what = f"{card.name}: the training images have changed since it was trained in this run"
+            if self.keep:
+                raise StaleError(
+                    f"{what}; without --keep it is trained anew, or give another --out"
+                )
+            self.progress.note(f"  {what}; trained anew")
+            training.forget()
+        kept = self._kept_weights(card)
         if own.is_file():
             entry.weights, entry.origin = own, "trained"
         elif kept and self.spec.train != "always" and self._fits(card, kept):
@@ -136,6 +173,55 @@ class Planner:
             entry.drop("failed", f"no weights, and {why}")
         else:
             entry.job = self._job(card)
+
+    def _learned_the_same(self, weights: Path) -> bool:
+        """Say whether weights learned from the training images that are here now, if any are."""
+        header = read_header(weights)
+        if header is None or header.learned is None or self._learned is None:
+            return True
+        return header.learned.digest == self._learned.digest
+
+    def _kept_weights(self, card: Card) -> Path | None:
+        """Return weights kept from earlier trainings on these images; on the suite, without any."""
+        found = self.kept.all_of(card.name, self.suite.key)
+        if not found or self._learned is None:
+            return found[-1] if found else None
+        kept = self.kept.find(card.name, self.suite.key, self._learned.digest)
+        if kept is None:
+            self.progress.note(
+                f"  {card.name}: passes over {found[-1]}: it learned from other images than these"
+            )
+        return kept
+
+    @cached_property
+    def _learned(self) -> Learned | None:
+        return learned_here(self.suite, self.progress.update)
+
+    def _compare(self, entry: Entry) -> None:
+        """Find out whether test images are among those that a model learned from."""
+        header = None
+        if entry.weights is not None and entry.weights.suffix.lower() == ".safetensors":
+            with suppress(BenchError):  # told when it is loaded
+                header = read_header(entry.weights)
+        if header is None or header.learned is None:
+            if entry.weights is not None or entry.card is None:
+                entry.separation, entry.separation_note = "unknown", UNKNOWN
+            return
+        found = overlap(header.learned, self.pairs, self.progress.update)
+        if not found.images:
+            entry.separation, entry.separation_note = "separate", found.compared
+            return
+        entry.separation = "overlap"
+        entry.separation_note = (
+            f"{len(found.images)} of {len(self.pairs)} test images ({first_few(found.images)}) "
+            "are among those that it learned from"
+        )
+        if self.overlap == "refuse":
+            entry.drop(
+                "failed",
+                f"{entry.weights}: {entry.separation_note}; take other weights, or measure it all "
+                "the same, marked, with --overlap mark",
+            )
 
     def _fits(self, card: Card, weights: Path) -> bool:
         """Say whether weights were learnt from images prepared alike, and as the run asks for.
@@ -213,9 +299,13 @@ def _header(weights: Path) -> dict[str, Any]:
     if weights.suffix != ".safetensors":
         return {}
     try:
-        return header_as_found(weights)
+        found = header_as_found(weights)
     except BenchError:
         return {}
+    if isinstance(learned := found.get("learned"), dict):  # without its long lists
+        few = {key: learned[key] for key in ("images", "digest") if key in learned}
+        found = {**found, "learned": few}
+    return found
 
 
 def any_psf(pairs: Iterable[Pair]) -> bool:

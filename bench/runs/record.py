@@ -1,7 +1,8 @@
 """run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
 
 `read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
-old ones. Schema 3 (this one) tells the digest of each model. Schema 2 has the keys of schema 1, but
+old ones. Schema 3 (this one) tells the digest of each model, and
+whether it may have learned from test images. Schema 2 has the keys of schema 1, but
 every key is always there: in schema 1, runs of before there were such options lacked
 ``spec.preset``, ``spec.prepare``, ``suite.scale`` and ``profile_notes``.
 """
@@ -24,6 +25,8 @@ SCHEMA = 3
 Status = Literal["running", "interrupted", "done"]
 State = Literal["pending", "done", "not applicable", "failed"]
 Origin = Literal["none", "loaded", "trained"]
+Separation = Literal["nothing learned", "separate", "unknown", "overlap"]
+"""Whether test images may be among those that a model learned from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,9 @@ class ModelRecord:
     weights: WeightsRecord | None
     digest: str | None
     """What it was by content (`models.identity`); None where it was never loaded."""
+    separation: Separation
+    separation_note: str
+    """How that was seen, or which test images it learned from; empty for nothing learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,16 +134,28 @@ def _always_there(record: dict[str, Any]) -> dict[str, Any]:
     return dict(filled)
 
 
-def _with_digests(record: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 to 3: nobody knows what the models were by content."""
+UNKNOWN = "what it learned from is not recorded: test images may be among it"
+
+
+def _with_identity(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 to 3: nobody knows what the models were by content, and what they learned from."""
     models = record.get("models")
     if not isinstance(models, dict):
         return record  # the reader names it
-    known = {name: with_defaults(model, {"digest": None}) for name, model in models.items()}
-    return {**record, "models": known}
+
+    def known(model: Any) -> Any:
+        learned = isinstance(model, dict) and (
+            model.get("weights") or model.get("family") == "given"
+        )
+        separation = {"separation": "unknown", "separation_note": UNKNOWN}
+        if not learned:
+            separation = {"separation": "nothing learned", "separation_note": ""}
+        return with_defaults(model, {"digest": None, **separation})
+
+    return {**record, "models": {name: known(model) for name, model in models.items()}}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _with_digests}
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _with_identity}
 """Schema -> how the next one is made of it."""
 
 FORMAT = Format(kind=RunRecord, schema=SCHEMA, upgrades=UPGRADES, advice="restore it or run again")

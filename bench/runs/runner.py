@@ -22,7 +22,7 @@ from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
-from bench.runs.planning import NO_PSF, Entry, Planner, any_psf
+from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder
 from bench.suites import Suite, spread
@@ -36,10 +36,6 @@ from models.weights_folder import WeightsFolder
 Changed = Literal["redo", "refuse", "afresh"]
 
 NO_RECORD = "an older version kept no record of what they were made of"
-
-
-class StaleError(BenchError):
-    """Finished images would come out otherwise now, and the run is to be kept as it is."""
 
 
 @dataclass
@@ -81,8 +77,10 @@ class Run:
             finally:
                 entry.job = None
             entry.weights, entry.origin = trained.weights, "trained"
-            if not self.spec.prepare:  # else a run without these steps would find them
-                self.kept.keep(trained.weights, self.suite.spec)
+            entry.separation, entry.separation_note = "separate", "compared before it was trained"
+            learned = trained.header.learned
+            if learned and not self.spec.prepare:  # else a run without these steps would find them
+                self.kept.keep(trained.weights, self.suite.key, learned.digest)
 
     def load(self) -> None:
         """Make every model ready. One that cannot be loaded fails alone."""
@@ -251,6 +249,7 @@ def run(
     options: Mapping[str, str] | None = None,
     executor: str = "local",
     changed: Changed = "redo",
+    overlap: OnOverlap = "refuse",
 ) -> RunFolder:
     """Do everything that is missing of the run of ``suite`` in folder ``out``.
 
@@ -275,7 +274,8 @@ def run(
             known = folder.record()
             job.started, job.notes = known.started, dict(known.profile_notes)
             job.before = {name: model.digest for name, model in known.models.items()}
-        Planner(spec, folder, suite, pairs, progress, job.kept).decide(entries)
+        planner = Planner(spec, folder, suite, pairs, progress, job.kept, overlap, job.keep)
+        planner.decide(entries)
         try:
             job.train()
             job.load()

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.progress import Update, unheard
-from bench.records import Pair
+from bench.records import Learned, Pair
 from bench.suites import Suite
+from bench.suites.learned import learned_from
 from bench.suites.listing import prepared
 from bench.suites.separation import refuse_test_images
 
@@ -19,6 +20,13 @@ class TrainingSplits:
     train: Sequence[Pair]
     val: Sequence[Pair]
     compared: str
+
+
+def learned_here(suite: Suite, progress: Update = unheard) -> Learned | None:
+    """Return what weights trained on a suite learn from, None where it has nothing to learn."""
+    if nothing_to_learn(suite):
+        return None
+    return learned_from([*suite.pairs("train"), *suite.pairs("val")], progress)
 
 
 def training_splits(

@@ -23,6 +23,7 @@ from bench.core.errors import BenchError
 from bench.core.files import locked, number_from_json, number_to_json, write_atomic
 from bench.core.formats import to_json
 from bench.core.layout import OTHERS, file_name, results
+from bench.core.names import parse_spec
 from bench.records import Pair, Profile, RunSpec, Score
 from bench.runs import record as run_json
 from bench.runs.record import RunRecord
@@ -171,13 +172,23 @@ class RunFolder:
         if folder.exists:
             return folder
         root = root or results()
-        runs = sorted((root / name).glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
+        found = list(root.glob(f"{file_name(name)}/*/run.json"))
+        if not found:  # of whatever own folder, where the name is that of the suite 'folder'
+            found = [run.path / "run.json" for run in all_runs(root) if run.is_of(name)]
+        runs = sorted(found, key=lambda path: path.stat().st_mtime_ns)
         if not runs:
             raise BenchError(
                 f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
                 f"'{root}/'; 'bench run --suite {name}' makes one"
             )
         return cls(runs[-1].parent)
+
+    def is_of(self, suite: str) -> bool:
+        """Whether it is a run of the suite of this name in the table. False for a damaged one."""
+        try:
+            return parse_spec(self.record().spec.suite)[0] == suite
+        except BenchError:
+            return False
 
     @property
     def exists(self) -> bool:

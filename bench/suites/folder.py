@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.layout import OTHERS
 from bench.image import SUFFIXES
 from bench.records import Pair
 from bench.suites.listing import Listing, held_out
-from bench.suites.made import open_made, read_manifest
-from bench.suites.table import Split, Suite, SuiteCard, canonical
+from bench.suites.made import ABOUT, open_made, read_manifest
+from bench.suites.table import Split, Suite, SuiteCard, canonical, suite_cards
 
 DEGRADED = frozenset({"blur", "blur_gamma", "degraded", "input", "lq", "bad_frames"})
 REFERENCE = frozenset({"sharp", "target", "gt", "groundtruth", "reference", "hq", "good_frames"})
@@ -290,10 +293,12 @@ def assemble(
     splits: Mapping[Split, Listing[Any]],
     validation: int = 0,
     notes: Iterable[str] = (),
+    spec: str | None = None,
 ) -> Suite:
     """Return the suite of these splits, noting where they are not the published ones.
 
-    Where there is no validation split, one cluster in ``validation`` is taken out of train.
+    ``spec`` is the suite's name in the table, where that is not the card's. Where there is no
+    validation split, one cluster in ``validation`` is taken out of train.
     """
     found, said = dict(splits), list(notes)
     said += [
@@ -312,7 +317,8 @@ def assemble(
     def listed(split: Split) -> Sequence[Pair]:
         return found.get(split, [])
 
-    return Suite(canonical(card.name, options), card, root, layout, listed, notes=tuple(said))
+    name = canonical(spec or card.name, options)
+    return Suite(name, card, root, layout, listed, notes=tuple(said))
 
 
 def counts(card: SuiteCard, splits: Mapping[Split, Sequence[Pair]]) -> dict[Split, tuple[int, int]]:
@@ -326,16 +332,48 @@ def counts(card: SuiteCard, splits: Mapping[Split, Sequence[Pair]]) -> dict[Spli
     return {split: (sizes.get(split, 0), expected) for split, expected in card.images.items()}
 
 
+_TASKS = ("deblur", "denoise", "super-resolution")
+
+
+def own_card(card: SuiteCard, root: Path) -> SuiteCard:
+    """Return the card of somebody's own folder: called as it says itself, else as the folder is.
+
+    ``suite.toml`` in it may tell ``name``, ``title``, ``task``, ``licence`` and ``citation``. So
+    titles, runs and weights of two collections do not mix. A name that a suite of the table or
+    a folder of results has gets ``own-`` before it. Raises `BenchError` for a damaged
+    ``suite.toml`` and for keys that mean nothing.
+    """
+    path, said = root / ABOUT, {}
+    if path.is_file():
+        try:
+            said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError) as error:
+            raise BenchError(f"cannot read '{path}': {error}") from error
+    known = ("name", "title", "task", "licence", "citation")
+    for key, value in said.items():
+        if key not in known:
+            raise BenchError(f"'{path}': no key '{key}' is known; expected {', '.join(known)}")
+        if not isinstance(value, str) or not value.strip():
+            raise BenchError(f"'{path}': {key} = {value!r}; expected some text")
+    if said.get("task", card.task) not in _TASKS:
+        expected = ", ".join(_TASKS)
+        raise BenchError(f"'{path}': task = {said['task']!r}; expected one of {expected}")
+    name = said.get("name") or root.resolve().name or card.name
+    if name in suite_cards() or name in OTHERS:
+        name = f"own-{name}"
+    return replace(card, **{"title": name, **said, "name": name})
+
+
 def open_folder(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:
     """Open DIR/input and DIR/target, paired by name, with DIR/psf/<name>.npy where it is known.
 
-    The two folders may have any of the names in `HALVES`. All pairs are test pairs. A folder that
-    ``bench suites make`` made is opened as its manifest says. Raises `BenchError` for missing
-    folders and unpaired files.
+    DIR/suite.toml may say what it is called: `own_card`. The two folders may have any of the names
+    in `HALVES`. All pairs are test pairs. A folder that ``bench suites make`` made is opened as its
+    manifest says. Raises `BenchError` for missing folders and unpaired files.
     """
     halves = halves_in(root)
     if halves is None and (manifest := read_manifest(root)):
-        return open_made(card, root, options, manifest)
+        return open_made(own_card(card, root), root, options, manifest, spec=card.name)
     if halves is None:
         missing = [name for name in ("input", "target") if not (root / name).is_dir()]
         raise NoData(
@@ -354,4 +392,6 @@ def open_folder(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suit
         return Pair(name, root / row[0], root / row[1], _cluster(name, shared), psf=psf)
 
     layout = f"{{{','.join(halves)}}}, paired by name" + (" with psf" if known else "")
-    return assemble(card, root, options, layout, {"test": Listing(files, make)})
+    own = own_card(card, root)
+    splits: dict[Split, Listing[Files]] = {"test": Listing(files, make)}
+    return assemble(own, root, options, layout, splits, spec=card.name)

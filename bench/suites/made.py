@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 MANIFEST = "manifest.json"
+ABOUT = "suite.toml"
+"""What a folder may say of itself; see `bench.suites.folder.own_card`."""
 SPLITS: tuple[Split, ...] = ("test", "val", "train")
 _FOLDERS = {"input", "target", "psf"}
 
@@ -114,8 +116,17 @@ def altered(root: Path, progress: Update = unheard) -> list[str]:
     return [name for (name, _), right in zip(files, results, strict=True) if not right]
 
 
-def open_made(card: SuiteCard, root: Path, options: Mapping[str, str], manifest: Manifest) -> Suite:
-    """Return the suite that a manifest describes. Raises `BenchError` where files are not whole."""
+def open_made(
+    card: SuiteCard,
+    root: Path,
+    options: Mapping[str, str],
+    manifest: Manifest,
+    spec: str | None = None,
+) -> Suite:
+    """Return the suite that a manifest describes. Raises `BenchError` where files are not whole.
+
+    ``spec`` is the suite's name in the table, where that is not the card's.
+    """
     if wrong := damaged(root, manifest):
         raise BenchError(
             f"'{root}': {len(wrong)} files that its {MANIFEST} names are missing or have another "
@@ -132,7 +143,7 @@ def open_made(card: SuiteCard, root: Path, options: Mapping[str, str], manifest:
     filled = ",".join(split for split in SPLITS if pairs[split])
     versions = ", ".join(f"{name} {version}" for name, version in manifest["made_with"].items())
     return Suite(
-        spec=canonical(card.name, options),
+        spec=canonical(spec or card.name, options),
         card=card,
         root=root,
         layout=f"{{{filled}}}/{{input,target,psf}} with {MANIFEST} (made here)",
@@ -223,7 +234,7 @@ def require_ours(
 def _strange(place: Path) -> list[str]:
     """Return what is in a folder that is not of a suite made here, in order."""
     inside = {path.name for path in place.iterdir()}
-    strange = inside - {MANIFEST, *SPLITS}
+    strange = inside - {MANIFEST, ABOUT, *SPLITS}
     if MANIFEST not in inside:  # many published data sets have a folder 'test' or 'train' too
         strange = inside
     for split in inside & set(SPLITS):

@@ -11,12 +11,9 @@ from bench.core.errors import BenchError
 from bench.core.files import sha256_of
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
-from bench.image import ImageError, read
 from bench.records import Pair
-from bench.suites.check import pixel_digest, size_of
-
-MOST_DECODED = 8000
-"""More images than this are not decoded: then equal bytes count, but not equal pixels."""
+from bench.suites.check import size_of
+from bench.suites.learned import MOST_DECODED, pixels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +113,12 @@ def _in_both(
     return [image for image in found if found[image] in common]
 
 
-def _decoded(images: Sequence[Image], progress: Update) -> dict[Image, bytes | None]:
+def _decoded(images: Sequence[Image], progress: Update) -> dict[Image, str | None]:
     """Return digests of the images' pixels, None for what cannot be read."""
-    digests = in_threads(_pixels, images, "compare with test images", progress)
-    return dict(zip(images, digests, strict=True))
-
-
-def _pixels(image: Image) -> bytes | None:
-    try:
-        return pixel_digest(read(image.path))
-    except ImageError:
-        return None
+    found = in_threads(
+        lambda image: pixels_of(image.path), images, "compare with test images", progress
+    )
+    return dict(zip(images, found, strict=True))
 
 
 def _bytes(image: Image) -> str:

@@ -39,6 +39,12 @@ class Suite:
     notes: tuple[str, ...] = ()
     """Anything a reader of the numbers must know, shown in the report."""
 
+    @property
+    def key(self) -> str:
+        """The name under which results and weights are kept: the spec, or an own folder's name."""
+        _, colon, options = self.spec.partition(":")
+        return f"{self.card.name}{colon}{options}"
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteCard:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.core.identity import digest_of
 from bench.records import Pair
+from bench.suites.identity import pair_digest
 
 
 class Files:
@@ -41,7 +41,6 @@ class Files:
         return list(self.samples.glob("epoch-*.png"))
 
 
-def digest_of(pairs: Sequence[Pair]) -> str:
-    """Return the number of pairs, and eight hexadecimal digits that name them."""
-    text = json.dumps([pair.id for pair in pairs])
-    return f"{len(pairs)} pairs {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+def name_pairs(pairs: Sequence[Pair]) -> str:
+    """Return the number of pairs, and the digest of their content and order."""
+    return f"{len(pairs)} pairs {digest_of([pair_digest(pair) for pair in pairs])}"

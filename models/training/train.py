@@ -24,14 +24,15 @@ from bench.core.files import sha256_of
 from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.core.progress import Update, unheard
-from bench.records import Pair
+from bench.records import Learned, Pair
+from bench.suites.learned import learned_from
 from models.catalogue import Card
 from models.loading import build_network
 from models.recipes import Begin, Recipe
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
 from models.training.distribution import unwatched
-from models.training.files import Files, digest_of
+from models.training.files import Files, name_pairs
 from models.training.losses import left_out
 from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
@@ -122,8 +123,9 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
         if plan is None:
             plan = _planned(job, task, files, terms, since, update)
         tell = partial(update, f"train {job.card.name}")
+        learned = learned_from([*job.train, *job.val], update)
         stopped = _fit(task, plan, files, since, job.devices, tell)
-        header = _header(terms, files, plan, stopped, job)
+        header = _header(terms, files, plan, stopped, job, learned)
         _best_into(task, files)
         save_weights(files.weights, task.network, header)
     files.finished()
@@ -183,7 +185,7 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         budget=job.length,
         seed=job.seed,
         devices=job.devices,
-        pairs=PairDigests(train=digest_of(train), validation=digest_of(val)),
+        pairs=PairDigests(train=name_pairs(train), validation=name_pairs(val)),
     )
     kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
     resolved = replace(job, train=train, val=val, recipe=replace(job.recipe, losses=kept))
@@ -301,11 +303,12 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell:
 
 
 def _header(
-    terms: TrainingTerms, files: Files, plan: Plan, stopped: Stopped, job: Job
+    terms: TrainingTerms, files: Files, plan: Plan, stopped: Stopped, job: Job, learned: Learned
 ) -> WeightsHeader:
     best = read_state(files.best)
     return WeightsHeader(
         **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},
+        learned=learned,
         planned_steps=plan.steps,
         best_step=best["training"]["steps"],
         stopped=stopped,

@@ -169,16 +169,23 @@ def test_weights_of_a_model_that_is_not_installed_say_so(tmp_path: Path) -> None
         load_restorer(str(tmp_path / "x.safetensors"))
 
 
-def test_the_latest_weights_of_any_suite_are_found(tmp_path: Path) -> None:
-    assert WeightsFolder(tmp_path).find("unet", "demo") is None
+def test_weights_are_found_by_what_they_learned_from(tmp_path: Path) -> None:
+    kept = WeightsFolder(tmp_path / "kept")
+    assert kept.find("unet", "demo", "0" * 16) is None
     with pytest.raises(BenchError, match="no weights for 'unet'"):
-        WeightsFolder(tmp_path).latest("unet")
-    for age, suite in enumerate(("old", "new", "other")):
-        path = tmp_path / suite / "unet.safetensors"
-        save_weights(path, nn.Conv2d(1, 1, 1), header_of("unet"))
-        os.utime(path, (1000 - age % 2, 1000 + age % 2))  # "new" is the newest
-    assert WeightsFolder(tmp_path).find("unet", "old") == tmp_path / "old/unet.safetensors"
-    assert WeightsFolder(tmp_path).latest("unet") == tmp_path / "new/unet.safetensors"
+        kept.only("unet")
+    trained = tmp_path / "unet.safetensors"
+    save_weights(trained, nn.Conv2d(1, 1, 1), header_of("unet"))
+    first = kept.keep(trained, "demo", "0" * 16)
+    assert kept.only("unet") == kept.find("unet", "demo", "0" * 16) == first
+    second = kept.keep(trained, "demo", "1" * 16)
+    os.utime(first, (1000, 1000))
+    assert kept.find("unet", "demo", "1" * 16) == second
+    assert kept.find("unet", "other", "0" * 16) is None
+    assert kept.all_of("unet") == kept.all_of("unet", "demo") == [first, second]
+    expected = f"trained 2 times, .*: --weights {second}, --weights {first}$"
+    with pytest.raises(BenchError, match=expected):
+        kept.only("unet")
 
 
 # --- factories and outputs ------------------------------------------------------------------------

@@ -113,6 +113,8 @@ def model_record(label: str, state: State = "done", reason: str | None = None) -
     )
     return ModelRecord(
         digest=None,
+        separation="nothing learned",
+        separation_note="",
         spec=label,
         title=label.capitalize(),
         family="classical",

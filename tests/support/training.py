@@ -48,6 +48,7 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         seed=0,
         devices=1,
         pairs=PairDigests(train="4 pairs 01234567", validation="2 pairs 89abcdef"),
+        learned=None,
         planned_steps=3,
         best_step=3,
         stopped="as planned",

@@ -277,7 +277,7 @@ def _ours(analysis: Analysis, figure: Figure) -> str | None:
 
 
 def _whole(analysis: Analysis) -> bool:
-    suite = analysis.data.record.suite.name
+    suite, _ = parse_spec(analysis.data.record.spec.suite)
     return len(analysis.data.shots) == SUITES[suite].images.get("test")
 
 
@@ -286,7 +286,8 @@ def _differs(analysis: Analysis, row: Row, figure: Figure, same: bool) -> Iterat
     record = analysis.data.record
     if not same:
         yield "the convention"
-    total = SUITES[record.suite.name].images.get("test")
+    suite, _ = parse_spec(record.spec.suite)
+    total = SUITES[suite].images.get("test")
     if not _whole(analysis):
         yield f"the images: {len(analysis.data.shots)} of the test set's {total}"
     if steps := record.spec.prepare:

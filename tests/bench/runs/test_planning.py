@@ -11,7 +11,6 @@ import skimage.data
 import torch
 from safetensors.torch import save_file
 
-from bench.core.layout import file_name
 from bench.image import write_png
 from bench.records import RunSpec
 from bench.runs.planning import TIMED_ITERATIONS, Entry, Planner
@@ -73,7 +72,7 @@ def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
 
 
 def test_kept_weights_that_cannot_be_read_fail_alone(spec: RunSpec, tmp_path: Path) -> None:
-    path = tmp_path / "weights" / file_name("folder") / "unet.safetensors"
+    path = tmp_path / "weights" / "photos" / "0" / "unet.safetensors"
     path.parent.mkdir(parents=True)
     wanted = replace(spec, models=("input", "unet"))
     for header, why in (('{"schema": 9}', "has schema 9"), ("", "is damaged")):

@@ -31,6 +31,8 @@ from bench.runs.record import (
 OLD = Path(__file__).parent / "data"
 NEWER, OLDER = OLD / "run-schema-1.json", OLD / "run-schema-1-first.json"
 """What this program wrote at the end and at the beginning of schema 1."""
+ADDED = ("digest", "separation", "separation_note")
+"""Of each model, by schema 3."""
 
 TEXT = st.text(max_size=8)
 COUNT = st.integers(0, 2**40)
@@ -79,8 +81,21 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
 
 def test_the_file_is_schema_1_but_for_its_number(tmp_path: Path) -> None:
     write(tmp_path / "run.json", read(NEWER))
-    before, after = NEWER.read_text(), (tmp_path / "run.json").read_text()
-    assert after == before.replace('"schema": 1', f'"schema": {SCHEMA}', 1)
+    after = json.loads((tmp_path / "run.json").read_text())
+    for model in after["models"].values():
+        for key in ADDED:
+            del model[key]
+    assert after == old(NEWER) | {"schema": SCHEMA}
+
+
+def test_of_schema_2_nobody_knows_what_models_were_and_learned_from() -> None:
+    found = UPGRADES[1](old(NEWER)) | {"schema": 2}
+    record = FORMAT.from_json(found, "run.json")
+    assert record == read(NEWER)
+    assert record.models["unet"].separation == "unknown"
+    assert record.models["unet"].separation_note.startswith("what it learned from is not recorded")
+    assert record.models["wiener"].separation == "nothing learned"
+    assert {model.digest for model in record.models.values()} == {None}
 
 
 def test_values_are_typed() -> None:
@@ -149,7 +164,7 @@ def at(*path: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         ((), "suite", 3, "'suite' is 3, expected an object"),
         ((), "failures", {}, "'failures' is {}, expected a list"),
         (("models", "unet"), "weights", [], "'models.unet.weights' is [], expected an object"),
-        ((), "schema", 3, f"has schema 3; this version reads 1 to {SCHEMA}"),
+        ((), "schema", 9, f"has schema 9; this version reads 1 to {SCHEMA}"),
         ((), "schema", 0, f"has schema 0; this version reads 1 to {SCHEMA}"),
         ((), "schema", "1", f"has schema '1'; this version reads 1 to {SCHEMA}"),
         ((), "schema", True, f"has schema True; this version reads 1 to {SCHEMA}"),

@@ -113,6 +113,43 @@ def test_ones_own_two_folders_are_a_suite(tmp_path: Path) -> None:
     assert second.psf == tmp_path / "psf" / "a-2.npy"
 
 
+def test_ones_own_folder_is_called_as_it_says_or_as_it_lies(tmp_path: Path) -> None:
+    root = tmp_path / "holiday"
+    _touch(root, "input/a.png", "target/a.png")
+    suite = open_suite("folder", root)
+    assert (suite.card.name, suite.card.title, suite.key) == ("holiday", "holiday", "holiday")
+    (root / "suite.toml").write_text(
+        '\ufeffname = "Harbour 2026"\ntask = "denoise"\nlicence = "CC0"\n', encoding="utf-8"
+    )
+    suite = open_suite("folder", root)
+    assert (suite.card.name, suite.card.title) == ("Harbour 2026", "Harbour 2026")
+    assert (suite.card.task, suite.card.licence, suite.spec) == ("denoise", "CC0", "folder")
+
+
+@pytest.mark.parametrize("name", ["demo", "gopro", "weights", "training"])
+def test_ones_own_folder_is_never_taken_for_another_suite(tmp_path: Path, name: str) -> None:
+    _touch(tmp_path / name, "input/a.png", "target/a.png")
+    assert open_suite("folder", tmp_path / name).card.name == f"own-{name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('nmae = "x"', "no key 'nmae' is known; expected name, title, task, licence, citation"),
+        ('task = "deblurr"', "task = 'deblurr'; expected one of deblur, denoise, super-resolution"),
+        ("name = 3", "name = 3; expected some text"),
+        ("name", "cannot read '.*suite.toml': "),
+    ],
+)
+def test_what_a_folder_says_wrongly_of_itself_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    _touch(tmp_path, "input/a.png", "target/a.png")
+    (tmp_path / "suite.toml").write_text(text)
+    with pytest.raises(BenchError, match=said):
+        open_suite("folder", tmp_path)
+
+
 def test_a_folder_suite_says_what_it_expects(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"no folder 'input' and no 'target'.*--data"):
         open_suite("folder", tmp_path)
