@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 from bench.core.errors import BenchError
@@ -22,6 +23,17 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
             raise BenchError(f"'{spec}': expected name:key=value,.. but got '{item}'")
         options[key.strip()] = value.strip()
     return name.strip(), options
+
+
+def plain_name(text: str) -> str:
+    """Return a name as it looks: composed (NFC), without invisible characters, single spaces.
+
+    >>> plain_name("  re\u0301st\u200b o\u00a0 ") == "r\u00e9st o"
+    True
+    """
+    composed = unicodedata.normalize("NFC", text)
+    seen = "".join(c for c in composed if unicodedata.category(c) != "Cf")
+    return " ".join(seen.split())
 
 
 def choose(kind: str, name: str, known: Iterable[str]) -> str:

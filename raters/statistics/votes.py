@@ -1,11 +1,9 @@
-"""Pairwise votes as arrays, made from names or read from a CSV file."""
+"""Pairwise votes as arrays, made from names. `raters.statistics.votes_file` reads files of them."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +12,7 @@ from bench.core.errors import BenchError
 
 Ints = NDArray[np.intp]
 
-HEADER = ("image", "a", "b", "winner")
-NUMBERED = ("image", "method 1", "method 2", "result")
 OUTCOMES = {"a": 1, "b": -1, "tie": 0, "same": 0}
-NUMBERED_OUTCOMES = {"1": 1, "2": -1, "0": 0, "tie": 0}
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,99 +86,3 @@ def make_votes(
         outcome=np.array([OUTCOMES[w] for w in winner], np.int8),
         rater=None if rater is None else rater_at.astype(np.intp),
     )
-
-
-def read_votes(path: Path, methods: Path | None = None) -> Votes:
-    """Read a CSV file with columns ``image,a,b,winner[,rater]`` in any order.
-
-    ``winner`` is ``a``, ``b`` or ``tie``. Also read: ``image, method 1, method 2, result`` with 1,
-    2 or 0 (tie) as result, with or without that header; ``methods`` then is a file that names
-    method 1, 2, .. one a line. Raises `BenchError` that lists what is wrong, line by line.
-    """
-    if not path.is_file():
-        raise BenchError(
-            f"no votes at '{path}'; expected a CSV file with columns {','.join(HEADER)}[,rater]"
-        )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [
-                (line, [cell.strip() for cell in row])
-                for line, row in _numbered(file)
-                if any(cell.strip() for cell in row)
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"'{path}' is no CSV file in UTF-8 ({error})") from None
-    if not lines:
-        raise BenchError(f"'{path}' is empty; expected columns {','.join(HEADER)}[,rater]")
-    header, outcomes, body = _header(path, lines)
-    at = {name: column for column, name in enumerate(header)}
-    names = _method_names(methods) if methods else None
-    rows: list[tuple[str, str, str, str, str]] = []
-    wrong: list[str] = []
-    for line, row in body:
-        if len(row) != len(header):
-            wrong.append(f"line {line}: {len(row)} cells, expected {len(header)}")
-            continue
-        image, a, b, winner = (row[at[column]] for column in HEADER)
-        rater = row[at["rater"]] if "rater" in at else "-"
-        empty = [name for name in ("image", "a", "b", "rater")
-                 if not (rater if name == "rater" else row[at[name]])]  # fmt: skip
-        if empty:
-            wrong.append(f"line {line}: no {' and no '.join(empty)}")
-        elif winner.lower() not in outcomes:
-            wrong.append(f"line {line}: winner '{winner}', expected {', '.join(outcomes)}")
-        elif a == b:
-            wrong.append(f"line {line}: '{a}' is compared with itself")
-        elif names is not None and not {a, b} <= names.keys():
-            unknown = a if a not in names else b
-            wrong.append(f"line {line}: method '{unknown}', expected 1 to {len(names)}")
-        else:
-            word = {1: "a", -1: "b", 0: "tie"}[outcomes[winner.lower()]]
-            rows.append((image, names[a] if names else a, names[b] if names else b, word, rater))
-    if wrong:
-        more = f"\n  and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise BenchError(
-            f"'{path}' has {len(wrong)} of {len(body)} votes that cannot be read:\n  "
-            + "\n  ".join(wrong[:SHOWN])
-            + more
-            + "\nPut them right or take them out: no vote is left out in silence."
-        )
-    if not rows:
-        raise BenchError(f"'{path}' has a header and no votes")
-    image_of, a_of, b_of, winner_of, rater_of = zip(*rows, strict=True)
-    return make_votes(image_of, a_of, b_of, winner_of, rater_of if "rater" in at else None)
-
-
-def _numbered(file: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(file)
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _header(
-    path: Path, lines: list[tuple[int, list[str]]]
-) -> tuple[list[str], dict[str, int], list[tuple[int, list[str]]]]:
-    """Return the names of the columns, what their winners mean, and the lines of votes."""
-    first = [cell.lower() for cell in lines[0][1]]
-    if set(HEADER) <= set(first):
-        if len(set(first)) < len(first):
-            raise BenchError(f"'{path}' names a column twice: {','.join(first)}")
-        return first, OUTCOMES, lines[1:]
-    if tuple(first) == NUMBERED:
-        return list(HEADER), NUMBERED_OUTCOMES, lines[1:]
-    if len(first) == len(NUMBERED) and all(cell.isdigit() for cell in first):
-        return list(HEADER), NUMBERED_OUTCOMES, lines
-    raise BenchError(
-        f"'{path}' begins with '{','.join(lines[0][1])}'; expected the columns "
-        f"{','.join(HEADER)}[,rater], or {', '.join(NUMBERED)}"
-    )
-
-
-def _method_names(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise BenchError(f"no names of methods at '{path}'; expected one a line")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    names = [line for line in lines if line]
-    if len(set(names)) < len(names):
-        raise BenchError(f"'{path}' names a method twice; every method needs a name of its own")
-    return {str(number): name for number, name in enumerate(names, start=1)}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from raters.statistics.analyse import analyse
-from raters.statistics.votes import Votes, read_votes
+from raters.statistics.votes import Votes
+from raters.statistics.votes_file import read_votes
 
 SCALE = {
     "Xu-10": 1.482, "Sun-13": 1.065, "Xu-13": 0.935, "Pan-14": 0.699, "Perrone-14": 0.656,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raters.statistics.analyse import Analysis
     from raters.statistics.ratings import RatingAnalysis
     from raters.statistics.votes import Votes
+    from raters.statistics.votes_file import Winner
     from raters.studies.answers import Answers
 
 VotesFile = Annotated[
@@ -27,6 +28,13 @@ VotesFile = Annotated[
 MethodsFile = Annotated[
     Path | None, typer.Option(help="Names of methods that --votes numbers from 1, one a line.")
 ]
+WinnerOption = Annotated[
+    Literal["auto", "column", "method"],
+    typer.Option(
+        help="What the winners of --votes are: column a or b, or a method's name; auto: whichever "
+        "is meant, refused where it could be both."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
 
 
@@ -34,6 +42,7 @@ def analyse(
     study: Study = "",
     votes: VotesFile = None,
     methods: MethodsFile = None,
+    winner: WinnerOption = "auto",
     model: Annotated[
         Literal["bradley-terry", "thurstone", "davidson"],
         typer.Option(help="How votes become a scale; thurstone is in JOD, davidson models ties."),
@@ -70,7 +79,7 @@ def analyse(
     else:
         from raters.statistics.analyse import analyse as analyse_votes
 
-        found = analyse_votes(_votes(votes, methods, study), model, samples, seed, prior)
+        found = analyse_votes(_votes(votes, methods, study, winner), model, samples, seed, prior)
         signs = {}
     title = votes.name if votes else answers.study if answers else ""
     made = tables(found, signs, title)
@@ -101,12 +110,12 @@ def _answers(db: str, study: str, unblind: bool) -> Answers:
         store.close()
 
 
-def _votes(path: Path, methods: Path | None, study: str) -> Votes:
-    from raters.statistics.votes import read_votes
+def _votes(path: Path, methods: Path | None, study: str, winner: Winner = "auto") -> Votes:
+    from raters.statistics.votes_file import read_votes
 
     if study:
         raise BenchError(f"both a study, '{study}', and --votes '{path}'; give one of them")
-    return read_votes(path, methods)
+    return read_votes(path, methods, winner)
 
 
 def pilot_votes(votes: Path | None, methods: Path | None, study: str, db: str) -> Votes:
