@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
 from models.catalogue import NONCOMMERCIAL
+from models.checkpoints import kind_of, network_states, read_state
 from models.classical import noise_of
-from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer
-from models.weights import read_state
+from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer, Sides
 
 LICENCES = {
     "AdaCode": "CC BY-NC-SA 4.0",
@@ -31,7 +33,7 @@ LICENCES = {
 """Of the architectures in spandrel_extra_arches, as they stand beside each in its repository."""
 
 PROBE = 64
-"""Side of the image by which an ONNX network shows its scale."""
+"""Side of the image by which an ONNX network shows its scale, less its size multiple."""
 
 
 class SpandrelNetwork(torch.nn.Module):
@@ -88,10 +90,9 @@ def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> Netwo
     Raises `BenchError` if nothing is recognised, if it is no restoration of RGB or grey images, or
     if its licence forbids commercial use and `NONCOMMERCIAL` is not set.
     """
-    from spandrel import ImageModelDescriptor, ModelLoader, ModelTiling, canonicalize_state_dict
+    from spandrel import ImageModelDescriptor, ModelLoader, ModelTiling
 
-    state = canonicalize_state_dict(read_state(path))
-    registry = _registry_for(state, path)
+    state, taken, registry = _recognised(read_state(path), path)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"torch\.meshgrid")  # theirs to see to
@@ -107,8 +108,8 @@ def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> Netwo
         )
     needs = descriptor.size_requirements
     told_noise = descriptor.architecture.id == "DRUNet"
-    restorer = NoiseMapRestorer if told_noise else NetworkRestorer
-    return restorer(
+    kind = NoiseMapRestorer if told_noise else NetworkRestorer
+    restorer = kind(
         name,
         NoiseMapNetwork(descriptor) if told_noise else SpandrelNetwork(descriptor),
         device=device,
@@ -118,18 +119,26 @@ def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> Netwo
         scale=descriptor.scale,
         channels=channels,
     )
+    if taken:
+        restorer.remarks.append(f"of the checkpoint were taken: {taken}")
+    return restorer
 
 
-def _registry_for(state: Mapping[str, Any], path: Path) -> Any:
-    """Return the registry of architectures that knows the one of a state dict."""
-    from spandrel import MAIN_REGISTRY
+def _recognised(found: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], str, Any]:
+    """Return the network's state, what of the checkpoint it is, and who knows its architecture."""
+    from spandrel import MAIN_REGISTRY, canonicalize_state_dict
 
-    def knows(registry: Any) -> str | None:
-        found = (a for a in registry.architectures() if a.detect(state))
-        return next((a.architecture.id for a in found), None)
+    states = [(canonicalize_state_dict(s), taken) for s, taken in network_states(found)]
 
-    if knows(MAIN_REGISTRY):
-        return MAIN_REGISTRY
+    def known(registry: Any) -> tuple[dict[str, Any], str, str] | None:
+        for state, taken in states:
+            for entry in registry.architectures():
+                if entry.detect(state):
+                    return state, taken, entry.architecture.id
+        return None
+
+    if seen := known(MAIN_REGISTRY):
+        return seen[0], seen[1], MAIN_REGISTRY
     try:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # theirs to see to
             from spandrel_extra_arches import EXTRA_REGISTRY
@@ -137,93 +146,208 @@ def _registry_for(state: Mapping[str, Any], path: Path) -> Any:
         more = f"; {', '.join(LICENCES)} need pip install 'restoration-bench[noncommercial]'"
     else:
         more = ""
-        if extra := knows(EXTRA_REGISTRY):
+        if seen := known(EXTRA_REGISTRY):
+            state, taken, extra = seen
             if os.environ.get(NONCOMMERCIAL):
-                return EXTRA_REGISTRY
+                return state, taken, EXTRA_REGISTRY
             raise BenchError(
                 f"'{path}' is {extra}, whose licence ({LICENCES.get(extra, 'not MIT')}) forbids "
                 f"commercial use; if yours is none, give --noncommercial, or set {NONCOMMERCIAL}=1"
             )
+    names = states[0][0]
     raise BenchError(
-        f"'{path}': no architecture is recognised from its {len(state)} names "
-        f"({', '.join(map(str, list(state)[:3]))}, ..); spandrel's list says which are; for "
+        f"'{path}': no architecture is recognised from its {len(names)} names "
+        f"({', '.join(map(str, list(names)[:3]))}, ..); spandrel's list says which are; for "
         f"others write a factory and give package.module:factory{more}"
     )
 
 
 class OnnxNetwork:
-    """An onnxruntime session called like a network: (B,C,H,W) float32 -> (B,C,H',W') float32."""
+    """An onnxruntime session called like a network: (B,C,H,W) of [0,1] -> (B,C,H',W') of [0,1].
 
-    def __init__(self, path: Path, device: torch.device) -> None:
+    ``output`` names the output that is the restored image, None for the only one that can be.
+    Channels may come last, samples may be floats of any size or bytes, and the batch may be fixed:
+    that is all seen to here. ``height`` and ``width`` are numbers where the file fixes them.
+    """
+
+    def __init__(self, path: Path, device: torch.device, output: str | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4
         provider = "CUDAExecutionProvider" if device.type == "cuda" else "CPUExecutionProvider"
         if provider not in onnxruntime.get_available_providers():
             raise BenchError(
                 f"onnxruntime has no {provider} here: install onnxruntime-gpu, or give --device cpu"
             )
+        self._path = path
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
         except Exception as error:
-            line = " ".join(str(error).split())[:300]
-            raise BenchError(f"'{path}' is no ONNX model that runs here: {line}") from error
-        inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
-            found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
-            raise BenchError(f"'{path}' takes {found}; expected one float32 input (B,C,H,W)")
-        self.batch, self.channels, self.height, self.width = inputs[0].shape
-        self._input, self._output = inputs[0].name, outputs[0].name
+            raise BenchError(
+                f"'{path}' is no ONNX model that runs here: {kind_of(path)}"
+            ) from error
+        inputs = self.session.get_inputs()
+        found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
+        kind = _SAMPLES.get(inputs[0].type) if len(inputs) == 1 else None
+        if kind is None or len(inputs[0].shape) != 4:
+            raise BenchError(
+                f"'{path}' takes {found}; expected one image (B,C,H,W) or (B,H,W,C) of "
+                "floats or bytes"
+            )
+        self._kind, self._input, shape = kind, inputs[0].name, inputs[0].shape
+        self._last = shape[1] not in (1, 3) and shape[3] in (1, 3)
+        """Whether channels come last."""
+        self.batch, self.channels, self.height, self.width = (
+            (shape[0], shape[3], shape[1], shape[2]) if self._last else shape
+        )
+        if isinstance(self.channels, int) and self.channels not in (1, 3):
+            raise BenchError(f"'{path}' takes {self.channels} channels; expected 3 or 1")
+        self.channels = self.channels if isinstance(self.channels, int) else 3
+        names = [one.name for one in self.session.get_outputs()]
+        if output is not None and output not in names:
+            raise BenchError(f"'{path}' has no output '{output}'; it has {', '.join(names)}")
+        self._outputs = names if output is None else [output]
+        self.multiple, self.scale = self._probed()
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        """Run the session; a batch goes image by image where the file fixes the batch to 1."""
-        if self.batch == 1 and image.shape[0] > 1:
-            return torch.cat([self(one) for one in torch.split(image, 1)])
-        values = image.detach().cpu().contiguous().numpy()
-        restored = self.session.run([self._output], {self._input: values})[0]
+        """Run the session on (B,C,H,W); a batch goes as the file fixes it."""
+        if isinstance(self.batch, int) and image.shape[0] != self.batch:
+            ones = [one.expand(self.batch, -1, -1, -1) for one in torch.split(image, 1)]
+            return torch.cat([self(one)[:1] for one in ones])
+        restored = self._run(image, self._outputs)[0]
         return torch.from_numpy(restored).to(image.device)
 
+    def _run(self, image: torch.Tensor, names: Sequence[str]) -> list[NDArray[Any]]:
+        """Return outputs as (B,C,H',W') arrays, those of four dimensions; others as they are."""
+        values = image.detach().cpu().float().numpy()
+        if self._last:
+            values = values.transpose(0, 2, 3, 1)
+        if self._kind is np.uint8:
+            values = np.rint(values.clip(0, 1) * 255)
+        found = self.session.run(
+            list(names), {self._input: np.ascontiguousarray(values.astype(self._kind))}
+        )
+        arrays = [np.asarray(one) for one in found]
+        return [
+            np.ascontiguousarray(one.transpose(0, 3, 1, 2)) if self._last and one.ndim == 4 else one
+            for one in arrays
+        ]
 
-def load_onnx(path: Path, name: str, device: str, tile: int | None) -> NetworkRestorer:
-    """Load an ONNX file: float32 (B,C,H,W) in [0,1], C 3 or 1, to the same, larger by its scale.
+    # --- finding out what the file does not say -------------------------------------------------
 
-    A file with a fixed square size is applied in tiles of that size. A size multiple is taken from
-    the metadata entry ``multiple``, else 1.
+    def _probed(self) -> tuple[int, int]:
+        """Find the size multiple and the scale by running; settle which output is the image."""
+        for multiple in MULTIPLES:
+            sides = [
+                side if isinstance(side, int) else PROBE + multiple
+                for side in (self.height, self.width)
+            ]
+            batch = self.batch if isinstance(self.batch, int) else 1
+            image = torch.rand(batch, self.channels, *sides, generator=torch.Generator())
+            try:
+                found = self._run(image, self._outputs)
+            except Exception:  # noqa: BLE001  of the runtime: another size may do
+                continue
+            fitting = {
+                name: array.shape[2] // sides[0]
+                for name, array in zip(self._outputs, found, strict=True)
+                if _is_image_of(array, image)
+            }
+            if fitting:
+                self._outputs = [self._chosen(fitting)]
+                return multiple, fitting[self._outputs[0]]
+            if multiple == MULTIPLES[-1] or isinstance(self.height, int):
+                shapes = ", ".join(
+                    f"{n} {a.shape}" for n, a in zip(self._outputs, found, strict=True)
+                )
+                raise BenchError(
+                    f"'{self._path}' makes {shapes} of an image {tuple(image.shape)}; expected one "
+                    "of as many channels, as large or 2, 3 or 4 times as large"
+                )
+        tried = ", ".join(f"{PROBE + multiple}x{PROBE + multiple}" for multiple in MULTIPLES)
+        raise BenchError(
+            f"'{self._path}' runs on no image of {tried}: if it needs sides of another multiple, "
+            "export it with the metadata entry multiple, such as 48, or with a fixed size"
+        )
+
+    def _chosen(self, fitting: Mapping[str, int]) -> str:
+        """Return the output of full size: the only one there is, of several scales the largest."""
+        largest = [name for name, scale in fitting.items() if scale == max(fitting.values())]
+        if len(largest) > 1:
+            choices = ", ".join(f"{self._path}:{name}" for name in largest)
+            raise BenchError(
+                f"'{self._path}' has {len(largest)} outputs that could be the restored image; say "
+                f"which: {choices}"
+            )
+        return largest[0]
+
+
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+"""Size multiples that are tried where an ONNX file does not say its own."""
+
+_SAMPLES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
+
+
+def _is_image_of(array: NDArray[Any], image: torch.Tensor) -> bool:
+    """Say whether an output could be the restored image: as large, or larger by a whole number."""
+    if array.ndim != 4 or array.shape[:2] != tuple(image.shape[:2]):
+        return False
+    (high, rest), (wide, more) = (
+        divmod(made, given) for made, given in zip(array.shape[2:], image.shape[2:], strict=True)
+    )
+    return bool(rest == more == 0 and high == wide >= 1)
+
+
+def load_onnx(
+    path: Path, name: str, device: str, tile: int | None, output: str | None = None
+) -> NetworkRestorer:
+    """Load an ONNX file: images of 3 channels or 1 to the same, larger by its scale.
+
+    A file with a fixed height or width is applied in tiles of that. Its size multiple is that of
+    the metadata entry ``multiple`` (``8`` or ``8x16``), else the first that works. ``output`` names
+    the output to take where several could be the restored image.
     """
     place = torch.device(device)
-    network = OnnxNetwork(path, place)
-    side = _fixed_side(path, network)
-    metadata = network.session.get_modelmeta().custom_metadata_map
-    channels = network.channels if isinstance(network.channels, int) else 3
-    probe = torch.zeros(1, channels, side or PROBE, side or PROBE)
-    try:
-        scale, rest = divmod(network(probe).shape[-1], probe.shape[-1])
-    except Exception as error:
-        line = " ".join(str(error).split())[:300]
-        raise BenchError(f"'{path}' fails on {tuple(probe.shape)}: {line}") from error
-    if rest or not scale:
-        raise BenchError(f"'{path}' changes the size by no whole number; expected 1, 2, 3 or 4")
+    network = OnnxNetwork(path, place, output)
+    told = network.session.get_modelmeta().custom_metadata_map.get("multiple")
+    fixed = [side if isinstance(side, int) else None for side in (network.height, network.width)]
+    multiple: Sides = network.multiple if told is None else _multiple(path, told)
+    if all(fixed):
+        multiple = 1
+    tiles: Sides | None = tile
+    if any(fixed):
+        free = tile or LARGEST_SIDE
+        tiles = (fixed[0] or free, fixed[1] or free)
     return NetworkRestorer(
         name,
         network,
         device=place,
-        multiple=int(metadata.get("multiple", "1")),
-        minimum=side or 1,
-        tile=side or tile,
-        scale=scale,
-        channels=channels,
+        multiple=multiple,
+        minimum=(fixed[0] or 1, fixed[1] or 1),
+        tile=tiles,
+        scale=network.scale,
+        channels=network.channels,
     )
 
 
-def _fixed_side(path: Path, network: OnnxNetwork) -> int | None:
-    if not isinstance(network.height, int) or not isinstance(network.width, int):
-        return None
-    if network.height != network.width:
+LARGEST_SIDE = 1 << 16
+"""A tile of this side is never reached: the free side of a file that fixes only the other."""
+
+
+def _multiple(path: Path, told: str) -> Sides:
+    """Read the metadata entry: ``8``, or ``8x16`` for height and width."""
+    sides = [part.strip() for part in told.lower().split("x")]
+    if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) for side in sides):
         raise BenchError(
-            f"'{path}' takes {network.height}x{network.width} only; export it with free height "
-            "and width, or with a square size"
+            f"'{path}' has the metadata entry multiple '{told}'; expected a number such as 8, or "
+            "8x16 for height and width"
         )
-    return network.height
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

@@ -16,7 +16,8 @@ import torch
 
 from bench.core.identity import digest_of, file_digest
 from bench.core.version import VERSION
-from models.loading import OutputsRestorer, card_of, form_of
+from models.loading import OutputsRestorer, card_of, form_of, model_file
+from models.own_code import folder_of, own_name
 from models.restorer import Restorer
 
 OURS = Path(__file__).resolve().parent
@@ -33,15 +34,15 @@ def model_digest(spec: str, weights: Path | None, restorer: Restorer) -> str:
     """
     card, form = card_of(spec), form_of(spec)
     parts: list[Any] = [form]
-    if form in ("weights", "onnx"):
-        parts.append(file_digest(Path(spec)))
+    if (file := model_file(spec)) is not None:
+        parts += [spec.removeprefix(str(file)), file_digest(file)]
     if weights is not None:
         parts.append(file_digest(weights))
     if card is not None:
         parts += [card.build, dict(card.options), card.multiple]
     builder = card.build if card is not None else spec if form == "factory" else None
     if builder is not None:
-        module = sys.modules.get(builder.partition(":")[0])
+        module = sys.modules.get(_module_name(builder, own=card is None))
         parts.append(_source_digest(module) if module is not None else None)
         if weights is None and restorer.network is not None:
             parts.append(state_digest(restorer.network))
@@ -66,6 +67,14 @@ def state_digest(network: torch.nn.Module) -> str:
         found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest_of(found.hexdigest())
+
+
+def _module_name(builder: str, own: bool) -> str:
+    """Return the name of the module that a builder was loaded from."""
+    if own and (found := folder_of(builder)) is not None:
+        folder, name = found
+        return f"{folder.alias}.{name}"
+    return builder.rpartition(":")[0]
 
 
 def _source_digest(module: ModuleType) -> str:
@@ -121,6 +130,7 @@ def _named_in(module: ModuleType) -> Iterator[ModuleType]:
             with suppress(ImportError):  # beyond its package: whoever imported it saw to that
                 base = resolve_name("." * node.level + (node.module or ""), package)
                 names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    names = [own_name(name, module.__name__) or name for name in names]
     yield from (sys.modules[name] for name in names if name in sys.modules)
 
 

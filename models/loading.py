@@ -2,15 +2,15 @@
 
 unet                          a name of the catalogue, ours or of an installed package
 FILE.safetensors|pth|ckpt|pt  our weights, or a published checkpoint that spandrel recognises
-FILE.onnx                     run by onnxruntime
-package.module:factory        a callable without arguments: a torch.nn.Module or a Restorer
+FILE.onnx[:output]            run by onnxruntime; the output where several could be the image
+package.module:factory        a callable without arguments: a torch.nn.Module or a Restorer, from
+path/file.py:factory          the working folder, an installed package or a file (`models.own_code`)
 outputs:FOLDER                finished images, found by image id
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,11 +23,13 @@ from bench.core.names import choose
 from bench.core.plugins import load_object
 from bench.image import SUFFIXES as IMAGE_SUFFIXES
 from bench.image import read, to_tensor
-from models.catalogue import Card, model_cards
+from models.catalogue import MODELS, Card, model_cards
+from models.checkpoints import SUFFIXES
+from models.contract import Contained
 from models.foreign import load_onnx, load_spandrel
+from models.own_code import load_own
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
 from models.weights import (
-    SUFFIXES,
     WeightsHeader,
     header_as_found,
     load_weights,
@@ -47,7 +49,8 @@ __all__ = [
 ]
 
 Form = Literal["catalogue", "weights", "onnx", "factory", "outputs"]
-_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_FACTORY = re.compile(r"([A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*")
+_ONNX = re.compile(r"(.+\.onnx)(?::(.+))?", re.IGNORECASE)
 RANDOM_SEED = 0
 
 
@@ -57,25 +60,40 @@ def form_of(spec: str) -> Form:
         return "catalogue"
     if spec.startswith("outputs:"):
         return "outputs"
-    suffix = Path(spec).suffix.lower()
-    if suffix in SUFFIXES:
+    if Path(spec).suffix.lower() in SUFFIXES:
         return "weights"
-    if suffix == ".onnx":
+    if _ONNX.fullmatch(spec):
         return "onnx"
     return "factory" if _FACTORY.fullmatch(spec) else "catalogue"
+
+
+def model_file(spec: str) -> Path | None:
+    """Return the file of weights or of an ONNX network that a spec names; None for the others."""
+    form = form_of(spec)
+    if form == "onnx":
+        found = _ONNX.fullmatch(spec)
+        assert found is not None
+        return Path(found[1])
+    return Path(spec) if form == "weights" else None
 
 
 def label(spec: str) -> str:
     """Return the short name under which a spec's results are kept.
 
-    The catalogue name, the file's name without its suffix, the factory's name, the folder's name.
+    The catalogue name, the file's name without its suffix, the folder's name; of a factory its
+    module's and its own, ``module:factory``.
     """
     form = form_of(spec)
     if form == "outputs":
         return Path(spec.removeprefix("outputs:")).resolve().name
-    if form in ("weights", "onnx"):
-        return Path(spec).stem
-    return spec.rpartition(":")[2]
+    if (file := model_file(spec)) is not None:
+        return file.name.partition(".pth")[0] if ".pth." in file.name else file.stem
+    if form == "factory":
+        module, _, name = spec.rpartition(":")
+        path = Path(module)
+        stem = path.parent.name if path.name == "__init__.py" else path.stem
+        return f"{stem if module.endswith('.py') else module.rpartition('.')[2]}:{name}"
+    return spec
 
 
 def card_of(spec: str) -> Card | None:
@@ -97,8 +115,8 @@ def card_of(spec: str) -> Card | None:
         folder = Path(spec.removeprefix("outputs:"))
         if not folder.is_dir():
             raise BenchError(f"no folder '{folder}' to take finished images from")
-    elif form != "factory" and not Path(spec).is_file():
-        raise BenchError(f"no model file '{spec}'")
+    elif (file := model_file(spec)) is not None and not file.is_file():
+        raise BenchError(f"no model file '{file}'")
     return None
 
 
@@ -120,13 +138,15 @@ def load_restorer(
         raise BenchError(f"device '{device}': torch finds no CUDA device here; give --device cpu")
     name, form = label(spec), form_of(spec)
     if card is not None:
-        return _load_card(card, device, weights, random_weights, tile)
+        if card.name in MODELS:
+            return _load_card(card, device, weights, random_weights, tile)
+        return Contained(lambda: _load_card(card, device, weights, random_weights, tile))
     if form == "outputs":
         return OutputsRestorer(name, Path(spec.removeprefix("outputs:")))
     if form == "onnx":
-        return load_onnx(Path(spec), name, device, tile)
+        return Contained(lambda: _load_onnx(spec, name, device, tile))
     if form == "factory":
-        return _load_factory(spec, name, device, tile)
+        return Contained(lambda: _load_factory(spec, name, device, tile))
     path = Path(spec)
     header = read_header(path) if path.suffix.lower() == ".safetensors" else None
     if header is not None:
@@ -189,10 +209,7 @@ def _load_own(
 
 
 def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restorer:
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)  # the user's own module lies where the command is given
-    found = load_object(spec)
+    found = load_own(spec)
     if not isinstance(found, torch.nn.Module):
         try:
             found = found()
@@ -200,6 +217,12 @@ def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restor
             raise BenchError(f"'{spec}' cannot be called without arguments: {error}") from error
     multiple = getattr(found, "multiple", 1)
     return _wrap(found, spec, name, device, tile, multiple if isinstance(multiple, int) else 1)
+
+
+def _load_onnx(spec: str, name: str, device: str, tile: int | None) -> Restorer:
+    found = _ONNX.fullmatch(spec)
+    assert found is not None
+    return load_onnx(Path(found[1]), name, device, tile, output=found[2])
 
 
 def _wrap(

@@ -21,6 +21,9 @@ Network = Callable[[torch.Tensor], torch.Tensor]
 """(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one."""
 AnyModule = TypeVar("AnyModule", bound=torch.nn.Module)
 
+Sides = int | tuple[int, int]
+"""One number for height and width, or one for each."""
+
 OVERLAP = 48
 """Pixels that neighbouring tiles share, unless a small tile leaves less room."""
 
@@ -72,6 +75,7 @@ class NetworkRestorer:
     ``multiple``: heights and widths are padded up to a multiple of it (mirrored, below and on the
     right) and the result is cropped back; ``minimum`` is the least side that the network takes.
     ``tile``: the side of the tiles into which a larger image is cut, None for the image as a whole.
+    Each may be one number or one for the height and one for the width.
     ``channels`` 1: a grey network, applied to red, green and blue apart, and only once to an image
     whose three channels are equal. ``network`` may be any callable on tensors, such as an ONNX
     session; then there is no `torch.nn.Module` to count and ``self.network`` is None.
@@ -84,9 +88,9 @@ class NetworkRestorer:
         name: str,
         network: Network,
         device: str | torch.device = "cpu",
-        multiple: int = 1,
-        minimum: int = 1,
-        tile: int | None = None,
+        multiple: Sides = 1,
+        minimum: Sides = 1,
+        tile: Sides | None = None,
         overlap: int | None = None,
         scale: int = 1,
         channels: int = 3,
@@ -94,18 +98,24 @@ class NetworkRestorer:
     ) -> None:
         if channels not in (1, 3):
             raise BenchError(f"'{name}' takes {channels} channels; expected 3 (RGB) or 1 (grey)")
-        if tile is not None and tile < max(SMALLEST_TILE, multiple):
+        steps = both(multiple)
+        if isinstance(tile, int) and tile < max(SMALLEST_TILE, *steps):
             raise BenchError(
-                f"--tile {tile}: '{name}' needs tiles of at least {max(SMALLEST_TILE, multiple)}"
+                f"--tile {tile}: '{name}' needs tiles of at least {max(SMALLEST_TILE, *steps)}"
             )
         self.name = name
+        self.remarks: list[str] = []
+        """What a reader of the scores should know of how it was loaded."""
         self.device = torch.device(device)
         self.scale: int | None = scale
         self._enlarges = scale
         self.network = network if isinstance(network, torch.nn.Module) else None
         self._call = network
-        self._multiple, self._minimum = multiple, minimum
-        self._tile = None if tile is None else tile // multiple * multiple
+        self._multiple, self._minimum = steps, both(minimum)
+        self._tile: tuple[int, int] | None = None
+        if tile is not None:
+            high, wide = both(tile)
+            self._tile = high // steps[0] * steps[0], wide // steps[1] * steps[1]
         self._overlap = overlap
         self._channels, self._dtype = channels, dtype
         # oneDNN convolves channels-last float32 up to twice as fast; cuDNN gains nothing from it
@@ -130,9 +140,14 @@ class NetworkRestorer:
 
     def _restore(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
-        sides = [_padded_side(side, self._multiple, self._minimum) for side in (height, width)]
+        sides = [
+            _padded_side(side, multiple, minimum)
+            for side, multiple, minimum in zip(
+                (height, width), self._multiple, self._minimum, strict=True
+            )
+        ]
         image = mirror_to(image, sides[0], sides[1])
-        if self._tile is None or max(sides) <= self._tile:
+        if self._tile is None or (sides[0] <= self._tile[0] and sides[1] <= self._tile[1]):
             restored = self._forward(image)
         else:
             restored = in_tiles(
@@ -142,6 +157,8 @@ class NetworkRestorer:
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
         restored = self._call(image.contiguous(memory_format=self._layout))
+        if isinstance(restored, torch.Tensor):
+            restored = as_floats(self.name, restored)
         expected = (*image.shape[:2], *(side * self._enlarges for side in image.shape[-2:]))
         if not isinstance(restored, torch.Tensor) or restored.shape != expected:
             shape = tuple(restored.shape) if isinstance(restored, torch.Tensor) else type(restored)
@@ -150,6 +167,22 @@ class NetworkRestorer:
                 "size multiple or the scale of the network is not what was said)"
             )
         return restored
+
+
+def as_floats(name: str, restored: object) -> torch.Tensor:
+    """Return what a model called ``name`` made as floats in units of 1: bytes count as 255ths.
+
+    Raises `BenchError` for what is no tensor, and for integers that are no bytes.
+    """
+    if not isinstance(restored, torch.Tensor):
+        raise BenchError(
+            f"'{name}' returned {type(restored).__name__}; expected a torch.Tensor (1,3,H,W)"
+        )
+    if restored.dtype == torch.uint8:
+        return restored.float() / 255
+    if not restored.dtype.is_floating_point:
+        raise BenchError(f"'{name}' returned {restored.dtype}; expected floats in [0, 1], or uint8")
+    return restored
 
 
 def store(network: AnyModule, layout: torch.memory_format) -> AnyModule:
@@ -178,31 +211,38 @@ def mirror_to(image: torch.Tensor, height: int, width: int) -> torch.Tensor:
 def in_tiles(
     network: Network,
     image: torch.Tensor,
-    tile: int,
+    tile: Sides,
     overlap: int | None = None,
-    multiple: int = 1,
+    multiple: Sides = 1,
     scale: int = 1,
 ) -> torch.Tensor:
     """Apply a network to overlapping tiles of (B,C,H,W) and blend what comes out.
+
+    ``tile`` and ``multiple`` are one number, or one for the height and one for the width.
 
     Of the ``overlap`` that two tiles share, each throws away the third next to its own edge, where
     it lacked context, and the middle third is blended linearly. The result equals that of the whole
     image where one output pixel depends on input at most overlap/3 pixels away. H, W and ``tile``
     are multiples of ``multiple``.
     """
-    share = min(OVERLAP, tile // 2) if overlap is None else overlap
-    stride = (tile - share) // multiple * multiple
-    if stride < 1:
-        raise BenchError(f"tiles of {tile} cannot overlap by {share}; give larger tiles")
     height, width = image.shape[-2:]
+    shares, strides = [], []
+    for side, step in zip(both(tile), both(multiple), strict=True):
+        share = min(OVERLAP, side // 2) if overlap is None else overlap
+        stride = (side - share) // step * step
+        if stride < 1:
+            raise BenchError(f"tiles of {side} cannot overlap by {share}; give larger tiles")
+        shares.append(share)
+        strides.append(stride)
+    high, wide = both(tile)
     batch, channels = image.shape[:2]
     total = image.new_zeros((batch, channels, height * scale, width * scale))
     weights = image.new_zeros((1, 1, height * scale, width * scale))
-    for top in _starts(height, tile, stride):
-        for left in _starts(width, tile, stride):
-            piece = image[..., top : top + tile, left : left + tile]
-            rows = _window(top, piece.shape[-2], height, share, scale, image)
-            columns = _window(left, piece.shape[-1], width, share, scale, image)
+    for top in _starts(height, high, strides[0]):
+        for left in _starts(width, wide, strides[1]):
+            piece = image[..., top : top + high, left : left + wide]
+            rows = _window(top, piece.shape[-2], height, shares[0], scale, image)
+            columns = _window(left, piece.shape[-1], width, shares[1], scale, image)
             weight = rows[:, None] * columns[None, :]
             place = (
                 ...,
@@ -212,6 +252,11 @@ def in_tiles(
             total[place] += network(piece) * weight
             weights[place] += weight
     return total / weights
+
+
+def both(sides: Sides) -> tuple[int, int]:
+    """Return the number for the height and that for the width."""
+    return (sides, sides) if isinstance(sides, int) else sides
 
 
 def _padded_side(side: int, multiple: int, minimum: int) -> int:

@@ -1,30 +1,23 @@
-"""Files of weights: our safetensors with a JSON header, and state dicts of any origin.
-
-Nothing here unpickles freely: ``torch.load`` is always called with ``weights_only=True``.
-"""
+"""Our files of weights: safetensors with a JSON header that says how they came about."""
 
 from __future__ import annotations
 
 import json
-import pickle
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.formats import Format, Upgrade, with_defaults
 from bench.records import Learned
+from models.checkpoints import first, kind_of, network_states, read_state, require_file
 
-SUFFIXES = (".safetensors", ".pth", ".ckpt", ".pt")
 _KEY = "restoration_bench"
 """The entry of a safetensors file's metadata that holds our header."""
 
@@ -151,49 +144,13 @@ def header_as_found(path: Path) -> dict[str, Any]:
 
 
 def _header_text(path: Path) -> str | None:
-    _exists(path)
+    require_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise BenchError(f"'{path}' is no whole safetensors file: {_first(error)}") from error
+        raise BenchError(f"'{path}' is no whole safetensors file: {kind_of(path)}") from error
     return metadata.get(_KEY)
-
-
-def read_state(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint holds, on the CPU: tensors by name, perhaps in nested dicts.
-
-    Raises `BenchError` for a missing, damaged or too large file, for TorchScript, and for a pickle
-    that holds anything but tensors and plain containers.
-    """
-    _exists(path)
-    size, free = path.stat().st_size, psutil.virtual_memory().available
-    if size > free:
-        raise BenchError(
-            f"'{path}' is {size / 1e9:.1f} GB but only {free / 1e9:.1f} GB of memory are free"
-        )
-    if _is_torchscript(path):
-        raise BenchError(
-            f"'{path}' is TorchScript, a program that would run here unseen; save the network's "
-            "state_dict with torch.save, or export the network to ONNX"
-        )
-    try:
-        if path.suffix.lower() == ".safetensors":
-            state: Any = load_file(path)
-        else:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Detected pickle protocol")
-                state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BenchError(
-            f"'{path}' is damaged, or holds more than tensors and is not unpickled for safety: "
-            f"{_first(error)}"
-        ) from error
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise BenchError(f"'{path}' is no whole checkpoint: {_first(error)}") from error
-    if not isinstance(state, dict) or not state:
-        raise BenchError(f"'{path}' holds {type(state).__name__}; expected a dict of tensors")
-    return state
 
 
 def load_weights(network: torch.nn.Module, path: Path, model: str) -> None:
@@ -205,29 +162,14 @@ def load_weights(network: torch.nn.Module, path: Path, model: str) -> None:
         header = read_header(path)  # None: of others, who may call the same network as they like
         if header is not None and header.model != model:
             raise BenchError(f"'{path}' holds weights of '{header.model}', not of '{model}'")
+    wanted = network.state_dict().keys()
+    states = [state for state, _ in network_states(read_state(path))]
+    state = next((state for state in states if state.keys() == wanted), states[0])
     try:
-        network.load_state_dict(read_state(path))
+        network.load_state_dict(state)
     except RuntimeError as error:
-        raise BenchError(f"'{path}' does not fit '{model}': {_first(error, lines=3)}") from error
+        raise BenchError(f"'{path}' does not fit '{model}': {first(error, lines=3)}") from error
 
 
 def _state(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return dict(network.state_dict())
-
-
-def _exists(path: Path) -> None:
-    if not path.is_file():
-        raise BenchError(f"no weights at '{path}': there is no such file")
-
-
-def _is_torchscript(path: Path) -> bool:
-    if path.suffix.lower() == ".safetensors" or not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-def _first(error: BaseException, lines: int = 1) -> str:
-    """Return the first lines of an error, which torch follows with pages of advice."""
-    text = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(text[:lines])[:300] or type(error).__name__

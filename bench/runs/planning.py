@@ -23,7 +23,15 @@ from bench.suites.folder import first_few
 from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
 from models.catalogue import Card
-from models.loading import header_as_found, load_restorer, read_header, sha256_of
+from models.loading import (
+    form_of,
+    header_as_found,
+    load_restorer,
+    model_file,
+    read_header,
+    sha256_of,
+)
+from models.own_code import load_own
 from models.prior import PriorRestorer
 from models.restorer import Hints, Restorer
 from models.training.files import Files
@@ -139,8 +147,13 @@ class Planner:
                     raise
                 except BenchError as error:
                     entry.drop("failed", str(error))
-            elif Path(entry.spec).is_file():
-                entry.weights, entry.origin = Path(entry.spec), "loaded"
+            elif form_of(entry.spec) == "factory":
+                try:
+                    load_own(entry.spec)
+                except BenchError as error:
+                    entry.drop("failed", str(error))
+            elif (file := model_file(entry.spec)) is not None:
+                entry.weights, entry.origin = file, "loaded"
             if entry.active and not entry.job:
                 self._compare(entry)
             if entry.active and card and card.family == "prior":

@@ -27,6 +27,7 @@ from bench.core.progress import Update, unheard
 from bench.records import Learned, Pair
 from bench.suites.learned import learned_from
 from models.catalogue import Card
+from models.checkpoints import read_state
 from models.loading import build_network
 from models.recipes import Begin, Recipe
 from models.training.budget import parse_budget
@@ -45,7 +46,6 @@ from models.weights import (
     WeightsHeader,
     load_weights,
     read_header,
-    read_state,
     save_weights,
 )
 

@@ -38,7 +38,7 @@ class _Told:
     def hear(self, messages: Any, wait: float) -> None:
         """Take in what has been said; wait so long for the first word.
 
-        A message is the model's label, what it is (update, failures, error), and its content.
+        A message is the model's label, what it is (update, note, failures, error), and its content.
         """
         with suppress(queue.Empty):
             while True:
@@ -48,6 +48,8 @@ class _Told:
                     self.done[label], self.totals[label], image = content
                     done, total = sum(self.done.values()), sum(self.totals.values())
                     self.progress.update("restore and score", done, total, image)
+                elif kind == "note":
+                    self.progress.note(content)
                 elif kind == "failures":
                     self.failures[label] = content
                 else:
@@ -110,7 +112,7 @@ class _Teller:
         self._label, self._messages = label, messages
 
     def note(self, text: str) -> None:
-        """Say nothing: a worker has nothing to add."""
+        self._messages.put((self._label, "note", text))
 
     def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
         self._messages.put((self._label, "update", (done, total, text)))

@@ -69,4 +69,7 @@ def restore_shard(
     folder = RunFolder(shard.folder)
     digests = {model.label: model.digest for model in shard.models}
     failed = restore_and_score(shard.pairs, restorers, scorer, folder, progress, digests)
+    for name, restorer in restorers.items():
+        for remark in getattr(restorer, "remarks", ()):
+            progress.note(f"  {name}: {remark}")
     return [*failures, *failed]

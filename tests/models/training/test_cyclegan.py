@@ -18,6 +18,7 @@ from bench.core.files import sha256_of
 from bench.image import write_png
 from bench.records import Pair
 from models.catalogue import MODELS
+from models.checkpoints import read_state
 from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.cyclegan import Cycle
@@ -25,7 +26,6 @@ from models.training.data import PairedCrops, UnpairedCrops, ViewCache, validati
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
-from models.weights import read_state
 from tests.support.training import OPPONENT, curves
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -13,6 +13,7 @@ from bench.core.errors import BenchError
 from bench.core.files import sha256_of
 from bench.records import Pair
 from models.catalogue import MODELS, Card
+from models.checkpoints import read_state
 from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
@@ -22,7 +23,6 @@ from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
-from models.weights import read_state
 from tests.support.training import (
     NORMALISING_OPPONENT,
     OPPONENT,

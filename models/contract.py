@@ -1,0 +1,133 @@
+"""What models of others may return and do: understood, contained and said, or refused.
+
+A model of somebody else may return values to 255 without a word; it may write into its input, or
+change settings of torch that the next model then runs under. A `Contained` restorer keeps all that
+to the model, and ``remarks`` says what was met.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bench.core.errors import BenchError
+from models.restorer import NOTHING_KNOWN, Hints, Restorer, as_floats
+
+LOWEST, HIGHEST = -0.5, 1.5
+"""Overshoot within these is clipped. A model all of whose images go beyond has another range."""
+BRIGHT = 0.1
+"""An image whose values all lie below this says nothing about the range."""
+
+
+class RangeError(BenchError):
+    """A model returns values of another range than [0, 1]."""
+
+
+class Contained:
+    """A restorer of others behind the contract: see the module."""
+
+    def __init__(self, build: Callable[[], Restorer]) -> None:
+        self.remarks: list[str] = []
+        """What a reader of the scores should know, each said once."""
+        with contained(self._remark, "it"):
+            self.inner = build()
+        inner = self.inner
+        self.remarks += getattr(inner, "remarks", [])
+        self.name, self.device, self.network = inner.name, inner.device, inner.network
+        self.needs_psf, self.scale = inner.needs_psf, inner.scale
+        self._in_range = False
+
+    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
+        """See `Restorer.restore`. Raises `RangeError` for values that are not of [0, 1].
+
+        What it draws at random depends on the image's id alone.
+        """
+        given = degraded.clone()
+        with contained(self._remark, hints.image or ""):
+            restored = self.inner.restore(given, hints)
+        if not torch.equal(given, degraded):
+            self._remark("it writes into its input: every model is given a copy")
+        return self._checked(as_floats(self.name, restored))
+
+    def _checked(self, restored: torch.Tensor) -> torch.Tensor:
+        """Return float values of [0, 1] with some overshoot as they are, refuse all others."""
+        if not bool(restored.isfinite().all()):
+            wrong, nans = int((~restored.isfinite()).sum()), int(restored.isnan().sum())
+            raise RangeError(
+                f"'{self.name}' returned {nans} NaN and {wrong - nans} infinite of "
+                f"{restored.numel()} values"
+            )
+        low, high = float(restored.min()), float(restored.max())
+        beyond = low < LOWEST or high > HIGHEST
+        if beyond and not self._in_range:
+            raise RangeError(
+                f"'{self.name}' returned values from {low:.3g} to {high:.3g}; expected [0, 1], "
+                f"where slight overshoot is clipped: {_advice(low, high)}"
+            )
+        self._in_range = self._in_range or (not beyond and high > BRIGHT)
+        return restored
+
+    def _remark(self, text: str) -> None:
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What torch works under, for every model of the process."""
+
+    threads: int
+    dtype: torch.dtype
+    gradients: bool
+
+    @classmethod
+    def found(cls) -> _Settings:
+        return cls(torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled())
+
+    def restore(self) -> None:
+        torch.set_num_threads(self.threads)
+        torch.set_default_dtype(self.dtype)
+        torch.set_grad_enabled(self.gradients)
+
+    def changed(self, now: _Settings) -> Iterator[str]:
+        for name, old, new in (
+            ("number of threads", self.threads, now.threads),
+            ("default dtype", self.dtype, now.dtype),
+            ("recording of gradients", self.gradients, now.gradients),
+        ):
+            if old != new:
+                yield f"it set the {name} to {new}: set back to {old}"
+
+
+@contextmanager
+def contained(remark: Callable[[str], None], seed: str) -> Iterator[None]:
+    """Draw from ``seed`` inside; afterwards set everything back and remark what was changed."""
+    before = _Settings.found()
+    drawn = torch.random.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    number = zlib.crc32(seed.encode(errors="surrogateescape"))
+    torch.manual_seed(number)
+    np.random.seed(number)  # noqa: NPY002  what others draw from
+    random.seed(number)
+    try:
+        yield
+    finally:
+        for text in before.changed(_Settings.found()):
+            remark(text)
+        before.restore()
+        torch.random.set_rng_state(drawn[0])
+        np.random.set_state(drawn[1])  # noqa: NPY002
+        random.setstate(drawn[2])
+
+
+def _advice(low: float, high: float) -> str:
+    if high > 32:
+        return "divide by 255"
+    if low < LOWEST and high <= HIGHEST:
+        return "if they are of [-1, 1], halve them and add a half"
+    return "scale them in the model"
