@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.colour import converted, profile_name, to_srgb
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 
@@ -43,9 +44,10 @@ class ImageSizeError(BenchError):
 def read(path: Path) -> Pixels:
     """Decode an image file to (H, W, 3) uint8 sRGB.
 
-    Grey becomes three equal channels, 16 bits are rounded to 8, an opaque alpha channel is dropped
-    and EXIF orientation is applied. Raises `ImageError` for unreadable files and for transparency,
-    which has no colour until it is laid on a background.
+    Grey becomes three equal channels, 16 bits are rounded to 8, an opaque alpha channel is dropped,
+    EXIF orientation is applied and colours of another ICC profile are converted. Raises
+    `ImageError` for unreadable files and for transparency, which has no colour until it is laid on
+    a background.
     """
     try:
         data = path.read_bytes()
@@ -64,9 +66,27 @@ def read(path: Path) -> Pixels:
         if int(decoded[:, :, -1].min()) != 255:
             raise ImageError(f"'{path}' has transparent pixels; lay it on a background first")
         decoded = decoded[:, :, :-1]
-    if decoded.shape[2] == 1:
-        decoded = np.repeat(decoded, 3, axis=2)
+    grey = decoded.shape[2] == 1
+    decoded = converted(decoded[:, :, 0] if grey else decoded, icc_profile(data))
+    if decoded.ndim == 2:
+        decoded = np.repeat(decoded[:, :, None], 3, axis=2)
     return np.ascontiguousarray(decoded)
+
+
+def icc_profile(data: bytes) -> bytes | None:
+    """Return the ICC profile in an image file, None without one. Only headers are read."""
+    if data.startswith(_PNG) and b"iCCP" not in data[: max(data.find(b"IDAT"), 0)]:
+        return None
+    profile = _peek(data, lambda image: image.info.get("icc_profile"))
+    return profile if isinstance(profile, bytes) else None
+
+
+def converted_from(path: Path) -> str | None:
+    """Return the name of the colour profile from which `read` converts, None where it does not.
+
+    Raises OSError for a file that cannot be read.
+    """
+    return profile_name(icc_profile(path.read_bytes()))
 
 
 _PNG = b"\x89PNG"
@@ -88,6 +108,8 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
             return None
     elif decoded.shape[2] >= 3:
         decoded = decoded[:, :, [2, 1, 0, 3][: decoded.shape[2]]]
+    if decoded.dtype == np.uint16 and not is_png and _peek(data, _is_white_zero):
+        decoded = 65535 - decoded  # OpenCV sees to that with 8 bits only
     if is_png and b"eXIf" in data:  # OpenCV turns TIFF upright but not PNG
         decoded = _turn(decoded, _peek(data, lambda image: image.getexif().get(_ORIENTATION, 1)))
     return decoded
@@ -108,6 +130,12 @@ def _has_alpha(image: Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
 
 
+def _is_white_zero(image: Image) -> bool:
+    """Say whether a TIFF's zero is white (MINISWHITE)."""
+    tags: Any = getattr(image, "tag_v2", {})
+    return bool(tags.get(262, 1) == 0)
+
+
 def _turn(decoded: NDArray[Any], orientation: int | None) -> NDArray[Any]:
     """Turn upright what was stored in this EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
@@ -124,7 +152,7 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            upright = ImageOps.exif_transpose(image)
+            upright = to_srgb(ImageOps.exif_transpose(image))
             if upright.mode.startswith(("I", "F")):  # convert() would clip these to 8 bits
                 return np.asarray(upright)
             return np.asarray(upright.convert("RGBA" if _has_alpha(upright) else "RGB"))
