@@ -95,7 +95,14 @@ def passes(measurement: Any) -> float | str:
     return sum(map(len, timed)) / 1000 if timed else "no pass was timed"
 
 
-MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
+MODEL = Card(
+    name="outside-invert",
+    title="Negative",
+    family="outside",
+    tasks=("deblur",),
+    build="bench_outside:invert",
+    citation="nobody",
+)
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
 )
