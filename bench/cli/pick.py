@@ -97,11 +97,15 @@ def _show(found: Pick) -> None:
         "",
         ("model", *(f"{name} {units[name]}".strip() for name in axes), "in the budget", "why"),
         (
-            (c.model, *(_figure(c.figures.get(name)) for name in axes), _WORDS[c.state],
-             _why(found, c))
+            (
+                c.model,
+                *(_figure(c.figures.get(name)) for name in axes),
+                _WORDS[c.state],
+                _why(found, c),
+            )
             for c in found.candidates
         ),
-    )  # fmt: skip
+    )
     if found.images:
         say(f"means over {found.images} images, with 95 % intervals")
     if found.conditions:

@@ -72,7 +72,7 @@ class Relaxation:
     quality: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
     """The answer to a budget query; candidates are best first, those within the budget before
     others. ``chosen`` is None where nothing fits, and ``relaxations`` then says what would.
@@ -116,10 +116,12 @@ def pick(
     if not joint.models:
         raise BenchError(_nothing_known(evidence, joint))
     figures = [
-        {name: (float(joint.values[i, a]), float(joint.low[i, a]), float(joint.high[i, a]))
-         for a, name in enumerate(names)}
+        {
+            name: (float(joint.values[i, a]), float(joint.low[i, a]), float(joint.high[i, a]))
+            for a, name in enumerate(names)
+        }
         for i in range(len(joint.models))
-    ]  # fmt: skip
+    ]
     broken = [
         tuple(limit.given for limit in limits if not limit.admits(*f[limit.axis.name][1:]))
         for f in figures
@@ -141,11 +143,15 @@ def pick(
                                      *(i for i in order if i not in inside)]]  # fmt: skip
     unknown = [Candidate(m, "unknown", {}, reason=why) for m, why in joint.left_out.items()]
     return Pick(
-        axis, tuple(limits), None if chosen is None else joint.models[chosen],
-        (*ranked, *unknown), () if inside else tuple(_relaxations(joint, limits, figures)),
-        conditions if any(one.kind == "cost" for one in joint.axes) else None,
-        joint.images, (*joint.notes, *_notes(evidence, joint, chosen)),
-    )  # fmt: skip
+        quality=axis,
+        limits=tuple(limits),
+        chosen=None if chosen is None else joint.models[chosen],
+        candidates=(*ranked, *unknown),
+        relaxations=() if inside else tuple(_relaxations(joint, limits, figures)),
+        conditions=conditions if any(one.kind == "cost" for one in joint.axes) else None,
+        images=joint.images,
+        notes=(*joint.notes, *_notes(evidence, joint, chosen)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from bench.statistics.intervals import draw_quantile
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What a cost was measured under. ``machine`` numbers the runs' machines and libraries."""
 
@@ -47,7 +47,7 @@ class Conditions:
         """Return these conditions without those that ``quantity`` does not depend on."""
         depends = row_of(quantity).depends
         if depends == "nothing":
-            return Conditions("", "", 0, 0, 0, 0)
+            return Conditions(device="", dtype="", height=0, width=0, batch=0, threads=0)
         if depends == "input":
             return replace(self, device="", dtype="", threads=0, machine=0)
         return self
@@ -60,9 +60,14 @@ Figures = Mapping[Conditions, Mapping[str, Profile]]
 def conditions_of(figure: Profile, machine: int = 0) -> Conditions:
     """Return what a figure was measured under."""
     return Conditions(
-        figure.device, figure.dtype, figure.height, figure.width, figure.batch, figure.threads,
-        machine,
-    )  # fmt: skip
+        device=figure.device,
+        dtype=figure.dtype,
+        height=figure.height,
+        width=figure.width,
+        batch=figure.batch,
+        threads=figure.threads,
+        machine=machine,
+    )
 
 
 def read_costs(run: RunFolder) -> dict[str, dict[Conditions, dict[str, Profile]]]:

@@ -37,7 +37,7 @@ SEPARATED = 1.959964
 """People separate two models on an image where one is better with a probability above 97.5 %."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """P places (pieces of images) by M models, as `HumanScale` orders them.
 
@@ -85,11 +85,18 @@ def judged(scale: HumanScale, table: ScoreTable, metrics: Sequence[str]) -> Judg
     names = scenes if several else [place.image for place in answers.crops]
     scores, missing, anew = _scores(scale, table, metrics)
     return Judged(
-        scale.models, answers.crops, np.asarray(names, dtype=np.str_), people, apart, votes,
-        scores,
-        {m: table.higher_is_better[m] for m in scores}, {m: table.units[m] for m in scores},
-        missing, anew,
-    )  # fmt: skip
+        models=scale.models,
+        places=answers.crops,
+        clusters=np.asarray(names, dtype=np.str_),
+        people=people,
+        apart=apart,
+        votes=votes,
+        scores=scores,
+        higher_is_better={m: table.higher_is_better[m] for m in scores},
+        units={m: table.units[m] for m in scores},
+        missing=missing,
+        anew=anew,
+    )
 
 
 def halves(answers: Answers, models: Sequence[str], seed: int = 0) -> tuple[Floats, Floats]:

@@ -28,7 +28,7 @@ COMPARED = 12
 """So many of a study's images are held against the run's, to see that it was made of it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HumanScale:
     """People's scale of M models of a run, the best first; draws (S, M) are of the bootstrap.
 
@@ -81,9 +81,16 @@ def read_study(
         for key in ("value", "low", "high")
     )
     return HumanScale(
-        tuple(method.method for method in picked), value, low, high, analysis.draws[:, rows],
-        analysis.unit, analysis, answers, of,
-    )  # fmt: skip
+        models=tuple(method.method for method in picked),
+        value=value,
+        low=low,
+        high=high,
+        draws=analysis.draws[:, rows],
+        unit=analysis.unit,
+        analysis=analysis,
+        answers=answers,
+        run=of,
+    )
 
 
 def _latest(store: Store, runs: Sequence[RunFolder]) -> str:

@@ -25,7 +25,7 @@ FEWEST = 8
 """Items below which a kind of image says nothing of a metric."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trust:
     """One metric against people, over models on the same image; all signs are such that more is
     better agreement.
@@ -46,7 +46,7 @@ class Trust:
     p: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StratumTrust:
     """A metric's rank correlation with people on the images of one ``level`` of a stratum."""
 
@@ -58,7 +58,7 @@ class StratumTrust:
     correct: Coefficient
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
     """Two models on one image of which people clearly prefer one and the metric the other.
 
@@ -109,11 +109,19 @@ def trust(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Trust]:
     marks = _marks([by_rank.srocc for _, by_rank, _ in rows], len(set(clusters)))
     made = [
         Trust(
-            metric, by_rank.srocc, by_rank.krcc, by_rank.plcc, by_rank.plcc_fitted,
-            by_pair.better_worse, by_pair.different_similar, by_pair.correct, mark, p,
+            metric=metric,
+            srocc=by_rank.srocc,
+            krcc=by_rank.krcc,
+            plcc=by_rank.plcc,
+            plcc_fitted=by_rank.plcc_fitted,
+            better_worse=by_pair.better_worse,
+            different_similar=by_pair.different_similar,
+            correct=by_pair.correct,
+            mark=mark,
+            p=p,
         )
         for (metric, by_rank, by_pair), (mark, p) in zip(rows, marks, strict=True)
-    ]  # fmt: skip
+    ]
     return sorted(made, key=lambda one: -np.inf if one.srocc.value is None else -one.srocc.value)
 
 
@@ -122,9 +130,15 @@ def ceiling(first: Floats, second: Floats, found: Judged, samples: int = SAMPLES
     both = np.isfinite(first) & np.isfinite(second) & _common(found)
     row, column = np.nonzero(both)
     if len(row) < 3:
-        return Coefficient(None, None, None, len(row), "too few images that both halves judged")
+        return Coefficient(
+            value=None,
+            low=None,
+            high=None,
+            n=len(row),
+            note="too few images that both halves judged",
+        )
     one, other = (centred(np.where(both, half, np.nan))[row, column] for half in (first, second))
-    return correlate(srocc, one, other, found.clusters[row], samples)
+    return correlate(srocc, one, other, clusters=found.clusters[row], samples=samples)
 
 
 def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[StratumTrust]:
@@ -147,11 +161,21 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
             gap = _gap(found.directed(metric), pairs)
             made.append(
                 StratumTrust(
-                    metric, key, level, int(inside.sum()),
-                    correlate(srocc, scores, people, found.clusters[row], samples, seed),
-                    decisions(gap, said, found.clusters[pairs.row], samples, seed).correct,
+                    metric=metric,
+                    key=key,
+                    level=level,
+                    places=int(inside.sum()),
+                    srocc=correlate(
+                        srocc,
+                        scores,
+                        people,
+                        clusters=found.clusters[row],
+                        samples=samples,
+                        seed=seed,
+                    ),
+                    correct=decisions(gap, said, found.clusters[pairs.row], samples, seed).correct,
                 )
-            )  # fmt: skip
+            )
     return made
 
 
@@ -197,10 +221,16 @@ def disagreements(found: Judged, metric: str, count: int = 2) -> list[Disagreeme
         scores = found.scores[metric][pairs.row[k]]
         made.append(
             Disagreement(
-                metric, place, found.models[better], found.models[worse], abs(float(z[k])),
-                abs(float(gap[k])), (float(scores[better]), float(scores[worse])), votes,
+                metric=metric,
+                place=place,
+                preferred=found.models[better],
+                other=found.models[worse],
+                people=abs(float(z[k])),
+                by_metric=abs(float(gap[k])),
+                scores=(float(scores[better]), float(scores[worse])),
+                votes=votes,
             )
-        )  # fmt: skip
+        )
     return made
 
 

@@ -43,7 +43,7 @@ SCENES: dict[Split, Mapping[str, tuple[str, ...]]] = {
 """Split -> scene -> its files in scikit-image. No scene is in two splits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
     """One pair to be made: a (height, width) piece of a photograph, and its degradation.
 
@@ -116,9 +116,19 @@ def _test_shots() -> list[Shot]:
     for number, (scene, (row, column), (height, width), blur, light) in enumerate(_TEST):
         of_scene = 1 + sum(shot.scene == scene for shot in shots)
         shots.append(
-            Shot(f"{scene}-{blur}-{of_scene}", "test", scene, SCENES["test"][scene][0], row, column,
-                 height, width, _how(_rng("test", number), blur, light), light)
-        )  # fmt: skip
+            Shot(
+                id=f"{scene}-{blur}-{of_scene}",
+                split="test",
+                scene=scene,
+                photograph=SCENES["test"][scene][0],
+                row=row,
+                column=column,
+                height=height,
+                width=width,
+                how=_how(_rng("test", number), blur, light),
+                light=light,
+            )
+        )
     return shots
 
 
@@ -139,8 +149,20 @@ def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
     row = float(rng.integers(low, height - low + 1))
     column = float(rng.integers(low, width - low + 1))
     blur, light = _KINDS[number % len(_KINDS)]
-    return Shot(f"{scene}-{blur}-{number:03d}", split, scene, file, row, column, side, side,
-                _how(rng, blur, light), light, scale, turn)  # fmt: skip
+    return Shot(
+        id=f"{scene}-{blur}-{number:03d}",
+        split=split,
+        scene=scene,
+        photograph=file,
+        row=row,
+        column=column,
+        height=side,
+        width=side,
+        how=_how(rng, blur, light),
+        light=light,
+        scale=scale,
+        turn=turn,
+    )
 
 
 def _how(rng: np.random.Generator, blur: str, light: str) -> Degradation:

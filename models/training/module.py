@@ -199,12 +199,12 @@ class Training(LightningModule):
         batch, ranks = self.recipe.batch, self.trainer.world_size
         crops = self.crops(
             self.task.pairs,
-            self.recipe.crop,
-            self.plan.seed,
-            self.recipe.augment,
-            self.steps * batch,
-            stop * batch,
-            self._cache,
+            side=self.recipe.crop,
+            seed=self.plan.seed,
+            augment=self.recipe.augment,
+            start=self.steps * batch,
+            stop=stop * batch,
+            cache=self._cache,
             curriculum=self.task.curriculum(self.plan.steps),
             share=(self.trainer.global_rank, ranks),
         )

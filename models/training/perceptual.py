@@ -98,9 +98,11 @@ class Lpips:
 
 
 PERCEPTUAL: dict[str, Features | Lpips] = {
-    "vgg": Features(15, "mse"), "vgg54": Features(35, "l1"),
-    "lpips-alex": Lpips("alex"), "lpips-vgg": Lpips("vgg"),
-}  # fmt: skip
+    "vgg": Features(15, "mse"),
+    "vgg54": Features(35, "l1"),
+    "lpips-alex": Lpips("alex"),
+    "lpips-vgg": Lpips("vgg"),
+}
 """Name in a recipe -> loss. vgg: Kupyn et al. 2018, conv3_3; vgg54: Wang et al. 2018."""
 
 

@@ -127,7 +127,15 @@ def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: flo
     """Return the seconds of each of a few training steps, the first ones too."""
     batch, cache = task.recipe.batch, ViewCache()
     stop = (WARM_STEPS + TIMED_STEPS) * batch
-    crops = PairedCrops(task.pairs, task.recipe.crop, 0, task.recipe.augment, 0, stop, cache)
+    crops = PairedCrops(
+        task.pairs,
+        side=task.recipe.crop,
+        seed=0,
+        augment=task.recipe.augment,
+        start=0,
+        stop=stop,
+        cache=cache,
+    )
     taken: list[float] = []
     for step in range(WARM_STEPS + TIMED_STEPS):
         began = time.monotonic()

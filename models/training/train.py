@@ -197,7 +197,15 @@ def _task(job: Job) -> Task:
     if job.initial is not None:
         load_weights(network, job.initial, job.card.name)
     crops = validation_crops(job.val)
-    return Task(network, job.recipe, job.train, crops, job.device, job.card, job.seed)
+    return Task(
+        network=network,
+        recipe=job.recipe,
+        pairs=job.train,
+        validation=crops,
+        device=job.device,
+        card=job.card,
+        seed=job.seed,
+    )
 
 
 def _begun(network: torch.nn.Module, begin: Begin) -> torch.nn.Module:

@@ -69,8 +69,9 @@ def needles(methods: Sequence[str], images: Sequence[str], run: str) -> list[Nee
     for kind, name in named:
         if not name.isdecimal():
             for form, text in _forms(name):
-                found.setdefault((text, "base64" in form),
-                                 Needle(kind, name, form, text, len(name) < SHORT))  # fmt: skip
+                found.setdefault(
+                    (text, "base64" in form), Needle(kind, name, form, text, len(name) < SHORT)
+                )
     for name in {run, PurePath(run).name}:
         if len(name) >= SHORT and not name.isdecimal():
             found.setdefault((name, False), Needle("run", name, "as it is", name))

@@ -229,9 +229,10 @@ def read_answers(
     with store.read() as connection:
         labels = labels_of(connection, study.id)
         contents = connection.execute(
-            select(schema.content).where(schema.content.c.study == study.id)
+            select(schema.content)
+            .where(schema.content.c.study == study.id)
             .order_by(schema.content.c.id)
-        ).all()  # fmt: skip
+        ).all()
         items = _items(connection, study.id)
         columns = _columns(connection, study.id, protocol)
     methods = tuple(sorted(labels.values()))
@@ -290,12 +291,14 @@ def _items(connection: Connection, study: int) -> list[Any]:
     first, second = schema.stimulus.alias("a"), schema.stimulus.alias("b")
     i = schema.item.c
     rows = connection.execute(
-        select(i.id, i.content, i.correct, first.c.method.label("one"),
-               second.c.method.label("two"))
+        select(
+            i.id, i.content, i.correct, first.c.method.label("one"), second.c.method.label("two")
+        )
         .join(first, first.c.id == i.first)
         .outerjoin(second, second.c.id == i.second)
-        .where(i.study == study).order_by(i.id)
-    ).all()  # fmt: skip
+        .where(i.study == study)
+        .order_by(i.id)
+    ).all()
     return list(rows)
 
 
@@ -316,8 +319,9 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
         judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats = zip(
             *block, strict=True
         )
-        codes = [values[revised.get(key, given)]
-                 for key, given in zip(judgement, answer, strict=True)]  # fmt: skip
+        codes = [
+            values[revised.get(key, given)] for key, given in zip(judgement, answer, strict=True)
+        ]
         times = np.array(ms, np.float32)
         times[np.array(broken, bool)] = np.nan
         found: tuple[NDArray[Any], ...] = (

@@ -122,10 +122,13 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
             raise Refused("used_up")
         connection.execute(
             schema.rater.insert().values(
-                study=study.id, token_hash=hashed(token), source="prolific", external_hash=who,
+                study=study.id,
+                token_hash=hashed(token),
+                source="prolific",
+                external_hash=who,
                 created=store.clock(),
             )
-        )  # fmt: skip
+        )
     return token
 
 

@@ -77,10 +77,12 @@ def _chart(
         )
         told = ", ".join(f"{bar.name} {significant(bar.value)}" for bar in shown)
         return finish(
-            figure, name if number == 0 else f"{name}-{number + 1}", head,
+            figure,
+            name if number == 0 else f"{name}-{number + 1}",
+            head,
             f"{head} in {unit}{scale}, {conditions.of(quantity)}: {told}.",
             notes,
-        )  # fmt: skip
+        )
 
 
 def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:

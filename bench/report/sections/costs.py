@@ -61,10 +61,16 @@ def costs(analysis: Analysis, conditions: Conditions) -> Table:
     ]  # fmt: skip
     number = known.index(conditions)
     return Table(
-        "costs" if number == 0 else f"costs-{number + 1}", f"Costs on {conditions}",
-        columns, rows, records,
-        ["Brackets: 95 % interval, where a figure is a sample of several measurements.", *nowhere],
-    )  # fmt: skip
+        "costs" if number == 0 else f"costs-{number + 1}",
+        f"Costs on {conditions}",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
+            "Brackets: 95 % interval, where a figure is a sample of several measurements.",
+            *nowhere,
+        ],
+    )
 
 
 def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Cell:

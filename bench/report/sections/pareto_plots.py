@@ -35,7 +35,12 @@ def section(context: Context) -> Content | Missing:
         for conditions in analysis.data.conditions():
             for quantity in every if metric == analysis.primary else on_page:
                 plot = quality_against_cost(
-                    context.facts.evidence, analysis, metric, quantity, conditions, context.looks
+                    context.facts.evidence,
+                    analysis,
+                    metric=metric,
+                    quantity=quantity,
+                    conditions=conditions,
+                    styles=context.looks,
                 )
                 if plot:
                     (shown if quantity in on_page else kept).append(plot)
@@ -63,6 +68,7 @@ def section(context: Context) -> Content | Missing:
 def quality_against_cost(
     evidence: Evidence,
     analysis: Analysis,
+    *,
     metric: str,
     quantity: str,
     conditions: Conditions,
@@ -112,12 +118,13 @@ def quality_against_cost(
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
         return finish(
-            figure, name if number == 0 else f"{name}-{number + 1}",
+            figure,
+            name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {row.word}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
             f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
             notes,
-        )  # fmt: skip
+        )
 
 
 def _point(
@@ -129,12 +136,17 @@ def _point(
         return None  # a cost of 0 has no place on a log axis
     factor = row_of(quantity).factor
     cost = figure.value * factor
+    value, low, high = _bounds(estimate)
     return Point(
-        name, name, cost,
-        figure.low * factor if figure.low else cost,
-        figure.high * factor if figure.high else cost,
-        *_bounds(estimate),
-    )  # fmt: skip
+        name=name,
+        label=name,
+        x=cost,
+        left=figure.low * factor if figure.low else cost,
+        right=figure.high * factor if figure.high else cost,
+        y=value,
+        low=low,
+        high=high,
+    )
 
 
 def _chances(

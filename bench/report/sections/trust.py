@@ -41,11 +41,13 @@ DOTS = 1500
 HALF = "the other half of the raters"
 
 STATISTICS = (
-    ("srocc", "SROCC", "ranks"), ("krcc", "KRCC", "pairs of ranks"),
-    ("plcc_fitted", "PLCC", "after a logistic fit"), ("better_worse", "Better or worse", "AUC"),
+    ("srocc", "SROCC", "ranks"),
+    ("krcc", "KRCC", "pairs of ranks"),
+    ("plcc_fitted", "PLCC", "after a logistic fit"),
+    ("better_worse", "Better or worse", "AUC"),
     ("different_similar", "Different or similar", "AUC"),
     ("correct", "Right", "share of pairs"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,8 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
     if found.anew:
         legend.append("People judged pieces of the images: the same pieces were scored anew.")
     return Table(
-        "trust", "Which metric to trust here: metrics against people", columns, body,
-        [_record(row) for row in rows], legend,
+        "trust", "Which metric to trust here: metrics against people", columns, rows=body,
+        records=[_record(row) for row in rows], legend=legend,
     )  # fmt: skip
 
 
@@ -194,9 +196,13 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
         for one in kinds
     ]  # fmt: skip
     return Table(
-        "trust-strata", "Metrics against people by kind of image: rank correlation", columns, rows,
-        records, ["Between models on the same image, with 95 % intervals."],
-    )  # fmt: skip
+        "trust-strata",
+        "Metrics against people by kind of image: rank correlation",
+        columns,
+        rows=rows,
+        records=records,
+        legend=["Between models on the same image, with 95 % intervals."],
+    )
 
 
 # --- scatter -----------------------------------------------------------------------------------
@@ -300,17 +306,28 @@ def _case(scale: HumanScale, found: Judged, one: Disagreement) -> Case | None:
     }
     tiles = [
         tile(
-            f"{name}: {who}", paths[name], window, full, f"{spot.image}: {name}", [lines[name]],
-            "best" if name == one.preferred else "",
+            f"{name}: {who}",
+            paths[name],
+            window=window,
+            full=full,
+            alt=f"{spot.image}: {name}",
+            lines=[lines[name]],
+            mark="best" if name == one.preferred else "",
         )
-        for name, who in (
-            (one.preferred, "people’s choice"), (one.other, f"{title(one.metric)}’s"),
-        )
-    ]  # fmt: skip
+        for name, who in ((one.preferred, "people’s choice"), (one.other, f"{title(one.metric)}’s"))
+    ]
     images = scale.run.images()
     reference = dict(zip(images["image"], images["reference"], strict=True))[spot.image]
     if reference:
-        tiles.append(tile("Reference", Path(reference), window, full, f"{spot.image}: reference"))
+        tiles.append(
+            tile(
+                "Reference",
+                Path(reference),
+                window=window,
+                full=full,
+                alt=f"{spot.image}: reference",
+            )
+        )
     votes = ""
     if one.votes is not None:
         total = sum(one.votes)

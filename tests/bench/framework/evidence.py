@@ -54,14 +54,22 @@ def costs(*figures: Profile) -> dict[str, dict[Conditions, dict[str, Profile]]]:
     return found
 
 
-def scale(models: Sequence[str], value: ArrayLike, draws: ArrayLike, half: ArrayLike,
-          answers: Any = None) -> HumanScale:  # fmt: skip
+def scale(
+    models: Sequence[str], value: ArrayLike, draws: ArrayLike, half: ArrayLike, answers: Any = None
+) -> HumanScale:
     """Make people's scale of given draws (S, M) with intervals of a given half width."""
     middle = np.asarray(value, np.float64)
     return HumanScale(
-        tuple(models), middle, middle - half, middle + half, np.asarray(draws, np.float64), "JOD",
-        None, answers, None,  # type: ignore[arg-type]
-    )  # fmt: skip
+        models=tuple(models),
+        value=middle,
+        low=middle - half,
+        high=middle + half,
+        draws=np.asarray(draws, np.float64),
+        unit="JOD",
+        analysis=None,
+        answers=answers,
+        run=None,  # type: ignore[arg-type]
+    )
 
 
 def normal_columns(rng: np.random.Generator, images: int, means: Mapping[str, float],

@@ -274,7 +274,15 @@ def test_a_step_in_half_precision_keeps_losses_and_weights_whole(
     """As on CUDA, where the trainer puts steps under autocast."""
     recipe = replace(RECIPE, adversary=replace(ADVERSARY, loss=loss))
     network = build_network(SMALL, 0)
-    module = Adversarial(Task(network, recipe, pairs, validation_crops(pairs[4:]), card=SMALL))
+    module = Adversarial(
+        Task(
+            network=network,
+            recipe=recipe,
+            pairs=pairs,
+            validation=validation_crops(pairs[4:]),
+            card=SMALL,
+        )
+    )
     before = [weight.clone() for weight in module.parameters()]
     torch.manual_seed(0)
     with torch.autocast("cpu", torch.bfloat16):
@@ -300,7 +308,13 @@ OPPOSED = [card for card in MODELS.values() if card.discriminator is not None]
 def test_every_card_with_an_opponent_trains_against_it(card: Card, preset: str) -> None:
     recipe = card.preset(preset)
     assert recipe.method in ("gan", "cyclegan")
-    task = Task(torch.nn.Identity(), recipe, [], (torch.zeros(0), torch.zeros(0)), card=card)
+    task = Task(
+        network=torch.nn.Identity(),
+        recipe=recipe,
+        pairs=[],
+        validation=(torch.zeros(0), torch.zeros(0)),
+        card=card,
+    )
     scale = int(card.options.get("scale", 1))
     judge_of_it = opponent_of(task, 1, recipe.crop * scale)  # it can judge the recipe's crops
     assert judge_of_it.training

@@ -53,7 +53,9 @@ def gradients(method: str, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
     kind, card, recipe = METHODS[method]
     card = replace(card, discriminator=OPPONENT)
     network = build_network(card, 0).double()
-    module = kind(Task(network, recipe, [], (batch[0], batch[1]), card=card)).double()
+    module = kind(
+        Task(network=network, recipe=recipe, pairs=[], validation=(batch[0], batch[1]), card=card)
+    ).double()
     others = [child for name, child in module.named_children() if name.startswith("opponent")]
     restoring, judging = Kept(module.network), Kept(*others)
     module.train().learn((batch[0], batch[1]), [restoring, judging])

@@ -107,7 +107,14 @@ METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
 )
 SUITE = SuiteCard(
-    "outside-greys", "Two greys", "deblur", "bench_outside:open_greys", "", "none", "", "tiny"
+    name="outside-greys",
+    title="Two greys",
+    task="deblur",
+    opener="bench_outside:open_greys",
+    about="",
+    licence="none",
+    citation="",
+    size="tiny",
 )
 PASSES = Quantity(
     "outside-passes",
