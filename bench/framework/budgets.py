@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions, all_conditions
+from bench.framework.costs import CostConditions, all_conditions
 from bench.framework.joint import Axis, Evidence, Joint, join, resolve_axis
 from bench.framework.pareto import on_front
 from bench.framework.ranking import beats, tied
@@ -83,7 +83,7 @@ class Pick:
     chosen: str | None
     candidates: tuple[Candidate, ...]
     relaxations: tuple[Relaxation, ...]
-    conditions: Conditions | None
+    conditions: CostConditions | None
     images: int
     notes: tuple[str, ...]
 
@@ -93,7 +93,7 @@ def pick(
     quality: str,
     maxima: Mapping[str, float] | None = None,
     minima: Mapping[str, float] | None = None,
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     seed: int = 0,
 ) -> Pick:
     """Choose the best model by ``quality`` among those that surely keep to all limits.
@@ -155,7 +155,7 @@ def pick(
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BudgetStep:
     """From this budget on, ``model`` is chosen; ``tied`` are within it and not surely worse."""
 
     budget: float
@@ -164,7 +164,7 @@ class Step:
     tied: tuple[str, ...]
 
 
-def ladder(joint: Joint) -> list[Step]:
+def ladder(joint: Joint) -> list[BudgetStep]:
     """Return which model to take as a budget grows, from the smallest that admits any.
 
     ``joint`` has two axes, a quality and a cost where less is better. A step is a budget, the upper
@@ -176,13 +176,13 @@ def ladder(joint: Joint) -> list[Step]:
     worth, limit = better * joint.values[:, 0], joint.high[:, 1]
     same = tied(joint, quality.name)
     best = -math.inf if joint.base_value is None else better * float(joint.base_value[0])
-    steps: list[Step] = []
+    steps: list[BudgetStep] = []
     for i in np.lexsort((-worth, limit)):
         if worth[i] > best:
             best = float(worth[i])
             also = [j for j in np.flatnonzero(same[i] & (limit <= limit[i])) if j != i]
             steps.append(
-                Step(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
+                BudgetStep(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
                      tuple(joint.models[j] for j in also))
             )  # fmt: skip
     return steps

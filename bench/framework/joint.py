@@ -18,7 +18,7 @@ from bench.compute.quantities import names, row_of
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.framework.costs import (
-    Conditions,
+    CostConditions,
     Figures,
     all_conditions,
     cost_draws,
@@ -87,7 +87,7 @@ class Joint:
     high: Floats
     draws: Floats
     images: int
-    conditions: Conditions | None
+    conditions: CostConditions | None
     base: Floats | None
     base_value: Floats | None
     left_out: Mapping[str, str]
@@ -161,7 +161,7 @@ def resolve_axis(evidence: Evidence, name: str) -> tuple[Axis, float]:
 def join(
     evidence: Evidence,
     axes: Sequence[str],
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     models: Sequence[str] | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
@@ -246,7 +246,7 @@ Arrays = tuple[Floats, Floats, Floats, Floats]
 
 
 def _why_absent(
-    evidence: Evidence, name: str, axes: Sequence[Axis], conditions: Conditions | None
+    evidence: Evidence, name: str, axes: Sequence[Axis], conditions: CostConditions | None
 ) -> str | None:
     table = evidence.table
     for axis in axes:
@@ -325,8 +325,8 @@ def _put_cost(
 
 
 def _behind(
-    figures: Figures, quantity: str, conditions: Conditions
-) -> tuple[Conditions, Mapping[str, Profile]]:
+    figures: Figures, quantity: str, conditions: CostConditions
+) -> tuple[CostConditions, Mapping[str, Profile]]:
     """Return under what a figure was measured, and the figures measured together with it."""
     figure = figure_under(figures, quantity, conditions)
     return next((at, by) for at, by in figures.items() if by.get(quantity) is figure)

@@ -13,7 +13,7 @@ from bench.core.errors import BenchError
 from bench.image import ImageError, read
 from bench.runs.store import RunFolder
 from raters.database.store import Store
-from raters.statistics.analyse import Analysis, ScaleEstimate
+from raters.statistics.analyse import ScaleAnalysis, ScaleEstimate
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD, SAMPLES
 from raters.statistics.ratings import OpinionEstimate, RatingAnalysis
@@ -42,7 +42,7 @@ class HumanScale:
     high: Floats
     draws: Floats
     unit: str
-    analysis: Analysis | RatingAnalysis
+    analysis: ScaleAnalysis | RatingAnalysis
     answers: Answers
     run: RunFolder
 

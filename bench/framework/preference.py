@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scipy.special import erfcx
 
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions, all_conditions
+from bench.framework.costs import CostConditions, all_conditions
 from bench.framework.joint import Evidence, Joint, join
 from raters.statistics.comparisons import numbered, split_cells, strongly_connected, vote_cells
 from raters.statistics.intervals import (
@@ -80,7 +80,7 @@ class Preference:
     images: int
     raters: int | None
     left_out: tuple[str, ...]
-    conditions: Conditions | None
+    conditions: CostConditions | None
     notes: tuple[str, ...]
 
 
@@ -88,7 +88,7 @@ def regress(
     evidence: Evidence,
     metrics: Sequence[str],
     cost: str | None = None,
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> Preference:

@@ -44,7 +44,7 @@ SCENES: dict[Split, Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
+class DemoShot:
     """One pair to be made: a (height, width) piece of a photograph, and its degradation.
 
     ``row`` and ``column`` are the piece's centre in the photograph. It is shrunk by ``scale`` (1:
@@ -74,7 +74,7 @@ class Shot:
         return asdict(self)
 
 
-def plan() -> list[Shot]:
+def plan() -> list[DemoShot]:
     """Return every shot of the suite, in order: test, val, train."""
     train = [name for name, count in _TRAIN_SHARE.items() for _ in range(count)]
     return [
@@ -111,12 +111,12 @@ _TEST: tuple[tuple[str, tuple[int, int], tuple[int, int], str, str], ...] = (
 )
 
 
-def _test_shots() -> list[Shot]:
-    shots: list[Shot] = []
+def _test_shots() -> list[DemoShot]:
+    shots: list[DemoShot] = []
     for number, (scene, (row, column), (height, width), blur, light) in enumerate(_TEST):
         of_scene = 1 + sum(shot.scene == scene for shot in shots)
         shots.append(
-            Shot(
+            DemoShot(
                 id=f"{scene}-{blur}-{of_scene}",
                 split="test",
                 scene=scene,
@@ -132,7 +132,7 @@ def _test_shots() -> list[Shot]:
     return shots
 
 
-def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
+def _drawn(split: Split, scene: str, number: int, side: int = 192) -> DemoShot:
     """Draw a square piece anywhere in one of the scene's photographs, turned and shrunk."""
     rng = _rng(split, number)
     files = SCENES[split][scene]
@@ -149,7 +149,7 @@ def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
     row = float(rng.integers(low, height - low + 1))
     column = float(rng.integers(low, width - low + 1))
     blur, light = _KINDS[number % len(_KINDS)]
-    return Shot(
+    return DemoShot(
         id=f"{scene}-{blur}-{number:03d}",
         split=split,
         scene=scene,
@@ -198,7 +198,7 @@ def photograph(name: str) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def sharp(shot: Shot) -> Pixels:
+def sharp(shot: DemoShot) -> Pixels:
     """Return the shot's piece with `MARGIN` pixels more on every side, (H, W, 3) uint8."""
     source = photograph(shot.photograph)
     height, width = shot.height + 2 * MARGIN, shot.width + 2 * MARGIN
@@ -211,7 +211,7 @@ def sharp(shot: Shot) -> Pixels:
     return to_pixels(_resampled(source, shot, height, width))
 
 
-def _resampled(source: Pixels, shot: Shot, height: int, width: int) -> Light:
+def _resampled(source: Pixels, shot: DemoShot, height: int, width: int) -> Light:
     """Shrink and turn in linear light: Gaussian against aliasing, then cubic splines."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -235,7 +235,7 @@ def _resampled(source: Pixels, shot: Shot, height: int, width: int) -> Light:
     )
 
 
-def make(shot: Shot) -> tuple[Pixels, Degraded]:
+def make(shot: DemoShot) -> tuple[Pixels, Degraded]:
     """Return the shot's reference, (height, width, 3) uint8, and its degraded image."""
     wide = sharp(shot)
     inside = wide[MARGIN : MARGIN + shot.height, MARGIN : MARGIN + shot.width]

@@ -22,7 +22,7 @@ from bench.image import ImageError, Pixels, read
 from bench.prepare import flaw
 from bench.suites.listing import seed, share
 from bench.suites.made import SPLITS, Item, Order
-from bench.suites.mixture import LEAST, Cell, Mixture, degradation, notes
+from bench.suites.mixture import LEAST, Combination, Mixture, degradation, notes
 from bench.suites.table import Split
 
 VERSION = 1
@@ -114,7 +114,7 @@ def room(items: Sequence[Item]) -> int:
     return sum(6 * math.prod(item.parameters["piece"][2:]) for item in items)
 
 
-def _item(mixture: Mixture, photo: Photograph, split: Split, cell: Cell) -> Item:
+def _item(mixture: Mixture, photo: Photograph, split: Split, cell: Combination) -> Item:
     draws = seed(f"{mixture.seed} {photo.name}")
     how = degradation(mixture, cell, draws, math.hypot(*photo.size) / 2)
     piece = (*photo.corner, *photo.size)

@@ -88,7 +88,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Analysis:
+class ScaleAnalysis:
     """A scale from pairwise votes; ``methods`` and ``draws`` (S, M) are in order, the best first.
 
     ``resampled``: what the intervals let vary. ``connected``: groups of methods in which each beat
@@ -122,7 +122,7 @@ def analyse(
     seed: int = 0,
     prior_sd: float | None = None,
     level: float = 0.95,
-) -> Analysis:
+) -> ScaleAnalysis:
     """Put the methods of ``votes`` on one scale; `MODELS` lists what ``model`` may be.
 
     Intervals resample raters and images. ``prior_sd``: standard deviation, in the model's unit, of
@@ -152,7 +152,7 @@ def analyse(
     order = np.argsort(-estimate, kind="stable")
     groups = components(wins + ties, names)
     people = _people(votes, estimate, MODELS[model])
-    return Analysis(
+    return ScaleAnalysis(
         model=model,
         unit=MODELS[model].unit,
         level=level,

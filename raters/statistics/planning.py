@@ -122,7 +122,7 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RatersPlan:
     """The smallest number of raters whose power reaches the target, and judgements in all."""
 
     raters: int
@@ -161,7 +161,7 @@ def raters_needed(
     tests: int = 1,
     simulations: int = SIMULATIONS,
     seed: int = 0,
-) -> Plan:
+) -> RatersPlan:
     """Return the smallest study of ``design`` whose `power` is ``target`` or more, by bisection.
 
     Numbers of raters above 50 are found to 2 %; sizes that are plainly too small or too large are
@@ -199,7 +199,7 @@ def raters_needed(
             high, reached = middle, tried
         else:
             low = middle
-    return Plan(high, high * design.judgements, reached)
+    return RatersPlan(high, high * design.judgements, reached)
 
 
 def _power(

@@ -20,7 +20,7 @@ from raters.database.schema import GOLDEN, MAIN, REPEAT
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called
 from raters.statistics.agreement import Share, share_of
-from raters.statistics.analyse import Analysis, analyse
+from raters.statistics.analyse import ScaleAnalysis, analyse
 from raters.statistics.careless import Sitting, signs
 from raters.statistics.intervals import SAMPLES
 from raters.statistics.ratings import RatingAnalysis, Ratings, analyse_ratings
@@ -125,10 +125,10 @@ class Answers:
         seed: int = 0,
         prior_sd: float | None = None,
         only: NDArray[np.bool_] | None = None,
-    ) -> Analysis | RatingAnalysis:
+    ) -> ScaleAnalysis | RatingAnalysis:
         """Analyse the main trials as the protocol's row says; see `analyse_comparisons`."""
         run = load_object(protocol_called(self.protocol).analysis)
-        found: Analysis | RatingAnalysis = run(
+        found: ScaleAnalysis | RatingAnalysis = run(
             self, model=model, samples=samples, seed=seed, prior_sd=prior_sd, only=only
         )
         return found
@@ -185,7 +185,7 @@ def analyse_comparisons(
     seed: int,
     prior_sd: float | None,
     only: NDArray[np.bool_] | None,
-) -> Analysis:
+) -> ScaleAnalysis:
     """Put a study's models on one scale; ``only`` (crops,) keeps the trials of some images.
 
     The other arguments are those of `raters.statistics.analyse.analyse`. Raises `BenchError` as it

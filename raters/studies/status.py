@@ -34,7 +34,7 @@ apart, are 0.6 to 1.1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PairProgress:
     """One pair of models, or one model rated (``second`` is None)."""
 
     first: str
@@ -69,7 +69,7 @@ class Status:
     state: str
     done: int
     quota: int
-    pairs: tuple[Judged, ...]
+    pairs: tuple[PairProgress, ...]
     connected: bool | None
     """Whether judged pairs lead from every model to every other; None for ratings."""
     scale_exists: bool | None
@@ -141,7 +141,7 @@ def status(store: Store, study_name: str) -> Status:
     )
     times = [g.milliseconds for answers in given.values() for g in answers if g.kind == MAIN]
     pairs = tuple(
-        Judged(*_sorted(labels[row.first], labels.get(row.second)), row.done, row.quota,
+        PairProgress(*_sorted(labels[row.first], labels.get(row.second)), row.done, row.quota,
                row.taken - row.done)
         for row in comparisons
     )  # fmt: skip

@@ -15,7 +15,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
-from raters.studies.tokens import Refused, completion_code, hashed
+from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
@@ -95,7 +95,7 @@ class Session:
 
     @classmethod
     def open(cls, store: Store, token: str) -> Session:
-        """Find the rater of ``token``. Raises `Refused`: wrong, expired, closed or withdrawn.
+        """Find the rater of ``token``. Raises `RaterRefused`: wrong, expired, closed or withdrawn.
 
         A rater who has finished is let in, also after closing: `state` gives their code again.
         """
@@ -106,14 +106,14 @@ class Session:
                 .where(schema.rater.c.token_hash == hashed(token))
             ).one_or_none()
             if row is None:
-                raise Refused("wrong")
+                raise RaterRefused("wrong")
             if row.withdrawn is not None:
-                raise Refused("withdrawn")
+                raise RaterRefused("withdrawn")
             if row.finished is None:
                 if row.state == "closed":
-                    raise Refused("closed")
+                    raise RaterRefused("closed")
                 if row.link_expires is not None and row.link_expires < store.clock():
-                    raise Refused("expired")
+                    raise RaterRefused("expired")
             return cls(store, _view(store, connection, row.study), row.id)
 
     # --- the way ------------------------------------------------------------------------------
@@ -169,8 +169,8 @@ class Session:
         The same ``key``, or a second answer to the same trial, changes nothing and gets the answer
         that is stored. ``client`` may hold ``response_ms`` and ``timer_broken``; the rest is kept
         as it is. A lease that has run out is honoured while its item has room; else `Expired` is
-        raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `Refused` and, for a
-        trial before its stage, `NotNow`.
+        raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `RaterRefused` and, for
+        a trial before its stage, `NotNow`.
         """
         with self._write() as connection:
             held = self._held(connection, trial_id)
@@ -244,16 +244,16 @@ class Session:
     def _rater(self, connection: Connection) -> AnyRow:
         row = connection.execute(_ALLOWED, {"rater": self.rater}).one_or_none()
         if row is None:
-            raise Refused("wrong")  # erased
+            raise RaterRefused("wrong")  # erased
         return row
 
     def _allowed(self, connection: Connection) -> AnyRow:
-        """Return the rater; raises `Refused` if something has changed since `open`."""
+        """Return the rater; raises `RaterRefused` if something has changed since `open`."""
         rater = self._rater(connection)
         if rater.withdrawn is not None:
-            raise Refused("withdrawn")
+            raise RaterRefused("withdrawn")
         if rater.state == "closed" and rater.finished is None:
-            raise Refused("closed")
+            raise RaterRefused("closed")
         return rater
 
     def _set(self, connection: Connection, **values: Any) -> None:

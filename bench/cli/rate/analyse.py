@@ -15,7 +15,7 @@ from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_sto
 from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
-    from raters.statistics.analyse import Analysis
+    from raters.statistics.analyse import ScaleAnalysis
     from raters.statistics.ratings import RatingAnalysis
     from raters.statistics.votes import Votes
     from raters.statistics.votes_file import Winner
@@ -126,7 +126,7 @@ def pilot_votes(votes: Path | None, methods: Path | None, study: str, db: str) -
 
 
 def _as_dict(
-    found: Analysis | RatingAnalysis,
+    found: ScaleAnalysis | RatingAnalysis,
     signs: Mapping[str, Sequence[str]],
     title: str,
     answers: Answers | None,
@@ -141,7 +141,7 @@ def _as_dict(
 
 
 def _show(
-    found: Analysis | RatingAnalysis,
+    found: ScaleAnalysis | RatingAnalysis,
     made: Sequence[Any],
     agreed: Sequence[tuple[str, str]],
     title: str,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from bench.compute.quantities import plotted_in, row_of
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions
+from bench.framework.costs import CostConditions
 from bench.framework.joint import Evidence, join
 from bench.framework.pareto import front
 from bench.framework.ranking import fronts
@@ -71,7 +71,7 @@ def quality_against_cost(
     *,
     metric: str,
     quantity: str,
-    conditions: Conditions,
+    conditions: CostConditions,
     styles: Mapping[str, Look],
 ) -> Plot | None:
     """Plot one metric against one cost measured under one set of conditions.
@@ -128,7 +128,7 @@ def quality_against_cost(
 
 
 def _point(
-    analysis: Analysis, name: str, metric: str, quantity: str, conditions: Conditions
+    analysis: Analysis, name: str, metric: str, quantity: str, conditions: CostConditions
 ) -> Point | None:
     estimate = analysis.standing(metric, name).estimate
     figure = analysis.cost(name, quantity, conditions)
@@ -150,7 +150,7 @@ def _point(
 
 
 def _chances(
-    evidence: Evidence, metric: str, quantity: str, conditions: Conditions
+    evidence: Evidence, metric: str, quantity: str, conditions: CostConditions
 ) -> dict[str, float]:
     """Return how surely each model is on the front, of those that can be drawn together."""
     try:
@@ -184,7 +184,7 @@ def _bounds(estimate: Estimate) -> tuple[float, float, float]:
 
 
 def _why_absent(
-    analysis: Analysis, name: str, metric: str, quantity: str, conditions: Conditions
+    analysis: Analysis, name: str, metric: str, quantity: str, conditions: CostConditions
 ) -> str:
     standing = analysis.standing(metric, name)
     if standing.estimate is None:

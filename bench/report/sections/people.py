@@ -10,11 +10,11 @@ from bench.report.drawing.numbers import MISSING, counted, fixed, interval
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from raters.statistics.agreement import Share
-from raters.statistics.analyse import Agreement, Analysis, RaterVotes, ScaleEstimate
+from raters.statistics.analyse import Agreement, RaterVotes, ScaleAnalysis, ScaleEstimate
 from raters.statistics.intervals import PairDifference
 from raters.statistics.ratings import OpinionEstimate, RaterOpinion, RatingAnalysis
 
-Found = Analysis | RatingAnalysis
+Found = ScaleAnalysis | RatingAnalysis
 Method = ScaleEstimate | OpinionEstimate
 
 PLACES = 2
@@ -45,7 +45,7 @@ def methods_of(found: Found) -> Sequence[Method]:
 
 def scale_table(found: Found, title: str = "") -> Table:
     """Return the scale: a row per method with its interval, possible ranks and group."""
-    pairs = isinstance(found, Analysis)
+    pairs = isinstance(found, ScaleAnalysis)
     columns = [
         Column("Method", numeric=False),
         Column("Scale" if pairs else "MOS", unit_of(found)),
@@ -122,7 +122,7 @@ def difference_table(found: Found) -> Table:
     """Return who is preferred to whom, as a matrix; the records hold each pair in full."""
     names = [method.method for method in methods_of(found)]
     at = {frozenset((d.better, d.worse)): d for d in found.differences}
-    pairs = isinstance(found, Analysis)
+    pairs = isinstance(found, ScaleAnalysis)
     rows = [
         [Cell(row), *(_difference_cell(row, column, at, found) for column in names)]
         for row in names
@@ -168,7 +168,7 @@ def rater_table(found: Found, signs: Mapping[str, Sequence[str]]) -> Table | Non
     flags = {p.rater: [*signs.get(p.rater, ()), *_own_flags(p)] for p in everyone}
     people = sorted(everyone, key=lambda p: (not flags[p.rater], _natural(p.rater)))
     columns = [Column("Rater", numeric=False), Column("Judged")]
-    if isinstance(found, Analysis):
+    if isinstance(found, ScaleAnalysis):
         columns += [Column("Agreed with the scale"), Column("Expected")]
     else:
         columns += [Column("Bias"), Column("Inconsistency"), Column("Far out", "above, below")]

@@ -51,7 +51,7 @@ STATISTICS = (
 
 
 @dataclass(frozen=True)
-class Case:
+class ContradictedPair:
     """A pair on which a metric contradicts people, as the page shows it."""
 
     metric: str
@@ -288,7 +288,7 @@ def _names(figure: Any, axes: Any, means: Sequence[tuple[str, float, float]]) ->
 # --- pairs that contradict ---------------------------------------------------------------------
 
 
-def _case(scale: HumanScale, found: Judged, one: Disagreement) -> Case | None:
+def _case(scale: HumanScale, found: Judged, one: Disagreement) -> ContradictedPair | None:
     """Return the two images side by side where they differ most in what people saw."""
     spot = one.place
     paths = {name: scale.run.image_path(name, spot.image) for name in (one.preferred, one.other)}
@@ -332,7 +332,7 @@ def _case(scale: HumanScale, found: Judged, one: Disagreement) -> Case | None:
     if one.votes is not None:
         total = sum(one.votes)
         votes = f", {one.votes[0]:g} of {total:g} direct votes"
-    return Case(
+    return ContradictedPair(
         title(one.metric),
         f"{spot.image}: people prefer {one.preferred} to {one.other} by "
         f"{fixed(one.people, 1)} standard deviations{votes}",

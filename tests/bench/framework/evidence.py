@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.framework.costs import Conditions, conditions_of
+from bench.framework.costs import CostConditions, conditions_of
 from bench.framework.joint import Evidence
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
@@ -46,9 +46,9 @@ def figure(model: str, quantity: str, value: float | None, **changed: Any) -> Pr
     return Profile(model=model, quantity=quantity, value=value, **(row | changed))
 
 
-def costs(*figures: Profile) -> dict[str, dict[Conditions, dict[str, Profile]]]:
+def costs(*figures: Profile) -> dict[str, dict[CostConditions, dict[str, Profile]]]:
     """Sort figures by model, conditions and quantity."""
-    found: dict[str, dict[Conditions, dict[str, Profile]]] = {}
+    found: dict[str, dict[CostConditions, dict[str, Profile]]] = {}
     for one in figures:
         found.setdefault(one.model, {}).setdefault(conditions_of(one), {})[one.quantity] = one
     return found
