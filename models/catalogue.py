@@ -42,7 +42,7 @@ class Card:
     gmacs: float | None = None
     """Multiply-accumulates, in 10^9, for a degraded image of 256x256."""
     discriminator: str | None = None
-    """Builder of the opponent in adversarial training: images in [0,1] -> unbounded scores."""
+    """Builder of the discriminator in adversarial training: images in [0,1] -> unbounded scores."""
     standard: bool = True
     """Part of a run that names no models."""
     baseline: str = ""

@@ -28,9 +28,9 @@ LOOK_EVERY = 10
 class Training(LightningModule):
     """Training of ``task.network``: one epoch of Lightning's is one validation period.
 
-    A method is a subclass: it says what a step is (`learn`), and, where it has opponents, which
-    optimisers there are (`configure_optimizers`, the restoring network's first) and what validation
-    measures (`validation_terms`). It works without a trainer too: so steps are timed.
+    A method is a subclass: it says what a step is (`learn`), and, where it has discriminators,
+    which optimisers there are (`configure_optimizers`, the restoring network's first) and what
+    validation measures (`validation_terms`). It works without a trainer too: so steps are timed.
     """
 
     automatic_optimization = False

@@ -26,7 +26,7 @@ from models.training.data import PairedCrops, UnpairedCrops, ViewCache, validati
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
-from tests.support.training import OPPONENT, curves
+from tests.support.training import DISCRIMINATOR, curves
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,7 +36,10 @@ RECIPE = Recipe(
     adversary=Adversary("lsgan", weight=1.0, learning_rate=5e-4, pool=50, identity=5.0),
 )  # fmt: skip
 SMALL = replace(
-    MODELS["cyclegan"], options={"width": 12, "blocks": 0}, discriminator=OPPONENT, recipe=RECIPE
+    MODELS["cyclegan"],
+    options={"width": 12, "blocks": 0},
+    discriminator=DISCRIMINATOR,
+    recipe=RECIPE,
 )
 
 
