@@ -47,9 +47,9 @@ def pick(
 ) -> None:
     """Choose the best model within a budget, and say which others cannot be told from it.
 
-    A limit holds for the unlucky end of a figure's 95 % interval. Where nothing fits, the smallest
-    changes of the budget that admit a model are told. Costs are those measured under one set of
-    conditions: figures of another device, size, batch or number of threads are never mixed in.
+    A limit is held against the worse 95 % confidence bound of a figure. Where nothing fits, the
+    smallest changes of the budget that admit a model are given. Costs are those measured under one
+    set of conditions: figures of another device, size, batch or number of threads are not mixed in.
     Exit status 1: nothing fits.
     """
     from bench import api

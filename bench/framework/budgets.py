@@ -1,4 +1,4 @@
-"""Which model to take under a budget: limits held against the unlucky end of every interval."""
+"""Which model to take under a budget: limits on confidence bounds."""
 
 from __future__ import annotations
 

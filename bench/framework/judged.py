@@ -39,9 +39,9 @@ SEPARATED = 1.959964
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """P places (pieces of images) by M models, as `HumanScale` orders them.
+    """P crops by M models, as `HumanScale` orders them.
 
-    ``people`` (P, M): how good people find each, in the study's unit, each place's mean taken off;
+    ``people`` (P, M): how good people find each, in the study's unit, the mean of each crop taken off;
     NaN where nobody judged it. ``apart`` (P, M, M): how surely the row is better than the column,
     in standard deviations; 0 where nothing is known. ``votes`` (P, M, M): how often the row was
     directly preferred, a tie half; for ratings None. ``scores``: metric -> (P, M), in the metric's
@@ -49,7 +49,7 @@ class Judged:
     """
 
     models: tuple[str, ...]
-    places: tuple[Crop, ...]
+    crops: tuple[Crop, ...]
     clusters: NDArray[np.str_]
     people: Floats
     apart: Floats
@@ -86,7 +86,7 @@ def judged(scale: HumanScale, table: ScoreTable, metrics: Sequence[str]) -> Judg
     scores, missing, anew = _scores(scale, table, metrics)
     return Judged(
         models=scale.models,
-        places=answers.crops,
+        crops=answers.crops,
         clusters=np.asarray(names, dtype=np.str_),
         people=people,
         apart=apart,

@@ -53,7 +53,7 @@ class StratumTrust:
     metric: str
     key: str
     level: str
-    places: int
+    images: int
     srocc: Coefficient
     correct: Coefficient
 
@@ -147,7 +147,7 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
     Kinds of one level, or of very many, are left out, as are levels of too few images to tell.
     """
     made = []
-    for (key, level), inside in kinds(found.places).items():
+    for (key, level), inside in kinds(found.crops).items():
         row, column = np.nonzero(_common(found) & inside[:, None])
         pairs = all_pairs(found)
         kept = inside[pairs.row]
@@ -164,7 +164,7 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
                     metric=metric,
                     key=key,
                     level=level,
-                    places=int(inside.sum()),
+                    images=int(inside.sum()),
                     srocc=correlate(
                         srocc,
                         scores,
@@ -179,17 +179,17 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
     return made
 
 
-def kinds(places: Sequence[Crop]) -> dict[tuple[str, str], NDArray[np.bool_]]:
-    """Return (stratum, level) -> which places are of it (P,), the levels of one stratum together.
+def kinds(crops: Sequence[Crop]) -> dict[tuple[str, str], NDArray[np.bool_]]:
+    """Return (stratum, level) -> which crops are of it (P,), the levels of one stratum together.
 
     Strata of one level, or of more than `LEVELS` (an identity, a date), are no kinds of images.
     """
     levels: dict[str, dict[str, list[int]]] = {}
-    for number, place in enumerate(places):
-        for key, level in place.strata.items():
+    for number, crop in enumerate(crops):
+        for key, level in crop.strata.items():
             levels.setdefault(key, {}).setdefault(level, []).append(number)
     return {
-        (key, level): np.isin(np.arange(len(places)), numbers)
+        (key, level): np.isin(np.arange(len(crops)), numbers)
         for key, of in levels.items()
         if 1 < len(of) <= LEVELS
         for level, numbers in of.items()
@@ -211,7 +211,7 @@ def disagreements(found: Judged, metric: str, count: int = 2) -> list[Disagreeme
     for k in np.argsort(z * gap, kind="stable"):
         if not wrong[k] or len(made) == count:
             break
-        place = found.places[pairs.row[k]]
+        place = found.crops[pairs.row[k]]
         better, worse = pairs.first[k], pairs.second[k]
         if z[k] < 0:
             better, worse = worse, better

@@ -134,7 +134,7 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
         [Cell(title(name)), *(Cell.missing(why) for _ in STATISTICS)]
         for name, why in found.missing.items()
     ]
-    judged_of = counted(len(found.places), "image")
+    judged_of = counted(len(found.crops), "image")
     n = next((row.srocc.n for row in rows), 0)
     legend = [
         f"Over {n} outputs ({len(found.models)} models on {judged_of}), each metric and people "
@@ -177,7 +177,7 @@ def _record(row: Trust) -> dict[str, Any]:
 def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
     if not kinds:
         return None
-    levels = {(one.key, one.level): one.places for one in kinds}
+    levels = {(one.key, one.level): one.images for one in kinds}
     at = {(one.metric, one.key, one.level): one for one in kinds}
     columns = [Column("Metric", numeric=False)]
     columns += [Column(level, counted(n, "image"), key) for (key, level), n in levels.items()]
@@ -188,7 +188,7 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
     ]
     records = [
         {
-            "metric": one.metric, "stratum": one.key, "level": one.level, "images": one.places,
+            "metric": one.metric, "stratum": one.key, "level": one.level, "images": one.images,
             "srocc": one.srocc.value, "low": one.srocc.low, "high": one.srocc.high,
             "outputs": one.srocc.n, "correct": one.correct.value, "correct_low": one.correct.low,
             "correct_high": one.correct.high, "pairs": one.correct.n,

@@ -41,7 +41,7 @@ def made(people: Floats, scores: Mapping[str, Floats], **changed: object) -> Jud
     apart = 2 * (people[:, :, None] - people[:, None, :])
     found = Judged(
         models=tuple("abcdefgh"[:number]),
-        places=tuple(place(k) for k in range(count)),
+        crops=tuple(place(k) for k in range(count)),
         clusters=np.array([f"i{k}" for k in range(count)]),
         people=centred(people),
         apart=apart,
@@ -114,8 +114,8 @@ def test_kinds_of_images_are_told_apart(simulated: Judged) -> None:
     places = tuple(place(k, blur="strong" if k % 2 else "weak", scene=str(k)) for k in range(40))
     fooled = simulated.scores["good"].copy()
     fooled[1::2] = -fooled[1::2]
-    found = by_stratum(replace(simulated, places=places, scores={"good": fooled}), samples=200)
-    assert [(one.key, one.level, one.places) for one in found] == [
+    found = by_stratum(replace(simulated, crops=places, scores={"good": fooled}), samples=200)
+    assert [(one.key, one.level, one.images) for one in found] == [
         ("blur", "weak", 20), ("blur", "strong", 20),
     ]  # fmt: skip
     weak, strong = (one.srocc.value or 0.0 for one in found)
