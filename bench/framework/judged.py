@@ -41,7 +41,7 @@ SEPARATED = 1.959964
 class Judged:
     """P crops by M models, as `HumanScale` orders them.
 
-    ``people`` (P, M): how good people find each, in the study's unit, the mean of each crop taken off;
+    ``people`` (P, M): how good people find each, in the study's unit, each crop's mean taken off;
     NaN where nobody judged it. ``apart`` (P, M, M): how surely the row is better than the column,
     in standard deviations; 0 where nothing is known. ``votes`` (P, M, M): how often the row was
     directly preferred, a tie half; for ratings None. ``scores``: metric -> (P, M), in the metric's
