@@ -119,19 +119,22 @@ def _quality(pixels: Pixels, options: Options) -> Pixels:
 
 STEPS: dict[str, Step] = {
     "wavelet": Step(
-        _wavelet, {"sigma": 0.0},
+        _wavelet,
+        {"sigma": 0.0},
         "wavelet denoising, BayesShrink in YCbCr (scikit-image); sigma in 8-bit levels, "
         "0: estimated from the image. Chang et al. 2000, doi:10.1109/83.862633",
     ),
     "clahe": Step(
-        _clahe, {"clip": 0.01},
+        _clahe,
+        {"clip": 0.01},
         "contrast-limited adaptive histogram equalisation of luma, 8x8 tiles (scikit-image); "
         "clip from 0 to 1: higher gives more contrast. Zuiderveld 1994",
     ),
     "quality": Step(
-        _quality, {"blur": 0.7, "side": 64.0},
+        _quality,
+        {"blur": 0.7, "side": 64.0},
         "drops images whose blur effect is above blur (0 sharp, 1 blurred) or whose shorter side "
         "is under side pixels (scikit-image). Crete et al. 2007, doi:10.1117/12.702790",
     ),
-}  # fmt: skip
+}
 """Name -> step."""

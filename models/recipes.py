@@ -44,9 +44,9 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Adversary:
-    """The opponent's side of an adversarial training; the card names its network.
+    """The discriminator's side of an adversarial training; the card names its network.
 
-    The adversarial term is called ``adversarial`` in the curves, the opponent's own loss
+    The adversarial term is called ``adversarial`` in the curves, the discriminator's own loss
     ``opponent``. ``cycle`` and ``identity`` count for method ``cyclegan`` only.
     """
 
@@ -56,11 +56,11 @@ class Adversary:
     learning_rate: float | None = None
     """None: the recipe's."""
     steps: int = 1
-    """Steps of the opponent for each of the generator."""
+    """Steps of the discriminator for each of the generator."""
     penalty: float = 10.0
     """Weight of the gradient penalty of ``wgan-gp``."""
     pool: int = 0
-    """Restored images kept, of which the opponent is shown half instead of the newest ones."""
+    """Restored images kept, of which the discriminator is shown half instead of the newest ones."""
     cycle: float = 10.0
     identity: float = 0.0
 
@@ -143,10 +143,10 @@ QUICK_COLOURS = replace(
     "that the few training scenes do not have, so colours change places in half of the crops",
 )  # fmt: skip
 
-_SMALL_OPPONENT = Adversary("bce", weight=0.001, learning_rate=2e-4)
+_SMALL_DISCRIMINATOR = Adversary("bce", weight=0.001, learning_rate=2e-4)
 """As small as in SRGAN, Ledig et al. 2017, doi:10.1109/CVPR.2017.19. At five times as much the
-validation PSNR of the plain encoder-decoder fell while its opponent won."""
-QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_OPPONENT)
+validation PSNR of the plain encoder-decoder fell while its discriminator won."""
+QUICK_GAN = replace(QUICK, method="gan", learning_rate=1e-3, adversary=_SMALL_DISCRIMINATOR)
 QUICK_GAN_FEW = replace(
     QUICK_GAN, batch=QUICK_FEW.batch, patience=QUICK_FEW.patience, source=QUICK_FEW.source
 )
@@ -160,10 +160,10 @@ QUICK_UNET_GAN = replace(
     "crops teach more; as many of them, for batch normalisation",
 )  # fmt: skip
 QUICK_WGAN_FEW = replace(
-    QUICK_GAN_FEW, adversary=replace(_SMALL_OPPONENT, loss="wgan-gp", weight=0.005)
+    QUICK_GAN_FEW, adversary=replace(_SMALL_DISCRIMINATOR, loss="wgan-gp", weight=0.005)
 )
 QUICK_RAGAN = replace(
-    QUICK_GAN, crop=32, batch=4, adversary=replace(_SMALL_OPPONENT, loss="ragan", weight=0.005)
+    QUICK_GAN, crop=32, batch=4, adversary=replace(_SMALL_DISCRIMINATOR, loss="ragan", weight=0.005)
 )
 QUICK_CYCLE = replace(
     QUICK, method="cyclegan", losses={}, learning_rate=5e-4, batch=1,
@@ -204,7 +204,7 @@ COMPUTATIONAL_LIMITS = replace(
 )  # fmt: skip
 
 COMPUTATIONAL_LIMITS_GAN = replace(
-    COMPUTATIONAL_LIMITS, method="gan", learning_rate=1e-3, adversary=_SMALL_OPPONENT,
+    COMPUTATIONAL_LIMITS, method="gan", learning_rate=1e-3, adversary=_SMALL_DISCRIMINATOR,
     not_given=(*_ALL, "adversary"),
     source="Computational Limits and Breakthroughs: generator and discriminator, FID and inception "
     "score watched; no number of the training",

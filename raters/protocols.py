@@ -225,12 +225,31 @@ PROTOCOLS = {
         question_with_reference="Which image is closer to the reference?",
         reference="optional",
         answers=(
-            Answer(code="a", label="A is better", value=1, key="ArrowLeft", key_sign="←",
-                   exported="left"),
-            Answer(code="same", label="The same", value=0, key="ArrowDown", key_sign="↓",
-                   exported="not sure", help="they are the same"),
-            Answer(code="b", label="B is better", value=-1, key="ArrowRight", key_sign="→",
-                   exported="right"),
+            Answer(
+                code="a",
+                label="A is better",
+                value=1,
+                key="ArrowLeft",
+                key_sign="←",
+                exported="left",
+            ),
+            Answer(
+                code="same",
+                label="The same",
+                value=0,
+                key="ArrowDown",
+                key_sign="↓",
+                exported="not sure",
+                help="they are the same",
+            ),
+            Answer(
+                code="b",
+                label="B is better",
+                value=-1,
+                key="ArrowRight",
+                key_sign="→",
+                exported="right",
+            ),
         ),
         views=("side", "flicker", "split", "hold"),
         compared=("a", "b"),
@@ -281,7 +300,10 @@ PROTOCOLS = {
         question_with_reference="How does this image differ from the reference?",
         reference="always",
         answers=levels(
-            "Very annoying", "Annoying", "Slightly annoying", "Perceptible but not annoying",
+            "Very annoying",
+            "Annoying",
+            "Slightly annoying",
+            "Perceptible but not annoying",
             "Imperceptible",
         ),
         views=("side", "flicker", "split", "hold"),
@@ -299,7 +321,7 @@ PROTOCOLS = {
         golden_worse=("1", "2", "3"),
         analysis=OPINIONS,
     ),
-}  # fmt: skip
+}
 
 
 class NotAnAnswer(BenchError):

@@ -41,12 +41,12 @@ def fetch(
 
         downloads = [
             Download(
-                (backbone.url,),
-                backbone.file,
-                backbone.licence,
-                "https://docs.pytorch.org/vision/stable/models.html",
-                backbone.digest,
-                backbone.size,
+                urls=(backbone.url,),
+                file=backbone.file,
+                licence=backbone.licence,
+                page="https://docs.pytorch.org/vision/stable/models.html",
+                sha256=backbone.digest,
+                bytes=backbone.size,
             )
             for backbone in BACKBONES.values()
         ]

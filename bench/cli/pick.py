@@ -47,9 +47,9 @@ def pick(
 ) -> None:
     """Choose the best model within a budget, and say which others cannot be told from it.
 
-    A limit holds for the unlucky end of a figure's 95 % interval. Where nothing fits, the smallest
-    changes of the budget that admit a model are told. Costs are those measured under one set of
-    conditions: figures of another device, size, batch or number of threads are never mixed in.
+    A limit is held against the worse 95 % confidence bound of a figure. Where nothing fits, the
+    smallest changes of the budget that admit a model are given. Costs are those measured under one
+    set of conditions: figures of another device, size, batch or number of threads are not mixed in.
     Exit status 1: nothing fits.
     """
     from bench import api
@@ -97,11 +97,15 @@ def _show(found: Pick) -> None:
         "",
         ("model", *(f"{name} {units[name]}".strip() for name in axes), "in the budget", "why"),
         (
-            (c.model, *(_figure(c.figures.get(name)) for name in axes), _WORDS[c.state],
-             _why(found, c))
+            (
+                c.model,
+                *(_figure(c.figures.get(name)) for name in axes),
+                _WORDS[c.state],
+                _why(found, c),
+            )
             for c in found.candidates
         ),
-    )  # fmt: skip
+    )
     if found.images:
         say(f"means over {found.images} images, with 95 % intervals")
     if found.conditions:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cli.console import print_json, print_table, say
 from bench.cli.options import Json
 from bench.core.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.runs.record import RunRecord
+    from bench.runs.store import RunFolder
 
 app = typer.Typer(rich_markup_mode="rich")
 Name = Annotated[str, typer.Argument(help="A run's folder, or a suite's name for its latest run.")]
@@ -25,7 +29,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
     rows: list[dict[str, Any]] = []
     for folder in all_runs():
         try:
-            rows.append(summary(folder))
+            rows.append(summary(folder, folder.record()))
         except BenchError as error:
             rows.append({"run": str(folder.path), "status": "damaged", "note": str(error)})
     if as_json:
@@ -47,8 +51,8 @@ def show(run: Name, as_json: Json = False) -> None:
     from bench.runs.store import RunFolder
 
     folder = RunFolder.find(run)
-    found = summary(folder)
     record = folder.record()
+    found = summary(folder, record)
     models = {label: asdict(model) for label, model in record.models.items()}
     if as_json:
         print_json({**found, "spec": asdict(record.spec), "models": models})
@@ -85,9 +89,8 @@ def remove(
         say(f"removed {folder.path}")
 
 
-def summary(folder: Any) -> dict[str, Any]:
+def summary(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
     """Return a run in one row."""
-    record = folder.record()
     states = [model.state for model in record.models.values()]
     size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
     return {

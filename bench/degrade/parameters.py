@@ -85,10 +85,11 @@ class Degradation:
                 raise _wrong("read_noise", self.read_noise, "0 where nothing counts electrons")
             if self.illumination != 1 and self.low_light == "amplified":
                 raise _wrong(
-                    "illumination", self.illumination,
+                    "illumination",
+                    self.illumination,
                     "1 where no electrons are counted: amplified back, lost light shows nowhere; "
                     "give electrons, or low_light='dark'",
-                )  # fmt: skip
+                )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as JSON can hold them."""

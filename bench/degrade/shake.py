@@ -95,11 +95,14 @@ def average(light: Light, homographies: Homographies) -> Light:
     for homography in homographies:
         cv2.accumulate(
             cv2.warpPerspective(
-                sharp, homography, (light.shape[1], light.shape[0]),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101,
+                sharp,
+                homography,
+                (light.shape[1], light.shape[0]),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REFLECT_101,
             ),
             total,
-        )  # fmt: skip
+        )
     total /= len(homographies)
     return total
 

@@ -16,7 +16,7 @@ DRAWS = 20_000
 _BLOCK = 8_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptable:
     """M models on A axes under every weighting.
 
@@ -71,7 +71,16 @@ def acceptability(joint: Joint, draws: int = DRAWS, seed: int = 0) -> Acceptable
         under = worth @ central[i]
         top = under == under.max(axis=1, keepdims=True)
         confidence[i] = float((top / top.sum(axis=1, keepdims=True))[:, i].mean())
-    return Acceptable(joint.models, joint.axes, counts, central, confidence, worst, best, draws)
+    return Acceptable(
+        models=joint.models,
+        axes=joint.axes,
+        ranks=counts,
+        central=central,
+        confidence=confidence,
+        worst=worst,
+        best=best,
+        draws=draws,
+    )
 
 
 def _worth(joint: Joint) -> tuple[Floats, tuple[float, ...], tuple[float, ...]]:

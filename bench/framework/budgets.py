@@ -1,4 +1,4 @@
-"""Which model to take under a budget: limits held against the unlucky end of every interval."""
+"""Which model to take under a budget: limits on confidence bounds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions, all_conditions
+from bench.framework.costs import CostConditions, all_conditions
 from bench.framework.joint import Axis, Evidence, Joint, join, resolve_axis
 from bench.framework.pareto import on_front
 from bench.framework.ranking import beats, tied
@@ -72,7 +72,7 @@ class Relaxation:
     quality: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
     """The answer to a budget query; candidates are best first, those within the budget before
     others. ``chosen`` is None where nothing fits, and ``relaxations`` then says what would.
@@ -83,7 +83,7 @@ class Pick:
     chosen: str | None
     candidates: tuple[Candidate, ...]
     relaxations: tuple[Relaxation, ...]
-    conditions: Conditions | None
+    conditions: CostConditions | None
     images: int
     notes: tuple[str, ...]
 
@@ -93,7 +93,7 @@ def pick(
     quality: str,
     maxima: Mapping[str, float] | None = None,
     minima: Mapping[str, float] | None = None,
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     seed: int = 0,
 ) -> Pick:
     """Choose the best model by ``quality`` among those that surely keep to all limits.
@@ -116,10 +116,12 @@ def pick(
     if not joint.models:
         raise BenchError(_nothing_known(evidence, joint))
     figures = [
-        {name: (float(joint.values[i, a]), float(joint.low[i, a]), float(joint.high[i, a]))
-         for a, name in enumerate(names)}
+        {
+            name: (float(joint.values[i, a]), float(joint.low[i, a]), float(joint.high[i, a]))
+            for a, name in enumerate(names)
+        }
         for i in range(len(joint.models))
-    ]  # fmt: skip
+    ]
     broken = [
         tuple(limit.given for limit in limits if not limit.admits(*f[limit.axis.name][1:]))
         for f in figures
@@ -141,15 +143,19 @@ def pick(
                                      *(i for i in order if i not in inside)]]  # fmt: skip
     unknown = [Candidate(m, "unknown", {}, reason=why) for m, why in joint.left_out.items()]
     return Pick(
-        axis, tuple(limits), None if chosen is None else joint.models[chosen],
-        (*ranked, *unknown), () if inside else tuple(_relaxations(joint, limits, figures)),
-        conditions if any(one.kind == "cost" for one in joint.axes) else None,
-        joint.images, (*joint.notes, *_notes(evidence, joint, chosen)),
-    )  # fmt: skip
+        quality=axis,
+        limits=tuple(limits),
+        chosen=None if chosen is None else joint.models[chosen],
+        candidates=(*ranked, *unknown),
+        relaxations=() if inside else tuple(_relaxations(joint, limits, figures)),
+        conditions=conditions if any(one.kind == "cost" for one in joint.axes) else None,
+        images=joint.images,
+        notes=(*joint.notes, *_notes(evidence, joint, chosen)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BudgetStep:
     """From this budget on, ``model`` is chosen; ``tied`` are within it and not surely worse."""
 
     budget: float
@@ -158,7 +164,7 @@ class Step:
     tied: tuple[str, ...]
 
 
-def ladder(joint: Joint) -> list[Step]:
+def ladder(joint: Joint) -> list[BudgetStep]:
     """Return which model to take as a budget grows, from the smallest that admits any.
 
     ``joint`` has two axes, a quality and a cost where less is better. A step is a budget, the upper
@@ -170,13 +176,13 @@ def ladder(joint: Joint) -> list[Step]:
     worth, limit = better * joint.values[:, 0], joint.high[:, 1]
     same = tied(joint, quality.name)
     best = -math.inf if joint.base_value is None else better * float(joint.base_value[0])
-    steps: list[Step] = []
+    steps: list[BudgetStep] = []
     for i in np.lexsort((-worth, limit)):
         if worth[i] > best:
             best = float(worth[i])
             also = [j for j in np.flatnonzero(same[i] & (limit <= limit[i])) if j != i]
             steps.append(
-                Step(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
+                BudgetStep(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
                      tuple(joint.models[j] for j in also))
             )  # fmt: skip
     return steps

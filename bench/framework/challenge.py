@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
 from bench.core.names import choose
-from bench.framework.costs import Conditions
+from bench.framework.costs import CostConditions
 from bench.framework.joint import Evidence, join
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,7 @@ WEIGHTS: Mapping[str, float] = {"latency_ms": 0.7, "macs": 0.15, "params": 0.15}
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class ChallengeScore:
     """A model's score, less is better; the base model has e^2 = 7.389.
 
     ``parts``: quantity -> exp(2 m / m_base), before weighting. ``low`` and ``high``: 95 % of the
@@ -40,8 +40,8 @@ class Scores:
 
     base: str
     weights: Mapping[str, float]
-    scores: tuple[Score, ...]
-    conditions: Conditions | None
+    scores: tuple[ChallengeScore, ...]
+    conditions: CostConditions | None
     left_out: Mapping[str, str]
 
 
@@ -49,7 +49,7 @@ def efficiency(
     evidence: Evidence,
     base: str,
     weights: Mapping[str, float] = WEIGHTS,
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     seed: int = 0,
 ) -> Scores:
     """Score every model against the model ``base``: sum over m of weight times exp(2 m / m_base).
@@ -77,7 +77,7 @@ def efficiency(
     total = each @ share
     return Scores(
         base, weights,
-        tuple(Score(joint.models[i], float(total[i]), float(low[i]), float(high[i]),
+        tuple(ChallengeScore(joint.models[i], float(total[i]), float(low[i]), float(high[i]),
                     dict(zip(weights, map(float, each[i]), strict=True)))
               for i in np.argsort(total, kind="stable")),
         joint.conditions, joint.left_out,

@@ -25,8 +25,8 @@ from bench.statistics.intervals import draw_quantile
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostConditions:
     """What a cost was measured under. ``machine`` numbers the runs' machines and libraries."""
 
     device: str
@@ -43,31 +43,36 @@ class Conditions:
         machine = f"machine {self.machine + 1}" if self.machine else ""
         return ", ".join(filter(None, (self.device, self.dtype, size, threads, machine)))
 
-    def of(self, quantity: str) -> Conditions:
+    def of(self, quantity: str) -> CostConditions:
         """Return these conditions without those that ``quantity`` does not depend on."""
         depends = row_of(quantity).depends
         if depends == "nothing":
-            return Conditions("", "", 0, 0, 0, 0)
+            return CostConditions(device="", dtype="", height=0, width=0, batch=0, threads=0)
         if depends == "input":
             return replace(self, device="", dtype="", threads=0, machine=0)
         return self
 
 
-Figures = Mapping[Conditions, Mapping[str, Profile]]
+Figures = Mapping[CostConditions, Mapping[str, Profile]]
 """What is known of one model: conditions -> quantity -> figure."""
 
 
-def conditions_of(figure: Profile, machine: int = 0) -> Conditions:
+def conditions_of(figure: Profile, machine: int = 0) -> CostConditions:
     """Return what a figure was measured under."""
-    return Conditions(
-        figure.device, figure.dtype, figure.height, figure.width, figure.batch, figure.threads,
-        machine,
-    )  # fmt: skip
+    return CostConditions(
+        device=figure.device,
+        dtype=figure.dtype,
+        height=figure.height,
+        width=figure.width,
+        batch=figure.batch,
+        threads=figure.threads,
+        machine=machine,
+    )
 
 
-def read_costs(run: RunFolder) -> dict[str, dict[Conditions, dict[str, Profile]]]:
+def read_costs(run: RunFolder) -> dict[str, dict[CostConditions, dict[str, Profile]]]:
     """Return a run's figures, model -> conditions -> quantity -> figure; none for a new model."""
-    found: dict[str, dict[Conditions, dict[str, Profile]]] = {
+    found: dict[str, dict[CostConditions, dict[str, Profile]]] = {
         model: {} for model in run.record().models
     }
     for figure in run.read_profiles():
@@ -78,13 +83,13 @@ def read_costs(run: RunFolder) -> dict[str, dict[Conditions, dict[str, Profile]]
     return found
 
 
-def all_conditions(costs: Mapping[str, Figures]) -> list[Conditions]:
+def all_conditions(costs: Mapping[str, Figures]) -> list[CostConditions]:
     """Return the conditions that costs were measured under, those of most figures first.
 
     Conditions without a single figure (a model that died in profiling) are not among them, unless
     there are no others.
     """
-    counts: dict[Conditions, int] = {}
+    counts: dict[CostConditions, int] = {}
     for figures in costs.values():
         for conditions, by_quantity in figures.items():
             known = sum(figure.value is not None for figure in by_quantity.values())
@@ -93,7 +98,7 @@ def all_conditions(costs: Mapping[str, Figures]) -> list[Conditions]:
     return [conditions for conditions in found if counts[conditions]] or found[:1]
 
 
-def figure_under(figures: Figures, quantity: str, conditions: Conditions) -> Profile | None:
+def figure_under(figures: Figures, quantity: str, conditions: CostConditions) -> Profile | None:
     """Return a figure measured under conditions that are the same as far as they matter."""
     for at, by_quantity in figures.items():
         if at.of(quantity) == conditions.of(quantity) and quantity in by_quantity:
@@ -101,7 +106,7 @@ def figure_under(figures: Figures, quantity: str, conditions: Conditions) -> Pro
     return None
 
 
-def why_no_figure(figures: Figures, quantity: str, conditions: Conditions) -> str:
+def why_no_figure(figures: Figures, quantity: str, conditions: CostConditions) -> str:
     """Return why a model has no figure under ``conditions``: missing, or measured otherwise."""
     figure = figure_under(figures, quantity, conditions)
     if figure is not None and figure.value is None:
@@ -115,19 +120,19 @@ def why_no_figure(figures: Figures, quantity: str, conditions: Conditions) -> st
     return "not measured"
 
 
-def require_same(figures: Iterable[tuple[Profile, int]]) -> Conditions | None:
+def require_same(figures: Iterable[tuple[Profile, int]]) -> CostConditions | None:
     """Return the one set of conditions of figures, each with its machine; None for no figures.
 
     Raises `BenchError` that names what differs: such costs are never ranked together.
     """
-    met: dict[Conditions, Profile] = {}
+    met: dict[CostConditions, Profile] = {}
     for figure, machine in figures:
         met.setdefault(conditions_of(figure, machine).of(figure.quantity), figure)
     if len(met) > 1:
         (first, one), (second, other) = list(met.items())[:2]
         differ = [
             f"{field.name} {getattr(first, field.name)} and {getattr(second, field.name)}"
-            for field in fields(Conditions)
+            for field in fields(CostConditions)
             if getattr(first, field.name) != getattr(second, field.name)
         ]
         raise BenchError(
@@ -209,7 +214,7 @@ def told(sources: Sequence[str]) -> str | None:
     return None
 
 
-def as_record(at: Conditions) -> dict[str, Any]:
+def as_record(at: CostConditions) -> dict[str, Any]:
     """Return the conditions as columns of a table."""
     return {name: getattr(at, name)
             for name in ("device", "dtype", "height", "width", "batch", "threads")}  # fmt: skip

@@ -55,7 +55,7 @@ def _volume(points: Floats) -> float:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
     """The share of the box between ``reference`` and ``ideal`` that the models dominate.
 
@@ -105,10 +105,14 @@ def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) 
     drawn = [share(_scaled(joint, draw)) for draw in joint.paired()[rows]]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Covered(
-        whole, float(low), float(high), tuple(_back(joint, floor)), tuple(_back(joint, ideal)),
-        tuple(whole - share(np.delete(scaled, i, axis=0)) for i in range(len(scaled))),
-        tuple(share(scaled[[i]]) for i in range(len(scaled))),
-    )  # fmt: skip
+        share=whole,
+        low=float(low),
+        high=float(high),
+        reference=tuple(_back(joint, floor)),
+        ideal=tuple(_back(joint, ideal)),
+        added=tuple(whole - share(np.delete(scaled, i, axis=0)) for i in range(len(scaled))),
+        alone=tuple(share(scaled[[i]]) for i in range(len(scaled))),
+    )
 
 
 def _scaled(joint: Joint, values: Floats) -> Floats:

@@ -18,7 +18,7 @@ from bench.compute.quantities import names, row_of
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.framework.costs import (
-    Conditions,
+    CostConditions,
     Figures,
     all_conditions,
     cost_draws,
@@ -71,7 +71,7 @@ class Evidence:
     base: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joint:
     """M models on A axes: ``values``, ``low``, ``high`` (M, A) and ``draws`` (S, M, A).
 
@@ -87,7 +87,7 @@ class Joint:
     high: Floats
     draws: Floats
     images: int
-    conditions: Conditions | None
+    conditions: CostConditions | None
     base: Floats | None
     base_value: Floats | None
     left_out: Mapping[str, str]
@@ -161,7 +161,7 @@ def resolve_axis(evidence: Evidence, name: str) -> tuple[Axis, float]:
 def join(
     evidence: Evidence,
     axes: Sequence[str],
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     models: Sequence[str] | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
@@ -179,8 +179,9 @@ def join(
     asked = tuple(m for m in (table.models if models is None else models) if m != evidence.base)
     if conditions is None and any(axis.kind == "cost" for axis in found):
         conditions = next(iter(all_conditions(evidence.costs)), None)
-    left_out = {name: why for name in asked
-                if (why := _why_absent(evidence, name, found, conditions))}  # fmt: skip
+    left_out = {
+        name: why for name in asked if (why := _why_absent(evidence, name, found, conditions))
+    }
     kept = tuple(name for name in asked if name not in left_out)
     metrics = [axis.name for axis in found if axis.kind == "metric"]
     base = evidence.base if _base_fits(evidence, found) else None
@@ -200,8 +201,14 @@ def join(
     for place, axis in enumerate(found):
         if axis.kind == "metric":
             scores = table.values[axis.name][common][:, columns]
-            _put_metric(scores, table.clusters[common], (values, low, high, draws), place, seed,
-                        intervals)  # fmt: skip
+            _put_metric(
+                scores,
+                table.clusters[common],
+                (values, low, high, draws),
+                place=place,
+                seed=seed,
+                intervals=intervals,
+            )
         elif axis.kind == "people":
             _put_people(evidence, (*kept, *([base] if base else [])),
                         (values, low, high, draws), place, seed)  # fmt: skip
@@ -219,11 +226,19 @@ def join(
                                          (row, place), seed))  # fmt: skip
     number = len(kept)
     return Joint(
-        kept, found, values[:number], low[:number], high[:number], draws[:, :number],
-        int(common.sum()) if metrics else 0, conditions,
-        draws[:, number] if base else None, values[number] if base else None,
-        left_out, tuple(_notes(table, metrics, common, sources)),
-    )  # fmt: skip
+        models=kept,
+        axes=found,
+        values=values[:number],
+        low=low[:number],
+        high=high[:number],
+        draws=draws[:, :number],
+        images=int(common.sum()) if metrics else 0,
+        conditions=conditions,
+        base=draws[:, number] if base else None,
+        base_value=values[number] if base else None,
+        left_out=left_out,
+        notes=tuple(_notes(table, metrics, common, sources)),
+    )
 
 
 Arrays = tuple[Floats, Floats, Floats, Floats]
@@ -231,7 +246,7 @@ Arrays = tuple[Floats, Floats, Floats, Floats]
 
 
 def _why_absent(
-    evidence: Evidence, name: str, axes: Sequence[Axis], conditions: Conditions | None
+    evidence: Evidence, name: str, axes: Sequence[Axis], conditions: CostConditions | None
 ) -> str | None:
     table = evidence.table
     for axis in axes:
@@ -266,7 +281,7 @@ def _base_fits(evidence: Evidence, axes: Sequence[Axis]) -> bool:
 
 
 def _put_metric(
-    scores: Floats, clusters: NDArray[np.str_], into: Arrays, place: int, seed: int,
+    scores: Floats, clusters: NDArray[np.str_], into: Arrays, *, place: int, seed: int,
     intervals: bool,
 ) -> None:  # fmt: skip
     values, low, high, draws = into
@@ -310,8 +325,8 @@ def _put_cost(
 
 
 def _behind(
-    figures: Figures, quantity: str, conditions: Conditions
-) -> tuple[Conditions, Mapping[str, Profile]]:
+    figures: Figures, quantity: str, conditions: CostConditions
+) -> tuple[CostConditions, Mapping[str, Profile]]:
     """Return under what a figure was measured, and the figures measured together with it."""
     figure = figure_under(figures, quantity, conditions)
     return next((at, by) for at, by in figures.items() if by.get(quantity) is figure)

@@ -37,11 +37,11 @@ SEPARATED = 1.959964
 """People separate two models on an image where one is better with a probability above 97.5 %."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
-    """P places (pieces of images) by M models, as `HumanScale` orders them.
+    """P crops by M models, as `HumanScale` orders them.
 
-    ``people`` (P, M): how good people find each, in the study's unit, each place's mean taken off;
+    ``people`` (P, M): how good people find each, in the study's unit, each crop's mean taken off;
     NaN where nobody judged it. ``apart`` (P, M, M): how surely the row is better than the column,
     in standard deviations; 0 where nothing is known. ``votes`` (P, M, M): how often the row was
     directly preferred, a tie half; for ratings None. ``scores``: metric -> (P, M), in the metric's
@@ -49,7 +49,7 @@ class Judged:
     """
 
     models: tuple[str, ...]
-    places: tuple[Crop, ...]
+    crops: tuple[Crop, ...]
     clusters: NDArray[np.str_]
     people: Floats
     apart: Floats
@@ -85,11 +85,18 @@ def judged(scale: HumanScale, table: ScoreTable, metrics: Sequence[str]) -> Judg
     names = scenes if several else [place.image for place in answers.crops]
     scores, missing, anew = _scores(scale, table, metrics)
     return Judged(
-        scale.models, answers.crops, np.asarray(names, dtype=np.str_), people, apart, votes,
-        scores,
-        {m: table.higher_is_better[m] for m in scores}, {m: table.units[m] for m in scores},
-        missing, anew,
-    )  # fmt: skip
+        models=scale.models,
+        crops=answers.crops,
+        clusters=np.asarray(names, dtype=np.str_),
+        people=people,
+        apart=apart,
+        votes=votes,
+        scores=scores,
+        higher_is_better={m: table.higher_is_better[m] for m in scores},
+        units={m: table.units[m] for m in scores},
+        missing=missing,
+        anew=anew,
+    )
 
 
 def halves(answers: Answers, models: Sequence[str], seed: int = 0) -> tuple[Floats, Floats]:

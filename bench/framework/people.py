@@ -13,7 +13,7 @@ from bench.core.errors import BenchError
 from bench.image import ImageError, read
 from bench.runs.store import RunFolder
 from raters.database.store import Store
-from raters.statistics.analyse import Analysis, ScaleEstimate
+from raters.statistics.analyse import ScaleAnalysis, ScaleEstimate
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD, SAMPLES
 from raters.statistics.ratings import OpinionEstimate, RatingAnalysis
@@ -28,7 +28,7 @@ COMPARED = 12
 """So many of a study's images are held against the run's, to see that it was made of it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HumanScale:
     """People's scale of M models of a run, the best first; draws (S, M) are of the bootstrap.
 
@@ -42,7 +42,7 @@ class HumanScale:
     high: Floats
     draws: Floats
     unit: str
-    analysis: Analysis | RatingAnalysis
+    analysis: ScaleAnalysis | RatingAnalysis
     answers: Answers
     run: RunFolder
 
@@ -81,9 +81,16 @@ def read_study(
         for key in ("value", "low", "high")
     )
     return HumanScale(
-        tuple(method.method for method in picked), value, low, high, analysis.draws[:, rows],
-        analysis.unit, analysis, answers, of,
-    )  # fmt: skip
+        models=tuple(method.method for method in picked),
+        value=value,
+        low=low,
+        high=high,
+        draws=analysis.draws[:, rows],
+        unit=analysis.unit,
+        analysis=analysis,
+        answers=answers,
+        run=of,
+    )
 
 
 def _latest(store: Store, runs: Sequence[RunFolder]) -> str:

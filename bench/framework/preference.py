@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scipy.special import erfcx
 
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions, all_conditions
+from bench.framework.costs import CostConditions, all_conditions
 from bench.framework.joint import Evidence, Joint, join
 from raters.statistics.comparisons import numbered, split_cells, strongly_connected, vote_cells
 from raters.statistics.intervals import (
@@ -67,7 +67,7 @@ class Residual:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preference:
     """A joint fit. ``explained``: share of the variance between models on people's scale that the
     predictors explain; below 0 they say less than the mean does. ``notes``: what weakens it.
@@ -80,7 +80,7 @@ class Preference:
     images: int
     raters: int | None
     left_out: tuple[str, ...]
-    conditions: Conditions | None
+    conditions: CostConditions | None
     notes: tuple[str, ...]
 
 
@@ -88,7 +88,7 @@ def regress(
     evidence: Evidence,
     metrics: Sequence[str],
     cost: str | None = None,
-    conditions: Conditions | None = None,
+    conditions: CostConditions | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> Preference:
@@ -154,7 +154,13 @@ def _fit(evidence: Evidence, joint: Joint, votes: Votes, samples: int, seed: int
     labels = clusters(rater, image, votes.scenes)
     enough = max(100, min(samples, _LARGEST // len(cells)))
     drawn = draw(
-        problem.refit, estimate, vote_cell, len(cells), list(labels.values()), enough, seed
+        problem.refit,
+        estimate,
+        vote_cell,
+        size=len(cells),
+        clusterings=list(labels.values()),
+        samples=enough,
+        seed=seed,
     )
     error = reach(drawn.clusters) * standard_error(drawn.scales, drawn.clusters)
     notes = weaknesses(rater, image, labels)
@@ -166,18 +172,23 @@ def _fit(evidence: Evidence, joint: Joint, votes: Votes, samples: int, seed: int
     scale = estimate[number : number + problem.models]
     residual = estimate[number + problem.models :]
     return Preference(
-        tuple(_slope(joint, k, estimate[k] / size, error[k] / size)
-              for k, size in enumerate(problem.spread)),
-        tuple(
+        slopes=tuple(
+            _slope(joint, k, estimate[k] / size, error[k] / size)
+            for k, size in enumerate(problem.spread)
+        ),
+        residuals=tuple(
             Residual(name, float(residual[i]), float(residual[i] - far), float(residual[i] + far))
             for i, name in enumerate(joint.models)
             for far in [error[number + problem.models + i]]
         ),
-        float(1 - residual @ residual / (scale @ scale)) if scale @ scale else 0.0,
-        int(usable.sum()), len(np.unique(image)), None if rater is None else len(np.unique(rater)),
-        tuple(f"{name}: {why}" for name, why in joint.left_out.items()), joint.conditions,
-        tuple(notes),
-    )  # fmt: skip
+        explained=float(1 - residual @ residual / (scale @ scale)) if scale @ scale else 0.0,
+        votes=int(usable.sum()),
+        images=len(np.unique(image)),
+        raters=None if rater is None else len(np.unique(rater)),
+        left_out=tuple(f"{name}: {why}" for name, why in joint.left_out.items()),
+        conditions=joint.conditions,
+        notes=tuple(notes),
+    )
 
 
 def _levels(evidence: Evidence, joint: Joint) -> Floats:

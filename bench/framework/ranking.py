@@ -110,12 +110,16 @@ def fronts(joint: Joint) -> list[FrontRow]:
         order = sorted(by, key=lambda j: -share[j, i])
         rows.append(
             FrontRow(
-                name, bool(kept[i]), float(probability[i]),
-                tuple(Dominator(joint.models[j], tuple(map(float, gap[j, i])), float(share[j, i]))
-                      for j in order),
+                name,
+                bool(kept[i]),
+                float(probability[i]),
+                tuple(
+                    Dominator(joint.models[j], tuple(map(float, gap[j, i])), float(share[j, i]))
+                    for j in order
+                ),
                 bool(over[number:, i].any()),
             )
-        )  # fmt: skip
+        )
     return rows
 
 

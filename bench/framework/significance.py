@@ -26,7 +26,7 @@ from bench.statistics.multiplicity import holm
 LEVEL = 0.95
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two models on their common images. ``difference`` is the mean of ``a`` minus ``b``.
 
@@ -148,12 +148,25 @@ def _comparison(
     if p_adjusted is not None and p_adjusted < 1 - LEVEL:
         better = a if (found.value > 0) == table.higher_is_better[metric] else b
     return Comparison(
-        a, b, metric, table.units[metric], table.higher_is_better[metric],
-        float(table.column(metric, a)[common].mean()),
-        float(table.column(metric, b)[common].mean()),
-        found.value, found.low, found.high, found.p, p_adjusted, better,
-        found.n, found.clusters, _left_out(table, a, b, metric), found.exact, found.note,
-    )  # fmt: skip
+        a=a,
+        b=b,
+        metric=metric,
+        unit=table.units[metric],
+        higher_is_better=table.higher_is_better[metric],
+        mean_a=float(table.column(metric, a)[common].mean()),
+        mean_b=float(table.column(metric, b)[common].mean()),
+        difference=found.value,
+        low=found.low,
+        high=found.high,
+        p=found.p,
+        p_adjusted=p_adjusted,
+        better=better,
+        images=found.n,
+        clusters=found.clusters,
+        excluded=_left_out(table, a, b, metric),
+        exact=found.exact,
+        note=found.note,
+    )
 
 
 def _left_out(table: ScoreTable, a: str, b: str, metric: str) -> dict[str, int]:
@@ -184,7 +197,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One model by one metric: its mean, and how it stands to the best.
 
@@ -222,7 +235,16 @@ def standings(table: ScoreTable, metric: str) -> list[Standing]:
         excluded = dict(table.excluded(metric, model))
         infinite = excluded.pop(INFINITE, 0)
         mark = _mark(model == best, against[index], table.higher_is_better[metric])
-        found.append(Standing(model, means[index], infinite, excluded, mark, against[index]))
+        found.append(
+            Standing(
+                model=model,
+                estimate=means[index],
+                infinite=infinite,
+                missing=excluded,
+                mark=mark,
+                against_best=against[index],
+            )
+        )
     return found
 
 

@@ -25,7 +25,7 @@ FEWEST = 8
 """Items below which a kind of image says nothing of a metric."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trust:
     """One metric against people, over models on the same image; all signs are such that more is
     better agreement.
@@ -46,19 +46,19 @@ class Trust:
     p: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StratumTrust:
     """A metric's rank correlation with people on the images of one ``level`` of a stratum."""
 
     metric: str
     key: str
     level: str
-    places: int
+    images: int
     srocc: Coefficient
     correct: Coefficient
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
     """Two models on one image of which people clearly prefer one and the metric the other.
 
@@ -109,11 +109,19 @@ def trust(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Trust]:
     marks = _marks([by_rank.srocc for _, by_rank, _ in rows], len(set(clusters)))
     made = [
         Trust(
-            metric, by_rank.srocc, by_rank.krcc, by_rank.plcc, by_rank.plcc_fitted,
-            by_pair.better_worse, by_pair.different_similar, by_pair.correct, mark, p,
+            metric=metric,
+            srocc=by_rank.srocc,
+            krcc=by_rank.krcc,
+            plcc=by_rank.plcc,
+            plcc_fitted=by_rank.plcc_fitted,
+            better_worse=by_pair.better_worse,
+            different_similar=by_pair.different_similar,
+            correct=by_pair.correct,
+            mark=mark,
+            p=p,
         )
         for (metric, by_rank, by_pair), (mark, p) in zip(rows, marks, strict=True)
-    ]  # fmt: skip
+    ]
     return sorted(made, key=lambda one: -np.inf if one.srocc.value is None else -one.srocc.value)
 
 
@@ -122,9 +130,15 @@ def ceiling(first: Floats, second: Floats, found: Judged, samples: int = SAMPLES
     both = np.isfinite(first) & np.isfinite(second) & _common(found)
     row, column = np.nonzero(both)
     if len(row) < 3:
-        return Coefficient(None, None, None, len(row), "too few images that both halves judged")
+        return Coefficient(
+            value=None,
+            low=None,
+            high=None,
+            n=len(row),
+            note="too few images that both halves judged",
+        )
     one, other = (centred(np.where(both, half, np.nan))[row, column] for half in (first, second))
-    return correlate(srocc, one, other, found.clusters[row], samples)
+    return correlate(srocc, one, other, clusters=found.clusters[row], samples=samples)
 
 
 def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[StratumTrust]:
@@ -133,7 +147,7 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
     Kinds of one level, or of very many, are left out, as are levels of too few images to tell.
     """
     made = []
-    for (key, level), inside in kinds(found.places).items():
+    for (key, level), inside in kinds(found.crops).items():
         row, column = np.nonzero(_common(found) & inside[:, None])
         pairs = all_pairs(found)
         kept = inside[pairs.row]
@@ -147,25 +161,35 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
             gap = _gap(found.directed(metric), pairs)
             made.append(
                 StratumTrust(
-                    metric, key, level, int(inside.sum()),
-                    correlate(srocc, scores, people, found.clusters[row], samples, seed),
-                    decisions(gap, said, found.clusters[pairs.row], samples, seed).correct,
+                    metric=metric,
+                    key=key,
+                    level=level,
+                    images=int(inside.sum()),
+                    srocc=correlate(
+                        srocc,
+                        scores,
+                        people,
+                        clusters=found.clusters[row],
+                        samples=samples,
+                        seed=seed,
+                    ),
+                    correct=decisions(gap, said, found.clusters[pairs.row], samples, seed).correct,
                 )
-            )  # fmt: skip
+            )
     return made
 
 
-def kinds(places: Sequence[Crop]) -> dict[tuple[str, str], NDArray[np.bool_]]:
-    """Return (stratum, level) -> which places are of it (P,), the levels of one stratum together.
+def kinds(crops: Sequence[Crop]) -> dict[tuple[str, str], NDArray[np.bool_]]:
+    """Return (stratum, level) -> which crops are of it (P,), the levels of one stratum together.
 
     Strata of one level, or of more than `LEVELS` (an identity, a date), are no kinds of images.
     """
     levels: dict[str, dict[str, list[int]]] = {}
-    for number, place in enumerate(places):
-        for key, level in place.strata.items():
+    for number, crop in enumerate(crops):
+        for key, level in crop.strata.items():
             levels.setdefault(key, {}).setdefault(level, []).append(number)
     return {
-        (key, level): np.isin(np.arange(len(places)), numbers)
+        (key, level): np.isin(np.arange(len(crops)), numbers)
         for key, of in levels.items()
         if 1 < len(of) <= LEVELS
         for level, numbers in of.items()
@@ -187,7 +211,7 @@ def disagreements(found: Judged, metric: str, count: int = 2) -> list[Disagreeme
     for k in np.argsort(z * gap, kind="stable"):
         if not wrong[k] or len(made) == count:
             break
-        place = found.places[pairs.row[k]]
+        place = found.crops[pairs.row[k]]
         better, worse = pairs.first[k], pairs.second[k]
         if z[k] < 0:
             better, worse = worse, better
@@ -197,10 +221,16 @@ def disagreements(found: Judged, metric: str, count: int = 2) -> list[Disagreeme
         scores = found.scores[metric][pairs.row[k]]
         made.append(
             Disagreement(
-                metric, place, found.models[better], found.models[worse], abs(float(z[k])),
-                abs(float(gap[k])), (float(scores[better]), float(scores[worse])), votes,
+                metric=metric,
+                place=place,
+                preferred=found.models[better],
+                other=found.models[worse],
+                people=abs(float(z[k])),
+                by_metric=abs(float(gap[k])),
+                scores=(float(scores[better]), float(scores[worse])),
+                votes=votes,
             )
-        )  # fmt: skip
+        )
     return made
 
 

@@ -38,7 +38,7 @@ class Estimate:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """A mean of paired differences with its interval and its two-sided p-value.
 
@@ -195,11 +195,17 @@ def paired_differences(
             note = f"{estimate.clusters} clusters: the smallest possible p-value is {least:.3g}"
         found.append(
             Difference(
-                estimate.value, estimate.low, estimate.high,
-                float(raw[i]) if tested else None, float(adjusted[i]) if tested else None,
-                estimate.n, estimate.clusters, exact, note,
+                value=estimate.value,
+                low=estimate.low,
+                high=estimate.high,
+                p=float(raw[i]) if tested else None,
+                p_adjusted=float(adjusted[i]) if tested else None,
+                n=estimate.n,
+                clusters=estimate.clusters,
+                exact=exact,
+                note=note,
             )
-        )  # fmt: skip
+        )
     return found
 
 

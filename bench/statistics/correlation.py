@@ -25,7 +25,7 @@ MOST_LOST = 0.05
 """An interval is not given where more resamples than this have no value."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coefficient:
     """A value of ``n`` items with its bootstrap interval; None, with the reason, where missing.
 
@@ -147,6 +147,7 @@ def correlate(
     statistic: Statistic,
     metric: ArrayLike,
     people: ArrayLike,
+    *,
     clusters: ArrayLike | None = None,
     samples: int = 1000,
     seed: int = 0,
@@ -205,19 +206,27 @@ def decisions(
     right = np.where(signed == 0, 0.5, signed > 0)
     return Decisions(
         _coefficient(
-            _auc(signed, -signed), resampled.area(signed, code[apart], -signed, code[apart],
-                                                  drawn.times), drawn, level, len(signed),
+            _auc(signed, -signed),
+            resampled.area(signed, code[apart], -signed, code[apart], drawn.times),
+            drawn,
+            level,
+            len(signed),
         ),
         _coefficient(
             _auc(size[apart], size[~apart]),
             resampled.area(size[apart], code[apart], size[~apart], code[~apart], drawn.times),
-            drawn, level, len(x),
+            drawn,
+            level,
+            len(x),
         ),
         _coefficient(
             float(right.mean()) if len(right) else np.nan,
-            resampled.mean(right, Resamples(drawn.times, code[apart])), drawn, level, len(signed),
+            resampled.mean(right, Resamples(drawn.times, code[apart])),
+            drawn,
+            level,
+            len(signed),
         ),
-    )  # fmt: skip
+    )
 
 
 def _ranks(column: Floats) -> Floats:
@@ -257,18 +266,30 @@ def _coefficient(
 ) -> Coefficient:
     if np.isnan(value):
         return Coefficient(
-            None, None, None, n, "not defined: a column or a kind of pair is constant"
+            value=None,
+            low=None,
+            high=None,
+            n=n,
+            note="not defined: a column or a kind of pair is constant",
         )
     return _with_interval(value, draws, drawn.clusters, n, level)
 
 
 def _fitted(x: Floats, y: Floats, drawn: Resamples, parameters: int, level: float) -> Coefficient:
     if len(x) <= parameters:
-        return Coefficient(None, None, None, len(x), f"{len(x)} items, {parameters} parameters")
+        return Coefficient(
+            value=None,
+            low=None,
+            high=None,
+            n=len(x),
+            note=f"{len(x)} items, {parameters} parameters",
+        )
     fit = fit_logistic(x, y, parameters)
     value = plcc(fit.predicted, y)
     if not fit.converged or np.isnan(value):
-        return Coefficient(None, None, None, len(x), "the logistic fit did not converge")
+        return Coefficient(
+            value=None, low=None, high=None, n=len(x), note="the logistic fit did not converge"
+        )
 
     def again(times: Floats) -> float:
         # What a refit could still gain when it is stopped does not show in its correlation.
@@ -285,8 +306,8 @@ def _with_interval(value: float, drawn: Floats, clusters: int, n: int, level: fl
     lost = 1 - len(known) / len(drawn)
     if lost > MOST_LOST or clusters < 2:
         note = f"{lost:.0%} of resamples have no value" if lost else "one cluster: no interval"
-        return Coefficient(value, None, None, n, note)
+        return Coefficient(value=value, low=None, high=None, n=n, note=note)
     tail = expanded_tail(clusters, level)
     low, high = np.quantile(known, [tail, 1 - tail])
     lack = f"{lost:.1%} of resamples have no value" if lost else None
-    return Coefficient(value, float(low), float(high), n, lack, drawn)
+    return Coefficient(value=value, low=float(low), high=float(high), n=n, note=lack, draws=drawn)

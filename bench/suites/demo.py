@@ -1,6 +1,6 @@
 """The demo suite: photographs that ship inside scikit-image, degraded here, once.
 
-What is made is decided by `plan`, a list of `Shot`, from fixed seeds: the same files on every
+What is made is decided by `plan`, a list of `DemoShot`, from fixed seeds: the same files on every
 machine. How they lie on disk says `bench.suites.made`.
 """
 
@@ -16,7 +16,7 @@ from bench.suites.made import Item, Manifest, Order, make, open_made, usable
 from bench.suites.table import Suite, SuiteCard
 
 if TYPE_CHECKING:
-    from bench.suites.demo_plan import Shot
+    from bench.suites.demo_plan import DemoShot
 
 VERSION = 2
 """Raised with every change of the plan or of the pipeline that changes a pixel."""
@@ -46,7 +46,7 @@ def open_demo(
     return open_made(card, root, options, manifest)
 
 
-def make_demo(root: Path, shots: Sequence[Shot], progress: Update = unheard) -> Manifest:
+def make_demo(root: Path, shots: Sequence[DemoShot], progress: Update = unheard) -> Manifest:
     """Make ``shots`` under ``root`` and return the manifest; an older demo suite is replaced."""
     from bench.suites import demo_plan
 

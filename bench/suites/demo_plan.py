@@ -43,8 +43,8 @@ SCENES: dict[Split, Mapping[str, tuple[str, ...]]] = {
 """Split -> scene -> its files in scikit-image. No scene is in two splits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoShot:
     """One pair to be made: a (height, width) piece of a photograph, and its degradation.
 
     ``row`` and ``column`` are the piece's centre in the photograph. It is shrunk by ``scale`` (1:
@@ -74,7 +74,7 @@ class Shot:
         return asdict(self)
 
 
-def plan() -> list[Shot]:
+def plan() -> list[DemoShot]:
     """Return every shot of the suite, in order: test, val, train."""
     train = [name for name, count in _TRAIN_SHARE.items() for _ in range(count)]
     return [
@@ -111,18 +111,28 @@ _TEST: tuple[tuple[str, tuple[int, int], tuple[int, int], str, str], ...] = (
 )
 
 
-def _test_shots() -> list[Shot]:
-    shots: list[Shot] = []
+def _test_shots() -> list[DemoShot]:
+    shots: list[DemoShot] = []
     for number, (scene, (row, column), (height, width), blur, light) in enumerate(_TEST):
         of_scene = 1 + sum(shot.scene == scene for shot in shots)
         shots.append(
-            Shot(f"{scene}-{blur}-{of_scene}", "test", scene, SCENES["test"][scene][0], row, column,
-                 height, width, _how(_rng("test", number), blur, light), light)
-        )  # fmt: skip
+            DemoShot(
+                id=f"{scene}-{blur}-{of_scene}",
+                split="test",
+                scene=scene,
+                photograph=SCENES["test"][scene][0],
+                row=row,
+                column=column,
+                height=height,
+                width=width,
+                how=_how(_rng("test", number), blur, light),
+                light=light,
+            )
+        )
     return shots
 
 
-def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
+def _drawn(split: Split, scene: str, number: int, side: int = 192) -> DemoShot:
     """Draw a square piece anywhere in one of the scene's photographs, turned and shrunk."""
     rng = _rng(split, number)
     files = SCENES[split][scene]
@@ -139,8 +149,20 @@ def _drawn(split: Split, scene: str, number: int, side: int = 192) -> Shot:
     row = float(rng.integers(low, height - low + 1))
     column = float(rng.integers(low, width - low + 1))
     blur, light = _KINDS[number % len(_KINDS)]
-    return Shot(f"{scene}-{blur}-{number:03d}", split, scene, file, row, column, side, side,
-                _how(rng, blur, light), light, scale, turn)  # fmt: skip
+    return DemoShot(
+        id=f"{scene}-{blur}-{number:03d}",
+        split=split,
+        scene=scene,
+        photograph=file,
+        row=row,
+        column=column,
+        height=side,
+        width=side,
+        how=_how(rng, blur, light),
+        light=light,
+        scale=scale,
+        turn=turn,
+    )
 
 
 def _how(rng: np.random.Generator, blur: str, light: str) -> Degradation:
@@ -176,7 +198,7 @@ def photograph(name: str) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def sharp(shot: Shot) -> Pixels:
+def sharp(shot: DemoShot) -> Pixels:
     """Return the shot's piece with `MARGIN` pixels more on every side, (H, W, 3) uint8."""
     source = photograph(shot.photograph)
     height, width = shot.height + 2 * MARGIN, shot.width + 2 * MARGIN
@@ -189,7 +211,7 @@ def sharp(shot: Shot) -> Pixels:
     return to_pixels(_resampled(source, shot, height, width))
 
 
-def _resampled(source: Pixels, shot: Shot, height: int, width: int) -> Light:
+def _resampled(source: Pixels, shot: DemoShot, height: int, width: int) -> Light:
     """Shrink and turn in linear light: Gaussian against aliasing, then cubic splines."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -213,7 +235,7 @@ def _resampled(source: Pixels, shot: Shot, height: int, width: int) -> Light:
     )
 
 
-def make(shot: Shot) -> tuple[Pixels, Degraded]:
+def make(shot: DemoShot) -> tuple[Pixels, Degraded]:
     """Return the shot's reference, (height, width, 3) uint8, and its degraded image."""
     wide = sharp(shot)
     inside = wide[MARGIN : MARGIN + shot.height, MARGIN : MARGIN + shot.width]

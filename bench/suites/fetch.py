@@ -21,7 +21,7 @@ from bench.suites.unpack import tidy, unfinished, unpack
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """A file that somebody publishes.
 

@@ -76,7 +76,7 @@ def open_gopro(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite
             f"folders called input do not say which blur they hold; it is taken to be {blur}"
         )
     layout = ", ".join(f"{split}: {name}" for split, name in layouts.items())
-    return assemble(card, root, options, layout, splits, VALIDATION, notes)
+    return assemble(card, root, options, layout, splits, validation=VALIDATION, notes=notes)
 
 
 def _split_folders(card: SuiteCard, root: Path) -> dict[Split, Path]:

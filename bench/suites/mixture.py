@@ -44,7 +44,7 @@ _UNFIT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Combination:
     """One combination of levels. ``extent`` 0 has the blur ``none``."""
 
     blur: str
@@ -144,11 +144,11 @@ class Mixture:
         if self.seed < 0:
             raise BenchError(f"--seed {self.seed}: expected a whole number of at least 0")
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[Combination]:
         """Return every combination once: without an extent, one blur is as good as another."""
         return list(dict.fromkeys(_cell(*levels) for levels in product(*self._factors())))
 
-    def deal(self, photographs: int) -> Iterator[list[Cell]]:
+    def deal(self, photographs: int) -> Iterator[list[Combination]]:
         """Yield the combinations of each photograph of a split.
 
         Raises `BenchError` where so many cannot be chosen evenly.
@@ -173,8 +173,8 @@ class Mixture:
         return [self.blur, self.extent, self.noise, self.light, self.jpeg or (None,)]
 
 
-def _cell(blur: Any, extent: Any, noise: Any, light: Any, jpeg: Any) -> Cell:
-    return Cell(blur if extent else "none", extent, noise, light, jpeg)
+def _cell(blur: Any, extent: Any, noise: Any, light: Any, jpeg: Any) -> Combination:
+    return Combination(blur if extent else "none", extent, noise, light, jpeg)
 
 
 def _list(levels: Sequence[float]) -> str:
@@ -193,7 +193,7 @@ def electrons(noise: float, read_noise: float = 0.0) -> float:
     return round((photons + math.sqrt(photons**2 + readout)) / (2 * noise**2), 3)
 
 
-def degradation(mixture: Mixture, cell: Cell, draws: int, corner: float) -> Degradation:
+def degradation(mixture: Mixture, cell: Combination, draws: int, corner: float) -> Degradation:
     """Return what makes a cell of a piece with this half diagonal; ``draws`` seeds all of it."""
     values: dict[str, Any] = {"angle": round(share(f"angle {draws}") * 180, 1), **mixture.fixed}
     if cell.extent:

@@ -22,7 +22,7 @@ from bench.image import ImageError, Pixels, read
 from bench.prepare import flaw
 from bench.suites.listing import seed, share
 from bench.suites.made import SPLITS, Item, Order
-from bench.suites.mixture import LEAST, Cell, Mixture, degradation, notes
+from bench.suites.mixture import LEAST, Combination, Mixture, degradation, notes
 from bench.suites.table import Split
 
 VERSION = 1
@@ -114,7 +114,7 @@ def room(items: Sequence[Item]) -> int:
     return sum(6 * math.prod(item.parameters["piece"][2:]) for item in items)
 
 
-def _item(mixture: Mixture, photo: Photograph, split: Split, cell: Cell) -> Item:
+def _item(mixture: Mixture, photo: Photograph, split: Split, cell: Combination) -> Item:
     draws = seed(f"{mixture.seed} {photo.name}")
     how = degradation(mixture, cell, draws, math.hypot(*photo.size) / 2)
     piece = (*photo.corner, *photo.size)
@@ -125,10 +125,12 @@ def _item(mixture: Mixture, photo: Photograph, split: Split, cell: Cell) -> Item
         strata=cell.strata,
         make=partial(remake, photo.path, piece, mixture.margin, how),
         parameters={
-            "photograph": photo.name, "piece": list(piece), "margin": mixture.margin,
+            "photograph": photo.name,
+            "piece": list(piece),
+            "margin": mixture.margin,
             "degradation": how.as_dict(),
         },
-    )  # fmt: skip
+    )
 
 
 def remake(
@@ -161,18 +163,20 @@ def _look(mixture: Mixture, named: tuple[str, Path]) -> Photograph:
     if min(height, width) < side + 2 * rim:
         around = f" with {rim} around it that blur brings in" if rim else ""
         return Photograph(
-            name, path,
+            name,
+            path,
             problem=f"{width}x{height} is too small for {side} pixels{around}: expected at least "
             f"{side + 2 * rim} on each side",
-        )  # fmt: skip
+        )
     size = (mixture.crop or height - 2 * rim, mixture.crop or width - 2 * rim)
     corner = ((height - size[0]) // 2, (width - size[1]) // 2)
     piece = np.ascontiguousarray(
         pixels[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
     )
     poor = flaw(piece, mixture.quality[0], 0) if mixture.quality else None
-    return Photograph(name, path, size, corner, hashlib.sha256(piece.data).hexdigest(),
-                      poor=poor or "")  # fmt: skip
+    return Photograph(
+        name, path, size, corner, hashlib.sha256(piece.data).hexdigest(), poor=poor or ""
+    )
 
 
 def _unlike(photographs: Sequence[Photograph]) -> list[Photograph]:

@@ -49,7 +49,9 @@ def open_realblur(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Su
     for base in first_folder(root, inner):
         if found := read_lists(base, names, _identity):
             layout = "lists of files"
-            return assemble(card, root, options, layout, found, VALIDATION, [UNALIGNED])
+            return assemble(
+                card, root, options, layout, found, validation=VALIDATION, notes=[UNALIGNED]
+            )
         if found_pairs := paired(base, _identity):
             return assemble(card, root, options, *found_pairs, VALIDATION, [UNALIGNED])
         if next(base.glob(f"RealBlur-{half}_*/scene*"), None):

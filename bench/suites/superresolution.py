@@ -89,16 +89,20 @@ def open_div2k(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite
             if references := _references(folder, scale):
                 places = (
                     base / f"DIV2K_{name}_LR_bicubic" / f"X{scale}",
-                    base / f"DIV2K_{name}_LR_bicubic_X{scale}" / f"DIV2K_{name}_LR_bicubic"
+                    base
+                    / f"DIV2K_{name}_LR_bicubic_X{scale}"
+                    / f"DIV2K_{name}_LR_bicubic"
                     / f"X{scale}",
-                )  # fmt: skip
+                )
                 small = _low_resolution(places, references, folder, scale)
                 splits[split] = _listing(folder, references, small, scale)
                 layouts.append(f"{folder.name}, {_made_or_found(small)}")
         if "test" in splits:
             note = "test: the official validation images; the official test set is not public"
             layout = "; ".join(layouts)
-            suite = assemble(card, root, options, layout, splits, VALIDATION, [note])
+            suite = assemble(
+                card, root, options, layout, splits, validation=VALIDATION, notes=[note]
+            )
             return replace(suite, border=scale, scale=scale)
     raise no_data(
         card,
@@ -130,12 +134,15 @@ def _places(base: Path, references: Path, scale: int) -> tuple[Path, ...]:
     lower = (f"x{scale}", f"X{scale}")
     return (
         base / f"LRbicx{scale}",
-        *(place / f"{base.name}_LR_bicubic" / inner
-          for place in (base, base.parent) for inner in lower),
+        *(
+            place / f"{base.name}_LR_bicubic" / inner
+            for place in (base, base.parent)
+            for inner in lower
+        ),
         *(base / f"LR_bicubic/{inner}" for inner in lower),
         *(base / name / inner for name in ("lq", "LR", "input") for inner in (*lower, "")),
         references,  # beside them, as NAME_LR
-    )  # fmt: skip
+    )
 
 
 def _low_resolution(

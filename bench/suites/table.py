@@ -46,7 +46,7 @@ class Suite:
         return f"{self.card.name}{colon}{options}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteCard:
     """One row of the table."""
 

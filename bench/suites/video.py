@@ -42,7 +42,7 @@ def open_hide(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:
     for base in first_folder(root, ("HIDE_dataset", "HIDE")):
         if (base / "GT").is_dir() and (base / "test").is_dir():
             splits = _hide_splits(base)
-            return assemble(card, root, options, "GT, train, test/*", splits, VALIDATION)
+            return assemble(card, root, options, "GT, train, test/*", splits, validation=VALIDATION)
         if found := paired(base, _hide_identity):
             return assemble(card, root, options, *found, VALIDATION)
     raise no_data(
@@ -103,7 +103,9 @@ def open_reds(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:
             layout, splits = found
         if splits:
             note = "test: the official validation set; the official test references are not public"
-            return assemble(card, root, options, layout, splits, VALIDATION, [note])
+            return assemble(
+                card, root, options, layout, splits, validation=VALIDATION, notes=[note]
+            )
     raise no_data(
         card,
         root,

@@ -80,5 +80,5 @@ def convolution(inside: int, outside: int) -> tuple[nn.Module, nn.Module]:
 
 
 def discriminator() -> PatchGAN:
-    """Return the opponent of the network as a generator: a PatchGAN with batch normalisation."""
+    """Return the generator's discriminator: a PatchGAN with batch normalisation."""
     return PatchGAN(norm="batch")

@@ -95,7 +95,7 @@ class NormalisedBlock(nn.Module):
 
 
 def discriminator() -> PatchGAN:
-    """Return the generator's opponent: the 70x70 PatchGAN with batch normalisation."""
+    """Return the generator's discriminator: the 70x70 PatchGAN with batch normalisation."""
     return PatchGAN(norm="batch")
 
 

@@ -1,7 +1,7 @@
-"""What a generator and its opponent minimise, as functions of the opponent's scores.
+"""What a generator and its discriminator minimise, as functions of the discriminator's scores.
 
-Scores are unbounded, larger for real, of any shape: one an image, or one a patch. The opponent's
-losses are means of their two halves, so that two networks of one recipe learn at like rates.
+Scores are unbounded, larger for real, of any shape: one an image, or one a patch. The losses of a
+discriminator are means of their two halves, so that two networks of one recipe learn at like rates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Game:
     """Both sides' losses. ``compares``: the generator's looks at the scores of real images too."""
 
     generator: Judge
-    opponent: Judge
+    discriminator: Judge
     compares: bool = False
 
 
@@ -29,7 +29,7 @@ def _bce_generator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     return F.softplus(-made).mean()
 
 
-def _bce_opponent(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+def _bce_discriminator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     return (F.softplus(-real).mean() + F.softplus(made).mean()) / 2
 
 
@@ -37,7 +37,7 @@ def _lsgan_generator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     return (made - 1).square().mean()
 
 
-def _lsgan_opponent(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+def _lsgan_discriminator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     return ((real - 1).square().mean() + made.square().mean()) / 2
 
 
@@ -45,23 +45,23 @@ def _wasserstein_generator(real: torch.Tensor, made: torch.Tensor) -> torch.Tens
     return -made.mean()
 
 
-def _wasserstein_opponent(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+def _wasserstein_discriminator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     return made.mean() - real.mean()
 
 
 def _relativistic_generator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    return _bce_opponent(made - real.mean(), real - made.mean())
+    return _bce_discriminator(made - real.mean(), real - made.mean())
 
 
-def _relativistic_opponent(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    return _bce_opponent(real - made.mean(), made - real.mean())
+def _relativistic_discriminator(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+    return _bce_discriminator(real - made.mean(), made - real.mean())
 
 
 GAMES: dict[str, Game] = {
-    "bce": Game(_bce_generator, _bce_opponent),
-    "lsgan": Game(_lsgan_generator, _lsgan_opponent),
-    "wgan-gp": Game(_wasserstein_generator, _wasserstein_opponent),
-    "ragan": Game(_relativistic_generator, _relativistic_opponent, compares=True),
+    "bce": Game(_bce_generator, _bce_discriminator),
+    "lsgan": Game(_lsgan_generator, _lsgan_discriminator),
+    "wgan-gp": Game(_wasserstein_generator, _wasserstein_discriminator),
+    "ragan": Game(_relativistic_generator, _relativistic_discriminator, compares=True),
 }
 """Name in a recipe -> losses.
 

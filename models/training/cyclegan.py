@@ -1,8 +1,8 @@
 """Training without pairs: CycleGAN. Zhu et al. 2017, doi:10.1109/ICCV.2017.244.
 
 The network learns to restore degraded images, another, ``back``, to degrade sharp ones; one
-opponent judges each. There and back an image has to come out as it went in. No degraded image is
-ever shown beside its own reference.
+discriminator judges each. There and back an image has to come out as it went in. No degraded image
+is ever shown beside its own reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import torch.nn.functional as F
 from bench.core.errors import BenchError
 from models.loading import build_network
 from models.training.data import UnpairedCrops
-from models.training.discriminators import ImagePool, Terms, frozen, lesson, opponent_of, persuade
+from models.training.discriminators import (
+    ImagePool,
+    Terms,
+    discriminator_of,
+    frozen,
+    lesson,
+    persuade,
+)
 from models.training.layout import laid_out, lay_out
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
@@ -25,7 +32,7 @@ from models.training.with_discriminator import Opposed
 
 
 class Cycle(Opposed):
-    """In each step both networks learn first, together, then both opponents.
+    """In each step both networks learn first, together, then both discriminators.
 
     A batch is degraded crops, their own references, which are only watched, and other references.
     """
@@ -43,8 +50,9 @@ class Cycle(Opposed):
             )
         if getattr(task.network, "scale", 1) != 1:
             raise BenchError("method 'cyclegan' cannot train a network that enlarges")
-        self.opponent = opponent_of(task, 1, recipe.crop)
-        self.opponent_back = opponent_of(task, 2, recipe.crop)
+        # checkpoints hold the discriminators under these names
+        self.opponent = discriminator_of(task, 1, recipe.crop)
+        self.opponent_back = discriminator_of(task, 2, recipe.crop)
         assert task.card is not None
         self.back = lay_out(build_network(task.card, task.seed + 3))
         self.pool, self.pool_back = (ImagePool(self.adversary.pool) for _ in range(2))
@@ -79,7 +87,7 @@ class Cycle(Opposed):
         return {"loss": self._total(terms), **terms}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """See `Training.configure_optimizers`; one for both networks, one for both opponents."""
+        """See `Training.configure_optimizers`; one for the networks, one for the discriminators."""
         restoring = chain(self.network.parameters(), self.back.parameters())
         judging = chain(self.opponent.parameters(), self.opponent_back.parameters())
         return [

@@ -79,6 +79,7 @@ class PairedCrops(Dataset[Item]):
     def __init__(
         self,
         pairs: Sequence[Pair],
+        *,
         side: int,
         seed: int,
         augment: Sequence[str],

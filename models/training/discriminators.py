@@ -1,4 +1,4 @@
-"""The opponents of adversarial training: built, judging, being taught, kept out of a step."""
+"""The discriminators of adversarial training: built, judging, being taught, kept out of a step."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def adversary_of(recipe: Recipe) -> Adversary:
     return adversary
 
 
-def opponent_of(task: Task, number: int, side: int) -> nn.Module:
-    """Build an opponent that the task's card names, its weights drawn from the seed and ``number``.
+def discriminator_of(task: Task, number: int, side: int) -> nn.Module:
+    """Build the card's discriminator, its weights drawn from the seed and ``number``.
 
     Raises `BenchError` where the card names none, or the one it names cannot judge crops of so many
     pixels or by the recipe's loss.
@@ -44,47 +44,45 @@ def opponent_of(task: Task, number: int, side: int) -> nn.Module:
     card = task.card
     if card is None or card.discriminator is None:
         name = "this network" if card is None else f"'{card.name}'"
-        raise BenchError(
-            f"{name} has no opponent: its card names no discriminator; take method 'plain'"
-        )
-    opponent = build_network(
+        raise BenchError(f"{name} has no discriminator: its card names none; take method 'plain'")
+    discriminator = build_network(
         replace(card, build=card.discriminator, options={}), task.seed + number
     )
     adversary = adversary_of(task.recipe)
     if adversary.loss == "wgan-gp" and any(
-        isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in opponent.modules()
+        isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in discriminator.modules()
     ):
         raise BenchError(
-            f"the opponent of '{card.name}' normalises over the batch; the penalty of 'wgan-gp' "
-            "looks at one image at a time: take another adversarial loss, or a discriminator "
-            "without batch normalisation"
+            f"the discriminator of '{card.name}' normalises over the batch; the penalty of "
+            "'wgan-gp' looks at one image at a time: take another adversarial loss, or a "
+            "discriminator without batch normalisation"
         )
     try:
         with torch.no_grad():
-            opponent.eval()(torch.zeros(1, 3, side, side))
+            discriminator.eval()(torch.zeros(1, 3, side, side))
     except (RuntimeError, ValueError) as error:
         raise BenchError(
-            f"the opponent of '{card.name}' cannot judge images of {side}x{side} "
+            f"the discriminator of '{card.name}' cannot judge images of {side}x{side} "
             f"({str(error).splitlines()[0]}); give the recipe another crop"
         ) from error
-    return lay_out(opponent.train())
+    return lay_out(discriminator.train())
 
 
-def judge(opponent: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """(B,3,H,W) -> the opponent's scores in float32."""
-    scores: torch.Tensor = opponent(laid_out(images, opponent))
+def judge(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """(B,3,H,W) -> the discriminator's scores in float32."""
+    scores: torch.Tensor = discriminator(laid_out(images, discriminator))
     return scores.float()
 
 
 def lesson(
-    opponent: nn.Module, adversary: Adversary, real: torch.Tensor, made: torch.Tensor
+    discriminator: nn.Module, adversary: Adversary, real: torch.Tensor, made: torch.Tensor
 ) -> tuple[torch.Tensor, Terms]:
-    """Return what the opponent has to minimise, and its parts and mean scores by name.
+    """Return what the discriminator has to minimise, and its parts and mean scores by name.
 
     Draws where the gradient penalty is taken from torch's random numbers on the CPU.
     """
-    real_scores, made_scores = judge(opponent, real), judge(opponent, made)
-    loss = GAMES[adversary.loss].opponent(real_scores, made_scores)
+    real_scores, made_scores = judge(discriminator, real), judge(discriminator, made)
+    loss = GAMES[adversary.loss].discriminator(real_scores, made_scores)
     found = {
         "opponent": loss, "score_real": real_scores.mean(), "score_restored": made_scores.mean(),
     }  # fmt: skip
@@ -92,19 +90,19 @@ def lesson(
         parts = torch.rand(len(real)).to(real.device)
         with torch.autocast(real.device.type, enabled=False):  # a slope of a slope needs the bits
             found["penalty"] = gradient_penalty(
-                partial(judge, opponent), real.float(), made.float(), parts
+                partial(judge, discriminator), real.float(), made.float(), parts
             )
         loss = loss + adversary.penalty * found["penalty"]
     return loss, {name: value.detach() for name, value in found.items()}
 
 
 def persuade(
-    opponent: nn.Module, adversary: Adversary, real: torch.Tensor, made: torch.Tensor
+    discriminator: nn.Module, adversary: Adversary, real: torch.Tensor, made: torch.Tensor
 ) -> torch.Tensor:
     """Return what the generator has to minimise for ``made`` to look real."""
     game = GAMES[adversary.loss]
-    scores = judge(opponent, made)
-    return game.generator(judge(opponent, real) if game.compares else scores, scores)
+    scores = judge(discriminator, made)
+    return game.generator(judge(discriminator, real) if game.compares else scores, scores)
 
 
 @contextmanager
@@ -120,7 +118,7 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 
 class ImagePool:
-    """Earlier restored images that an opponent is shown, lest it forget how they used to look.
+    """Earlier restored images that a discriminator is shown, lest it forget how they used to look.
 
     Shrivastava et al. 2017, doi:10.1109/CVPR.2017.241. ``size`` 0 keeps none.
     """

@@ -1,4 +1,4 @@
-"""Adversarial training: a network restores, an opponent tells restored images from real ones.
+"""Adversarial training: a network restores, a discriminator tells restored images from real ones.
 
 Goodfellow et al. 2014, arXiv:1406.2661; with terms that compare to the reference, as Isola et al.
 2017, doi:10.1109/CVPR.2017.632.
@@ -12,14 +12,21 @@ from typing import Any, ClassVar
 import torch
 
 from models.training.data import Item
-from models.training.discriminators import ImagePool, Terms, frozen, lesson, opponent_of, persuade
+from models.training.discriminators import (
+    ImagePool,
+    Terms,
+    discriminator_of,
+    frozen,
+    lesson,
+    persuade,
+)
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
 from models.training.with_discriminator import Opposed
 
 
 class Adversarial(Opposed):
-    """In each step the opponent learns first, `Adversary.steps` times, then the network once.
+    """In each step the discriminator learns first, `Adversary.steps` times, then the network once.
 
     All of a step's lessons are on the same batch. What the network minimises is the recipe's
     losses, ``content`` in the curves, and `Adversary.weight` times ``adversarial``.
@@ -30,7 +37,8 @@ class Adversarial(Opposed):
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__(task, plan)
         self.side = task.recipe.crop * getattr(task.network, "scale", 1)
-        self.opponent = opponent_of(task, 1, self.side)
+        # checkpoints hold the discriminator under this name
+        self.opponent = discriminator_of(task, 1, self.side)
         self.pool = ImagePool(self.adversary.pool)
 
     def learn(self, batch: Item, optimisers: Sequence[Any]) -> tuple[torch.Tensor, Terms]:
@@ -80,6 +88,6 @@ class Adversarial(Opposed):
 
 
 def middle(images: torch.Tensor, side: int) -> torch.Tensor:
-    """(B,3,H,W) -> its middle (B,3,side,side): some opponents judge images of one size only."""
+    """(B,3,H,W) -> its middle (B,3,side,side): some discriminators judge one size only."""
     top, left = ((length - side) // 2 for length in images.shape[-2:])
     return images[..., max(top, 0) :, max(left, 0) :][..., :side, :side]

@@ -28,9 +28,9 @@ LOOK_EVERY = 10
 class Training(LightningModule):
     """Training of ``task.network``: one epoch of Lightning's is one validation period.
 
-    A method is a subclass: it says what a step is (`learn`), and, where it has opponents, which
-    optimisers there are (`configure_optimizers`, the restoring network's first) and what validation
-    measures (`validation_terms`). It works without a trainer too: so steps are timed.
+    A method is a subclass: it says what a step is (`learn`), and, where it has discriminators,
+    which optimisers there are (`configure_optimizers`, the restoring network's first) and what
+    validation measures (`validation_terms`). It works without a trainer too: so steps are timed.
     """
 
     automatic_optimization = False
@@ -199,12 +199,12 @@ class Training(LightningModule):
         batch, ranks = self.recipe.batch, self.trainer.world_size
         crops = self.crops(
             self.task.pairs,
-            self.recipe.crop,
-            self.plan.seed,
-            self.recipe.augment,
-            self.steps * batch,
-            stop * batch,
-            self._cache,
+            side=self.recipe.crop,
+            seed=self.plan.seed,
+            augment=self.recipe.augment,
+            start=self.steps * batch,
+            stop=stop * batch,
+            cache=self._cache,
             curriculum=self.task.curriculum(self.plan.steps),
             share=(self.trainer.global_rank, ranks),
         )

@@ -63,7 +63,7 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
-class Lpips:
+class LpipsLoss:
     """LPIPS as a loss: that of `bench.metrics.lpips`, differentiable, mean over the batch."""
 
     backbone: str
@@ -97,10 +97,12 @@ class Lpips:
         return loss
 
 
-PERCEPTUAL: dict[str, Features | Lpips] = {
-    "vgg": Features(15, "mse"), "vgg54": Features(35, "l1"),
-    "lpips-alex": Lpips("alex"), "lpips-vgg": Lpips("vgg"),
-}  # fmt: skip
+PERCEPTUAL: dict[str, Features | LpipsLoss] = {
+    "vgg": Features(15, "mse"),
+    "vgg54": Features(35, "l1"),
+    "lpips-alex": LpipsLoss("alex"),
+    "lpips-vgg": LpipsLoss("vgg"),
+}
 """Name in a recipe -> loss. vgg: Kupyn et al. 2018, conv3_3; vgg54: Wang et al. 2018."""
 
 

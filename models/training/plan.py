@@ -23,7 +23,7 @@ Tell = Callable[[float, float, str], None]
 """Called with the steps done, the steps planned, and a line of text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is trained, how, on what, and where. ``validation`` holds fixed crops.
 

@@ -62,7 +62,7 @@ def make_plan(
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class StepTiming:
     """Seconds of training steps, data included, and of a validation.
 
     ``step`` is what the fastest quarter of the steps took at most.
@@ -73,7 +73,7 @@ class Timing:
     validation: float
 
 
-def _choose_threads(task: Task, seconds: float) -> tuple[int, Timing]:
+def _choose_threads(task: Task, seconds: float) -> tuple[int, StepTiming]:
     """Take one thread unless all are much faster.
 
     They wait for each other after every small operation. Two threads were seen to be 1.7 times as
@@ -101,7 +101,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def time_steps(task: Task, seconds: float) -> Timing:
+def time_steps(task: Task, seconds: float) -> StepTiming:
     """Time training steps and one validation.
 
     Of the timed steps the fastest quarter decides: what else the machine does for these few seconds
@@ -120,14 +120,22 @@ def time_steps(task: Task, seconds: float) -> Timing:
             module.eval()(images.to(task.device)).cpu()
     timed = taken[WARM_STEPS:]
     quarter = statistics.quantiles(timed, n=4, method="inclusive")[0]
-    return Timing(statistics.mean(timed), quarter, time.monotonic() - began)
+    return StepTiming(statistics.mean(timed), quarter, time.monotonic() - began)
 
 
 def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: float) -> list[float]:
     """Return the seconds of each of a few training steps, the first ones too."""
     batch, cache = task.recipe.batch, ViewCache()
     stop = (WARM_STEPS + TIMED_STEPS) * batch
-    crops = PairedCrops(task.pairs, task.recipe.crop, 0, task.recipe.augment, 0, stop, cache)
+    crops = PairedCrops(
+        task.pairs,
+        side=task.recipe.crop,
+        seed=0,
+        augment=task.recipe.augment,
+        start=0,
+        stop=stop,
+        cache=cache,
+    )
     taken: list[float] = []
     for step in range(WARM_STEPS + TIMED_STEPS):
         began = time.monotonic()

@@ -37,7 +37,7 @@ from models.training.files import Files, name_pairs
 from models.training.losses import left_out
 from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
-from models.training.timing import Timing, make_plan, threads, time_steps
+from models.training.timing import StepTiming, make_plan, threads, time_steps
 from models.weights import (
     PairDigests,
     Stopped,
@@ -90,7 +90,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class TimeEstimate:
     """What a training will take: steps, each of so many seconds as measured, and all in all."""
 
     steps: int
@@ -137,7 +137,7 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
     return Trained(files.weights, written)
 
 
-def estimate(job: Job) -> Estimate:
+def estimate(job: Job) -> TimeEstimate:
     """Return what a training will take, from steps measured here and now.
 
     A budget in time is planned for good: `train` then does just so many steps.
@@ -151,11 +151,11 @@ def estimate(job: Job) -> Estimate:
     if plan is None and limits.seconds is not None:
         plan = _planned(job, task, files, terms, time.monotonic(), unheard)
     if plan is not None and plan.step_seconds is not None:
-        return Estimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
+        return TimeEstimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
     steps = max(1, limits.steps or round((limits.epochs or 0) * task.epoch))
-    timing: Timing = time_steps(task, ESTIMATE_SECONDS)
+    timing: StepTiming = time_steps(task, ESTIMATE_SECONDS)
     each = timing.step + timing.validation / min(task.period, steps)
-    return Estimate(steps, timing.step, steps * each)
+    return TimeEstimate(steps, timing.step, steps * each)
 
 
 def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
@@ -197,7 +197,15 @@ def _task(job: Job) -> Task:
     if job.initial is not None:
         load_weights(network, job.initial, job.card.name)
     crops = validation_crops(job.val)
-    return Task(network, job.recipe, job.train, crops, job.device, job.card, job.seed)
+    return Task(
+        network=network,
+        recipe=job.recipe,
+        pairs=job.train,
+        validation=crops,
+        device=job.device,
+        card=job.card,
+        seed=job.seed,
+    )
 
 
 def _begun(network: torch.nn.Module, begin: Begin) -> torch.nn.Module:

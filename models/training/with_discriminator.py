@@ -14,7 +14,7 @@ from models.training.plan import Plan, Task
 
 
 class Opposed(Training):
-    """A training with opponents. Watches FID and the inception score where it can."""
+    """A training with discriminators. Watches FID and the inception score where it can."""
 
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__(task, plan)

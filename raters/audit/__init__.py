@@ -84,11 +84,14 @@ def audit(
     images = list({id(e.body): e for e in record.exchanges if _is_image(e)}.values())
     surplus = {leak for exchange in images for leak in extra_bytes(exchange)}
     numbers = {
-        "raters": raters, "requests": len(record.exchanges),
+        "raters": raters,
+        "requests": len(record.exchanges),
         "bytes": sum(len(exchange.body) for exchange in record.exchanges),
         "headers": sum(len(exchange.headers) for exchange in record.exchanges),
-        "images": len(images), **searched, **compared,
-    }  # fmt: skip
+        "images": len(images),
+        **searched,
+        **compared,
+    }
     return AuditReport(
         study_name, address or "a copy on this machine", (*named, *surplus, *tells), numbers,
         tuple(_notes(numbers, truths)),
@@ -122,9 +125,7 @@ def _served(copy: Store, raters: int) -> tuple[Record, list[Truth]]:
     return record, _truths(copy, record.shown)
 
 
-def _visited(
-    store: Store, name: str, address: str, raters: int
-) -> tuple[Record, list[Truth]]:  # fmt: skip
+def _visited(store: Store, name: str, address: str, raters: int) -> tuple[Record, list[Truth]]:
     """Walk through the study itself on the server at ``address``; leave no rater behind."""
     try:
         record = _walked(store, name, address, raters)
@@ -182,11 +183,13 @@ def _truths(store: Store, shown: Sequence[Shown]) -> list[Truth]:
         ).all()
     known = {
         (row.public_id, row.slot): Truth(
-            row.id, _UNNAMED[row.what] if row.method is None else row.method, row.content,
+            row.id,
+            _UNNAMED[row.what] if row.method is None else row.method,
+            row.content,
             row.kind == MAIN,
         )
         for row in rows
-    }  # fmt: skip
+    }
     return [known[view.step["trial"], view.slot] for view in shown]
 
 

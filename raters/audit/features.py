@@ -55,14 +55,16 @@ def features(shown: Sequence[Shown]) -> list[dict[str, str]]:
         name = path.rsplit("/", 1)[-1]
         again = sorted(word for word in _words(view.url) if 2 <= words[word] < len(shown))
         values = {
-            "address: parts": str(view.url.count("/")), "address: length": str(len(view.url)),
-            "address: begins": name[:4], "address: ends": name[-4:],
+            "address: parts": str(view.url.count("/")),
+            "address: length": str(len(view.url)),
+            "address: begins": name[:4],
+            "address: ends": name[-4:],
             "address: parts seen elsewhere": " ".join(again),
             "status": str(view.image.status),
             "order of headers": " ".join(key for key, _ in view.image.headers),
             "length in bytes": str(len(view.image.body)),
             "order of slots": " ".join(view.step["slots"]),
-        }  # fmt: skip
+        }
         values |= {f"header {key.lower()}": value for key, value in view.image.headers}
         values |= {f"trial reply: {key}": value for key, value in _leaves(view.step)}
         values |= _of_file(view.image.body)
@@ -96,9 +98,11 @@ def _of_file(png: bytes) -> dict[str, str]:
     return {
         "order of chunks": b" ".join(layout).decode("latin-1"),
         "number of IDAT chunks": str(len(parts) - len(layout)),
-        "IHDR": data.get(b"IHDR", b"").hex(), "zlib header": data.get(b"IDAT", b"")[:2].hex(),
-        "padding begins": padding[:4].hex(), "padding ends": padding[-4:].hex(),
-    }  # fmt: skip
+        "IHDR": data.get(b"IHDR", b"").hex(),
+        "zlib header": data.get(b"IDAT", b"")[:2].hex(),
+        "padding begins": padding[:4].hex(),
+        "padding ends": padding[-4:].hex(),
+    }
 
 
 def extra_bytes(exchange: Exchange) -> Iterator[Leak]:
@@ -158,7 +162,7 @@ def compare(
     leaks = []
     for name, what, values, strata, blocks in asked:
         groups = stimulus if blocks is None else model
-        chance = agreement(groups, values, strata, blocks, level, seed)
+        chance = agreement(groups, values, strata, blocks=blocks, level=level, seed=seed)
         if chance <= level:
             leaks.append(_leak(name, what, chance, groups, values, described, truths))
     for number, left, total in sides:
@@ -173,7 +177,7 @@ def compare(
 
 
 def agreement(
-    groups: Ints, values: Ints, strata: Ints, blocks: Ints | None, level: float, seed: int
+    groups: Ints, values: Ints, strata: Ints, *, blocks: Ints | None, level: float, seed: int
 ) -> float:
     """Return how probable it is that ``values`` agree within ``groups`` as often by chance.
 

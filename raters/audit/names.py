@@ -55,7 +55,7 @@ class Needle:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AnswerPart:
     """A piece of an answer that can hold text: ``where`` says which."""
 
     where: str
@@ -69,8 +69,9 @@ def needles(methods: Sequence[str], images: Sequence[str], run: str) -> list[Nee
     for kind, name in named:
         if not name.isdecimal():
             for form, text in _forms(name):
-                found.setdefault((text, "base64" in form),
-                                 Needle(kind, name, form, text, len(name) < SHORT))  # fmt: skip
+                found.setdefault(
+                    (text, "base64" in form), Needle(kind, name, form, text, len(name) < SHORT)
+                )
     for name in {run, PurePath(run).name}:
         if len(name) >= SHORT and not name.isdecimal():
             found.setdefault((name, False), Needle("run", name, "as it is", name))
@@ -99,26 +100,26 @@ def _forms(name: str) -> Iterator[tuple[str, str]]:
             yield f"as {algorithm} in base64", base64.b64encode(digest).decode()[:12]
 
 
-def parts(exchange: Exchange) -> Iterator[Part]:
+def parts(exchange: Exchange) -> Iterator[AnswerPart]:
     """Split an answer into its texts; of images, all chunks but pixels and padding.
 
     A policy that holds only hashes of the page's own scripts says nothing that the page does not.
     """
     route = exchange.route
-    yield Part(f"{route}: address", exchange.path)
+    yield AnswerPart(f"{route}: address", exchange.path)
     for name, value in exchange.headers:
         follows = name.lower() == "content-security-policy" and value == content_policy(
             exchange.body
         )
         if name.lower() != "content-length" and not follows:
-            yield Part(f"{route}: header {name.lower()}", f"{name}: {value}")
+            yield AnswerPart(f"{route}: header {name.lower()}", f"{name}: {value}")
     if not exchange.body.startswith(SIGNATURE):
-        yield Part(f"{route}: body", exchange.body.decode("utf-8", "replace"))
+        yield AnswerPart(f"{route}: body", exchange.body.decode("utf-8", "replace"))
         return
     for chunk, data in chunks(exchange.body):
         label = chunk.decode("latin-1")
         if chunk not in _RANDOM_BYTES:
-            yield Part(f"{route}: PNG chunk {label}", label + data.decode("latin-1"))
+            yield AnswerPart(f"{route}: PNG chunk {label}", label + data.decode("latin-1"))
 
 
 def search(

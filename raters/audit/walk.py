@@ -210,8 +210,9 @@ class Walker:
         if not step["training"]:
             self.record.shown += [
                 Shown(self.number, slot, url, step, self._images[url])
-                for slot, url in step["slots"].items() if slot != "reference"
-            ]  # fmt: skip
+                for slot, url in step["slots"].items()
+                if slot != "reference"
+            ]
         for url in step["slots"].values():
             del self._images[url]
 

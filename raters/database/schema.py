@@ -78,7 +78,9 @@ def _ref(name: str, to: str, **options: Any) -> Column[int]:
 
 
 study = Table(
-    "study", metadata, _key(),
+    "study",
+    metadata,
+    _key(),
     Column("name", String, nullable=False, unique=True),
     Column("created", Utc, nullable=False),
     Column("protocol", String, nullable=False),
@@ -96,44 +98,59 @@ study = Table(
     Column("salt", String, nullable=False),  # of external_hash
     Column("run", String, nullable=False),
     sqlite_autoincrement=True,
-)  # fmt: skip
+)
 
 method = Table(
     "method", metadata, _key(), _ref("study", "study"), Column("label", String, nullable=False)
 )
 
 content = Table(
-    "content", metadata, _key(), _ref("study", "study", index=True),
+    "content",
+    metadata,
+    _key(),
+    _ref("study", "study", index=True),
     Column("image", String, nullable=False),
     Column("cluster", String, nullable=False),
     Column("strata", JSON, nullable=False),
     *(Column(name, Integer, nullable=False) for name in ("top", "left", "height", "width")),
     Column("chosen", String, nullable=False),  # differ | random
-)  # fmt: skip
+)
 
 stimulus = Table(
-    "stimulus", metadata, _key(), _ref("content", "content", index=True),
+    "stimulus",
+    metadata,
+    _key(),
+    _ref("content", "content", index=True),
     _ref("method", "method", nullable=True),
     Column("kind", String, nullable=False),  # method | reference | golden | training
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
     Column("png", LargeBinary, nullable=False),
-)  # fmt: skip
+)
 
 comparison = Table(
-    "comparison", metadata, _key(), _ref("study", "study", index=True),
+    "comparison",
+    metadata,
+    _key(),
+    _ref("study", "study", index=True),
     _ref("first", "method"),
     _ref("second", "method", nullable=True),  # NULL: ratings of the first
     Column("quota", Integer, nullable=False),
     Column("taken", Integer, nullable=False, default=0),  # main trials leased or done
     Column("swapped", Integer, nullable=False, default=0),  # of these, with sides swapped
     Column("done", Integer, nullable=False, default=0),
-    *(Column(name, Integer, nullable=False, default=0)
-      for name in ("first_better", "second_better", "same")),  # final answers
-)  # fmt: skip
+    *(
+        Column(name, Integer, nullable=False, default=0)
+        for name in ("first_better", "second_better", "same")
+    ),  # final answers
+)
 
 item = Table(
-    "item", metadata, _key(), _ref("study", "study"), _ref("content", "content"),
+    "item",
+    metadata,
+    _key(),
+    _ref("study", "study"),
+    _ref("content", "content"),
     _ref("comparison", "comparison", nullable=True),  # NULL unless main
     _ref("first", "stimulus"),
     _ref("second", "stimulus", nullable=True),
@@ -143,12 +160,15 @@ item = Table(
     Column("rank", Integer, nullable=False),  # order among items of equal room
     Column("correct", JSON),  # right answers, on stimuli, of golden and training
     CheckConstraint("room >= 0", name="quota_kept"),
-)  # fmt: skip
+)
 Index("item_by_room", item.c.study, item.c.kind, item.c.room.desc(), item.c.rank)
 Index("item_of_comparison", item.c.comparison, item.c.room.desc(), item.c.rank)
 
 rater = Table(
-    "rater", metadata, _key(), _ref("study", "study", index=True),
+    "rater",
+    metadata,
+    _key(),
+    _ref("study", "study", index=True),
     Column("token_hash", String, nullable=False, unique=True),
     Column("source", String, nullable=False),  # invite | prolific
     Column("external_hash", String),
@@ -162,13 +182,17 @@ rater = Table(
     Column("finished", Utc),
     Column("completion_code", String),
     sqlite_autoincrement=True,
-)  # fmt: skip
+)
 Index("rater_external", rater.c.study, rater.c.external_hash, unique=True)
 
 assignment = Table(
-    "assignment", metadata, _key(),
+    "assignment",
+    metadata,
+    _key(),
     Column("public_id", String, nullable=False, unique=True),
-    _ref("study", "study"), _ref("rater", "rater"), _ref("item", "item", index=True),
+    _ref("study", "study"),
+    _ref("rater", "rater"),
+    _ref("item", "item", index=True),
     Column("kind", String, nullable=False),  # main | golden | repeat | training
     _ref("repeat_of", "assignment", nullable=True, index=True),
     Column("position", Integer, nullable=False),
@@ -177,22 +201,25 @@ assignment = Table(
     Column("expires", Utc, nullable=False),
     Column("state", String, nullable=False),  # leased | done | released
     Column("shown_count", Integer, nullable=False, default=0),
-)  # fmt: skip
+)
 _ONCE = text("kind <> 'repeat'")
 Index("never_twice", assignment.c.rater, assignment.c.item, unique=True,
       sqlite_where=_ONCE, postgresql_where=_ONCE)  # fmt: skip
 Index("lease_ends", assignment.c.study, assignment.c.state, assignment.c.expires)
 
 serving = Table(
-    "serving", metadata,
+    "serving",
+    metadata,
     Column("id", String, primary_key=True),
     _ref("assignment", "assignment", index=True),
     Column("slot", String, nullable=False),  # a | b | reference
     _ref("stimulus", "stimulus"),
-)  # fmt: skip
+)
 
 judgement = Table(
-    "judgement", metadata, _key(),
+    "judgement",
+    metadata,
+    _key(),
     _ref("assignment", "assignment", unique=True),
     Column("key", String, nullable=False, unique=True),
     Column("answer", String, nullable=False),  # on sides, as given first
@@ -201,22 +228,28 @@ judgement = Table(
     Column("timer_broken", Boolean, nullable=False),
     Column("reloads", Integer, nullable=False),
     Column("client", JSON, nullable=False),
-)  # fmt: skip
+)
 
 revision = Table(
-    "revision", metadata, _key(), _ref("judgement", "judgement", index=True),
+    "revision",
+    metadata,
+    _key(),
+    _ref("judgement", "judgement", index=True),
     Column("key", String, nullable=False, unique=True),
     Column("answer", String, nullable=False),
     Column("created", Utc, nullable=False),
-)  # fmt: skip
+)
 
 event = Table(
-    "event", metadata, _key(), _ref("study", "study", index=True),
+    "event",
+    metadata,
+    _key(),
+    _ref("study", "study", index=True),
     _ref("rater", "rater", nullable=True, index=True),
     Column("at", Utc, nullable=False),
     Column("what", String, nullable=False),
     Column("detail", JSON, nullable=False),
-)  # fmt: skip
+)
 
 schema_version = Table("schema_version", MetaData(), Column("number", Integer, nullable=False))
 

@@ -55,8 +55,9 @@ def ordering_gain(
     i, j = np.asarray(first, np.intp), np.asarray(second, np.intp)
     above, below = np.triu_indices(len(m), 1)
     known = c[above] - c[below]  # (pairs of models, models): with the difference of each pair
-    variance = np.maximum(known[np.arange(len(above)), above] - known[np.arange(len(above)), below],
-                          _TINY)  # fmt: skip
+    variance = np.maximum(
+        known[np.arange(len(above)), above] - known[np.arange(len(above)), below], _TINY
+    )
     gap = (m[above] - m[below]) / np.sqrt(variance)
     shared = known[:, i] - known[:, j]  # (pairs of models, pairs asked)
     asked = np.maximum(c[i, i] + c[j, j] - 2 * c[i, j], _TINY)

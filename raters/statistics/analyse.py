@@ -37,7 +37,7 @@ Ints = NDArray[np.intp]
 FEW_VOTES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleEstimate:
     """One method on the scale, with its interval; all methods' values have mean zero.
 
@@ -58,7 +58,7 @@ class ScaleEstimate:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaterVotes:
     """One rater against the scale of all: their ``votes``, and of the ``decided`` ones (no ties)
     the share that ``agreed`` with it and the share that it makes one expect (None without any).
@@ -87,8 +87,8 @@ class Agreement:
     repeats: Share | None
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleAnalysis:
     """A scale from pairwise votes; ``methods`` and ``draws`` (S, M) are in order, the best first.
 
     ``resampled``: what the intervals let vary. ``connected``: groups of methods in which each beat
@@ -122,7 +122,7 @@ def analyse(
     seed: int = 0,
     prior_sd: float | None = None,
     level: float = 0.95,
-) -> Analysis:
+) -> ScaleAnalysis:
     """Put the methods of ``votes`` on one scale; `MODELS` lists what ``model`` may be.
 
     Intervals resample raters and images. ``prior_sd``: standard deviation, in the model's unit, of
@@ -146,22 +146,34 @@ def analyse(
     clusterings = clusters(votes.rater, votes.image, votes.scenes)
     draws = draw_scales(
         MODELS[model], estimate, vote_cells(votes.a, votes.b, votes.outcome, number),
-        list(clusterings.values()), samples, seed, prior,
+        clusterings=list(clusterings.values()), samples=samples, seed=seed, prior_sd=prior,
     )  # fmt: skip
     found = differences(estimate, draws, level)
     order = np.argsort(-estimate, kind="stable")
     groups = components(wins + ties, names)
-    return Analysis(
-        model, MODELS[model].unit, level,
-        _estimates(votes, estimate, draws, found, wins, ties, order, level),
-        pair_differences(names, found, wins + wins.T + ties, MODELS[model].preferred),
-        people := _people(votes, estimate, MODELS[model]),
-        _agreement(votes),
-        len(votes), len(votes.images), None if votes.rater is None else len(votes.raters),
-        tuple(clusterings), samples, seed, prior_sd, tuple(map(tuple, groups)),
-        (*_flags(votes, clusterings, draws, wins, ties, prior_sd, groups), *_suspects(people)),
-        draws.scales[:, order],
-    )  # fmt: skip
+    people = _people(votes, estimate, MODELS[model])
+    return ScaleAnalysis(
+        model=model,
+        unit=MODELS[model].unit,
+        level=level,
+        methods=_estimates(votes, estimate, draws, found, wins, ties, order, level),
+        differences=pair_differences(names, found, wins + wins.T + ties, MODELS[model].preferred),
+        people=people,
+        agreement=_agreement(votes),
+        votes=len(votes),
+        images=len(votes.images),
+        raters=None if votes.rater is None else len(votes.raters),
+        resampled=tuple(clusterings),
+        samples=samples,
+        seed=seed,
+        prior_sd=prior_sd,
+        connected=tuple(map(tuple, groups)),
+        flags=(
+            *_flags(votes, clusterings, draws, wins, ties, prior_sd, groups),
+            *_suspects(people),
+        ),
+        draws=draws.scales[:, order],
+    )
 
 
 def _estimates(
@@ -173,12 +185,20 @@ def _estimates(
     group = letters(estimate, found, level)
     return tuple(
         ScaleEstimate(
-            votes.methods[i], float(estimate[i]), float(estimate[i] - far[i]),
-            float(estimate[i] + far[i]), int(wins[i].sum()), int(wins[:, i].sum()),
-            int(ties[i].sum()), int(rank[i]), int(low[i]), int(high[i]), group[i],
+            method=votes.methods[i],
+            value=float(estimate[i]),
+            low=float(estimate[i] - far[i]),
+            high=float(estimate[i] + far[i]),
+            wins=int(wins[i].sum()),
+            losses=int(wins[:, i].sum()),
+            ties=int(ties[i].sum()),
+            rank=int(rank[i]),
+            rank_low=int(low[i]),
+            rank_high=int(high[i]),
+            group=group[i],
         )
         for i in order
-    )  # fmt: skip
+    )
 
 
 def _people(votes: Votes, estimate: Floats, model: Model) -> tuple[RaterVotes, ...]:
@@ -197,13 +217,17 @@ def _people(votes: Votes, estimate: Floats, model: Model) -> tuple[RaterVotes, .
     given = np.bincount(votes.rater, minlength=raters)
     return tuple(
         RaterVotes(
-            name, int(given[k]), int(n), found / n if n else None, expected / n if n else None,
-            at_odds(int(n), int(found), expected, variance),
+            rater=name,
+            votes=int(given[k]),
+            decided=int(n),
+            agreed=found / n if n else None,
+            expected=expected / n if n else None,
+            flag=at_odds(int(n), int(found), expected, variance),
         )
         for k, (name, n, found, expected, variance) in enumerate(
             zip(votes.raters, *columns, strict=True)
         )
-    )  # fmt: skip
+    )
 
 
 def _suspects(people: tuple[RaterVotes, ...]) -> list[str]:

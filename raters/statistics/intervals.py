@@ -78,6 +78,7 @@ def draw_scales(
     model: Model,
     estimate: ArrayLike,
     cells: ArrayLike,
+    *,
     clusterings: Sequence[ArrayLike],
     samples: int = SAMPLES,
     seed: int = 0,
@@ -92,13 +93,16 @@ def draw_scales(
         prior = np.where(finite, prior_sd, min(prior_sd, PRIOR_SD))
         return model.fit(wins, ties, prior, q), finite
 
-    return draw(refit, q, cells, 2 * len(q) ** 2, clusterings, samples, seed)
+    return draw(
+        refit, q, cells, size=2 * len(q) ** 2, clusterings=clusterings, samples=samples, seed=seed
+    )
 
 
 def draw(
     refit: Refit,
     estimate: Floats,
     cells: ArrayLike,
+    *,
     size: int,
     clusterings: Sequence[ArrayLike],
     samples: int = SAMPLES,
@@ -201,7 +205,7 @@ def reach(clusters: int, level: float = 0.95) -> float:
     return float(student.ppf((1 + level) / 2, clusters - 1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
     """All pairs (first[k], second[k]) of methods and how they differ, arrays (K,).
 
@@ -236,10 +240,19 @@ def differences(estimate: ArrayLike, draws: Draws, level: float = 0.95) -> Diffe
     p = 2 * student.sf(ratio, draws.clusters - 1)
     beats = ((drawn > 0) + 0.5 * (drawn == 0)).mean(axis=0)
     adjusted = np.asarray(holm([float(x) for x in p]))
-    return Differences(first, second, value, value - far, value + far, p, adjusted, beats)
+    return Differences(
+        first=first,
+        second=second,
+        value=value,
+        low=value - far,
+        high=value + far,
+        p=p,
+        p_adjusted=adjusted,
+        beats=beats,
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairDifference:
     """How far ``better`` stands above ``worse``; ``p_adjusted`` by Holm over all pairs.
 
@@ -279,12 +292,18 @@ def pair_differences(
         value = abs(float(found.value[k]))
         rows.append(
             PairDifference(
-                names[i if up else j], names[j if up else i], value, float(low), float(high),
-                float(found.p[k]), float(found.p_adjusted[k]),
-                None if preferred is None else float(preferred(np.asarray(value))),
-                float(found.beats[k] if up else 1 - found.beats[k]), int(votes[i, j]),
+                better=names[i if up else j],
+                worse=names[j if up else i],
+                value=value,
+                low=float(low),
+                high=float(high),
+                p=float(found.p[k]),
+                p_adjusted=float(found.p_adjusted[k]),
+                preferred=None if preferred is None else float(preferred(np.asarray(value))),
+                certainty=float(found.beats[k] if up else 1 - found.beats[k]),
+                votes=int(votes[i, j]),
             )
-        )  # fmt: skip
+        )
     return tuple(rows)
 
 

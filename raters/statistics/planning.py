@@ -122,7 +122,7 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RatersPlan:
     """The smallest number of raters whose power reaches the target, and judgements in all."""
 
     raters: int
@@ -134,6 +134,7 @@ def power(
     design: Design,
     raters: int,
     pair: tuple[int, int] = (0, 1),
+    *,
     alpha: float = 0.05,
     tests: int = 1,
     simulations: int = SIMULATIONS,
@@ -146,18 +147,21 @@ def power(
     Cameron, Gelbach and Miller 2011). ``tests``: Bonferroni's factor, where so many pairs are
     tested together.
     """
-    return _power(design, raters, pair, alpha / tests, simulations, seed, None)
+    return _power(
+        design, raters, pair, alpha=alpha / tests, simulations=simulations, seed=seed, target=None
+    )
 
 
 def raters_needed(
     design: Design,
     target: float = 0.8,
     pair: tuple[int, int] = (0, 1),
+    *,
     alpha: float = 0.05,
     tests: int = 1,
     simulations: int = SIMULATIONS,
     seed: int = 0,
-) -> Plan:
+) -> RatersPlan:
     """Return the smallest study of ``design`` whose `power` is ``target`` or more, by bisection.
 
     Numbers of raters above 50 are found to 2 %; sizes that are plainly too small or too large are
@@ -170,7 +174,15 @@ def raters_needed(
         raise BenchError(f"a power lies between 0 and 1, got {target:g}")
 
     def at(raters: int) -> Power:
-        return _power(design, raters, pair, alpha / tests, simulations, seed, target)
+        return _power(
+            design,
+            raters,
+            pair,
+            alpha=alpha / tests,
+            simulations=simulations,
+            seed=seed,
+            target=target,
+        )
 
     low, high = 1, 4
     while (reached := at(high)).value < target:
@@ -187,13 +199,19 @@ def raters_needed(
             high, reached = middle, tried
         else:
             low = middle
-    return Plan(high, high * design.judgements, reached)
+    return RatersPlan(high, high * design.judgements, reached)
 
 
 def _power(
-    design: Design, raters: int, pair: tuple[int, int], alpha: float, simulations: int, seed: int,
+    design: Design,
+    raters: int,
+    pair: tuple[int, int],
+    *,
+    alpha: float,
+    simulations: int,
+    seed: int,
     target: float | None,
-) -> Power:  # fmt: skip
+) -> Power:
     """Return `power`, from fewer simulations where these exclude ``target``."""
     if raters < 2:
         raise BenchError(f"a study has two raters or more, got {raters}")

@@ -70,8 +70,9 @@ class Ratings:
 
         A stimulus is image * M + method. A rater's later rating of the same one does not count.
         """
-        stimuli, column = np.unique(self.image * len(self.methods) + self.method,
-                                    return_inverse=True)  # fmt: skip
+        stimuli, column = np.unique(
+            self.image * len(self.methods) + self.method, return_inverse=True
+        )
         table = np.full((len(self.raters), len(stimuli)), np.nan)
         table[self.rater[::-1], column[::-1]] = self.rating[::-1]
         return table, stimuli.astype(np.intp)
@@ -97,7 +98,7 @@ class OpinionEstimate:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StimulusOpinion:
     """One image of one method: its mean opinion score; no interval where one person rated it."""
 
@@ -109,7 +110,7 @@ class StimulusOpinion:
     votes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaterOpinion:
     """How one rater rates: ``bias`` above the others, ``inconsistency`` around the consensus.
 
@@ -193,7 +194,13 @@ def analyse_ratings(
 
     cells = ratings.method * len(levels) + np.searchsorted(levels, ratings.rating)
     draws = draw(
-        refit, estimate, cells, number * len(levels), list(clusterings.values()), samples, seed
+        refit,
+        estimate,
+        cells,
+        size=number * len(levels),
+        clusterings=list(clusterings.values()),
+        samples=samples,
+        seed=seed,
     )
     found = differences(estimate, draws, level)
     far = reach(draws.clusters, level) * standard_error(draws.scales, draws.clusters)
@@ -275,11 +282,15 @@ def _stimuli(
 
     return tuple(
         StimulusOpinion(
-            ratings.methods[s % number], ratings.images[s // number], float(found.value[k]),
-            known(found.low[k]), known(found.high[k]), int(found.n[k]),
+            method=ratings.methods[s % number],
+            image=ratings.images[s // number],
+            value=float(found.value[k]),
+            low=known(found.low[k]),
+            high=known(found.high[k]),
+            votes=int(found.n[k]),
         )
         for k, s in enumerate(stimuli)
-    )  # fmt: skip
+    )
 
 
 def _people(
@@ -288,13 +299,16 @@ def _people(
     screened = screen(table)
     return tuple(
         RaterOpinion(
-            name, int(screened.n[k]),
-            None if recovered is None else float(recovered.bias[k]),
-            None if recovered is None else float(recovered.inconsistency[k]),
-            bool(screened.rejected[k]), int(screened.above[k]), int(screened.below[k]),
+            rater=name,
+            votes=int(screened.n[k]),
+            bias=None if recovered is None else float(recovered.bias[k]),
+            inconsistency=None if recovered is None else float(recovered.inconsistency[k]),
+            rejected=bool(screened.rejected[k]),
+            above=int(screened.above[k]),
+            below=int(screened.below[k]),
         )
         for k, name in enumerate(ratings.raters)
-    )  # fmt: skip
+    )
 
 
 def _rejected(people: tuple[RaterOpinion, ...]) -> list[str]:

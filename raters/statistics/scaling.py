@@ -27,8 +27,9 @@ _TOLERANCE = 1e-9
 _STEPS = 100
 
 
-def bradley_terry(wins: ArrayLike, prior_sd: ArrayLike = math.inf,
-                  start: ArrayLike | None = None) -> Floats:  # fmt: skip
+def bradley_terry(
+    wins: ArrayLike, prior_sd: ArrayLike = math.inf, start: ArrayLike | None = None
+) -> Floats:
     """Return the maximum-likelihood log strengths (..., M), mean zero, of ``wins`` (..., M, M).
 
     i is preferred to j with probability 1 / (1 + exp(q_j - q_i)): a difference is in log odds. Ties
@@ -39,8 +40,9 @@ def bradley_terry(wins: ArrayLike, prior_sd: ArrayLike = math.inf,
     return _fit(wins, _logistic, prior_sd, start)
 
 
-def thurstone(wins: ArrayLike, prior_sd: ArrayLike = math.inf,
-              start: ArrayLike | None = None) -> Floats:  # fmt: skip
+def thurstone(
+    wins: ArrayLike, prior_sd: ArrayLike = math.inf, start: ArrayLike | None = None
+) -> Floats:
     """Return the maximum-likelihood scale (..., M) in JOD, mean zero, of ``wins`` (..., M, M).
 
     i is preferred to j with probability Phi((q_i - q_j) / 1.4826), Thurstone's Case V with one
@@ -50,8 +52,9 @@ def thurstone(wins: ArrayLike, prior_sd: ArrayLike = math.inf,
     return _fit(wins, _probit, prior_sd, start)
 
 
-def davidson(wins: ArrayLike, ties: ArrayLike, prior_sd: ArrayLike = math.inf,
-             start: ArrayLike | None = None) -> tuple[Floats, Floats]:  # fmt: skip
+def davidson(
+    wins: ArrayLike, ties: ArrayLike, prior_sd: ArrayLike = math.inf, start: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
     """Return log strengths (..., M), mean zero, and the tie parameter nu (...).
 
     With p = exp(q), i wins, j wins and they tie in the ratio p_i : p_j : nu sqrt(p_i p_j). ``ties``
@@ -116,17 +119,23 @@ class Model:
 MODELS = {
     "bradley-terry": Model(
         lambda w, t, prior, start: bradley_terry(w + t / 2, prior, start),
-        expit, "log odds", "half a win each",
+        expit,
+        "log odds",
+        "half a win each",
     ),
     "thurstone": Model(
         lambda w, t, prior, start: thurstone(w + t / 2, prior, start),
-        lambda x: np.asarray(ndtr(x / JOD)), "JOD", "half a win each",
+        lambda x: np.asarray(ndtr(x / JOD)),
+        "JOD",
+        "half a win each",
     ),
     "davidson": Model(
         lambda w, t, prior, start: davidson(w, t, prior, start)[0],
-        expit, "log odds", "an outcome of their own",
+        expit,
+        "log odds",
+        "an outcome of their own",
     ),
-}  # fmt: skip
+}
 
 
 def _logistic(x: Floats) -> tuple[Floats, Floats, Floats]:

@@ -20,7 +20,7 @@ from raters.database.schema import GOLDEN, MAIN, REPEAT
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called
 from raters.statistics.agreement import Share, share_of
-from raters.statistics.analyse import Analysis, analyse
+from raters.statistics.analyse import ScaleAnalysis, analyse
 from raters.statistics.careless import Sitting, signs
 from raters.statistics.intervals import SAMPLES
 from raters.statistics.ratings import RatingAnalysis, Ratings, analyse_ratings
@@ -125,10 +125,10 @@ class Answers:
         seed: int = 0,
         prior_sd: float | None = None,
         only: NDArray[np.bool_] | None = None,
-    ) -> Analysis | RatingAnalysis:
+    ) -> ScaleAnalysis | RatingAnalysis:
         """Analyse the main trials as the protocol's row says; see `analyse_comparisons`."""
         run = load_object(protocol_called(self.protocol).analysis)
-        found: Analysis | RatingAnalysis = run(
+        found: ScaleAnalysis | RatingAnalysis = run(
             self, model=model, samples=samples, seed=seed, prior_sd=prior_sd, only=only
         )
         return found
@@ -185,7 +185,7 @@ def analyse_comparisons(
     seed: int,
     prior_sd: float | None,
     only: NDArray[np.bool_] | None,
-) -> Analysis:
+) -> ScaleAnalysis:
     """Put a study's models on one scale; ``only`` (crops,) keeps the trials of some images.
 
     The other arguments are those of `raters.statistics.analyse.analyse`. Raises `BenchError` as it
@@ -229,9 +229,10 @@ def read_answers(
     with store.read() as connection:
         labels = labels_of(connection, study.id)
         contents = connection.execute(
-            select(schema.content).where(schema.content.c.study == study.id)
+            select(schema.content)
+            .where(schema.content.c.study == study.id)
             .order_by(schema.content.c.id)
-        ).all()  # fmt: skip
+        ).all()
         items = _items(connection, study.id)
         columns = _columns(connection, study.id, protocol)
     methods = tuple(sorted(labels.values()))
@@ -290,12 +291,14 @@ def _items(connection: Connection, study: int) -> list[Any]:
     first, second = schema.stimulus.alias("a"), schema.stimulus.alias("b")
     i = schema.item.c
     rows = connection.execute(
-        select(i.id, i.content, i.correct, first.c.method.label("one"),
-               second.c.method.label("two"))
+        select(
+            i.id, i.content, i.correct, first.c.method.label("one"), second.c.method.label("two")
+        )
         .join(first, first.c.id == i.first)
         .outerjoin(second, second.c.id == i.second)
-        .where(i.study == study).order_by(i.id)
-    ).all()  # fmt: skip
+        .where(i.study == study)
+        .order_by(i.id)
+    ).all()
     return list(rows)
 
 
@@ -316,8 +319,9 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
         judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats = zip(
             *block, strict=True
         )
-        codes = [values[revised.get(key, given)]
-                 for key, given in zip(judgement, answer, strict=True)]  # fmt: skip
+        codes = [
+            values[revised.get(key, given)] for key, given in zip(judgement, answer, strict=True)
+        ]
         times = np.array(ms, np.float32)
         times[np.array(broken, bool)] = np.nan
         found: tuple[NDArray[Any], ...] = (

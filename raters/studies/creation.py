@@ -62,7 +62,7 @@ class StudyOptions:
     crowd: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
     """A new study. The two tokens are shown here and kept nowhere."""
 
@@ -90,7 +90,9 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     models = chosen_models(run, options.models, notes)
     if REFERENCE in models:
         raise BenchError(f"a model called '{REFERENCE}' cannot be told from the reference")
-    crops = choose_crops(run, models, options.images, options.crop, options.seed, notes)
+    crops = choose_crops(
+        run, models, count=options.images, crop=options.crop, seed=options.seed, notes=notes
+    )
     shown = _reference_shown(protocol, options, crops, run_folder)
     hidden = not protocol.pairwise and not shown and all(c.reference is not None for c in crops)
     for crop in crops:
@@ -99,14 +101,14 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     question = options.question or (
         protocol.question_with_reference if shown else protocol.question
     )
-    tokens = new_token(), new_token()
+    dashboard, entry = new_token(), new_token()
     stored = asdict(options) | {"reference": "shown" if shown else "hidden", "notes": notes.lines}
     row = {
         "name": options.name, "created": store.clock(), "protocol": protocol.name,
         "question": question, "options": stored, "seed": options.seed,
         "height": max(c.height for c in crops), "width": max(c.width for c in crops),
         "golden": golden, "repeats": repeats, "salt": secrets.token_hex(16),
-        "dashboard_token_hash": hashed(tokens[0]), "entry_token_hash": hashed(tokens[1]),
+        "dashboard_token_hash": hashed(dashboard), "entry_token_hash": hashed(entry),
         "run": str(run_folder.absolute()),
     }  # fmt: skip
     try:
@@ -123,9 +125,15 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
         with store.write() as connection:
             connection.execute(text("ANALYZE item, comparison, assignment, serving"))
     return Created(
-        options.name, *tokens, tuple(models), len(crops), builder.items, builder.judgements,
-        tuple(notes.lines),
-    )  # fmt: skip
+        name=options.name,
+        dashboard_token=dashboard,
+        entry_token=entry,
+        models=tuple(models),
+        images=len(crops),
+        items=builder.items,
+        judgements=builder.judgements,
+        notes=tuple(notes.lines),
+    )
 
 
 def _check(options: StudyOptions) -> Protocol:
@@ -300,16 +308,18 @@ class _Builder:
         had equally many judgements, to within one.
         """
         groups: list[tuple[str, ...]] = (
-            list(combinations(self.labels, 2)) if self.protocol.pairwise
+            list(combinations(self.labels, 2))
+            if self.protocol.pairwise
             else [(label,) for label in self.labels]
-        )  # fmt: skip
+        )
         order = [int(index) for index in self.rng.permutation(len(crops))]
         ranked: list[tuple[int, float, dict[str, Any]]] = []
         for number, group in enumerate(groups):
             having = [
-                index for index in order
+                index
+                for index in order
                 if all(m in crops[index].outputs or (hidden and m == REFERENCE) for m in group)
-            ]  # fmt: skip
+            ]
             if not having:
                 continue
             quotas = self._quotas(len(having))
@@ -329,8 +339,9 @@ class _Builder:
                            "room": quota, "correct": None}  # fmt: skip
                     ranked.append((turn, float(self.rng.random()), row))
         ranked.sort(key=lambda entry: entry[:2])
-        rows = [row | {"study": self.study, "rank": rank}
-                for rank, (_, _, row) in enumerate(ranked)]  # fmt: skip
+        rows = [
+            row | {"study": self.study, "rank": rank} for rank, (_, _, row) in enumerate(ranked)
+        ]
         if not rows:
             raise BenchError("no two models have an image in common; give other --models")
         self.connection.execute(schema.item.insert(), rows)

@@ -86,7 +86,7 @@ def chosen_models(run: RunFolder, wanted: Sequence[str], notes: Notes) -> list[s
 
 
 def choose_crops(
-    run: RunFolder, models: Sequence[str], count: int, crop: int, seed: int, notes: Notes
+    run: RunFolder, models: Sequence[str], *, count: int, crop: int, seed: int, notes: Notes
 ) -> list[SourceCrop]:
     """Choose ``count`` images, half where the models differ most and half at random.
 

@@ -34,7 +34,7 @@ apart, are 0.6 to 1.1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PairProgress:
     """One pair of models, or one model rated (``second`` is None)."""
 
     first: str
@@ -45,7 +45,7 @@ class Judged:
     """Being judged at this moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaterStatus:
     """One rater, by the number that exports and `erase` know."""
 
@@ -69,7 +69,7 @@ class Status:
     state: str
     done: int
     quota: int
-    pairs: tuple[Judged, ...]
+    pairs: tuple[PairProgress, ...]
     connected: bool | None
     """Whether judged pairs lead from every model to every other; None for ratings."""
     scale_exists: bool | None
@@ -94,7 +94,7 @@ class Status:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
     """One answer after revisions, on sides."""
 
@@ -141,18 +141,23 @@ def status(store: Store, study_name: str) -> Status:
     )
     times = [g.milliseconds for answers in given.values() for g in answers if g.kind == MAIN]
     pairs = tuple(
-        Judged(*_sorted(labels[row.first], labels.get(row.second)), row.done, row.quota,
+        PairProgress(*_sorted(labels[row.first], labels.get(row.second)), row.done, row.quota,
                row.taken - row.done)
         for row in comparisons
     )  # fmt: skip
     return Status(
-        study.name, study.protocol, study.state,
-        done=sum(pair.done for pair in pairs), quota=sum(pair.quota for pair in pairs),
+        study.name,
+        study.protocol,
+        study.state,
+        done=sum(pair.done for pair in pairs),
+        quota=sum(pair.quota for pair in pairs),
         pairs=tuple(sorted(pairs, key=lambda pair: (pair.first, pair.second or ""))),
         connected=_connected(comparisons, wins=False) if pairwise else None,
         scale_exists=_connected(comparisons, wins=True)
-        if pairwise and study.state == "closed" else None,
-        invited=len(raters), started=len(people),
+        if pairwise and study.state == "closed"
+        else None,
+        invited=len(raters),
+        started=len(people),
         active=len({row.rater for row in rows if row.created > recent}),
         finished=sum(row.finished is not None for row in raters),
         withdrawn=sum(row.withdrawn is not None for row in raters),
@@ -161,10 +166,11 @@ def status(store: Store, study_name: str) -> Status:
         golden_seen=sum(p.golden_seen for p in people),
         repeats_same=sum(p.repeats_same for p in people),
         repeats_seen=sum(p.repeats_seen for p in people),
-        raters=people, to_quota=sum(pair.quota - pair.done for pair in pairs),
+        raters=people,
+        to_quota=sum(pair.quota - pair.done for pair in pairs),
         to_target=sum(max(needed(protocol) - pair.done, 0) for pair in pairs),
         notes=tuple(study.options["notes"]),
-    )  # fmt: skip
+    )
 
 
 def needed(protocol: Protocol, half_width: float = TARGET) -> int:
@@ -190,9 +196,15 @@ def _given(
         known = None if row.correct is None else protocol.passed(answer, row.swapped, row.correct)
         unknown = row.timer_broken or row.response_ms is None
         given[row.rater].append(
-            _Given(row.kind, answer, settled, earlier.get(row.repeat_of), known,
-                   math.nan if unknown else float(row.response_ms))
-        )  # fmt: skip
+            _Given(
+                kind=row.kind,
+                answer=answer,
+                on_stimuli=settled,
+                repeats=earlier.get(row.repeat_of),
+                passed=known,
+                milliseconds=math.nan if unknown else float(row.response_ms),
+            )
+        )
     return given
 
 
@@ -210,9 +222,16 @@ def _rater(protocol: Protocol, row: AnyRow, given: Sequence[_Given]) -> RaterSta
         else "preparing"
     )  # fmt: skip
     return RaterStatus(
-        row.id, stage, len(given), _median(times), sum(golden), len(golden), sum(repeats),
-        len(repeats), signs(sitting),
-    )  # fmt: skip
+        rater=row.id,
+        stage=stage,
+        done=len(given),
+        median_ms=_median(times),
+        golden_passed=sum(golden),
+        golden_seen=len(golden),
+        repeats_same=sum(repeats),
+        repeats_seen=len(repeats),
+        flags=signs(sitting),
+    )
 
 
 def _median(times: Sequence[float]) -> float | None:

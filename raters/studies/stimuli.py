@@ -87,9 +87,11 @@ def widest(variance: NDArray[np.float64], height: int, width: int) -> tuple[int,
     """Return top, left and mean of the window of that size with the largest mean."""
     sums = cv2.integral(variance, sdepth=cv2.CV_64F)
     windows = (
-        sums[height:, width:] - sums[:-height, width:]
-        - sums[height:, :-width] + sums[:-height, :-width]
-    )  # fmt: skip
+        sums[height:, width:]
+        - sums[:-height, width:]
+        - sums[height:, :-width]
+        + sums[:-height, :-width]
+    )
     top, left = np.unravel_index(int(np.argmax(windows)), windows.shape)
     return int(top), int(left), float(windows[top, left]) / (height * width)
 

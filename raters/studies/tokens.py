@@ -30,7 +30,7 @@ MESSAGES: dict[Kind, str] = {
 }
 
 
-class Refused(Exception):
+class RaterRefused(Exception):
     """Someone may not go on. ``message`` is written for them; ``kind`` is for the program."""
 
     def __init__(self, kind: Kind) -> None:
@@ -94,7 +94,7 @@ def renew(store: Store, study_name: str, link: Literal["entry", "dashboard"]) ->
 
 
 def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
-    """Return a token for the participant ``pid`` of a crowd platform; raises `Refused`.
+    """Return a token for the participant ``pid`` of a crowd platform; raises `RaterRefused`.
 
     Who comes back goes on where they stopped, under a new token. Of the platform's number only a
     keyed hash is kept.
@@ -103,7 +103,7 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
     with store.read() as connection:
         study = connection.execute(select(schema.study).where(hidden)).one_or_none()
     if study is None or not pid or len(pid) > 200:
-        raise Refused("wrong")
+        raise RaterRefused("wrong")
     who = hmac.new(study.salt.encode(), pid.encode(), "sha256").hexdigest()
     token = new_token()
     with store.write(study.id) as connection:
@@ -117,15 +117,18 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
             select(schema.study.c.state).where(schema.study.c.id == study.id)
         ).scalar_one()
         if state == "closed":
-            raise Refused("closed")
+            raise RaterRefused("closed")
         if _crowd_is_full(connection, study):
-            raise Refused("used_up")
+            raise RaterRefused("used_up")
         connection.execute(
             schema.rater.insert().values(
-                study=study.id, token_hash=hashed(token), source="prolific", external_hash=who,
+                study=study.id,
+                token_hash=hashed(token),
+                source="prolific",
+                external_hash=who,
                 created=store.clock(),
             )
-        )  # fmt: skip
+        )
     return token
 
 

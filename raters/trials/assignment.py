@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, select
 
 from raters.database import schema
-from raters.database.schema import (  # fmt: skip
+from raters.database.schema import (
     DONE,
     GOLDEN,
     LEASED,
@@ -62,7 +62,7 @@ class Rules:
         return len(self.slots) == 2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Own:
     """One of a rater's trials. ``first`` and ``second`` are the models of a main one."""
 
@@ -102,8 +102,9 @@ _WITH_ROOM = (
         .where(assignment.c.rater == bindparam("rater"), assignment.c.item == item.c.id)
         .exists(),
     )
-    .order_by(item.c.room.desc(), item.c.rank).limit(AMONG)
-)  # fmt: skip
+    .order_by(item.c.room.desc(), item.c.rank)
+    .limit(AMONG)
+)
 _OF_STUDY = _WITH_ROOM.where(item.c.study == bindparam("of"), item.c.kind == MAIN)
 _OF_COMPARISON = _WITH_ROOM.where(item.c.comparison == bindparam("of"))
 _ANSWERS = (
@@ -148,8 +149,9 @@ class Chooser:
 
     def leased(self, training: bool) -> list[int]:
         """Return the ids of the trials that this rater holds, in their order."""
-        return [row.id for row in self.own
-                if row.state == LEASED and (row.kind == TRAINING) == training]  # fmt: skip
+        return [
+            row.id for row in self.own if row.state == LEASED and (row.kind == TRAINING) == training
+        ]
 
     def done(self, training: bool) -> int:
         """How many trials the rater has answered."""
@@ -159,8 +161,9 @@ class Chooser:
         """Lease trials until the rater holds ``ahead``, if there are so many; return their ids."""
         held = self.leased(training=False)
         while len(held) < ahead:
-            live = [row.position for row in self.own
-                    if row.state != RELEASED and row.kind != TRAINING]  # fmt: skip
+            live = [
+                row.position for row in self.own if row.state != RELEASED and row.kind != TRAINING
+            ]
             position = next(p for p in range(len(live) + 1) if p not in live)
             if len(live) >= self.rules.trials or not self._lease(position):
                 break
@@ -171,9 +174,10 @@ class Chooser:
         """Lease what is left of the training trials, in their order; return their ids."""
         seen = {row.item for row in self.own}
         rows = self.connection.execute(
-            select(item).where(item.c.study == self.rules.study, item.c.kind == TRAINING)
+            select(item)
+            .where(item.c.study == self.rules.study, item.c.kind == TRAINING)
             .order_by(item.c.rank)
-        ).all()  # fmt: skip
+        ).all()
         for number, row in enumerate(rows):
             if row.id not in seen:
                 self._insert(row, TRAINING, number, self._known_side(TRAINING))
@@ -313,8 +317,21 @@ class Chooser:
             [{"id": secrets.token_urlsafe(16), "assignment": key[0], "slot": slot,
               "stimulus": stimulus} for slot, stimulus in slots.items()],
         )  # fmt: skip
-        self.own.append(Own(key[0], row.id, kind, repeat_of, position, swapped, LEASED,
-                            row.comparison, *models))  # fmt: skip
+        first, second = models
+        self.own.append(
+            Own(
+                id=key[0],
+                item=row.id,
+                kind=kind,
+                repeat_of=repeat_of,
+                position=position,
+                swapped=swapped,
+                state=LEASED,
+                comparison=row.comparison,
+                first=first,
+                second=second,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ _ENDED = (
            assignment.c.expires < bindparam("now"), assignment.c.kind == MAIN)
 )  # fmt: skip
 _TAKE = (
-    item.update().where(item.c.id == bindparam("key"), item.c.room > 0)
-    .values(room=item.c.room - 1)
-)  # fmt: skip
+    item.update().where(item.c.id == bindparam("key"), item.c.room > 0).values(room=item.c.room - 1)
+)
 _TAKEN = (
-    comparison.update().where(comparison.c.id == bindparam("key"))
+    comparison.update()
+    .where(comparison.c.id == bindparam("key"))
     .values(taken=comparison.c.taken + 1, swapped=comparison.c.swapped + bindparam("more"))
-)  # fmt: skip
+)
 SET_STATE = (
     assignment.update().where(assignment.c.id == bindparam("trial")).values(state=bindparam("to"))
 )
@@ -56,10 +56,10 @@ def give_place(connection: Connection, row: AnyRow) -> None:
     """Count a main trial out of its quota."""
     connection.execute(item.update().where(item.c.id == row.item).values(room=item.c.room + 1))
     connection.execute(
-        comparison.update().where(comparison.c.id == row.comparison).values(
-            taken=comparison.c.taken - 1, swapped=comparison.c.swapped - int(row.swapped)
-        )
-    )  # fmt: skip
+        comparison.update()
+        .where(comparison.c.id == row.comparison)
+        .values(taken=comparison.c.taken - 1, swapped=comparison.c.swapped - int(row.swapped))
+    )
 
 
 def take_place(connection: Connection, item_id: int, comparison_id: int, swapped: bool) -> bool:
@@ -79,6 +79,9 @@ def count_answer(
     """
     connection.execute(
         _COUNT,
-        {"key": of, "done": done,
-         **{name: step * (preference == counted) for name, counted in _COUNTERS}},
-    )  # fmt: skip
+        {
+            "key": of,
+            "done": done,
+            **{name: step * (preference == counted) for name, counted in _COUNTERS},
+        },
+    )

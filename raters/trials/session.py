@@ -15,7 +15,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
-from raters.studies.tokens import Refused, completion_code, hashed
+from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
@@ -52,25 +52,34 @@ _HELD = (
     .where(schema.assignment.c.public_id == bindparam("trial"))
 )
 _STORED = select(schema.judgement).where(
-    or_(schema.judgement.c.assignment == bindparam("trial"),
-        schema.judgement.c.key == bindparam("sent"))
-)  # fmt: skip
+    or_(
+        schema.judgement.c.assignment == bindparam("trial"),
+        schema.judgement.c.key == bindparam("sent"),
+    )
+)
 _SHOWN = (
-    select(schema.assignment.c.public_id, schema.assignment.c.shown_count,
-           schema.content.c.height, schema.content.c.width)
+    select(
+        schema.assignment.c.public_id,
+        schema.assignment.c.shown_count,
+        schema.content.c.height,
+        schema.content.c.width,
+    )
     .join(schema.item, schema.item.c.id == schema.assignment.c.item)
     .join(schema.content, schema.content.c.id == schema.item.c.content)
     .where(schema.assignment.c.id == bindparam("trial"))
-)  # fmt: skip
+)
 _SHOW = (
-    schema.assignment.update().where(schema.assignment.c.id == bindparam("trial"))
+    schema.assignment.update()
+    .where(schema.assignment.c.id == bindparam("trial"))
     .values(shown_count=bindparam("shown"), expires=bindparam("until"))
-)  # fmt: skip
+)
 _JUDGE = schema.judgement.insert()
 _SLOTS = select(schema.serving).where(
-    or_(schema.serving.c.assignment == bindparam("one"),
-        schema.serving.c.assignment == bindparam("two"))
-)  # fmt: skip
+    or_(
+        schema.serving.c.assignment == bindparam("one"),
+        schema.serving.c.assignment == bindparam("two"),
+    )
+)
 _ALLOWED = (
     select(schema.rater, schema.study.c.state)
     .join(schema.study, schema.study.c.id == schema.rater.c.study)
@@ -86,7 +95,7 @@ class Session:
 
     @classmethod
     def open(cls, store: Store, token: str) -> Session:
-        """Find the rater of ``token``. Raises `Refused`: wrong, expired, closed or withdrawn.
+        """Find the rater of ``token``. Raises `RaterRefused`: wrong, expired, closed or withdrawn.
 
         A rater who has finished is let in, also after closing: `state` gives their code again.
         """
@@ -97,14 +106,14 @@ class Session:
                 .where(schema.rater.c.token_hash == hashed(token))
             ).one_or_none()
             if row is None:
-                raise Refused("wrong")
+                raise RaterRefused("wrong")
             if row.withdrawn is not None:
-                raise Refused("withdrawn")
+                raise RaterRefused("withdrawn")
             if row.finished is None:
                 if row.state == "closed":
-                    raise Refused("closed")
+                    raise RaterRefused("closed")
                 if row.link_expires is not None and row.link_expires < store.clock():
-                    raise Refused("expired")
+                    raise RaterRefused("expired")
             return cls(store, _view(store, connection, row.study), row.id)
 
     # --- the way ------------------------------------------------------------------------------
@@ -160,8 +169,8 @@ class Session:
         The same ``key``, or a second answer to the same trial, changes nothing and gets the answer
         that is stored. ``client`` may hold ``response_ms`` and ``timer_broken``; the rest is kept
         as it is. A lease that has run out is honoured while its item has room; else `Expired` is
-        raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `Refused` and, for a
-        trial before its stage, `NotNow`.
+        raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `RaterRefused` and, for
+        a trial before its stage, `NotNow`.
         """
         with self._write() as connection:
             held = self._held(connection, trial_id)
@@ -172,7 +181,7 @@ class Session:
                     raise NotYours("this key belongs to the answer of another trial")
                 rater = self._allowed(connection)
                 self.study.protocol.check(answer, self.study.ties)
-                return self._store(connection, held, rater, answer, key, tab, client)
+                return self._store(connection, held, rater, answer, key=key, tab=tab, client=client)
             final = final_answer(connection, stored.id, stored.answer)
             feedback = self._feedback(connection, held, final)
             return Saved(final, True, feedback, self._after(connection, tab))
@@ -204,10 +213,10 @@ class Session:
                 raise NotNow("there is no answer to revise yet")
             before = final_answer(connection, last.id, last.answer)
             connection.execute(
-                self.store.insert(schema.revision).values(
-                    judgement=last.id, key=key, answer=answer, created=self.store.clock()
-                ).on_conflict_do_nothing()
-            )  # fmt: skip
+                self.store.insert(schema.revision)
+                .values(judgement=last.id, key=key, answer=answer, created=self.store.clock())
+                .on_conflict_do_nothing()
+            )
             if last.kind == MAIN:
                 of = self._item(connection, last.item).comparison
                 for given, step in ((before, -1), (answer, +1)):
@@ -235,16 +244,16 @@ class Session:
     def _rater(self, connection: Connection) -> AnyRow:
         row = connection.execute(_ALLOWED, {"rater": self.rater}).one_or_none()
         if row is None:
-            raise Refused("wrong")  # erased
+            raise RaterRefused("wrong")  # erased
         return row
 
     def _allowed(self, connection: Connection) -> AnyRow:
-        """Return the rater; raises `Refused` if something has changed since `open`."""
+        """Return the rater; raises `RaterRefused` if something has changed since `open`."""
         rater = self._rater(connection)
         if rater.withdrawn is not None:
-            raise Refused("withdrawn")
+            raise RaterRefused("withdrawn")
         if rater.state == "closed" and rater.finished is None:
-            raise Refused("closed")
+            raise RaterRefused("closed")
         return rater
 
     def _set(self, connection: Connection, **values: Any) -> None:
@@ -262,7 +271,7 @@ class Session:
         return connection.execute(select(schema.item).where(schema.item.c.id == key)).one()
 
     def _store(
-        self, connection: Connection, held: AnyRow, rater: AnyRow, answer: str, key: str,
+        self, connection: Connection, held: AnyRow, rater: AnyRow, answer: str, *, key: str,
         tab: str, client: Mapping[str, Any],
     ) -> Saved:  # fmt: skip
         if (held.kind == TRAINING) != (_stage(rater) == "training"):
@@ -318,19 +327,23 @@ class Session:
             held = chooser.fill_training()
             if held:
                 done = chooser.done(training=True)
-                return self._give(connection, held, again, "training", done, done + len(held))
+                return self._give(
+                    connection, held, again, kind="training", done=done, total=done + len(held)
+                )
             self._set(connection, trained=self.store.clock())
         held = chooser.fill()
         if held:
             done = chooser.done(training=False)
-            return self._give(connection, held, again, "judging", done, self.study.trials)
+            return self._give(
+                connection, held, again, kind="judging", done=done, total=self.study.trials
+            )
         code = self.study.completion_code or completion_code()
         self._set(connection, finished=self.store.clock(), completion_code=code)
         return Finished(code)
 
     def _give(
         self, connection: Connection, held: list[int], again: bool,
-        kind: Literal["training", "judging"], done: int, total: int,
+        *, kind: Literal["training", "judging"], done: int, total: int,
     ) -> Trial:  # fmt: skip
         row = connection.execute(_SHOWN, {"trial": held[0]}).one()
         shown = row.shown_count + 1 if again else max(row.shown_count, 1)
@@ -344,10 +357,17 @@ class Session:
             slots[serving.assignment][serving.slot] = serving.id
             stimuli[serving.id] = serving.stimulus
         return Trial(
-            row.public_id, kind, slots[held[0]], row.height, row.width, done + 1, total,
+            id=row.public_id,
+            kind_for_client=kind,
+            slots=slots[held[0]],
+            height=row.height,
+            width=row.width,
+            number=done + 1,
+            total=total,
             resumed=row.shown_count > 0 and again,
-            following=slots[held[1]] if len(held) > 1 else None, stimuli=stimuli,
-        )  # fmt: skip
+            following=slots[held[1]] if len(held) > 1 else None,
+            stimuli=stimuli,
+        )
 
 
 def _view(store: Store, connection: Connection, study: int) -> StudyView:

@@ -63,7 +63,7 @@ class State:
     completion_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What to show. ``slots`` maps a, b, reference to serving ids; ``a`` is on the left."""
 

@@ -17,7 +17,7 @@ from raters.studies.answers import results
 from raters.studies.creation import close_study
 from raters.studies.export import judgements_csv
 from raters.studies.status import status
-from raters.studies.tokens import Refused, study_of_dashboard
+from raters.studies.tokens import RaterRefused, study_of_dashboard
 from raters.studies.unblinding import unblind, unblinded
 from raters.web.rate_limiter import RateLimiter
 from raters.web.routes import address
@@ -40,13 +40,13 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
     def named(token: str) -> str:
         name = study_of_dashboard(store, token)
         if name is None:
-            raise Refused("wrong")
+            raise RaterRefused("wrong")
         return name
 
     def study_of(request: Request) -> str:
         token = request.cookies.get(COOKIE)
         if not token:
-            raise Refused("wrong")
+            raise RaterRefused("wrong")
         return limiter.open(token, address(request), named)
 
     @routes.get("/enter/{token}")

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from raters.protocols import NotAnAnswer
-from raters.studies.tokens import Refused
+from raters.studies.tokens import RaterRefused
 from raters.studies.unblinding import StillOpen
 from raters.trials.session import Expired, NotNow, NotYours
 from raters.web.rate_limiter import TooManyGuesses
@@ -51,7 +51,7 @@ def respond(request: Request, status: int, kind: str, title: str, text: str) -> 
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
+    assert isinstance(error, RaterRefused)
     api = request.url.path.startswith(("/api/", "/s/"))
     status = (API_STATUS if api else PAGE_STATUS)[error.kind]
     return respond(request, status, error.kind, TITLES[error.kind], error.message)
@@ -93,7 +93,7 @@ def _failed(request: Request, _: Exception) -> Response:
 
 def add_error_pages(app: FastAPI) -> None:
     """Turn every refusal into words."""
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RaterRefused, _refused)
     app.add_exception_handler(TooManyGuesses, _too_many)
     app.add_exception_handler(Expired, _expired)
     app.add_exception_handler(NotNow, _not_now)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cachetools import LRUCache, TTLCache
 
-from raters.studies.tokens import Refused, hashed
+from raters.studies.tokens import RaterRefused, hashed
 
 FAILURES = 30
 WINDOW_SECONDS = 60.0
@@ -39,14 +39,14 @@ class RateLimiter:
         self._lock = Lock()
 
     def open(self, token: str, address: str, opening: Callable[[str], Opened]) -> Opened:
-        """Return ``opening(token)``. Raises `Refused` as that does, or `TooManyGuesses`."""
+        """Return ``opening(token)``. Raises `RaterRefused` as that does, or `TooManyGuesses`."""
         digest = hashed(token)
         with self._lock:
             if digest not in self._known and self._exhausted(address):
                 raise TooManyGuesses
         try:
             opened = opening(token)
-        except Refused as refused:
+        except RaterRefused as refused:
             if refused.kind == "wrong":
                 self._failed(address)
             raise

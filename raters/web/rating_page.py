@@ -80,8 +80,9 @@ def instructions(
     an answer counts without being confirmed.
     """
     views = protocol.views
-    compare = " ".join(text for view, text in (("flicker", FLICKER), ("split", SPLIT))
-                       if view in views)  # fmt: skip
+    compare = " ".join(
+        text for view, text in (("flicker", FLICKER), ("split", SPLIT)) if view in views
+    )
     paragraphs = (
         *protocol.instructions,
         *(protocol.ties_instructions if ties else ()),

@@ -14,7 +14,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from raters.database.store import Store
-from raters.studies.tokens import Refused, prolific_entry
+from raters.studies.tokens import RaterRefused, prolific_entry
 from raters.trials.session import Elsewhere, Finished, Session, Trial
 from raters.web.images import COOKIE, IMAGES, image
 from raters.web.rate_limiter import RateLimiter
@@ -41,7 +41,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
     def opened(request: Request) -> Session:
         token = request.cookies.get(COOKIE)
         if not token:
-            raise Refused("wrong")
+            raise RaterRefused("wrong")
         return limiter.open(token, address(request), lambda known: Session.open(store, known))
 
     def admitted(request: Request, token: str) -> Response:

@@ -144,9 +144,10 @@ class SecurityMiddleware:
 
 def _headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     kept = [
-        pair for pair in given
+        pair
+        for pair in given
         if pair[0].lower() not in _DROPPED and not pair[0].lower().startswith(b"access-control-")
-    ]  # fmt: skip
+    ]
     names = {name.lower() for name, _ in kept}
     kept += HEADERS
     if b"content-security-policy" not in names:

@@ -79,7 +79,9 @@ def speed() -> bool:
     ratios, dense = [], []
     for _ in range(3):  # A B A B: a busy machine disturbs both
         start = time.perf_counter()
-        draw_scales(MODELS["bradley-terry"], estimate, cells, [votes.image], SAMPLES)
+        draw_scales(
+            MODELS["bradley-terry"], estimate, cells, clusterings=[votes.image], samples=SAMPLES
+        )
         ours = (time.perf_counter() - start) / SAMPLES
         start = time.perf_counter()
         drawn = np.concatenate(
@@ -147,7 +149,14 @@ def foretold() -> bool:
         cells, rater, image = study(rng, np.array(q), raters, images, judgements, sd, sd)
         counted = split_cells(np.bincount(cells, minlength=2 * len(q) ** 2), len(q))[0]
         estimate = bradley_terry(counted)
-        draws = draw_scales(MODELS["bradley-terry"], estimate, cells, [rater, image], 300, seed)
+        draws = draw_scales(
+            MODELS["bradley-terry"],
+            estimate,
+            cells,
+            clusterings=[rater, image],
+            samples=300,
+            seed=seed,
+        )
         found = differences(estimate, draws)
         hits += bool(found.p[0] < 1 - COVERAGE and found.value[0] > 0)
     print(

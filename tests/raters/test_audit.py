@@ -175,9 +175,10 @@ def test_leaks_of_files_and_of_sides_are_found_where_they_are(
             author = labels.get(row.method, "nobody").ljust(16).encode()
             parts.insert(1, (b"tEXt", b"Author\0" + author))
             connection.execute(
-                schema.stimulus.update().where(schema.stimulus.c.id == row.id)
+                schema.stimulus.update()
+                .where(schema.stimulus.c.id == row.id)
                 .values(png=written(parts))
-            )  # fmt: skip
+            )
     favourite = next(key for key, label in labels.items() if label == "tv")
     monkeypatch.setattr(Chooser, "_sides", lambda self, pair, place: pair.second == favourite)
     report = audit(store.url, name)
@@ -289,8 +290,9 @@ def test_bytes_behind_the_end_and_behind_the_pixels_are_found() -> None:
     parts[1] = (b"IDAT", parts[1][1] + b"secret")
     hidden = list(extra_bytes(served(written(parts))))
     assert [leak.what for leak in hidden] == [
-        "none: the image of most detail", "bytes behind the pixels",
-    ]  # fmt: skip
+        "none: the image of most detail",
+        "bytes behind the pixels",
+    ]
 
 
 # --- statistics -----------------------------------------------------------------------------------
@@ -303,7 +305,7 @@ def test_features_that_mean_nothing_raise_an_alarm_as_rarely_as_stated() -> None
     level, alarms = 0.1, 0
     for seed in range(200):
         values = rng.integers(0, 3, len(image))
-        alarms += agreement(image, values, content, None, level, seed) <= level
+        alarms += agreement(image, values, content, blocks=None, level=level, seed=seed) <= level
     # 200 tests at 0.1: 20 expected, 99.9 % of the binomial lies below 35
     assert alarms <= 35
 
@@ -323,7 +325,7 @@ def test_golden_images_shown_seldom_are_no_leak() -> None:
         else:
             pair = 4 * rng.integers(12) + rng.choice(4, 2, replace=False)
             rare[[rng.choice(np.flatnonzero(stimulus == one)) for one in pair]] = 1
-        alarms += agreement(model, rare, content, stimulus, level, seed) <= level
+        alarms += agreement(model, rare, content, blocks=stimulus, level=level, seed=seed) <= level
     assert alarms <= 21  # 10 expected, 99.9 % of the binomial lies below
 
 
@@ -332,10 +334,10 @@ def test_a_tag_of_each_model_and_a_tag_of_each_image_are_told_from_chance() -> N
     model = np.tile(np.arange(4), 18)
     image = content * 4 + model
     tag = np.array([7, 3, 5, 1])[model]
-    assert agreement(model, tag, content, image, 0.001, 0) <= 0.001
+    assert agreement(model, tag, content, blocks=image, level=0.001, seed=0) <= 0.001
     shuffled = np.random.default_rng(1).permutation(24)[image]
-    assert agreement(image, shuffled, content, None, 0.001, 0) <= 0.001
-    assert agreement(model, shuffled, content, image, 0.001, 0) > 0.001
+    assert agreement(image, shuffled, content, blocks=None, level=0.001, seed=0) <= 0.001
+    assert agreement(model, shuffled, content, blocks=image, level=0.001, seed=0) > 0.001
 
 
 def test_a_copy_has_no_raters_and_the_original_all_of_its_own(store: Store, run: Path) -> None:

@@ -29,7 +29,7 @@ from raters.protocols import (
     protocol_called,
     protocols,
 )
-from raters.statistics.analyse import Analysis
+from raters.statistics.analyse import ScaleAnalysis
 from raters.statistics.ratings import RatingAnalysis
 from raters.studies.answers import Answers, read_answers
 from raters.studies.creation import close_study
@@ -231,7 +231,7 @@ def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Pa
     assert exported["answers"]["b3"] == "B much better"
     assert {row["answer"] for row in rows} <= {"a3", "a2", "a1", "b1", "b2", "right by far"}
     found = answers.analyse(samples=100, prior_sd=1.5)
-    assert isinstance(found, Analysis)
+    assert isinstance(found, ScaleAnalysis)
     assert [m.method for m in found.methods] == ["deblurnet", "restoreformer", "plainconv"]
 
 

@@ -1,4 +1,4 @@
-"""Small trainings for tests: pairs, an opponent of a few channels, a process to be killed."""
+"""Small trainings for tests: pairs, a discriminator of a few channels, a process to be killed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from models.architectures.patchgan import PatchGAN
 from models.training.train import Job, train
 from models.weights import PairDigests, ValidationFigures, WeightsHeader
 
-OPPONENT = "tests.support.training:opponent"
-NORMALISING_OPPONENT = "tests.support.training:normalising_opponent"
+DISCRIMINATOR = "tests.support.training:discriminator"
+NORMALISING_DISCRIMINATOR = "tests.support.training:normalising_discriminator"
 
 
-def opponent() -> PatchGAN:
+def discriminator() -> PatchGAN:
     """Return a judge of images one at a time, of 16 pixels at least."""
     return PatchGAN(width=8, strided=2, norm="instance")
 
 
-def normalising_opponent() -> PatchGAN:
+def normalising_discriminator() -> PatchGAN:
     """Return a judge that sees a batch as a whole."""
     return PatchGAN(width=8, strided=2, norm="batch")
 

@@ -15,7 +15,7 @@ from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_sto
 from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
-    from raters.statistics.analyse import Analysis
+    from raters.statistics.analyse import ScaleAnalysis
     from raters.statistics.ratings import RatingAnalysis
     from raters.statistics.votes import Votes
     from raters.statistics.votes_file import Winner
@@ -126,9 +126,11 @@ def pilot_votes(votes: Path | None, methods: Path | None, study: str, db: str) -
 
 
 def _as_dict(
-    found: Analysis | RatingAnalysis, signs: Mapping[str, Sequence[str]], title: str,
+    found: ScaleAnalysis | RatingAnalysis,
+    signs: Mapping[str, Sequence[str]],
+    title: str,
     answers: Answers | None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return everything but the bootstrap samples."""
     shown: dict[str, Any] = {"study" if answers else "votes_file": title}
     shown |= {key: value for key, value in asdict(found).items() if key != "draws"}
@@ -139,9 +141,11 @@ def _as_dict(
 
 
 def _show(
-    found: Analysis | RatingAnalysis, made: Sequence[Any], agreed: Sequence[tuple[str, str]],
+    found: ScaleAnalysis | RatingAnalysis,
+    made: Sequence[Any],
+    agreed: Sequence[tuple[str, str]],
     title: str,
-) -> None:  # fmt: skip
+) -> None:
     scale, others = made[0], {table.name: table for table in made[1:]}
     heads = [" ".join(filter(None, (c.head, c.unit and f"({c.unit})"))) for c in scale.columns]
     print_table(scale.caption, heads, [[_text(cell) for cell in row] for row in scale.rows])
@@ -154,9 +158,10 @@ def _show(
         flagged = [row for row in raters.rows if row[-1].text != "—"]
         if flagged:
             print_table(
-                "", [c.head for c in raters.columns],
+                "",
+                [c.head for c in raters.columns],
                 [[_text(cell) for cell in row] for row in flagged],
-            )  # fmt: skip
+            )
         say(raters.legend[0])
 
 

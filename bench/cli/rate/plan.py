@@ -83,7 +83,13 @@ def plan(
     at = _pair(names, design, pair)
     tests = math.comb(len(names), 2)
     found = planning.raters_needed(
-        design, part("power", power), at, alpha, tests, simulations, seed
+        design,
+        part("power", power),
+        at,
+        alpha=alpha,
+        tests=tests,
+        simulations=simulations,
+        seed=seed,
     )
     gap = design.strengths[at[0]] - design.strengths[at[1]]
     plan_of = {
@@ -109,9 +115,13 @@ def plan(
     _show(plan_of)
     sizes = sorted({max(2, found.raters // 2), found.raters, found.raters * 3 // 2})
     print_table(
-        "", ("raters", "judgements", "per pair", "power"),
-        [_size(design, raters, at, alpha, tests, simulations, seed) for raters in sizes],
-    )  # fmt: skip
+        "",
+        ("raters", "judgements", "per pair", "power"),
+        [
+            _size(design, raters, at, alpha=alpha, tests=tests, simulations=simulations, seed=seed)
+            for raters in sizes
+        ],
+    )
 
 
 def _assumed(share: float, models: int, images: int, judged: int) -> tuple[Sequence[str], Design]:
@@ -166,12 +176,12 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _size(
-    design: Design, raters: int, at: tuple[int, int], alpha: float, tests: int, simulations: int,
+    design: Design, raters: int, at: tuple[int, int], *, alpha: float, tests: int, simulations: int,
     seed: int,
 ) -> tuple[str, str, str, str]:  # fmt: skip
     from raters.statistics.planning import power
 
-    found = power(design, raters, at, alpha, tests, simulations, seed)
+    found = power(design, raters, at, alpha=alpha, tests=tests, simulations=simulations, seed=seed)
     judgements = raters * design.judgements
     reached = f"{100 * found.value:.0f}% [{100 * found.low:.0f}, {100 * found.high:.0f}]"
     return str(raters), str(judgements), str(math.ceil(judgements / tests)), reached

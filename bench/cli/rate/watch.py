@@ -129,10 +129,15 @@ def _show(now: Status) -> None:
             "",
             ("rater", "stage", "done", "median s", "golden", "repeats", "flags"),
             (
-                (r.rater, r.stage, r.done,
-                 "—" if r.median_ms is None else f"{r.median_ms / 1000:.1f}",
-                 f"{r.golden_passed}/{r.golden_seen}", f"{r.repeats_same}/{r.repeats_seen}",
-                 ", ".join(r.flags) or "—")
+                (
+                    r.rater,
+                    r.stage,
+                    r.done,
+                    "—" if r.median_ms is None else f"{r.median_ms / 1000:.1f}",
+                    f"{r.golden_passed}/{r.golden_seen}",
+                    f"{r.repeats_same}/{r.repeats_seen}",
+                    ", ".join(r.flags) or "—",
+                )
                 for r in now.raters
             ),
-        )  # fmt: skip
+        )

@@ -66,7 +66,7 @@ class Tile:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """The whole image, made small, and the window in percent of its sides."""
 
@@ -183,15 +183,17 @@ def _peak(density: Luma, size: Size) -> Found | None:
     height, width = min(size[0], density.shape[0]), min(size[1], density.shape[1])
     sums = cv2.integral(density)
     windows = (
-        sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width]
+        sums[height:, width:]
+        - sums[:-height, width:]
+        - sums[height:, :-width]
         + sums[:-height, :-width]
-    )  # fmt: skip
+    )
     top, left = np.unravel_index(int(np.rint(windows * 256).argmax()), windows.shape)
     return Window(int(left), int(top), width, height), (density.shape[0], density.shape[1])
 
 
 def tile(
-    title: str, path: Path, window: Window, full: Size, alt: str,
+    title: str, path: Path, *, window: Window, full: Size, alt: str,
     lines: Sequence[str] = (), mark: str = "",
 ) -> Tile:  # fmt: skip
     """Cut a tile out of an image file. A file that cannot be read gives a tile that says so."""
@@ -213,9 +215,9 @@ def overview(path: Path, window: Window, full: Size, alt: str) -> Overview | Non
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
     return Overview(
-        png_uri(np.asarray(small, np.uint8)), alt, size[0], size[1],
-        100 * window.left / full[1], 100 * window.top / full[0],
-        100 * window.width / full[1], 100 * window.height / full[0],
+        source=png_uri(np.asarray(small, np.uint8)), alt=alt, width=size[0], height=size[1],
+        left=100 * window.left / full[1], top=100 * window.top / full[0],
+        across=100 * window.width / full[1], down=100 * window.height / full[0],
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ Segment = tuple[tuple[float, float], tuple[float, float]]
 """The x and the y of a line's two ends, as ``plot`` takes them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One model in a plane, with its interval on both axes. ``label`` is written beside it."""
 

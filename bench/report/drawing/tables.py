@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class Table:
     name: str
     caption: str
     columns: Sequence[Column]
+    _: KW_ONLY
     rows: Sequence[Sequence[Cell]]
     records: Sequence[Mapping[str, Any]]
     legend: Sequence[str] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.framework.costs import Conditions, figure_under
+from bench.framework.costs import CostConditions, figure_under
 from bench.framework.significance import Standing, improvements, standings
 from bench.records import Profile
 from bench.report.drawing.numbers import decimals
@@ -70,7 +70,7 @@ class Analysis:
         table = self.data.table
         return float(table.values[metric][table.images.index(image), table.models.index(name)])
 
-    def cost(self, name: str, quantity: str, conditions: Conditions) -> Profile | None:
+    def cost(self, name: str, quantity: str, conditions: CostConditions) -> Profile | None:
         """Return a figure measured under conditions that are the same as far as they matter."""
         return figure_under(self.data.costs[name], quantity, conditions)
 
@@ -138,7 +138,7 @@ def conventions(analysis: Analysis) -> dict[str, list[str]]:
     return {name: metrics for name, metrics in families.items() if len(metrics) > 1}
 
 
-def memory(analysis: Analysis, conditions: Conditions) -> str:
+def memory(analysis: Analysis, conditions: CostConditions) -> str:
     """Return the GPU's memory where any model has it, else the process's."""
     found = [analysis.cost(n, "device_memory_mb", conditions) for n in analysis.order]
     on_gpu = any(figure and figure.value is not None for figure in found)

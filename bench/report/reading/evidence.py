@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.compute.quantities import row_of
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions
+from bench.framework.costs import CostConditions
 from bench.framework.joint import PEOPLE, Axis, Evidence, Joint, join
 from bench.report.drawing.content import Missing
 from bench.report.drawing.numbers import decimals, fixed, significant
@@ -28,7 +28,7 @@ class Facts:
     evidence: Evidence
     qualities: Sequence[str]
     costs: Sequence[str]
-    conditions: Conditions | None
+    conditions: CostConditions | None
 
     @property
     def main(self) -> str:

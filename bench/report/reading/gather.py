@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.core.layout import file_name
-from bench.framework.costs import Conditions, all_conditions, conditions_of
+from bench.framework.costs import CostConditions, all_conditions, conditions_of
 from bench.framework.scores import ScoreTable
 from bench.records import Profile
 from bench.report.reading.match import mismatch, read_part
@@ -54,7 +54,7 @@ class Gathered:
     rows: tuple[Row, ...]
     shots: tuple[Shot, ...]
     table: ScoreTable
-    costs: Mapping[str, Mapping[Conditions, Mapping[str, Profile]]]
+    costs: Mapping[str, Mapping[CostConditions, Mapping[str, Profile]]]
     """Row name -> conditions -> quantity -> figure."""
     metrics: Mapping[str, MetricRecord]
     left_out: tuple[tuple[str, str], ...]
@@ -81,7 +81,7 @@ class Gathered:
         row = self.row(name)
         return self.runs[row.run].path / "training" / f"{file_name(row.label)}.csv"
 
-    def conditions(self) -> list[Conditions]:
+    def conditions(self) -> list[CostConditions]:
         """Return the conditions that costs were measured under, those of most figures first."""
         return all_conditions(self.costs)
 
@@ -104,7 +104,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
     rows, names = _rows(runs, records, tables)
     places = [_machine(record) for record in records]
     machines = [places.index(place) for place in places]
-    costs: dict[str, dict[Conditions, dict[str, Profile]]] = {row.name: {} for row in rows}
+    costs: dict[str, dict[CostConditions, dict[str, Profile]]] = {row.name: {} for row in rows}
     for number, run in enumerate(runs):
         for figure in run.read_profiles():
             if (number, figure.model) in names:

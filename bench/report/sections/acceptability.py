@@ -81,17 +81,20 @@ def _chart(done: Acceptable, joint: Joint) -> Plot:
         told = ", ".join(f"{joint.models[m]} {percent(float(done.ranks[m, 0]))}" for m in order)
         hidden = len(joint.models) - len(order)
         return finish(
-            figure, "acceptability", "First whatever matters most?",
+            figure,
+            "acceptability",
+            "First whatever matters most?",
             f"How often each model is first over all weightings of {_words(done)} and all "
             f"uncertainties: {told}.",
             [f"{counted(hidden, 'model')} not shown; see the table."] if hidden else [],
-        )  # fmt: skip
+        )
 
 
 def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
     columns = [Column("Model", numeric=False)]
-    columns += [Column(word, "", "Share of weightings and draws") for _, word in
-                SHADES[: len(joint.models)]]  # fmt: skip
+    columns += [
+        Column(word, "", "Share of weightings and draws") for _, word in SHADES[: len(joint.models)]
+    ]
     columns += [Column(axis_title(axis.name), "", "Weights that put it first, on average")
                 for axis in done.axes]  # fmt: skip
     columns.append(Column("First under these"))
@@ -101,30 +104,41 @@ def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
         weights = [Cell.missing("no weighting puts it first")] * len(done.axes)
         if not never:
             weights = [Cell(percent(float(w)), sort=float(w)) for w in done.central[i]]
-        rows.append([
-            Cell(done.models[i]),
-            *(Cell(percent(float(s)), sort=float(s)) for s in done.ranks[i, : len(SHADES)]),
-            *weights,
-            Cell("" if never else percent(float(done.confidence[i]))),
-        ])  # fmt: skip
+        rows.append(
+            [
+                Cell(done.models[i]),
+                *(Cell(percent(float(s)), sort=float(s)) for s in done.ranks[i, : len(SHADES)]),
+                *weights,
+                Cell("" if never else percent(float(done.confidence[i]))),
+            ]
+        )
         records.append(
             {"model": done.models[i]}
             | {f"rank_{r + 1}": float(s) for r, s in enumerate(done.ranks[i])}
-            | {f"weight_{axis.name}": None if never else float(w)
-               for axis, w in zip(done.axes, done.central[i], strict=True)}
+            | {
+                f"weight_{axis.name}": None if never else float(w)
+                for axis, w in zip(done.axes, done.central[i], strict=True)
+            }
             | {"first_under_these": None if never else float(done.confidence[i])}
-        )  # fmt: skip
+        )
     scale = "; ".join(
         f"{axis_title(axis.name)} {found.written(axis, low)} to {found.written(axis, high)}"
         for axis, low, high in zip(done.axes, done.worst, done.best, strict=True)
     )
     return Table(
-        "acceptability", f"Over all weightings of {_words(done)}", columns, rows, records,
-        [
+        "acceptability",
+        f"Over all weightings of {_words(done)}",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
             f"{counted(done.draws, 'weighting')}, uniform over all that sum to one, each with one "
             f"draw of everything uncertain (SMAA-2, doi:10.1287/opre.49.3.444.11220). 0 to 1 on "
             f"each axis: {scale}; costs by their logarithm.",
-            *([f"Left out: {'; '.join(f'{m} ({why})' for m, why in joint.left_out.items())}."]
-              if joint.left_out else []),
+            *(
+                [f"Left out: {'; '.join(f'{m} ({why})' for m, why in joint.left_out.items())}."]
+                if joint.left_out
+                else []
+            ),
         ],
-    )  # fmt: skip
+    )

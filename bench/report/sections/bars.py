@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from bench.compute.quantities import plotted_in, row_of
-from bench.framework.costs import Conditions
+from bench.framework.costs import CostConditions
 from bench.report.drawing.axes import log_axis
 from bench.report.drawing.numbers import counted, significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
@@ -31,7 +31,7 @@ class Bar:
     high: float
 
 
-def bars(analysis: Analysis, conditions: Conditions, styles: Mapping[str, Look]) -> list[Plot]:
+def bars(analysis: Analysis, conditions: CostConditions, styles: Mapping[str, Look]) -> list[Plot]:
     """Chart every cost of which two models or more have a figure, best model first.
 
     A cost that does not depend on all conditions (parameters) is charted under the first ones only.
@@ -48,7 +48,7 @@ def bars(analysis: Analysis, conditions: Conditions, styles: Mapping[str, Look])
     return plots
 
 
-def _bar(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Bar | None:
+def _bar(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> Bar | None:
     figure = analysis.cost(name, quantity, conditions)
     if figure is None or not figure.value:  # 0 has no place on a log scale, and is in the table
         return None
@@ -58,7 +58,7 @@ def _bar(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -
 
 
 def _chart(
-    analysis: Analysis, quantity: str, conditions: Conditions, found: list[Bar],
+    analysis: Analysis, quantity: str, conditions: CostConditions, found: list[Bar],
     styles: Mapping[str, Look],
 ) -> Plot:  # fmt: skip
     row = row_of(quantity)
@@ -77,10 +77,12 @@ def _chart(
         )
         told = ", ".join(f"{bar.name} {significant(bar.value)}" for bar in shown)
         return finish(
-            figure, name if number == 0 else f"{name}-{number + 1}", head,
+            figure,
+            name if number == 0 else f"{name}-{number + 1}",
+            head,
             f"{head} in {unit}{scale}, {conditions.of(quantity)}: {told}.",
             notes,
-        )  # fmt: skip
+        )
 
 
 def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:

@@ -20,10 +20,13 @@ def section(context: Context) -> Content | Missing:
     if not found.costs:
         return Missing(found.no_costs)
     columns = [
-        Column("Limit on", numeric=False), Column("From", "upper end of the interval"),
-        Column("Take", numeric=False), Column("By", numeric=False), Column("Quality"),
+        Column("Limit on", numeric=False),
+        Column("From", "upper end of the interval"),
+        Column("Take", numeric=False),
+        Column("By", numeric=False),
+        Column("Quality"),
         Column("As good within it", numeric=False),
-    ]  # fmt: skip
+    ]
     rows, records = [], []
     for quality in found.qualities[:QUALITIES]:
         for cost in found.costs:
@@ -57,9 +60,9 @@ def section(context: Context) -> Content | Missing:
                 "budgets",
                 f"What to take within a budget, on {found.conditions}",
                 columns,
-                rows,
-                records,
-                [
+                rows=rows,
+                records=records,
+                legend=[
                     "From the budget in a row on, up to the next row's, its model is the best that "
                     "surely keeps to it. As good: the paired difference's interval includes 0. "
                     "Several limits at once: bench pick."

@@ -72,11 +72,13 @@ def convention_lines(
         spread = max(float(np.ptp(mean)) for mean in means.values())
         family = title(metrics[0])
         return finish(
-            figure, f"conventions-{metrics[0]}", f"{family} under several conventions",
+            figure,
+            f"conventions-{metrics[0]}",
+            f"{family} under several conventions",
             f"The same images under {len(metrics)} conventions of {family}; the convention alone "
             f"moves a model's mean by up to {spread:.3g}.",
             [f"The convention alone moves a mean by up to {spread:.3g} {unit}".strip() + "."],
-        )  # fmt: skip
+        )
 
 
 def _end_labels(
@@ -131,9 +133,15 @@ def convention_spread(analysis: Analysis) -> Table:
             )
         rows.append(row)
     return Table(
-        "conventions", "The same images under several conventions", columns, rows, records,
-        ["Means over the images that have a finite score under every convention of the family."],
-    )  # fmt: skip
+        "conventions",
+        "The same images under several conventions",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
+            "Means over the images that have a finite score under every convention of the family."
+        ],
+    )
 
 
 def _common_means(analysis: Analysis, model: str, metrics: list[str]) -> dict[str, float] | None:

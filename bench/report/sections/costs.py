@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.compute.quantities import quantities, row_of
-from bench.framework.costs import Conditions, as_record, why_no_figure
+from bench.framework.costs import CostConditions, as_record, why_no_figure
 from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Cell, Column, Table
@@ -27,7 +27,7 @@ def section(context: Context) -> Content:
     return Content([*charts, *(costs(analysis, at) for at in known)])
 
 
-def costs(analysis: Analysis, conditions: Conditions) -> Table:
+def costs(analysis: Analysis, conditions: CostConditions) -> Table:
     """Return every cost measured under one set of conditions."""
     known = analysis.data.conditions()
     measured = [
@@ -61,13 +61,19 @@ def costs(analysis: Analysis, conditions: Conditions) -> Table:
     ]  # fmt: skip
     number = known.index(conditions)
     return Table(
-        "costs" if number == 0 else f"costs-{number + 1}", f"Costs on {conditions}",
-        columns, rows, records,
-        ["Brackets: 95 % interval, where a figure is a sample of several measurements.", *nowhere],
-    )  # fmt: skip
+        "costs" if number == 0 else f"costs-{number + 1}",
+        f"Costs on {conditions}",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
+            "Brackets: 95 % interval, where a figure is a sample of several measurements.",
+            *nowhere,
+        ],
+    )
 
 
-def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> Cell:
+def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> Cell:
     """Return a cost in the unit of its column."""
     figure = analysis.cost(name, quantity, conditions)
     if figure is None:
@@ -81,7 +87,7 @@ def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: Conditio
     return Cell(significant(figure.value * factor), detail, sort=figure.value)
 
 
-def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: Conditions) -> str:
+def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> str:
     if figures := analysis.data.costs[name]:
         return why_no_figure(figures, quantity, conditions)
     return analysis.data.table.states.get(name) or "not measured"

@@ -49,11 +49,13 @@ def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) ->
         value_axis(axes, label, table.higher_is_better[metric])
         infinite = int(np.isinf(table.values[metric]).sum())
         return finish(
-            figure, f"distribution-{metric}", f"{title(metric)} of every image",
+            figure,
+            f"distribution-{metric}",
+            f"{title(metric)} of every image",
             f"Distribution of {title(metric)} over images for {counted(len(names), 'model')}; "
             "box: quartiles, line: median, whiskers: 5th and 95th percentile.",
             [f"{counted(infinite, 'infinite score')} not shown."] if infinite else [],
-        )  # fmt: skip
+        )
 
 
 def _box(

@@ -59,14 +59,18 @@ def _challenge(scores: Scores) -> Table:
         for one in scores.scores
     ]  # fmt: skip
     return Table(
-        "efficiency", f"NTIRE 2025 efficiency score against {scores.base}", columns, rows, records,
-        [
+        "efficiency",
+        f"NTIRE 2025 efficiency score against {scores.base}",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
             f"Sum of {formula}, each as exp(2 × its ratio to {scores.base}): less is better, the "
             "base has e² = 7.39. {best}: lowest. The challenge ranks by it only models that reach "
             f"the base's quality. Costs on {scores.conditions}.",
             *([f"Without all three: {', '.join(scores.left_out)}."] if scores.left_out else []),
         ],
-    )  # fmt: skip
+    )
 
 
 def _upper(value: float) -> str:
@@ -114,9 +118,9 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
             )  # fmt: skip
         rows.append(row)
     return Table(
-        "hypervolume", f"Hypervolume of quality and {in_words([cost])}", columns, rows,
-        records,
-        ["Share of the box between the reference point and the best values that the models "
+        "hypervolume", f"Hypervolume of quality and {in_words([cost])}", columns, rows=rows,
+        records=records,
+        legend=["Share of the box between the reference point and the best values that the models "
          "dominate, costs by their logarithm; adds: what is lost without the model.",
          *notes, *remarks],
     )  # fmt: skip

@@ -55,11 +55,12 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
             analysis.data.table.higher_is_better[metric],
         )
         return finish(
-            figure, f"improvement-{metric}",
+            figure,
+            f"improvement-{metric}",
             f"{title(metric)}: difference from {analysis.base_title}",
             f"Mean paired difference in {title(metric)} from {analysis.base_title}, with 95 % "
             f"intervals: {', '.join(told)}.",
-        )  # fmt: skip
+        )
 
 
 def improvements(analysis: Analysis) -> Table:
@@ -106,8 +107,10 @@ def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | No
     return Cell(
         fixed(gain.value, places, sign=True),
         interval(gain.low, gain.high, places, sign=True),
-        mark, notes, gain.value,
-    )  # fmt: skip
+        mark,
+        notes,
+        gain.value,
+    )
 
 
 def _gain_record(gain: Difference | None) -> dict[str, Any]:

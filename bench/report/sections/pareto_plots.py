@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from bench.compute.quantities import plotted_in, row_of
 from bench.core.errors import BenchError
-from bench.framework.costs import Conditions
+from bench.framework.costs import CostConditions
 from bench.framework.joint import Evidence, join
 from bench.framework.pareto import front
 from bench.framework.ranking import fronts
@@ -35,7 +35,12 @@ def section(context: Context) -> Content | Missing:
         for conditions in analysis.data.conditions():
             for quantity in every if metric == analysis.primary else on_page:
                 plot = quality_against_cost(
-                    context.facts.evidence, analysis, metric, quantity, conditions, context.looks
+                    context.facts.evidence,
+                    analysis,
+                    metric=metric,
+                    quantity=quantity,
+                    conditions=conditions,
+                    styles=context.looks,
                 )
                 if plot:
                     (shown if quantity in on_page else kept).append(plot)
@@ -63,9 +68,10 @@ def section(context: Context) -> Content | Missing:
 def quality_against_cost(
     evidence: Evidence,
     analysis: Analysis,
+    *,
     metric: str,
     quantity: str,
-    conditions: Conditions,
+    conditions: CostConditions,
     styles: Mapping[str, Look],
 ) -> Plot | None:
     """Plot one metric against one cost measured under one set of conditions.
@@ -112,16 +118,17 @@ def quality_against_cost(
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
         return finish(
-            figure, name if number == 0 else f"{name}-{number + 1}",
+            figure,
+            name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {row.word}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
             f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
             notes,
-        )  # fmt: skip
+        )
 
 
 def _point(
-    analysis: Analysis, name: str, metric: str, quantity: str, conditions: Conditions
+    analysis: Analysis, name: str, metric: str, quantity: str, conditions: CostConditions
 ) -> Point | None:
     estimate = analysis.standing(metric, name).estimate
     figure = analysis.cost(name, quantity, conditions)
@@ -129,16 +136,21 @@ def _point(
         return None  # a cost of 0 has no place on a log axis
     factor = row_of(quantity).factor
     cost = figure.value * factor
+    value, low, high = _bounds(estimate)
     return Point(
-        name, name, cost,
-        figure.low * factor if figure.low else cost,
-        figure.high * factor if figure.high else cost,
-        *_bounds(estimate),
-    )  # fmt: skip
+        name=name,
+        label=name,
+        x=cost,
+        left=figure.low * factor if figure.low else cost,
+        right=figure.high * factor if figure.high else cost,
+        y=value,
+        low=low,
+        high=high,
+    )
 
 
 def _chances(
-    evidence: Evidence, metric: str, quantity: str, conditions: Conditions
+    evidence: Evidence, metric: str, quantity: str, conditions: CostConditions
 ) -> dict[str, float]:
     """Return how surely each model is on the front, of those that can be drawn together."""
     try:
@@ -172,7 +184,7 @@ def _bounds(estimate: Estimate) -> tuple[float, float, float]:
 
 
 def _why_absent(
-    analysis: Analysis, name: str, metric: str, quantity: str, conditions: Conditions
+    analysis: Analysis, name: str, metric: str, quantity: str, conditions: CostConditions
 ) -> str:
     standing = analysis.standing(metric, name)
     if standing.estimate is None:

@@ -46,18 +46,23 @@ def front(context: Context) -> Content | Missing:
         if row := standing[found.main].get(name):
             why = Cell(_beaten(found, main, row))
         rows.append([Cell(name), *cells, why])
-        records += [_record(q, joints[q], row) for q in found.qualities
-                    if (row := standing[q].get(name))]  # fmt: skip
+        records += [
+            _record(q, joints[q], row) for q in found.qualities if (row := standing[q].get(name))
+        ]
     table = Table(
-        "front", f"On the front of quality, {costs}", columns, rows, records,
-        [
+        "front",
+        f"On the front of quality, {costs}",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
             "{best}: on the front by the values themselves. The probability is the share of draws "
             "in which no other model is at least as good on every side: whole scenes, processes "
             "and passes, and people's votes are drawn anew, together for all models. Brackets: by "
             "how much the other is better, and how surely it is on all sides.",
             *(f"{note[0].upper()}{note[1:]}." for note in main.notes),
         ],
-    )  # fmt: skip
+    )
     return Content([table])
 
 
@@ -110,8 +115,9 @@ def ranking(context: Context) -> Content | Missing:
     listed = ranks(joint, found.main)
     order = sorted(range(len(joint.models)), key=lambda i: listed[i].rank)
     columns = [Column("Model", numeric=False), Column("Rank", "95 % of draws")]
-    columns += [Column(joint.models[j], "", "Probability of being better than") for j in
-                order[:shown]]  # fmt: skip
+    columns += [
+        Column(joint.models[j], "", "Probability of being better than") for j in order[:shown]
+    ]
     columns.append(Column("Tied with", numeric=False))
     rows, records = [], []
     for i in order:
@@ -129,8 +135,8 @@ def ranking(context: Context) -> Content | Missing:
             | {f"better than {joint.models[j]}": float(share[i, j]) for j in order if j != i}
         )  # fmt: skip
     table = Table(
-        "ranks", f"Ranks by {axis_title(found.main)}", columns, rows, records,
-        ["Tied: the 95 % interval of the paired difference includes 0.",
+        "ranks", f"Ranks by {axis_title(found.main)}", columns, rows=rows, records=records,
+        legend=["Tied: the 95 % interval of the paired difference includes 0.",
          *(f"{note[0].upper()}{note[1:]}." for note in joint.notes)],
     )  # fmt: skip
     return Content([table])

@@ -10,11 +10,11 @@ from bench.report.drawing.numbers import MISSING, counted, fixed, interval
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from raters.statistics.agreement import Share
-from raters.statistics.analyse import Agreement, Analysis, RaterVotes, ScaleEstimate
+from raters.statistics.analyse import Agreement, RaterVotes, ScaleAnalysis, ScaleEstimate
 from raters.statistics.intervals import PairDifference
 from raters.statistics.ratings import OpinionEstimate, RaterOpinion, RatingAnalysis
 
-Found = Analysis | RatingAnalysis
+Found = ScaleAnalysis | RatingAnalysis
 Method = ScaleEstimate | OpinionEstimate
 
 PLACES = 2
@@ -24,9 +24,11 @@ LISTED = 12
 """Raters in the page's table; of more, those with a flag come first."""
 
 METHODS = {
-    "bradley-terry": "Bradley–Terry", "thurstone": "Thurstone, Case V", "davidson": "Davidson",
+    "bradley-terry": "Bradley–Terry",
+    "thurstone": "Thurstone, Case V",
+    "davidson": "Davidson",
     "mean opinion": "mean opinion scores",
-}  # fmt: skip
+}
 
 
 def unit_of(found: Found) -> str:
@@ -43,11 +45,13 @@ def methods_of(found: Found) -> Sequence[Method]:
 
 def scale_table(found: Found, title: str = "") -> Table:
     """Return the scale: a row per method with its interval, possible ranks and group."""
-    pairs = isinstance(found, Analysis)
+    pairs = isinstance(found, ScaleAnalysis)
     columns = [
-        Column("Method", numeric=False), Column("Scale" if pairs else "MOS", unit_of(found)),
-        Column("Rank", "possible ranks"), Column("Group", numeric=False),
-    ]  # fmt: skip
+        Column("Method", numeric=False),
+        Column("Scale" if pairs else "MOS", unit_of(found)),
+        Column("Rank", "possible ranks"),
+        Column("Group", numeric=False),
+    ]
     columns += (
         [Column("Wins"), Column("Losses"), Column("Ties")]
         if pairs
@@ -71,18 +75,28 @@ def scale_table(found: Found, title: str = "") -> Table:
     of = f" of {title}" if title else ""
     caption = f"People’s scale{of} ({METHODS[found.model]}): {what}"
     records = [asdict(method) | {"unit": found.unit} for method in methods_of(found)]
-    return Table("people", caption, columns, rows, records, [*legend, *map(_sentence, found.flags)])
+    return Table(
+        "people",
+        caption,
+        columns,
+        rows=rows,
+        records=records,
+        legend=[*legend, *map(_sentence, found.flags)],
+    )
 
 
 def _scale_cells(method: Method) -> list[Cell]:
     ranks = f"[{method.rank_low}, {method.rank_high}]"
     return [
         Cell(method.method),
-        Cell(fixed(method.value, PLACES), interval(method.low, method.high, PLACES),
-             sort=method.value),
+        Cell(
+            fixed(method.value, PLACES),
+            interval(method.low, method.high, PLACES),
+            sort=method.value,
+        ),
         Cell(str(method.rank), ranks, sort=method.rank),
         Cell(method.group),
-    ]  # fmt: skip
+    ]
 
 
 def _count_cells(method: Method) -> list[Cell]:
@@ -108,7 +122,7 @@ def difference_table(found: Found) -> Table:
     """Return who is preferred to whom, as a matrix; the records hold each pair in full."""
     names = [method.method for method in methods_of(found)]
     at = {frozenset((d.better, d.worse)): d for d in found.differences}
-    pairs = isinstance(found, Analysis)
+    pairs = isinstance(found, ScaleAnalysis)
     rows = [
         [Cell(row), *(_difference_cell(row, column, at, found) for column in names)]
         for row in names
@@ -125,7 +139,7 @@ def difference_table(found: Found) -> Table:
     ]
     columns = [Column("Method", numeric=False), *(Column(name, numeric=True) for name in names)]
     records = [asdict(d) | {"unit": found.unit} for d in found.differences]
-    return Table("people-differences", what, columns, rows, records, legend)
+    return Table("people-differences", what, columns, rows=rows, records=records, legend=legend)
 
 
 def _difference_cell(
@@ -154,7 +168,7 @@ def rater_table(found: Found, signs: Mapping[str, Sequence[str]]) -> Table | Non
     flags = {p.rater: [*signs.get(p.rater, ()), *_own_flags(p)] for p in everyone}
     people = sorted(everyone, key=lambda p: (not flags[p.rater], _natural(p.rater)))
     columns = [Column("Rater", numeric=False), Column("Judged")]
-    if isinstance(found, Analysis):
+    if isinstance(found, ScaleAnalysis):
         columns += [Column("Agreed with the scale"), Column("Expected")]
     else:
         columns += [Column("Bias"), Column("Inconsistency"), Column("Far out", "above, below")]
@@ -172,7 +186,7 @@ def rater_table(found: Found, signs: Mapping[str, Sequence[str]]) -> Table | Non
     ]
     if len(people) > LISTED:
         legend.append(f"{LISTED} of {len(people)} raters are listed here, the CSV has all.")
-    return Table("raters", "Raters", columns, rows, records, legend)
+    return Table("raters", "Raters", columns, rows=rows, records=records, legend=legend)
 
 
 def _own_flags(person: RaterVotes | RaterOpinion) -> list[str]:
@@ -207,14 +221,24 @@ def opinion_table(found: RatingAnalysis) -> Table:
     columns = [Column("Method", numeric=False), Column("Image", numeric=False), Column("MOS"),
                Column("Ratings")]  # fmt: skip
     rows = [
-        [Cell(s.method), Cell(s.image),
-         Cell(fixed(s.value, PLACES), interval(s.low, s.high, PLACES), sort=s.value),
-         _count(s.votes)]
+        [
+            Cell(s.method),
+            Cell(s.image),
+            Cell(fixed(s.value, PLACES), interval(s.low, s.high, PLACES), sort=s.value),
+            _count(s.votes),
+        ]
         for s in found.stimuli
-    ]  # fmt: skip
+    ]
     legend = ["Student's interval over raters (ITU-T P.910)."]
     records = [asdict(s) for s in found.stimuli]
-    return Table("opinions", "Mean opinion of every image", columns, rows, records, legend)
+    return Table(
+        "opinions",
+        "Mean opinion of every image",
+        columns,
+        rows=rows,
+        records=records,
+        legend=legend,
+    )
 
 
 def tables(found: Found, signs: Mapping[str, Sequence[str]], title: str = "") -> list[Table]:

@@ -91,16 +91,24 @@ def _plane(
         named = ", ".join(p.label for p, full in zip(points, filled, strict=True) if full)
         names = axis_title(perception), axis_title(distortion)
         return finish(
-            figure, f"plane-{perception}-{distortion}", f"{names[0]} against {names[1]}",
+            figure,
+            f"plane-{perception}-{distortion}",
+            f"{names[0]} against {names[1]}",
             f"{names[0]} of {len(points)} models against {names[1]}. No other is better in both, "
             f"and how surely: {named}.",
             notes,
-        )  # fmt: skip
+        )
 
 
 def _point(joint: Joint, spread: Floats, i: int, chance: str) -> Point:
-    x, y = (
-        (float(joint.values[i, place]), *(float(end) for end in spread[:, i, place]))
-        for place in (0, 1)
+    (left, bottom), (right, top) = spread[:, i].tolist()
+    return Point(
+        name=joint.models[i],
+        label=f"{joint.models[i]} {chance}",
+        x=float(joint.values[i, 0]),
+        left=left,
+        right=right,
+        y=float(joint.values[i, 1]),
+        low=bottom,
+        high=top,
     )
-    return Point(joint.models[i], f"{joint.models[i]} {chance}", *x, *y)

@@ -56,9 +56,10 @@ def _cost(found: Facts, evidence: Evidence) -> str | None:
     for quantity in COSTS if found.conditions else ():
         assert found.conditions is not None
         known = [
-            m for m in judged
+            m
+            for m in judged
             if (one := figure_under(evidence.costs[m], quantity, found.conditions)) and one.value
-        ]  # fmt: skip
+        ]
         if 2 * len(known) > len(judged):
             return quantity
     return None
@@ -66,9 +67,10 @@ def _cost(found: Facts, evidence: Evidence) -> str | None:
 
 def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str]) -> Table:
     columns = [
-        Column("Regressed on", numeric=False), Column("A better metric", "JOD for", ""),
+        Column("Regressed on", numeric=False),
+        Column("A better metric", "JOD for", ""),
         Column("for", numeric=False),
-    ]  # fmt: skip
+    ]
     if cost:
         columns.append(Column("Twice the cost", f"JOD per doubling of {in_words([cost])}"))
     columns += [Column("Explained", "of the variance between models"), Column("Models"),
@@ -92,8 +94,12 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
     first = next(iter(fits.values()))
     who = f" of {counted(first.raters, 'rater')}" if first.raters else ""
     return Table(
-        "worth", "What people's preference is worth", columns, rows, records,
-        [
+        "worth",
+        "What people's preference is worth",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
             f"People's votes{who} on {counted(first.images, 'image')}, regressed on the metric's "
             "difference and the logarithm of the cost, at an equal rest (probit; 1 JOD: 75 % "
             "prefer it). Intervals resample raters and images; they hold for these models.",
@@ -101,7 +107,7 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
             *(f"Left out: {one}." for one in first.left_out),
             *(f"Not regressed on {one}." for one in told),
         ],
-    )  # fmt: skip
+    )
 
 
 def _slope(slope: Slope | None) -> Cell:
@@ -138,7 +144,13 @@ def _residuals(fits: Mapping[str, Preference]) -> Table:
                             "low": one.low, "high": one.high})  # fmt: skip
         rows.append(row)
     return Table(
-        "unexplained", "What metric and cost do not explain", columns, rows, records,
-        ["{better}: people like the model more than metric and cost say, its interval above 0. "
-         "{worse}: less."],
-    )  # fmt: skip
+        "unexplained",
+        "What metric and cost do not explain",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
+            "{better}: people like the model more than metric and cost say, its interval above 0. "
+            "{worse}: less."
+        ],
+    )

@@ -207,19 +207,26 @@ def published(analysis: Analysis) -> Table | None:
         if ours and same and _whole(analysis) and figure.high is None:
             apart = ours.value - figure.value
         family_name = title(figure.family)
-        rows.append([
-            Cell(row.name),
-            Cell(f"{report.model}, {family_name}", figure.source),
-            replace(result_cell(analysis, metric, row.name), mark="") if metric
-            else Cell.missing(f"no {family_name} was measured"),
-            Cell(f"{title(metric)}: {analysis.data.metrics[metric].convention}" if metric
-                 else "none"),
-            _published_cell(figure),
-            Cell(figure.convention),
-            Cell.missing("not the same measure") if apart is None
-            else Cell(fixed(apart, _places(figure), sign=True)),
-            Cell("; ".join(differs) or "nothing known"),
-        ])  # fmt: skip
+        rows.append(
+            [
+                Cell(row.name),
+                Cell(f"{report.model}, {family_name}", figure.source),
+                replace(result_cell(analysis, metric, row.name), mark="")
+                if metric
+                else Cell.missing(f"no {family_name} was measured"),
+                Cell(
+                    f"{title(metric)}: {analysis.data.metrics[metric].convention}"
+                    if metric
+                    else "none"
+                ),
+                _published_cell(figure),
+                Cell(figure.convention),
+                Cell.missing("not the same measure")
+                if apart is None
+                else Cell(fixed(apart, _places(figure), sign=True)),
+                Cell("; ".join(differs) or "nothing known"),
+            ]
+        )
         records.append(
             {"model": row.name, "published_model": report.model, "metric": metric,
              "ours": ours and ours.value, "low": ours and ours.low, "high": ours and ours.high,
@@ -229,10 +236,16 @@ def published(analysis: Analysis) -> Table | None:
              "differs": "; ".join(differs), "source": figure.source}
         )  # fmt: skip
     return Table(
-        "published", "Published figures beside ours", columns, rows, records,
-        ["A difference is given only where suite, images and convention are the same. Files, "
-         "factories and folders are matched by their name alone."],
-    )  # fmt: skip
+        "published",
+        "Published figures beside ours",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
+            "A difference is given only where suite, images and convention are the same. Files, "
+            "factories and folders are matched by their name alone."
+        ],
+    )
 
 
 def _published_cell(figure: Figure) -> Cell:

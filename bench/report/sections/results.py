@@ -49,8 +49,11 @@ def results(analysis: Analysis) -> Table:
     return Table(
         "results",
         f"{data.record.suite.title}: quality and cost of {counted(len(rows), 'model')}",
-        columns, rows, _result_records(analysis), [*legend, *weaknesses(analysis)],
-    )  # fmt: skip
+        columns,
+        rows=rows,
+        records=_result_records(analysis),
+        legend=[*legend, *weaknesses(analysis)],
+    )
 
 
 def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:

@@ -49,8 +49,9 @@ def curves(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> list[
     """Plot ``metric`` against every kind of image whose levels are numbers, a line per model."""
     plots = []
     for key, levels in strata(analysis).items():
-        scale = sorted((number, at) for level, at in levels.items()
-                       if (number := _number(level)) is not None)  # fmt: skip
+        scale = sorted(
+            (number, at) for level, at in levels.items() if (number := _number(level)) is not None
+        )
         if len(scale) == len(levels) and analysis.standings[metric]:
             plot = _curve(analysis, metric, key, scale, styles)
             plots += [plot] if plot else []
@@ -96,11 +97,13 @@ def _curve(
         axes.legend(frameon=False, fontsize=7.5, labelcolor=INK, ncols=2)
         rest = len(scored) - len(names)
         return finish(
-            figure, f"robustness-{metric}-{_plain(key)}", f"{title(metric)} by {key}",
+            figure,
+            f"robustness-{metric}-{_plain(key)}",
+            f"{title(metric)} by {key}",
             f"Mean {title(metric)} by {key}, from {numbers[0]:g} to {numbers[-1]:g}: "
             f"{', '.join(told)}.",
             [f"{counted(rest, 'further model')} in the tables."] if rest else [],
-        )  # fmt: skip
+        )
 
 
 def _places(numbers: Floats) -> tuple[Floats, str]:
@@ -162,9 +165,13 @@ def by_stratum(analysis: Analysis) -> Table | None:
                  "high": mean and mean.high, "images": mean.n if mean else 0}
             )  # fmt: skip
     return Table(
-        "strata", f"{title(metric)} by kind of image ({head_unit(analysis, metric)})",
-        columns, rows, records, ["Mean with its 95 % interval where there are several scenes."],
-    )  # fmt: skip
+        "strata",
+        f"{title(metric)} by kind of image ({head_unit(analysis, metric)})",
+        columns,
+        rows=rows,
+        records=records,
+        legend=["Mean with its 95 % interval where there are several scenes."],
+    )
 
 
 def _stratum_cell(

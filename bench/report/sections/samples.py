@@ -127,22 +127,38 @@ def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
     if found is None:
         return None
     window, full = found
-    tiles = [_tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded")]
-    tiles += [_tile(analysis, name, path, shot, window, full) for name, path in paths.items()]
+    tiles = [
+        _tile(
+            analysis, analysis.base, shot.degraded, shot, window=window, full=full, shown="Degraded"
+        )
+    ]
+    tiles += [
+        _tile(analysis, name, path, shot, window=window, full=full) for name, path in paths.items()
+    ]
     if shot.reference:
-        tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
+        tiles.append(
+            tile(
+                "Reference",
+                shot.reference,
+                window=window,
+                full=full,
+                alt=f"{shot.image}: reference",
+            )
+        )
     strata = ", ".join(f"{key}: {value}" for key, value in shot.strata.items())
     scene = f"scene {shot.cluster}" if shot.cluster != shot.image else ""
     whole = overview(
-        shot.degraded, window, full,
+        shot.degraded,
+        window,
+        full,
         f"{shot.image}, degraded, whole; a box marks the {window.width} by {window.height} pixels "
         f"at column {window.left}, row {window.top}",
-    )  # fmt: skip
+    )
     return Sample(shot.image, "; ".join(filter(None, (scene, strata))), whole, tuple(tiles))
 
 
 def _tile(
-    analysis: Analysis, name: str, path: Path, shot: Shot, window: Window, full: tuple[int, int],
+    analysis: Analysis, name: str, path: Path, shot: Shot, *, window: Window, full: tuple[int, int],
     shown: str | None = None,
 ) -> Tile:  # fmt: skip
     lines = [
@@ -152,7 +168,15 @@ def _tile(
         and (text := score_text(analysis, metric, name, shot.image))
     ]
     mark = "best" if analysis.primary and name == _best_on(analysis, shot.image) else ""
-    return tile(shown or name, path, window, full, f"{shot.image}: {shown or name}", lines, mark)
+    return tile(
+        shown or name,
+        path,
+        window=window,
+        full=full,
+        alt=f"{shot.image}: {shown or name}",
+        lines=lines,
+        mark=mark,
+    )
 
 
 def score_text(analysis: Analysis, metric: str, name: str, image: str) -> str:
@@ -176,7 +200,7 @@ def _best_on(analysis: Analysis, image: str) -> str | None:
 # --- the worst of each model --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worst:
     """``score`` is the model's and ``base`` the base's (NaN without one) on ``image``."""
 
@@ -207,7 +231,14 @@ def worst_images(analysis: Analysis) -> list[Worst]:
                     continue
                 at = int(np.nanargmin(sign * column))
                 found.append(
-                    Worst(name, metric, kind, table.images[at], float(scores[at]), float(base[at]))
+                    Worst(
+                        model=name,
+                        metric=metric,
+                        kind=kind,
+                        image=table.images[at],
+                        score=float(scores[at]),
+                        base=float(base[at]),
+                    )
                 )
     return found
 
@@ -237,7 +268,7 @@ def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
         )  # fmt: skip
     columns = [Column(h, numeric=False) for h in ("Model", "Metric", "Kind", "Image")]
     columns += [Column("Score"), Column(f"Against {analysis.base_title}")]
-    return Table("worst", "The worst image of each model", columns, rows, records)
+    return Table("worst", "The worst image of each model", columns, rows=rows, records=records)
 
 
 def cases(analysis: Analysis, found: Sequence[Worst]) -> list[Case]:
@@ -266,11 +297,21 @@ def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | Non
         return None
     window, full = found
     tiles = [
-        _tile(analysis, analysis.base, shot.degraded, shot, window, full, "Degraded"),
-        _tile(analysis, worst.model, path, shot, window, full),
+        _tile(
+            analysis, analysis.base, shot.degraded, shot, window=window, full=full, shown="Degraded"
+        ),
+        _tile(analysis, worst.model, path, shot, window=window, full=full),
     ]
     if shot.reference:
-        tiles.append(tile("Reference", shot.reference, window, full, f"{shot.image}: reference"))
+        tiles.append(
+            tile(
+                "Reference",
+                shot.reference,
+                window=window,
+                full=full,
+                alt=f"{shot.image}: reference",
+            )
+        )
     places, unit = analysis.places[worst.metric], analysis.data.table.units[worst.metric]
     summary = f"{title(worst.metric)} {fixed(worst.score, places)} {unit}".strip()
     if not np.isnan(worst.base):

@@ -100,7 +100,7 @@ def _by_kind(scale: HumanScale) -> Table | None:
         return None
     legend = ["Each column is a scale of its own, with 95 % intervals."]
     return Table("people-strata", f"People’s scale by kind of image ({scale.unit})", columns,
-                 list(rows.values()), records, legend)  # fmt: skip
+                 rows=list(rows.values()), records=records, legend=legend)  # fmt: skip
 
 
 def _analysed(scale: HumanScale, inside: NDArray[np.bool_]) -> tuple[Found | None, str]:

@@ -144,11 +144,12 @@ def _plot(what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[
         rest = len(lines) - len(shown)
         where = " and ".join(SIDES[s] for s in SIDES if any(s in sides for sides in lines.values()))
         return finish(
-            figure, f"training-{what}", title,
-            f"{title} by epoch{f' in {where}' if where else ''}, first to last: "
-            f"{', '.join(told)}.",
+            figure,
+            f"training-{what}",
+            title,
+            f"{title} by epoch{f' in {where}' if where else ''}, first to last: {', '.join(told)}.",
             [f"{counted(rest, 'further model')} without a name in the legend."] if rest else [],
-        )  # fmt: skip
+        )
 
 
 def _line(axes: Axes, points: Points, look: Look, dashed: bool) -> None:

@@ -41,15 +41,17 @@ DOTS = 1500
 HALF = "the other half of the raters"
 
 STATISTICS = (
-    ("srocc", "SROCC", "ranks"), ("krcc", "KRCC", "pairs of ranks"),
-    ("plcc_fitted", "PLCC", "after a logistic fit"), ("better_worse", "Better or worse", "AUC"),
+    ("srocc", "SROCC", "ranks"),
+    ("krcc", "KRCC", "pairs of ranks"),
+    ("plcc_fitted", "PLCC", "after a logistic fit"),
+    ("better_worse", "Better or worse", "AUC"),
     ("different_similar", "Different or similar", "AUC"),
     ("correct", "Right", "share of pairs"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
-class Case:
+class ContradictedPair:
     """A pair on which a metric contradicts people, as the page shows it."""
 
     metric: str
@@ -132,7 +134,7 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
         [Cell(title(name)), *(Cell.missing(why) for _ in STATISTICS)]
         for name, why in found.missing.items()
     ]
-    judged_of = counted(len(found.places), "image")
+    judged_of = counted(len(found.crops), "image")
     n = next((row.srocc.n for row in rows), 0)
     legend = [
         f"Over {n} outputs ({len(found.models)} models on {judged_of}), each metric and people "
@@ -147,8 +149,8 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
     if found.anew:
         legend.append("People judged pieces of the images: the same pieces were scored anew.")
     return Table(
-        "trust", "Which metric to trust here: metrics against people", columns, body,
-        [_record(row) for row in rows], legend,
+        "trust", "Which metric to trust here: metrics against people", columns, rows=body,
+        records=[_record(row) for row in rows], legend=legend,
     )  # fmt: skip
 
 
@@ -175,7 +177,7 @@ def _record(row: Trust) -> dict[str, Any]:
 def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
     if not kinds:
         return None
-    levels = {(one.key, one.level): one.places for one in kinds}
+    levels = {(one.key, one.level): one.images for one in kinds}
     at = {(one.metric, one.key, one.level): one for one in kinds}
     columns = [Column("Metric", numeric=False)]
     columns += [Column(level, counted(n, "image"), key) for (key, level), n in levels.items()]
@@ -186,7 +188,7 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
     ]
     records = [
         {
-            "metric": one.metric, "stratum": one.key, "level": one.level, "images": one.places,
+            "metric": one.metric, "stratum": one.key, "level": one.level, "images": one.images,
             "srocc": one.srocc.value, "low": one.srocc.low, "high": one.srocc.high,
             "outputs": one.srocc.n, "correct": one.correct.value, "correct_low": one.correct.low,
             "correct_high": one.correct.high, "pairs": one.correct.n,
@@ -194,9 +196,13 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
         for one in kinds
     ]  # fmt: skip
     return Table(
-        "trust-strata", "Metrics against people by kind of image: rank correlation", columns, rows,
-        records, ["Between models on the same image, with 95 % intervals."],
-    )  # fmt: skip
+        "trust-strata",
+        "Metrics against people by kind of image: rank correlation",
+        columns,
+        rows=rows,
+        records=records,
+        legend=["Between models on the same image, with 95 % intervals."],
+    )
 
 
 # --- scatter -----------------------------------------------------------------------------------
@@ -282,7 +288,7 @@ def _names(figure: Any, axes: Any, means: Sequence[tuple[str, float, float]]) ->
 # --- pairs that contradict ---------------------------------------------------------------------
 
 
-def _case(scale: HumanScale, found: Judged, one: Disagreement) -> Case | None:
+def _case(scale: HumanScale, found: Judged, one: Disagreement) -> ContradictedPair | None:
     """Return the two images side by side where they differ most in what people saw."""
     spot = one.place
     paths = {name: scale.run.image_path(name, spot.image) for name in (one.preferred, one.other)}
@@ -300,22 +306,33 @@ def _case(scale: HumanScale, found: Judged, one: Disagreement) -> Case | None:
     }
     tiles = [
         tile(
-            f"{name}: {who}", paths[name], window, full, f"{spot.image}: {name}", [lines[name]],
-            "best" if name == one.preferred else "",
+            f"{name}: {who}",
+            paths[name],
+            window=window,
+            full=full,
+            alt=f"{spot.image}: {name}",
+            lines=[lines[name]],
+            mark="best" if name == one.preferred else "",
         )
-        for name, who in (
-            (one.preferred, "people’s choice"), (one.other, f"{title(one.metric)}’s"),
-        )
-    ]  # fmt: skip
+        for name, who in ((one.preferred, "people’s choice"), (one.other, f"{title(one.metric)}’s"))
+    ]
     images = scale.run.images()
     reference = dict(zip(images["image"], images["reference"], strict=True))[spot.image]
     if reference:
-        tiles.append(tile("Reference", Path(reference), window, full, f"{spot.image}: reference"))
+        tiles.append(
+            tile(
+                "Reference",
+                Path(reference),
+                window=window,
+                full=full,
+                alt=f"{spot.image}: reference",
+            )
+        )
     votes = ""
     if one.votes is not None:
         total = sum(one.votes)
         votes = f", {one.votes[0]:g} of {total:g} direct votes"
-    return Case(
+    return ContradictedPair(
         title(one.metric),
         f"{spot.image}: people prefer {one.preferred} to {one.other} by "
         f"{fixed(one.people, 1)} standard deviations{votes}",

@@ -43,7 +43,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ViewedScene:
     """One image, or a part of it, in all versions: the degraded first, the reference last."""
 
     image: str
@@ -71,12 +71,12 @@ def section(context: Context) -> Content | Missing:
     return Content([html], style=css(), scripts=Html(scripts))
 
 
-def scenes(analysis: Analysis) -> list[Scene]:
+def scenes(analysis: Analysis) -> list[ViewedScene]:
     """Return the images on which the models' scores differ most, of different scenes if there are.
 
     Nothing is returned of a run whose images cannot be read.
     """
-    found: list[Scene] = []
+    found: list[ViewedScene] = []
     for shot in _candidates(analysis):
         scene = _scene(analysis, shot)
         found += [scene] if scene else []
@@ -85,12 +85,12 @@ def scenes(analysis: Analysis) -> list[Scene]:
     return found
 
 
-def megabytes(found: Sequence[Scene]) -> float:
+def megabytes(found: Sequence[ViewedScene]) -> float:
     """Return how much of the page the scenes take, in 10^6 bytes."""
     return sum(len(view.source) for scene in found for view in scene.views) / 1e6
 
 
-def data(found: Sequence[Scene]) -> str:
+def data(found: Sequence[ViewedScene]) -> str:
     """Return the scenes as JSON that can stand in a page's script element."""
     return json.dumps([asdict(scene) for scene in found]).replace("<", "\\u003c")
 
@@ -137,7 +137,7 @@ def _spread(analysis: Analysis) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.asarray(np.nan_to_num(spread))
 
 
-def _scene(analysis: Analysis, shot: Shot) -> Scene | None:
+def _scene(analysis: Analysis, shot: Shot) -> ViewedScene | None:
     names = [name for name in analysis.order if name != analysis.base]
     paths = {n: p for n in names if (p := analysis.data.restored(n, shot.image)).is_file()}
     paths = dict(list(paths.items())[:MODELS])
@@ -164,7 +164,9 @@ def _scene(analysis: Analysis, shot: Shot) -> Scene | None:
             views.append(View(name, score, png_uri(window.cut(pixels, full))))
     if len(views) < 2:
         return None
-    return Scene(shot.image, _place(window, full), tuple(views), views[-1].name == "Reference")
+    return ViewedScene(
+        shot.image, _place(window, full), tuple(views), views[-1].name == "Reference"
+    )
 
 
 def _size(whole: Size, versions: int) -> Size:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.framework.costs import Conditions, conditions_of
+from bench.framework.costs import CostConditions, conditions_of
 from bench.framework.joint import Evidence
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
@@ -46,22 +46,30 @@ def figure(model: str, quantity: str, value: float | None, **changed: Any) -> Pr
     return Profile(model=model, quantity=quantity, value=value, **(row | changed))
 
 
-def costs(*figures: Profile) -> dict[str, dict[Conditions, dict[str, Profile]]]:
+def costs(*figures: Profile) -> dict[str, dict[CostConditions, dict[str, Profile]]]:
     """Sort figures by model, conditions and quantity."""
-    found: dict[str, dict[Conditions, dict[str, Profile]]] = {}
+    found: dict[str, dict[CostConditions, dict[str, Profile]]] = {}
     for one in figures:
         found.setdefault(one.model, {}).setdefault(conditions_of(one), {})[one.quantity] = one
     return found
 
 
-def scale(models: Sequence[str], value: ArrayLike, draws: ArrayLike, half: ArrayLike,
-          answers: Any = None) -> HumanScale:  # fmt: skip
+def scale(
+    models: Sequence[str], value: ArrayLike, draws: ArrayLike, half: ArrayLike, answers: Any = None
+) -> HumanScale:
     """Make people's scale of given draws (S, M) with intervals of a given half width."""
     middle = np.asarray(value, np.float64)
     return HumanScale(
-        tuple(models), middle, middle - half, middle + half, np.asarray(draws, np.float64), "JOD",
-        None, answers, None,  # type: ignore[arg-type]
-    )  # fmt: skip
+        models=tuple(models),
+        value=middle,
+        low=middle - half,
+        high=middle + half,
+        draws=np.asarray(draws, np.float64),
+        unit="JOD",
+        analysis=None,
+        answers=answers,
+        run=None,  # type: ignore[arg-type]
+    )
 
 
 def normal_columns(rng: np.random.Generator, images: int, means: Mapping[str, float],

@@ -1,4 +1,4 @@
-"""Budgets: limits against the unlucky end, ties, and the smallest changes that admit a model."""
+"""Budgets: limits on confidence bounds, ties, and the smallest changes that admit a model."""
 
 from __future__ import annotations
 

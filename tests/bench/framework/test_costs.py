@@ -7,7 +7,7 @@ import pytest
 
 from bench.core.errors import BenchError
 from bench.framework.costs import (
-    Conditions,
+    CostConditions,
     all_conditions,
     cost_draws,
     figure_under,
@@ -66,7 +66,9 @@ def test_machines_do_not_mix_but_counts_do_not_depend_on_them() -> None:
     with pytest.raises(BenchError, match="machine 0 and 1"):
         require_same([(figure("m", "latency_ms", 5.0), 0), (figure("n", "latency_ms", 5.0), 1)])
     one, other = figure("m", "macs", 5.0), figure("n", "macs", 5.0, threads=4, device="cuda")
-    assert require_same([(one, 0), (other, 1)]) == Conditions("", "", 256, 256, 1, 0)
+    assert require_same([(one, 0), (other, 1)]) == CostConditions(
+        device="", dtype="", height=256, width=256, batch=1, threads=0
+    )
     assert require_same([]) is None
 
 

@@ -30,8 +30,9 @@ MODELS = ("input", "unsharp", "nlm", "tv", "sharper")
 
 
 def place(number: int, **strata: str) -> Crop:
-    return Crop(image=f"i{number}", scene=f"i{number}", strata=strata, top=0, left=0, height=64,
-                width=64)  # fmt: skip
+    return Crop(
+        image=f"i{number}", scene=f"i{number}", strata=strata, top=0, left=0, height=64, width=64
+    )
 
 
 def made(people: Floats, scores: Mapping[str, Floats], **changed: object) -> Judged:
@@ -39,10 +40,18 @@ def made(people: Floats, scores: Mapping[str, Floats], **changed: object) -> Jud
     count, number = people.shape
     apart = 2 * (people[:, :, None] - people[:, None, :])
     found = Judged(
-        tuple("abcdefgh"[:number]), tuple(place(k) for k in range(count)),
-        np.array([f"i{k}" for k in range(count)]), centred(people), apart, None, scores,
-        {name: name != "loss" for name in scores}, dict.fromkeys(scores, ""), {}, anew=False,
-    )  # fmt: skip
+        models=tuple("abcdefgh"[:number]),
+        crops=tuple(place(k) for k in range(count)),
+        clusters=np.array([f"i{k}" for k in range(count)]),
+        people=centred(people),
+        apart=apart,
+        votes=None,
+        scores=scores,
+        higher_is_better={name: name != "loss" for name in scores},
+        units=dict.fromkeys(scores, ""),
+        missing={},
+        anew=False,
+    )
     return replace(found, **changed)  # type: ignore[arg-type]
 
 
@@ -105,8 +114,8 @@ def test_kinds_of_images_are_told_apart(simulated: Judged) -> None:
     places = tuple(place(k, blur="strong" if k % 2 else "weak", scene=str(k)) for k in range(40))
     fooled = simulated.scores["good"].copy()
     fooled[1::2] = -fooled[1::2]
-    found = by_stratum(replace(simulated, places=places, scores={"good": fooled}), samples=200)
-    assert [(one.key, one.level, one.places) for one in found] == [
+    found = by_stratum(replace(simulated, crops=places, scores={"good": fooled}), samples=200)
+    assert [(one.key, one.level, one.images) for one in found] == [
         ("blur", "weak", 20), ("blur", "strong", 20),
     ]  # fmt: skip
     weak, strong = (one.srocc.value or 0.0 for one in found)

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -239,10 +238,17 @@ def judged(run: RunFolder, models: tuple[str, ...], per_db: float = 0.6) -> Huma
         response_ms=np.full(votes, 900, np.float32),
     )
     found = answers.analyse(model="thurstone", samples=200)
-    columns: Any = (np.array([getattr(m, k) for m in found.methods]) for k in
-                    ("value", "low", "high"))  # fmt: skip
-    return HumanScale(tuple(m.method for m in found.methods), *columns, found.draws, found.unit,
-                      found, answers, run)  # fmt: skip
+    return HumanScale(
+        models=tuple(m.method for m in found.methods),
+        value=np.array([m.value for m in found.methods]),
+        low=np.array([m.low for m in found.methods]),
+        high=np.array([m.high for m in found.methods]),
+        draws=found.draws,
+        unit=found.unit,
+        analysis=found,
+        answers=answers,
+        run=run,
+    )
 
 
 def test_people_decide_first_and_their_preference_gets_its_worth(run: RunFolder) -> None:

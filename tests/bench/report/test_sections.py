@@ -30,7 +30,7 @@ def toy(context: Context) -> Content:
     rows = [[Cell(name), Cell(str(len(name)))] for name in names]
     records = [{"model": name, "letters": len(name)} for name in names]
     columns = [Column("Model", numeric=False), Column("Letters")]
-    shown = Table("letters", "Letters of each name", columns, rows, records)
+    shown = Table("letters", "Letters of each name", columns, rows=rows, records=records)
     return Content(
         ["Names are of <b> different lengths.", shown],
         findings=["Some names are long."],
@@ -78,8 +78,9 @@ def test_a_row_from_outside_is_on_the_page_in_its_navigation_and_in_files(
     for name in ("letters", "kept-letters"):
         with (folder / "tables" / f"{name}.csv").open(newline="") as file:
             assert list(csv.DictReader(file)) == [
-                {"model": "m", "letters": "1"}, {"model": "longer", "letters": "6"},
-            ]  # fmt: skip
+                {"model": "m", "letters": "1"},
+                {"model": "longer", "letters": "6"},
+            ]
         assert (folder / "tables" / f"{name}.md").is_file()
         assert (folder / "tables" / f"{name}.tex").is_file()
 

@@ -16,17 +16,23 @@ from bench.report.drawing.tables import Cell, Column, Table
 from bench.runs.store import RunFolder
 
 AWKWARD = Table(
-    "t", "100 % of A & B",
+    "t",
+    "100 % of A & B",
     [Column("Model", numeric=False), Column("PSNR", "dB ↑", "Quality_1")],
-    [[Cell("a_b|<c>$^~\\{}#"), Cell("−1.50", "[−2, 1]", "best", ("less than 5 % of it", "x_y"))],
-     [Cell("plain"), Cell.missing("no PSF & no luck")]],
-    [{"model": "a,b", "value": -1.5}, {"model": "plain", "value": None}],
-)  # fmt: skip
+    rows=[
+        [Cell("a_b|<c>$^~\\{}#"), Cell("−1.50", "[−2, 1]", "best", ("less than 5 % of it", "x_y"))],
+        [Cell("plain"), Cell.missing("no PSF & no luck")],
+    ],
+    records=[{"model": "a,b", "value": -1.5}, {"model": "plain", "value": None}],
+)
 
 LONG = Table(
-    "long", "Words", [Column("Model", numeric=False), Column("PSNR"), Column("Why", numeric=False)],
-    [[Cell("a"), Cell("1"), Cell("the images: 110 of the test set's 1111; the convention")]], [],
-)  # fmt: skip
+    "long",
+    "Words",
+    [Column("Model", numeric=False), Column("PSNR"), Column("Why", numeric=False)],
+    rows=[[Cell("a"), Cell("1"), Cell("the images: 110 of the test set's 1111; the convention")]],
+    records=[],
+)
 PLAIN = {
     "begin", "end", "centering", "caption", "multicolumn", "textbf", "underline", "scriptsize",
     "textsuperscript", "par", "smallskip", "footnotesize", "textbackslash", "textasciitilde",

@@ -90,7 +90,9 @@ def test_copies_of_a_cluster_add_no_certainty() -> None:
     x = rng.normal(size=25)
     y = x + rng.normal(size=25)
     once = correlate(srocc, x, y, samples=400)
-    copied = correlate(srocc, np.repeat(x, 8), np.repeat(y, 8), np.repeat(range(25), 8), 400)
+    copied = correlate(
+        srocc, np.repeat(x, 8), np.repeat(y, 8), clusters=np.repeat(range(25), 8), samples=400
+    )
     assert copied.low == pytest.approx(once.low or 0, abs=0.02)
     assert copied.n == 200
 

@@ -17,7 +17,7 @@ from bench.image import read
 from bench.suites import demo, demo_plan
 from bench.suites import made as making
 from bench.suites.demo import IDENTITY, make_demo, open_demo
-from bench.suites.demo_plan import MARGIN, SCENES, Shot, plan
+from bench.suites.demo_plan import MARGIN, SCENES, DemoShot, plan
 from bench.suites.made import usable
 from bench.suites.table import SUITES, Suite
 
@@ -25,19 +25,19 @@ CARD = SUITES["demo"]
 
 
 @pytest.fixture(scope="module")
-def shots() -> list[Shot]:
+def shots() -> list[DemoShot]:
     return plan()
 
 
 @pytest.fixture(scope="module")
-def few(shots: list[Shot]) -> list[Shot]:
+def few(shots: list[DemoShot]) -> list[DemoShot]:
     """One shot of each blur in each split, small ones first: enough to see how all are made."""
     chosen = {(shot.split, shot.how.blur): shot for shot in shots}
     return sorted(chosen.values(), key=lambda shot: (shot.height * shot.width, shot.how.blur))
 
 
 @pytest.fixture(scope="module")
-def made(few: list[Shot], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(few: list[DemoShot], tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("suite") / "demo"
     make_demo(root, few)
     return root
@@ -50,18 +50,18 @@ def _open(root: Path) -> Suite:
 # --- the plan -----------------------------------------------------------------------------------
 
 
-def test_the_plan_is_the_same_every_time(shots: list[Shot]) -> None:
+def test_the_plan_is_the_same_every_time(shots: list[DemoShot]) -> None:
     assert plan() == shots
 
 
-def test_the_plan_of_this_version_is_frozen(shots: list[Shot]) -> None:
+def test_the_plan_of_this_version_is_frozen(shots: list[DemoShot]) -> None:
     """A change here, by us or by NumPy's generators, is another suite: raise demo.VERSION."""
     text = json.dumps([shot.as_dict() for shot in shots], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     assert (demo.VERSION, digest[:16]) == (2, "af10fbd24ebfe4de")
 
 
-def test_no_scene_and_no_photograph_is_in_two_splits(shots: list[Shot]) -> None:
+def test_no_scene_and_no_photograph_is_in_two_splits(shots: list[DemoShot]) -> None:
     for key in ("scene", "photograph"):
         where: dict[str, set[str]] = {}
         for shot in shots:
@@ -69,13 +69,13 @@ def test_no_scene_and_no_photograph_is_in_two_splits(shots: list[Shot]) -> None:
         assert all(len(splits) == 1 for splits in where.values()), where
 
 
-def test_the_two_stereo_photographs_are_one_scene(shots: list[Shot]) -> None:
+def test_the_two_stereo_photographs_are_one_scene(shots: list[DemoShot]) -> None:
     stereo = [shot for shot in shots if shot.photograph.startswith("motorcycle")]
     assert {shot.photograph for shot in stereo} == {"motorcycle_left.png", "motorcycle_right.png"}
     assert {(shot.split, shot.scene) for shot in stereo} == {("train", "motorcycle")}
 
 
-def test_the_plan_has_the_promised_images(shots: list[Shot]) -> None:
+def test_the_plan_has_the_promised_images(shots: list[DemoShot]) -> None:
     assert Counter(shot.split for shot in shots) == {"train": 192, "test": 12, "val": 16}
     assert len({shot.id for shot in shots}) == len(shots)
     test = [shot for shot in shots if shot.split == "test"]
@@ -86,7 +86,7 @@ def test_the_plan_has_the_promised_images(shots: list[Shot]) -> None:
     assert all(shot.height % 16 == shot.width % 16 == 0 for shot in shots)
 
 
-def test_no_blur_reaches_beyond_the_margin(shots: list[Shot]) -> None:
+def test_no_blur_reaches_beyond_the_margin(shots: list[DemoShot]) -> None:
     for shot in shots:
         corner = np.hypot(shot.height, shot.width) / 2
         reach = shot.how.size + np.radians(shot.how.roll) * corner
@@ -95,7 +95,7 @@ def test_no_blur_reaches_beyond_the_margin(shots: list[Shot]) -> None:
 
 @pytest.mark.parametrize("scene", ["motorcycle", "coins"])
 def test_a_piece_that_is_neither_shrunk_nor_turned_is_the_photograph_itself(
-    shots: list[Shot], scene: str
+    shots: list[DemoShot], scene: str
 ) -> None:
     shot = next(s for s in shots if s.scene == scene and s.scale == 1 and s.turn == 0)
     piece = demo_plan.sharp(shot)
@@ -104,7 +104,7 @@ def test_a_piece_that_is_neither_shrunk_nor_turned_is_the_photograph_itself(
     assert (windows[:, :, 0] == piece[0, :, 0]).all(axis=-1).any()
 
 
-def test_a_piece_that_is_shrunk_keeps_the_light_of_what_it_shows(shots: list[Shot]) -> None:
+def test_a_piece_that_is_shrunk_keeps_the_light_of_what_it_shows(shots: list[DemoShot]) -> None:
     shot = next(s for s in shots if s.scale < 0.7 and s.turn == 0 and s.scene == "gravel")
     whole = to_linear(demo_plan.photograph(shot.photograph))
     half = (shot.height / 2 + MARGIN) / shot.scale
@@ -116,7 +116,9 @@ def test_a_piece_that_is_shrunk_keeps_the_light_of_what_it_shows(shots: list[Sho
 # --- making it ----------------------------------------------------------------------------------
 
 
-def test_making_it_twice_gives_the_same_files(made: Path, few: list[Shot], tmp_path: Path) -> None:
+def test_making_it_twice_gives_the_same_files(
+    made: Path, few: list[DemoShot], tmp_path: Path
+) -> None:
     again = make_demo(tmp_path / "demo", few)
     first = json.loads((made / "manifest.json").read_text())
     assert [row["files"] for row in again["pairs"]] == [row["files"] for row in first["pairs"]]
@@ -130,7 +132,7 @@ def test_every_file_is_in_the_manifest_and_nothing_else_is_made(made: Path) -> N
     assert [p.name for p in made.parent.iterdir() if p.name.endswith(".part")] == []
 
 
-def test_the_suite_opens_with_everything_a_pair_can_have(made: Path, few: list[Shot]) -> None:
+def test_the_suite_opens_with_everything_a_pair_can_have(made: Path, few: list[DemoShot]) -> None:
     suite = _open(made)
     assert suite.spec == "demo"
     for split in ("train", "val", "test"):
@@ -197,7 +199,7 @@ def _make_it_older(root: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_lose_a_file, _cut_a_file, _damage_the_manifest, _make_it_older])
 def test_a_damaged_or_older_suite_is_made_again(
-    made: Path, few: list[Shot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: object
+    made: Path, few: list[DemoShot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: object
 ) -> None:
     root = tmp_path / "demo"
     shutil.copytree(made, root)
@@ -209,7 +211,7 @@ def test_a_damaged_or_older_suite_is_made_again(
 
 
 def test_a_crash_leaves_nothing_half_made(
-    few: list[Shot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: list[DemoShot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(stage: str, done: int, total: int) -> None:
         if done == 2:
@@ -220,7 +222,7 @@ def test_a_crash_leaves_nothing_half_made(
     assert [path.name for path in tmp_path.iterdir()] == [".demo.lock"]
 
 
-def test_what_a_kill_left_is_swept_away(few: list[Shot], tmp_path: Path) -> None:
+def test_what_a_kill_left_is_swept_away(few: list[DemoShot], tmp_path: Path) -> None:
     left = tmp_path / ".demo.part" / "test" / "input"
     left.mkdir(parents=True)
     (left / "half.png").write_bytes(b"half")
@@ -229,26 +231,28 @@ def test_what_a_kill_left_is_swept_away(few: list[Shot], tmp_path: Path) -> None
     assert not list((tmp_path / "demo").rglob("half.png"))
 
 
-def test_a_folder_with_something_else_is_never_replaced(few: list[Shot], tmp_path: Path) -> None:
+def test_a_folder_with_something_else_is_never_replaced(
+    few: list[DemoShot], tmp_path: Path
+) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"precious")
     with pytest.raises(BenchError, match=r"no folder of the demo suite: it holds holiday\.jpg"):
         make_demo(tmp_path, few[:1])
     assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
 
 
-def test_an_empty_folder_will_do(few: list[Shot], tmp_path: Path) -> None:
+def test_an_empty_folder_will_do(few: list[DemoShot], tmp_path: Path) -> None:
     (tmp_path / "demo").mkdir()
     assert len(make_demo(tmp_path / "demo", few[:1])["pairs"]) == 1
 
 
-def test_progress_counts_to_the_end(few: list[Shot], tmp_path: Path) -> None:
+def test_progress_counts_to_the_end(few: list[DemoShot], tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     make_demo(tmp_path / "demo", few[:3], lambda *step: seen.append(step))
     assert [step[1:] for step in seen] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_disk_that_refuses_is_an_error_of_ours(
-    few: list[Shot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: list[DemoShot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, data: bytes) -> int:
         raise OSError(28, "No space left on device")

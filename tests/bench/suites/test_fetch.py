@@ -15,7 +15,14 @@ from tests.support.downloads import DATA, DIGEST, Server, visible
 
 
 def _download(server: Server, sha256: str | None = DIGEST, **more: Any) -> Download:
-    return Download((server.url,), "big.bin", "CC0", "https://example.org", sha256, **more)
+    return Download(
+        urls=(server.url,),
+        file="big.bin",
+        licence="CC0",
+        page="https://example.org",
+        sha256=sha256,
+        **more,
+    )
 
 
 # --- resuming -----------------------------------------------------------------------------------
@@ -143,7 +150,13 @@ def test_a_missing_file_names_the_page(server: Server, tmp_path: Path) -> None:
 
 def test_a_second_address_is_tried(server: Server, tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9/file"  # the discard port: nobody listens
-    both = Download((nowhere, server.url), "big.bin", "CC0", "https://example.org", DIGEST)
+    both = Download(
+        urls=(nowhere, server.url),
+        file="big.bin",
+        licence="CC0",
+        page="https://example.org",
+        sha256=DIGEST,
+    )
     assert fetch(both, tmp_path, attempts=1, pause=0).read_bytes() == DATA
 
 

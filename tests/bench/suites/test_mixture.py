@@ -17,7 +17,7 @@ from bench.degrade.parameters import Degradation, stream
 from bench.degrade.pipeline import degrade
 from bench.degrade.psf import trajectory
 from bench.degrade.table import BLURS, blur_names
-from bench.suites.mixture import Cell, Mixture, degradation, electrons
+from bench.suites.mixture import Combination, Mixture, degradation, electrons
 
 FULL = Mixture(blur=("shake", "defocus"), extent=(0, 3, 6, 9), noise=(2, 5, 15), light=(1, 0.25))
 
@@ -91,7 +91,7 @@ def _values(mixture: Mixture) -> dict[str, Any]:
     return {name: getattr(mixture, name) for name in ("blur", "extent", "noise", "light")}
 
 
-def _even(cells: list[Cell]) -> None:
+def _even(cells: list[Combination]) -> None:
     for name in ("extent", "noise", "light"):
         levels = getattr(FULL, name)
         counts = Counter(getattr(cell, name) for cell in cells)

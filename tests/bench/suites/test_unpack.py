@@ -34,8 +34,8 @@ def _zip(files: dict[str, bytes]) -> bytes:
 def _bundle(server: Server, files: dict[str, bytes]) -> Download:
     server.data = _zip(files)
     return Download(
-        (server.url,), "set.zip", "CC0", "https://example.org",
-        hashlib.sha256(server.data).hexdigest(), unpack=True,
+        urls=(server.url,), file="set.zip", licence="CC0", page="https://example.org",
+        sha256=hashlib.sha256(server.data).hexdigest(), unpack=True,
     )  # fmt: skip
 
 
@@ -91,7 +91,14 @@ def test_what_is_no_sound_zip_says_so(
     server: Server, tmp_path: Path, harm: Callable[[bytes], bytes]
 ) -> None:
     server.data = harm(_zip(CONTENT))
-    download = Download((server.url,), "set.zip", "", "https://example.org", None, unpack=True)
+    download = Download(
+        urls=(server.url,),
+        file="set.zip",
+        licence="",
+        page="https://example.org",
+        sha256=None,
+        unpack=True,
+    )
     with pytest.raises(BenchError, match="no sound zip file"):
         fetch(download, tmp_path)
 

@@ -77,9 +77,9 @@ def test_the_gradient_reaches_every_parameter(card: Card) -> None:
 )
 def test_a_discriminator_scores_what_its_generator_makes(card: Card) -> None:
     assert card.discriminator is not None
-    opponent = load_object(card.discriminator)()
+    discriminator = load_object(card.discriminator)()
     images = torch.rand(2, 3, 128, 128, requires_grad=True)
-    scores = opponent(images)
+    scores = discriminator(images)
     assert scores.shape[0] == 2
     scores.mean().backward()
     assert images.grad is not None

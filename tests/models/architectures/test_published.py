@@ -184,11 +184,11 @@ def test_t4_doubles_the_channels() -> None:
 
 
 def test_the_t1_t4_discriminator_makes_13x13_of_256x256_and_refuses_under_64() -> None:
-    opponent = T1T4Discriminator()
-    assert opponent(torch.rand(1, 3, 256, 256)).shape == (1, 1, 13, 13)
-    assert opponent(torch.rand(2, 3, 64, 64)).shape == (2, 1, 1, 1)
+    discriminator = T1T4Discriminator()
+    assert discriminator(torch.rand(1, 3, 256, 256)).shape == (1, 1, 13, 13)
+    assert discriminator(torch.rand(2, 3, 64, 64)).shape == (2, 1, 1, 1)
     with pytest.raises(RuntimeError):
-        opponent(torch.rand(2, 3, 62, 62))
+        discriminator(torch.rand(2, 3, 62, 62))
 
 
 def test_patchgan_sees_patches_of_70_pixels() -> None:

@@ -28,7 +28,7 @@ def test_cross_entropy_is_that_of_the_sigmoid() -> None:
     game = GAMES["bce"]
     assert float(game.generator(REAL, MADE)) == pytest.approx(cross_entropy(MADE, True))
     both = cross_entropy(REAL, True) + cross_entropy(MADE, False)
-    assert float(game.opponent(REAL, MADE)) == pytest.approx(both / 2)
+    assert float(game.discriminator(REAL, MADE)) == pytest.approx(both / 2)
 
 
 def test_least_squares_are_distances_from_one_and_zero() -> None:
@@ -36,20 +36,20 @@ def test_least_squares_are_distances_from_one_and_zero() -> None:
     # ((0.3 - 1)^2 + (-0.7 - 1)^2) / 2 = (0.49 + 2.89) / 2
     assert float(game.generator(REAL, MADE)) == pytest.approx(1.69)
     # real: (1 + 0.25 + 4) / 3 = 1.75; made: (0.09 + 0.49) / 2 = 0.29
-    assert float(game.opponent(REAL, MADE)) == pytest.approx((1.75 + 0.29) / 2)
+    assert float(game.discriminator(REAL, MADE)) == pytest.approx((1.75 + 0.29) / 2)
 
 
 def test_wasserstein_is_the_difference_of_the_means() -> None:
     game = GAMES["wgan-gp"]
     assert float(game.generator(REAL, MADE)) == pytest.approx(0.2)  # -(0.3 - 0.7) / 2
-    assert float(game.opponent(REAL, MADE)) == pytest.approx(-0.2 - 0.5)
+    assert float(game.discriminator(REAL, MADE)) == pytest.approx(-0.2 - 0.5)
 
 
 def test_relativistic_scores_are_taken_against_the_average_of_the_others() -> None:
     game = GAMES["ragan"]
     real, made = REAL - MADE.mean(), MADE - REAL.mean()
-    opponent = (cross_entropy(real, True) + cross_entropy(made, False)) / 2
-    assert float(game.opponent(REAL, MADE)) == pytest.approx(opponent)
+    discriminator = (cross_entropy(real, True) + cross_entropy(made, False)) / 2
+    assert float(game.discriminator(REAL, MADE)) == pytest.approx(discriminator)
     generator = (cross_entropy(real, False) + cross_entropy(made, True)) / 2
     assert float(game.generator(REAL, MADE)) == pytest.approx(generator)
 
@@ -58,10 +58,10 @@ def test_relativistic_scores_are_taken_against_the_average_of_the_others() -> No
 def test_each_side_gains_by_what_the_other_loses(name: str) -> None:
     game = GAMES[name]
     real, made = scores(0.4, 0.8), scores(0.3, 0.1, 0.2)  # where least squares point that way too
-    better = made + 0.1  # more real, in the opponent's eyes
+    better = made + 0.1  # more real, in the discriminator's eyes
     assert game.generator(real, better) < game.generator(real, made)
-    assert game.opponent(real, better) > game.opponent(real, made)
-    assert game.opponent(real + 0.1, made) < game.opponent(real, made)
+    assert game.discriminator(real, better) > game.discriminator(real, made)
+    assert game.discriminator(real + 0.1, made) < game.discriminator(real, made)
     moved = game.generator(real + 0.1, made) - game.generator(real, made)
     assert (moved != 0) == game.compares
 
@@ -69,7 +69,7 @@ def test_each_side_gains_by_what_the_other_loses(name: str) -> None:
 @pytest.mark.parametrize("name", ["bce", "ragan"])
 def test_scores_of_any_size_have_finite_losses(name: str) -> None:
     real, made = scores(200.0, -200.0), scores(-300.0, 300.0)
-    assert math.isfinite(GAMES[name].opponent(real, made))
+    assert math.isfinite(GAMES[name].discriminator(real, made))
     assert math.isfinite(GAMES[name].generator(real, made))
 
 

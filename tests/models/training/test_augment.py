@@ -27,7 +27,9 @@ def pair(tmp_path: Path, photograph: Pixels) -> Pair:
 
 
 def crops(pair: Pair, *augment: str, seed: int = 1) -> PairedCrops:
-    return PairedCrops([pair], 32, seed, augment, 0, 60, ViewCache())
+    return PairedCrops(
+        [pair], side=32, seed=seed, augment=augment, start=0, stop=60, cache=ViewCache()
+    )
 
 
 @pytest.mark.parametrize("name", sorted(AUGMENTATIONS - {"jitter"}))

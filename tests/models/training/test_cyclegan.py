@@ -26,7 +26,7 @@ from models.training.data import PairedCrops, UnpairedCrops, ViewCache, validati
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
-from tests.support.training import OPPONENT, curves
+from tests.support.training import DISCRIMINATOR, curves
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,7 +36,10 @@ RECIPE = Recipe(
     adversary=Adversary("lsgan", weight=1.0, learning_rate=5e-4, pool=50, identity=5.0),
 )  # fmt: skip
 SMALL = replace(
-    MODELS["cyclegan"], options={"width": 12, "blocks": 0}, discriminator=OPPONENT, recipe=RECIPE
+    MODELS["cyclegan"],
+    options={"width": 12, "blocks": 0},
+    discriminator=DISCRIMINATOR,
+    recipe=RECIPE,
 )
 
 
@@ -90,8 +93,9 @@ def test_interrupted_and_called_again_it_gives_the_same_file(
     sides = {name.partition(".")[0] for name in last["state_dict"]}
     assert sides == {"network", "back", "opponent", "opponent_back"}
     assert {name: len(kept) for name, kept in last["training"]["method"].items()} == {
-        "pool": 3, "pool_back": 3,
-    }  # fmt: skip
+        "pool": 3,
+        "pool_back": 3,
+    }
     assert len(last["optimizer_states"]) == 2
     resumed = train(broken)
     assert sha256_of(resumed.weights) == sha256_of(whole.weights)
@@ -102,7 +106,15 @@ def test_what_is_minimised_is_the_sum_of_its_terms(pairs: list[Pair]) -> None:
     adversary = Adversary("lsgan", weight=2.0, cycle=10.0, identity=5.0)
     recipe = replace(RECIPE, adversary=adversary, learning_rate=0.0)
     network = build_network(SMALL, 0)
-    module = Cycle(Task(network, recipe, pairs, validation_crops(pairs[4:]), card=SMALL))
+    module = Cycle(
+        Task(
+            network=network,
+            recipe=recipe,
+            pairs=pairs,
+            validation=validation_crops(pairs[4:]),
+            card=SMALL,
+        )
+    )
     a, b = torch.rand(2, 1, 3, 32, 32)
     forth, back = module.network, module.back
     with torch.no_grad():
@@ -156,8 +168,9 @@ def levels(item: Any) -> list[int]:
 
 
 def test_a_sharp_crop_is_never_of_the_degraded_ones_pair(flat: list[Pair]) -> None:
-    options: Any = (flat, 16, 7, ("flip", "rot90"), 0, 300, ViewCache())
-    paired, unpaired = PairedCrops(*options), UnpairedCrops(*options)
+    options: Any = {"side": 16, "seed": 7, "augment": ("flip", "rot90"), "start": 0, "stop": 300}
+    paired = PairedCrops(flat, cache=ViewCache(), **options)
+    unpaired = UnpairedCrops(flat, cache=ViewCache(), **options)
     partners = set()
     for index in range(300):
         degraded, reference, sharp = levels(unpaired[index])
@@ -173,10 +186,10 @@ def test_crops_follow_from_seed_and_number_alone(photograph: Any, tmp_path: Path
         path = tmp_path / f"{number}.png"
         write_png(path, np.ascontiguousarray(photograph[:64, 64 * number : 64 * number + 64]))
         pairs.append(Pair(str(number), path, path, str(number)))
-    cache = ViewCache()
-    whole = UnpairedCrops(pairs, 16, 7, ("flip",), 0, 20, cache)
-    rest = UnpairedCrops(pairs, 16, 7, ("flip",), 12, 20, cache)
-    other = UnpairedCrops(pairs, 16, 8, ("flip",), 0, 20, cache)
+    options: Any = {"side": 16, "augment": ("flip",), "stop": 20, "cache": ViewCache()}
+    whole = UnpairedCrops(pairs, seed=7, start=0, **options)
+    rest = UnpairedCrops(pairs, seed=7, start=12, **options)
+    other = UnpairedCrops(pairs, seed=8, start=0, **options)
     assert all(torch.equal(x, y) for x, y in zip(whole[15], rest[3], strict=True))
     assert not all(torch.equal(x, y) for x, y in zip(whole[15], other[15], strict=True))
 

@@ -41,7 +41,9 @@ def pairs(tmp_path: Path, photograph: Pixels) -> list[Pair]:
 
 
 def crops(pairs: Sequence[Pair], seed: int = 3, start: int = 0, stop: int = 40) -> PairedCrops:
-    return PairedCrops(pairs, 32, seed, EVERYTHING, start, stop, ViewCache())
+    return PairedCrops(
+        pairs, side=32, seed=seed, augment=EVERYTHING, start=start, stop=stop, cache=ViewCache()
+    )
 
 
 def test_degraded_and_reference_are_cut_and_turned_alike(pairs: list[Pair]) -> None:
@@ -90,7 +92,9 @@ def test_every_augmentation_happens(pairs: list[Pair]) -> None:
 
 def test_an_unknown_augmentation_is_refused(pairs: list[Pair]) -> None:
     with pytest.raises(BenchError, match="no augmentation blur; known: colours, flip, jitter"):
-        PairedCrops(pairs, 32, 0, ("flip", "blur"), 0, 1, ViewCache())
+        PairedCrops(
+            pairs, side=32, seed=0, augment=("flip", "blur"), start=0, stop=1, cache=ViewCache()
+        )
 
 
 def test_a_small_image_is_mirrored_to_the_crop() -> None:
@@ -122,7 +126,9 @@ def test_crops_of_super_resolution_cover_the_same_scene(pairs: list[Pair]) -> No
     reference = pairs[0].reference
     assert reference is not None
     halved = replace(pairs[0], degraded=reference, degradation={"scale": 2}, scale=2)
-    few = PairedCrops([halved], 16, 0, ("flip", "rot90"), 0, 8, ViewCache())
+    few = PairedCrops(
+        [halved], side=16, seed=0, augment=("flip", "rot90"), start=0, stop=8, cache=ViewCache()
+    )
     for degraded, whole in (few[index] for index in range(len(few))):
         assert degraded.shape == (3, 16, 16)
         assert whole.shape == (3, 32, 32)

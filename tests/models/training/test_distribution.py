@@ -21,7 +21,7 @@ from models.catalogue import MODELS
 from models.recipes import Adversary, Recipe
 from models.training.distribution import Likeness, frechet_distance, inception_score, unwatched
 from models.training.train import Job, train
-from tests.support.training import OPPONENT, curves, pairs_in
+from tests.support.training import DISCRIMINATOR, curves, pairs_in
 
 
 def features(seed: int, count: int, scale: float = 1.0) -> torch.Tensor:
@@ -140,7 +140,7 @@ def gan(folder_suite: Path, folder: Path) -> Job:
     recipe = Recipe(
         method="gan", adversary=Adversary("bce", 0.01), batch=1, crop=32, validate_every=1
     )
-    card = replace(MODELS["gan"], options={"widths": (8,)}, discriminator=OPPONENT)
+    card = replace(MODELS["gan"], options={"widths": (8,)}, discriminator=DISCRIMINATOR)
     pairs = pairs_in(folder_suite)
     return Job(
         card=card,

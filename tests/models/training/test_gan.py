@@ -18,16 +18,16 @@ from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
 from models.training.data import validation_crops
-from models.training.discriminators import ImagePool, lesson, opponent_of
+from models.training.discriminators import ImagePool, discriminator_of, lesson
 from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
 from tests.support.training import (
-    NORMALISING_OPPONENT,
-    OPPONENT,
+    DISCRIMINATOR,
+    NORMALISING_DISCRIMINATOR,
     curves,
-    opponent,
+    discriminator,
     processes,
     train_until_killed,
 )
@@ -38,9 +38,9 @@ ADVERSARY = Adversary("bce", weight=0.01, learning_rate=5e-4)
 RECIPE = Recipe(
     method="gan", adversary=ADVERSARY, batch=2, crop=32, validate_every=10, learning_rate=5e-3
 )
-SMALL = replace(MODELS["gan"], options={"widths": (8, 12)}, discriminator=OPPONENT)
+SMALL = replace(MODELS["gan"], options={"widths": (8, 12)}, discriminator=DISCRIMINATOR)
 DROPPING = replace(
-    MODELS["deblurgan"], options={"width": 4, "blocks": 1}, discriminator=OPPONENT
+    MODELS["deblurgan"], options={"width": 4, "blocks": 1}, discriminator=DISCRIMINATOR
 )  # its dropout draws random numbers, as the penalty and the pool do
 EVERYTHING = replace(RECIPE, adversary=Adversary("wgan-gp", 0.01, 5e-4, steps=2, pool=3))
 
@@ -62,7 +62,7 @@ def job(
 
 
 @pytest.mark.parametrize("loss", list(GAMES))
-def test_a_generator_learns_against_every_kind_of_opponent(
+def test_a_generator_learns_against_every_kind_of_discriminator(
     loss: Any, pairs: list[Pair], tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, adversary=replace(ADVERSARY, loss=loss))
@@ -94,7 +94,7 @@ def test_every_term_and_score_is_in_the_curves(pairs: list[Pair], tmp_path: Path
         )  # Wasserstein
 
 
-def test_an_opponent_without_weight_changes_nothing(pairs: list[Pair], tmp_path: Path) -> None:
+def test_a_discriminator_without_weight_changes_nothing(pairs: list[Pair], tmp_path: Path) -> None:
     """The generator's dropout, gradients and optimiser are then those of plain training."""
     adversary = replace(EVERYTHING.adversary or ADVERSARY, weight=0.0)
     against = train(
@@ -112,7 +112,7 @@ def test_an_opponent_without_weight_changes_nothing(pairs: list[Pair], tmp_path:
     assert not torch.equal(*(read_state(t.weights)["layers.1.weight"] for t in (against, weighty)))
 
 
-def test_an_opponent_of_one_size_judges_the_middle_in_validation(
+def test_a_discriminator_of_one_size_judges_the_middle_in_validation(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
     card = replace(SMALL, discriminator="models.architectures.esrgan:VGGDiscriminator")
@@ -124,7 +124,9 @@ def test_an_opponent_of_one_size_judges_the_middle_in_validation(
     assert torch.equal(middle(images, 9), images)
 
 
-def test_the_opponent_learns_to_tell_restored_from_real(pairs: list[Pair], tmp_path: Path) -> None:
+def test_the_discriminator_learns_to_tell_restored_from_real(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
     still = replace(RECIPE, learning_rate=0.0, adversary=replace(ADVERSARY, learning_rate=2e-3))
     train(job(pairs, tmp_path, 40, still))
     found = curves(tmp_path / "gan.csv")
@@ -201,11 +203,11 @@ def test_the_same_training_twice_gives_the_same_file(pairs: list[Pair], tmp_path
     ("recipe", "card", "said"),
     [
         (replace(RECIPE, adversary=None), SMALL, "method is 'gan', but it names no adversary"),
-        (RECIPE, MODELS["unet"], "'unet' has no opponent.*take method 'plain'"),
+        (RECIPE, MODELS["unet"], "'unet' has no discriminator.*take method 'plain'"),
         (replace(RECIPE, crop=8), SMALL, "cannot judge images of 8x8 .*another crop"),
         (
             replace(RECIPE, adversary=replace(ADVERSARY, loss="wgan-gp")),
-            replace(SMALL, discriminator=NORMALISING_OPPONENT),
+            replace(SMALL, discriminator=NORMALISING_DISCRIMINATOR),
             "normalises over the batch",
         ),
         (
@@ -254,8 +256,8 @@ def test_a_pool_of_none_passes_all_through() -> None:
     assert ImagePool(0).exchange(images) is images
 
 
-def test_a_lesson_reaches_the_opponent_alone() -> None:
-    judge = opponent()
+def test_a_lesson_reaches_the_discriminator_alone() -> None:
+    judge = discriminator()
     made = torch.rand(2, 3, 32, 32, requires_grad=True)
     loss, found = lesson(
         judge, Adversary("wgan-gp", 1.0, penalty=7.0), torch.rand(2, 3, 32, 32), made.detach()
@@ -274,7 +276,15 @@ def test_a_step_in_half_precision_keeps_losses_and_weights_whole(
     """As on CUDA, where the trainer puts steps under autocast."""
     recipe = replace(RECIPE, adversary=replace(ADVERSARY, loss=loss))
     network = build_network(SMALL, 0)
-    module = Adversarial(Task(network, recipe, pairs, validation_crops(pairs[4:]), card=SMALL))
+    module = Adversarial(
+        Task(
+            network=network,
+            recipe=recipe,
+            pairs=pairs,
+            validation=validation_crops(pairs[4:]),
+            card=SMALL,
+        )
+    )
     before = [weight.clone() for weight in module.parameters()]
     torch.manual_seed(0)
     with torch.autocast("cpu", torch.bfloat16):
@@ -297,10 +307,16 @@ OPPOSED = [card for card in MODELS.values() if card.discriminator is not None]
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize("card", OPPOSED, ids=lambda card: card.name)
-def test_every_card_with_an_opponent_trains_against_it(card: Card, preset: str) -> None:
+def test_every_card_with_a_discriminator_trains_against_it(card: Card, preset: str) -> None:
     recipe = card.preset(preset)
     assert recipe.method in ("gan", "cyclegan")
-    task = Task(torch.nn.Identity(), recipe, [], (torch.zeros(0), torch.zeros(0)), card=card)
+    task = Task(
+        network=torch.nn.Identity(),
+        recipe=recipe,
+        pairs=[],
+        validation=(torch.zeros(0), torch.zeros(0)),
+        card=card,
+    )
     scale = int(card.options.get("scale", 1))
-    judge_of_it = opponent_of(task, 1, recipe.crop * scale)  # it can judge the recipe's crops
+    judge_of_it = discriminator_of(task, 1, recipe.crop * scale)  # it can judge the recipe's crops
     assert judge_of_it.training

@@ -17,7 +17,7 @@ from models.training.cyclegan import Cycle
 from models.training.gan import Adversarial
 from models.training.layout import laid_out, lay_out, layout_of
 from models.training.plan import Task
-from tests.support.training import OPPONENT
+from tests.support.training import DISCRIMINATOR
 
 ADVERSARY = Adversary("lsgan", weight=1.0, identity=5.0)
 METHODS: dict[str, Any] = {
@@ -51,9 +51,11 @@ class Kept:
 def gradients(method: str, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return both sides' gradients at the start for a batch (2,B,3,H,W): degraded and sharp."""
     kind, card, recipe = METHODS[method]
-    card = replace(card, discriminator=OPPONENT)
+    card = replace(card, discriminator=DISCRIMINATOR)
     network = build_network(card, 0).double()
-    module = kind(Task(network, recipe, [], (batch[0], batch[1]), card=card)).double()
+    module = kind(
+        Task(network=network, recipe=recipe, pairs=[], validation=(batch[0], batch[1]), card=card)
+    ).double()
     others = [child for name, child in module.named_children() if name.startswith("opponent")]
     restoring, judging = Kept(module.network), Kept(*others)
     module.train().learn((batch[0], batch[1]), [restoring, judging])

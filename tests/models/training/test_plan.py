@@ -29,7 +29,12 @@ def task(folder_suite: Path) -> Task:
         Pair(path.stem, path, folder_suite / "target" / path.name, path.stem)
         for path in sorted((folder_suite / "input").iterdir())
     ]
-    return Task(UNet(widths=(8,), blocks=(1,)), RECIPE, pairs, validation_crops(pairs))
+    return Task(
+        network=UNet(widths=(8,), blocks=(1,)),
+        recipe=RECIPE,
+        pairs=pairs,
+        validation=validation_crops(pairs),
+    )
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,26 @@ def passes(measurement: Any) -> float | str:
     return sum(map(len, timed)) / 1000 if timed else "no pass was timed"
 
 
-MODEL = Card("outside-invert", "Negative", "outside", ("deblur",), "bench_outside:invert", "nobody")
+MODEL = Card(
+    name="outside-invert",
+    title="Negative",
+    family="outside",
+    tasks=("deblur",),
+    build="bench_outside:invert",
+    citation="nobody",
+)
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"
 )
 SUITE = SuiteCard(
-    "outside-greys", "Two greys", "deblur", "bench_outside:open_greys", "", "none", "", "tiny"
+    name="outside-greys",
+    title="Two greys",
+    task="deblur",
+    opener="bench_outside:open_greys",
+    about="",
+    licence="none",
+    citation="",
+    size="tiny",
 )
 PASSES = Quantity(
     "outside-passes",

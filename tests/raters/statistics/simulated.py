@@ -59,7 +59,12 @@ def coverage(
         estimate = bradley_terry(wins)
         clusterings = [rater, image] if ids else [image]
         draws = draw_scales(
-            MODELS["bradley-terry"], estimate, cells, clusterings, samples, seed=number
+            MODELS["bradley-terry"],
+            estimate,
+            cells,
+            clusterings=clusterings,
+            samples=samples,
+            seed=number,
         )
         found = differences(estimate, draws)
         gap = truth[found.first] - truth[found.second]

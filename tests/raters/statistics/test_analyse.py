@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from bench.core.errors import BenchError
-from raters.statistics.analyse import Analysis, analyse
+from raters.statistics.analyse import ScaleAnalysis, analyse
 from raters.statistics.comparisons import NotComparable
 from raters.statistics.votes import Votes, make_votes
 
@@ -32,11 +32,11 @@ def simulated(raters: int = 24, per_rater: int = 80, ids: bool = True, ties: flo
 
 
 @pytest.fixture(scope="module")
-def found() -> Analysis:
+def found() -> ScaleAnalysis:
     return analyse(simulated(), samples=400)
 
 
-def test_methods_come_best_first_and_the_truth_is_inside(found: Analysis) -> None:
+def test_methods_come_best_first_and_the_truth_is_inside(found: ScaleAnalysis) -> None:
     values = [m.value for m in found.methods]
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(0, abs=1e-9)
@@ -47,13 +47,13 @@ def test_methods_come_best_first_and_the_truth_is_inside(found: Analysis) -> Non
     assert found.resampled == ("raters", "images")
 
 
-def test_wins_and_losses_add_up_to_the_votes(found: Analysis) -> None:
+def test_wins_and_losses_add_up_to_the_votes(found: ScaleAnalysis) -> None:
     assert sum(m.wins for m in found.methods) == sum(m.losses for m in found.methods) == 24 * 80
     assert found.votes == 24 * 80
     assert sum(d.votes for d in found.differences) == 24 * 80
 
 
-def test_equal_methods_share_a_group_and_different_ones_do_not(found: Analysis) -> None:
+def test_equal_methods_share_a_group_and_different_ones_do_not(found: ScaleAnalysis) -> None:
     group = {m.method: m.group for m in found.methods}
     assert group == {"nafnet": "a", "restormer": "a", "unet": "b", "wiener": "c", "blurred": "d"}
     ranks = {m.method: (m.rank_low, m.rank_high) for m in found.methods}
@@ -61,7 +61,7 @@ def test_equal_methods_share_a_group_and_different_ones_do_not(found: Analysis) 
     assert ranks["blurred"] == (5, 5)
 
 
-def test_differences_name_the_better_method_and_agree_with_the_scale(found: Analysis) -> None:
+def test_differences_name_the_better_method_and_agree_with_the_scale(found: ScaleAnalysis) -> None:
     value = {m.method: m.value for m in found.methods}
     assert len(found.differences) == 10
     for d in found.differences:
@@ -74,7 +74,7 @@ def test_differences_name_the_better_method_and_agree_with_the_scale(found: Anal
     assert (found.differences[0].better, found.differences[0].worse)[1] == "blurred"
 
 
-def test_draws_stand_in_the_order_of_the_methods(found: Analysis) -> None:
+def test_draws_stand_in_the_order_of_the_methods(found: ScaleAnalysis) -> None:
     assert found.draws.shape == (400, 5)
     assert found.draws.mean(axis=0) == pytest.approx([m.value for m in found.methods], abs=1e-9)
 
@@ -86,7 +86,7 @@ def test_the_seed_decides_the_numbers() -> None:
     assert one.methods != other.methods
 
 
-def test_jod_tells_the_same_story_in_its_own_unit(found: Analysis) -> None:
+def test_jod_tells_the_same_story_in_its_own_unit(found: ScaleAnalysis) -> None:
     jod = analyse(simulated(), "thurstone", samples=200)
     assert jod.unit == "JOD"
     assert [m.method for m in jod.methods] == [m.method for m in found.methods]

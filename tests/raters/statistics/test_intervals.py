@@ -60,8 +60,12 @@ def test_ignoring_who_voted_claims_too_much() -> None:
     cells, rater, image = study(rng, q, 20, 50, 100, rater_sd=1.0)
     estimate = bradley_terry(split_cells(np.bincount(cells, minlength=50), 5)[0])
     model = MODELS["bradley-terry"]
-    both = draw_scales(model, estimate, cells, [rater, image], 400).scales.std(axis=0)
-    images = draw_scales(model, estimate, cells, [image], 400).scales.std(axis=0)
+    both = draw_scales(model, estimate, cells, clusterings=[rater, image], samples=400).scales.std(
+        axis=0
+    )
+    images = draw_scales(model, estimate, cells, clusterings=[image], samples=400).scales.std(
+        axis=0
+    )
     assert (both > 1.5 * images).all()
 
 
@@ -71,8 +75,10 @@ def test_two_clusterings_that_say_the_same_are_one() -> None:
     cells, rater, _ = study(rng, np.linspace(-1, 1, 5), 40, 10, 50, rater_sd=1.0)
     estimate = bradley_terry(split_cells(np.bincount(cells, minlength=50), 5)[0])
     model = MODELS["bradley-terry"]
-    one = draw_scales(model, estimate, cells, [rater], 2000).scales.std(axis=0)
-    same = draw_scales(model, estimate, cells, [rater, rater], 2000).scales.std(axis=0)
+    one = draw_scales(model, estimate, cells, clusterings=[rater], samples=2000).scales.std(axis=0)
+    same = draw_scales(model, estimate, cells, clusterings=[rater, rater], samples=2000).scales.std(
+        axis=0
+    )
     assert same == pytest.approx(one, rel=0.08)
 
 
@@ -81,7 +87,9 @@ def test_draws_are_centred_on_the_estimate_and_unbounded_resamples_are_counted()
     a, b = [0, 0, 1, 1, 0, 1, 0, 1, 2], [1, 1, 0, 0, 2, 2, 2, 2, 0]
     cells = vote_cells(a, b, [1] * 9, 3)
     estimate = bradley_terry(split_cells(np.bincount(cells, minlength=18), 3)[0])
-    draws = draw_scales(MODELS["bradley-terry"], estimate, cells, [range(9)], 400)
+    draws = draw_scales(
+        MODELS["bradley-terry"], estimate, cells, clusterings=[range(9)], samples=400
+    )
     assert draws.scales.mean(axis=0) == pytest.approx(estimate, abs=1e-9)
     assert draws.unbounded > (1 - 1 / 9) ** 9 - 0.1  # 0.35, and some more
     assert np.isfinite(draws.scales).all()
@@ -107,7 +115,16 @@ def separating(methods: int, apart: list[tuple[int, int]]) -> tuple[list[float],
     first, second = np.triu_indices(methods, 1)
     value = (second - first).astype(float)
     p = np.array([0.001 if (i, j) in apart else 0.5 for i, j in zip(first, second, strict=True)])
-    found = Differences(first, second, value, value, value, p, p, value)
+    found = Differences(
+        first=first,
+        second=second,
+        value=value,
+        low=value,
+        high=value,
+        p=p,
+        p_adjusted=p,
+        beats=value,
+    )
     return [float(methods - i) for i in range(methods)], found
 
 
@@ -140,4 +157,4 @@ def test_one_group_without_and_as_many_as_methods_with_all_differences() -> None
 
 def test_more_than_two_clusterings_are_refused() -> None:
     with pytest.raises(ValueError, match="one or two clusterings"):
-        draw_scales(MODELS["thurstone"], [0, 0], [1, 2], [[0, 1]] * 3)
+        draw_scales(MODELS["thurstone"], [0, 0], [1, 2], clusterings=[[0, 1]] * 3)

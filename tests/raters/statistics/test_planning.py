@@ -43,7 +43,14 @@ def test_power_is_how_often_the_analysis_finds_the_difference() -> None:
     for seed in range(150):
         cells, rater, image = study(rng, np.array(strengths), raters, images, judgements, 0.4, 0.4)
         estimate = bradley_terry(split_cells(np.bincount(cells, minlength=32), 4)[0])
-        draws = draw_scales(MODELS["bradley-terry"], estimate, cells, [rater, image], 150, seed)
+        draws = draw_scales(
+            MODELS["bradley-terry"],
+            estimate,
+            cells,
+            clusterings=[rater, image],
+            samples=150,
+            seed=seed,
+        )
         found = differences(estimate, draws)
         hits += bool(found.p[0] < 0.05 and found.value[0] > 0)
     assert 0.5 < planned.value < 0.97  # on the slope, where power could differ

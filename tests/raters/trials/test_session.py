@@ -12,7 +12,7 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.creation import StudyOptions, close_study, create_study
-from raters.studies.tokens import Refused, invite
+from raters.studies.tokens import RaterRefused, invite
 from raters.trials.session import Elsewhere, Expired, Finished, NotNow, NotYours, Session, Trial
 from raters.trials.withdrawal import erase
 from raters.web.stimulus_cache import StimulusCache
@@ -257,10 +257,10 @@ def test_closing_stops_those_at_work_kindly(store: Store, study: str) -> None:
     session.submit(trial.id, "a", "key-0", "tab", {})
     held = first_trial(session)
     close_study(store, study)
-    with pytest.raises(Refused, match="was saved and counts") as caught:
+    with pytest.raises(RaterRefused, match="was saved and counts") as caught:
         session.submit(held.id, "a", "key-1", "tab", {})
     assert caught.value.kind == "closed"
-    with pytest.raises(Refused):
+    with pytest.raises(RaterRefused):
         session.trial("tab")
 
 
@@ -271,7 +271,7 @@ def test_withdrawing_frees_leases_and_keeps_judgements(store: Store, study: str)
     session.withdraw()
     assert count(store, schema.assignment, schema.assignment.c.state == "leased") == 0
     assert count(store, schema.judgement) == 4
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RaterRefused) as caught:
         Session.open(store, token)
     assert caught.value.kind == "withdrawn"
 
@@ -299,7 +299,7 @@ def test_erasing_removes_one_rater_and_nothing_else(store: Store, study: str) ->
     assert [tuple(e) for e in events if e.what == "erased"] == [("erased", None)]
     assert (taken, room) == (main, 72 - main)  # 6 pairs of 12
     assert done <= 4  # less if one of the four was golden
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RaterRefused) as caught:
         Session.open(store, tokens[0])
     assert caught.value.kind == "wrong"
 

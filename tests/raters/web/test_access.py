@@ -13,7 +13,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.store import Store
 from raters.studies.creation import Created, StudyOptions, close_study, create_study
-from raters.studies.tokens import Refused, invite, prolific_entry, renew, study_of_dashboard
+from raters.studies.tokens import RaterRefused, invite, prolific_entry, renew, study_of_dashboard
 from raters.trials.session import Session
 from tests.raters.conftest import Clock
 from tests.support.studies import judge, trained
@@ -26,7 +26,7 @@ def made(sqlite_store: Store, run_folder: Path) -> Created:
 
 
 def refusal(store: Store, token: str) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RaterRefused) as caught:
         Session.open(store, token)
     return caught.value.kind
 
@@ -85,11 +85,11 @@ def test_a_crowd_worker_comes_back_to_where_they_stopped(
 
 def test_a_crowd_is_as_large_as_was_asked_for(sqlite_store: Store, made: Created) -> None:
     prolific_entry(sqlite_store, made.entry_token, "one")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RaterRefused) as caught:
         prolific_entry(sqlite_store, made.entry_token, "two")
     assert caught.value.kind == "used_up"
     for entry, pid in ((made.dashboard_token, "x"), ("", "x"), (made.entry_token, "")):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RaterRefused) as caught:
             prolific_entry(sqlite_store, entry, pid)
         assert caught.value.kind == "wrong"
 
@@ -114,5 +114,5 @@ def test_a_renewed_link_ends_the_old_one(sqlite_store: Store, made: Created) -> 
     assert study_of_dashboard(sqlite_store, dashboard) == "s"
     assert study_of_dashboard(sqlite_store, made.dashboard_token) is None
     assert Session.open(sqlite_store, prolific_entry(sqlite_store, entry, "5f3ab"))
-    with pytest.raises(Refused):
+    with pytest.raises(RaterRefused):
         prolific_entry(sqlite_store, made.entry_token, "another")

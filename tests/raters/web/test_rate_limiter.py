@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from raters.studies.tokens import Refused
+from raters.studies.tokens import RaterRefused
 from raters.web import rate_limiter
 from raters.web.rate_limiter import FAILURES, RateLimiter, TooManyGuesses
 
@@ -19,14 +19,14 @@ class Clock:
 def opening(token: str) -> str:
     if token == "right":
         return "opened"
-    raise Refused("closed" if token == "late" else "wrong")
+    raise RaterRefused("closed" if token == "late" else "wrong")
 
 
 def guess(limiter: RateLimiter, address: str, token: str = "guess") -> str:
     """Say what came of a try."""
     try:
         return limiter.open(token, address, opening)
-    except (Refused, TooManyGuesses) as error:
+    except (RaterRefused, TooManyGuesses) as error:
         return type(error).__name__
 
 
