@@ -209,16 +209,18 @@ def score(
     *,
     metrics: Sequence[str] = DEFAULT,
     border: int = 0,
+    scale: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> FolderScores:
     """Score the images of a folder, the outputs of any program, with the numbers of a run.
 
-    Images are paired by name. Raises `BenchError` where names do not match one to one.
+    Images are paired by name, as those of a run are; references are cut to multiples of ``scale``.
+    Raises `BenchError` for images without a reference.
     """
     told = progress or Unheard()
     return score_folder(
-        restored, reference, resolve(metrics), border, pick_device(device), told.update
+        restored, reference, resolve(metrics), border, pick_device(device), scale, told.update
     )
 
 

@@ -33,12 +33,10 @@ class Contained:
     """A restorer of others behind the contract: see the module."""
 
     def __init__(self, build: Callable[[], Restorer]) -> None:
-        self.remarks: list[str] = []
-        """What a reader of the scores should know, each said once."""
+        self._met: list[str] = []
         with contained(self._remark, "it"):
             self.inner = build()
         inner = self.inner
-        self.remarks += getattr(inner, "remarks", [])
         self.name, self.device, self.network = inner.name, inner.device, inner.network
         self.needs_psf, self.scale = inner.needs_psf, inner.scale
         self._in_range = False
@@ -53,10 +51,13 @@ class Contained:
             restored = self.inner.restore(given, hints)
         if not torch.equal(given, degraded):
             self._remark("it writes into its input: every model is given a copy")
-        return self._checked(as_floats(self.name, restored))
+        return self._checked(as_floats(self.name, restored).float(), degraded)
 
-    def _checked(self, restored: torch.Tensor) -> torch.Tensor:
-        """Return float values of [0, 1] with some overshoot as they are, refuse all others."""
+    def _checked(self, restored: torch.Tensor, degraded: torch.Tensor) -> torch.Tensor:
+        """Return float values of [0, 1] with some overshoot as they are, refuse all others.
+
+        The degraded image may itself go beyond, where noise was added to it.
+        """
         if not bool(restored.isfinite().all()):
             wrong, nans = int((~restored.isfinite()).sum()), int(restored.isnan().sum())
             raise RangeError(
@@ -64,7 +65,9 @@ class Contained:
                 f"{restored.numel()} values"
             )
         low, high = float(restored.min()), float(restored.max())
-        beyond = low < LOWEST or high > HIGHEST
+        beyond = low < min(LOWEST, float(degraded.min()) + LOWEST) or high > max(
+            HIGHEST, float(degraded.max()) + HIGHEST - 1
+        )
         if beyond and not self._in_range:
             raise RangeError(
                 f"'{self.name}' returned values from {low:.3g} to {high:.3g}; expected [0, 1], "
@@ -73,9 +76,14 @@ class Contained:
         self._in_range = self._in_range or (not beyond and high > BRIGHT)
         return restored
 
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the scores should know, each said once."""
+        return [*getattr(self.inner, "remarks", []), *self._met]
+
     def _remark(self, text: str) -> None:
-        if text not in self.remarks:
-            self.remarks.append(text)
+        if text not in self._met:
+            self._met.append(text)
 
 
 @dataclass(frozen=True, slots=True)

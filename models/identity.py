@@ -14,8 +14,11 @@ from typing import Any
 
 import torch
 
+from bench.core.errors import BenchError
 from bench.core.identity import digest_of, file_digest
 from bench.core.version import VERSION
+from bench.records import Pair
+from bench.suites.outputs import names_of
 from models.loading import OutputsRestorer, card_of, form_of, model_file
 from models.own_code import folder_of, own_name
 from models.restorer import Restorer
@@ -49,15 +52,15 @@ def model_digest(spec: str, weights: Path | None, restorer: Restorer) -> str:
     return digest_of(*parts)
 
 
-def output_digest(restorer: Restorer, image: str) -> str | None:
-    """Return the digest of the file that a folder of outputs has for an image, None without one."""
+def output_digest(restorer: Restorer, pair: Pair) -> str | None:
+    """Return the digest of the file that a folder of outputs has for a pair, None without one."""
     if not isinstance(restorer, OutputsRestorer):
         return None
-    path = restorer.file(image)
     try:
+        path = restorer.outputs.find(names_of(pair))
         return None if path is None else file_digest(path)
-    except OSError:
-        return None
+    except (OSError, BenchError):
+        return None  # whoever restores says so
 
 
 def state_digest(network: torch.nn.Module) -> str:

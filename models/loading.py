@@ -21,8 +21,8 @@ from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import sha256_of
 from bench.core.names import choose
 from bench.core.plugins import load_object
-from bench.image import SUFFIXES as IMAGE_SUFFIXES
 from bench.image import read, to_tensor
+from bench.suites.outputs import Outputs
 from models.catalogue import MODELS, Card, model_cards
 from models.checkpoints import SUFFIXES
 from models.contract import Contained
@@ -247,7 +247,7 @@ def _wrap(
 
 @dataclass
 class OutputsRestorer:
-    """Finished images of any program, as a restorer: looked up by the image's id.
+    """Finished images of any program, as a restorer: looked up by the image's names.
 
     Their size is not checked here: whoever scores them does.
     """
@@ -258,29 +258,16 @@ class OutputsRestorer:
     scale: int | None = None
     device: torch.device = CPU
     network: torch.nn.Module | None = None
-    _files: dict[str, Path] = field(init=False, repr=False)
+    outputs: Outputs = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._files = {}
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                if path.stem in self._files:
-                    raise BenchError(
-                        f"'{self.folder}' has two images called '{path.stem}': "
-                        f"{self._files[path.stem].name} and {path.name}; keep one"
-                    )
-                self._files[path.stem] = path
-        if not self._files:
-            raise BenchError(f"no images in '{self.folder}'")
-
-    def file(self, image: str) -> Path | None:
-        """Return the file that holds an image's output, None where there is none."""
-        return self._files.get(image)
+        self.outputs = Outputs(self.folder)
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`. Raises `NotApplicable` where the folder lacks the image."""
         if hints.image is None:
             raise NotApplicable("a folder of outputs needs the image's id to find it")
-        if hints.image not in self._files:
+        path = self.outputs.find((hints.image, *hints.names))
+        if path is None:
             raise NotApplicable(f"no image '{hints.image}' in '{self.folder}'")
-        return to_tensor(read(self._files[hints.image]))
+        return to_tensor(read(path))

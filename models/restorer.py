@@ -28,13 +28,15 @@ OVERLAP = 48
 """Pixels that neighbouring tiles share, unless a small tile leaves less room."""
 
 SMALLEST_TILE = 16
+TOO_LARGE = "out of memory on a whole image"
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
     """What is known of the image being restored beside its pixels; most models use nothing of it.
 
-    ``psf`` is the blur's (h, w) point spread function, sum 1. ``image`` is the pair's id. ``scale``
+    ``psf`` is the blur's (h, w) point spread function, sum 1. ``image`` is the pair's id, ``names``
+    are those of its files, under which an output may be found. ``scale``
     is what the suite wants the image enlarged by. ``noise`` is the standard deviation of white
     Gaussian noise in 8-bit levels, where it was added by us.
     """
@@ -43,6 +45,7 @@ class Hints:
     psf: NDArray[np.float64] | None = None
     scale: int = 1
     noise: float | None = None
+    names: tuple[str, ...] = ()
 
 
 NOTHING_KNOWN = Hints()
@@ -113,6 +116,8 @@ class NetworkRestorer:
         self._call = network
         self._multiple, self._minimum = steps, both(minimum)
         self._tile: tuple[int, int] | None = None
+        self._fixed = isinstance(tile, tuple)
+        """Whether the network takes no other tiles."""
         if tile is not None:
             high, wide = both(tile)
             self._tile = high // steps[0] * steps[0], wide // steps[1] * steps[1]
@@ -147,13 +152,42 @@ class NetworkRestorer:
             )
         ]
         image = mirror_to(image, sides[0], sides[1])
-        if self._tile is None or (sides[0] <= self._tile[0] and sides[1] <= self._tile[1]):
-            restored = self._forward(image)
-        else:
-            restored = in_tiles(
-                self._forward, image, self._tile, self._overlap, self._multiple, self._enlarges
-            )
+        restored = self._as_large_as_possible(image)
         return restored[..., : height * self._enlarges, : width * self._enlarges]
+
+    def _as_large_as_possible(self, image: torch.Tensor) -> torch.Tensor:
+        """Restore an image whole, or in tiles where it is larger than one or than the memory.
+
+        Tiles that once were small enough are kept for the images that follow, and remarked.
+        """
+        while True:
+            sides = max(image.shape[-2:])
+            try:
+                if self._tile is None or (
+                    image.shape[-2] <= self._tile[0] and image.shape[-1] <= self._tile[1]
+                ):
+                    return self._forward(image)
+                return in_tiles(
+                    self._forward, image, self._tile, self._overlap, self._multiple, self._enlarges
+                )
+            except (RuntimeError, MemoryError) as error:
+                smaller = self._smaller_tile(sides) if is_out_of_memory(error) else None
+                if smaller is None:
+                    raise
+            self._tile = smaller
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.remarks = [text for text in self.remarks if not text.startswith(TOO_LARGE)]
+            self.remarks.append(f"{TOO_LARGE}: worked in tiles of {smaller[0]}x{smaller[1]}")
+
+    def _smaller_tile(self, side: int) -> tuple[int, int] | None:
+        """Return tiles of half the side, None where they would be too small or are fixed."""
+        if self._fixed:
+            return None
+        half = min(side, *(self._tile or (side, side))) // 2
+        high, wide = (half // step * step for step in self._multiple)
+        least = max(2 * SMALLEST_TILE, *self._multiple, *self._minimum)
+        return (high, wide) if min(high, wide) >= least else None
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
         restored = self._call(image.contiguous(memory_format=self._layout))
@@ -167,6 +201,15 @@ class NetworkRestorer:
                 "size multiple or the scale of the network is not what was said)"
             )
         return restored
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that the device or the machine has too little memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "can't allocate memory", "bad_alloc",
+                                           "failed to allocate"))  # fmt: skip
 
 
 def as_floats(name: str, restored: object) -> torch.Tensor:

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -64,6 +65,19 @@ def _plain(text: str) -> str:
 def split(text: str) -> tuple[str, ...]:
     """Split a comma-separated option."""
     return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def split_models(text: str) -> tuple[str, ...]:
+    """Split model specs at commas, but for those in the name of a file or folder that is there."""
+    specs: list[str] = []
+    for part in text.split(","):
+        specs.append(part)
+        for start in range(len(specs) - 1):  # the longest name first
+            joined = ",".join(specs[start:]).strip()
+            if Path(joined.removeprefix("outputs:")).exists():
+                specs[start:] = [joined]
+                break
+    return tuple(filter(None, map(str.strip, specs)))
 
 
 def split_specs(text: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from bench.cli.console import (
     print_table,
     say,
     split,
+    split_models,
     split_specs,
 )
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json, Noncommercial, Tile
@@ -145,7 +146,7 @@ def run(
             made = api.run(
                 suite,
                 data=data,
-                models="all" if models == "all" else split(models),
+                models="all" if models == "all" else split_models(models),
                 metrics=split(metrics),
                 prepare=split_specs(prepare),
                 limit=limit,

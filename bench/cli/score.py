@@ -10,6 +10,7 @@ import typer
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
 from bench.metrics.table import resolve
+from bench.suites.folder import first_few
 
 
 def score(
@@ -20,6 +21,9 @@ def score(
     ] = None,
     metrics: Metrics = DEFAULT_METRICS,
     border: Annotated[int, typer.Option(help="Pixels cut from each side first.", min=0)] = 0,
+    scale: Annotated[
+        int, typer.Option(help="References are cut to multiples of this first.", min=1)
+    ] = 1,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="Write image,metric,value,missing here.")] = None,
     as_json: Json = False,
@@ -34,8 +38,19 @@ def score(
     with ShownProgress() as progress:
         for kind, folder in folders.items():
             found[kind] = api.score(
-                folder, reference, metrics=names, border=border, device=device, progress=progress
+                folder,
+                reference,
+                metrics=names,
+                border=border,
+                scale=scale,
+                device=device,
+                progress=progress,
             )
+            if missing := found[kind].missing:
+                progress.note(
+                    f"{folder}: {len(found[kind].cells)} of {len(found[kind].cells) + len(missing)}"
+                    f" references have an image there; no image for {first_few(missing)}"
+                )
     if out:
         write_cells(out, found["restored"].cells)
     means = [_mean(kind, name, scores.cells) for kind, scores in found.items() for name in names]

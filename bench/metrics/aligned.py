@@ -15,6 +15,7 @@ not converge there is no score.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import ClassVar
@@ -112,8 +113,10 @@ class PsnrAligned(_AfterAlignment):
     """Peak signal-to-noise ratio over R, G and B of the pixels inside the mask, after `align`."""
 
     def compare(self, restored: Picture, features: Picture) -> float:
-        """Return dB. Raises Unscorable where no alignment is found."""
+        """Return dB, infinite for equal images. Raises Unscorable where no alignment is found."""
         both = self.aligned(restored, features)
+        if np.array_equal(restored.pixels, features.pixels):
+            return math.inf  # aligning equal images leaves a rounding error of some 150 dB
         total = cv2.norm(both.restored, both.reference, cv2.NORM_L2SQR)
         return psnr(total / (3 * float(both.mask.sum())), peak=1)
 

@@ -22,6 +22,7 @@ from bench.suites import Suite
 from bench.suites.folder import first_few
 from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
+from bench.suites.outputs import Outputs
 from models.catalogue import Card
 from models.loading import (
     form_of,
@@ -147,6 +148,8 @@ class Planner:
                     raise
                 except BenchError as error:
                     entry.drop("failed", str(error))
+            elif form_of(entry.spec) == "outputs":
+                self._count_outputs(entry)
             elif form_of(entry.spec) == "factory":
                 try:
                     load_own(entry.spec)
@@ -163,6 +166,12 @@ class Planner:
             self.progress.note(f"  {entry.plan()}")
         if seconds:
             self.progress.note(f"  all trainings together: about {duration(seconds)}")
+
+    def _count_outputs(self, entry: Entry) -> None:
+        """Say how many images a folder of outputs has. Raises `BenchError` where it has none."""
+        found = Outputs(Path(entry.spec.removeprefix("outputs:"))).match(self.pairs)
+        if len(found) < len(self.pairs):
+            entry.takes = f"has outputs of {len(found)} of {len(self.pairs)} images"
 
     def _plan_weights(self, entry: Entry, card: Card) -> None:
         training = Files(self.folder.path / "training", card.name)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from bench.core.errors import said
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
@@ -13,15 +15,19 @@ from bench.image import read
 from bench.metrics.scorer import Scorer
 from bench.records import Failure
 from bench.runs.store import Cell
-from bench.suites.folder import pair_by_name
+from bench.suites.outputs import pair_with_references
 
 
 @dataclass(frozen=True, slots=True)
 class FolderScores:
-    """The cells of one folder of images, in the order of their names, and what failed."""
+    """The cells of one folder of images, in the order of their names, and what failed.
+
+    ``missing`` are the names of references that the folder has no output for.
+    """
 
     cells: list[Cell]
     failures: list[Failure]
+    missing: tuple[str, ...] = ()
 
 
 def score_folder(
@@ -30,25 +36,30 @@ def score_folder(
     metrics: Sequence[str],
     border: int = 0,
     device: str = "cpu",
+    scale: int = 1,
     update: Update = unheard,
 ) -> FolderScores:
     """Score every image of ``restored`` against the one of its name in ``reference``.
 
-    Raises `BenchError` where the names do not match one to one. An image that cannot
-    be read, or that has another size than its reference, is listed as a failure.
+    References are cut to multiples of ``scale``, as suites of super-resolution do. Raises
+    `BenchError` for images without a reference. An image that cannot be read, or that has another
+    size than its reference, is listed as a failure.
     """
     scorer = Scorer(metrics, device=device, border=border)
-    pairs = pair_by_name(restored, reference)
-    found = FolderScores([], [])
+    paired = pair_with_references(restored, reference)
+    found = FolderScores([], [], paired.missing)
 
     def score(pair: tuple[str, Path, Path]) -> Cell | Failure:
         name, image, truth = pair
         try:
-            return Cell(name, scorer.score(read(image), scorer.reference(read(truth))))
+            target = read(truth)
+            height, width = (side // scale * scale for side in target.shape[:2])
+            prepared = scorer.reference(np.ascontiguousarray(target[:height, :width]))
+            return Cell(name, scorer.score(read(image), prepared))
         except Exception as error:  # noqa: BLE001  isolated, listed and counted
             return Failure(restored.name, name, said(error))
 
-    for outcome in in_threads(score, pairs, f"score {restored.name}", update):
+    for outcome in in_threads(score, paired.pairs, f"score {restored.name}", update):
         if isinstance(outcome, Cell):
             found.cells.append(outcome)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -58,7 +59,7 @@ def name_of(file: str) -> str:
     >>> name_of("GOPR0384_11_00/blur/000001.png")
     'GOPR0384_11_00-000001'
     """
-    *folders, last = file.split("/")
+    *folders, last = unicodedata.normalize("NFC", file).split("/")  # as Linux, not as macOS has it
     stem = last.rpartition(".")[0]
     if not folders:
         return stem
@@ -168,18 +169,6 @@ def folders_in(folder: Path) -> list[str]:
         return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
-def pair_by_name(restored: Path, reference: Path) -> list[tuple[str, Path, Path]]:
-    """Return (name, restored image, reference image) of two folders, or of two image files.
-
-    Raises `BenchError` that lists the first few names without a counterpart and says how many.
-    """
-    if restored.is_file() and reference.is_file():
-        return [(restored.stem, restored, reference)]
-    ours, theirs = named_images(restored), named_images(reference, prefer=REFERENCE)
-    require_same_names(ours, restored, theirs, reference)
-    return [(name, path, theirs[name]) for name, path in ours.items()]
-
-
 def match(
     base: Path, degraded: str, reference: str, name: Callable[[str], str] = name_of
 ) -> list[Files]:
@@ -239,11 +228,12 @@ def paired(root: Path, identify: Identify) -> tuple[str, dict[Split, Listing[Fil
     The halves may have any of the names in `HALVES`. Returns the layout in words and the splits,
     or None where there is no such folder. Raises `BenchError` for images without a counterpart.
     """
+    inside = {name.lower(): name for name in folders_in(root)}  # many write Train and Test
     places: dict[Split, Path] = {
-        split: root / name
+        split: root / inside[name]
         for split, names in SPLITS.items()
         for name in names
-        if halves_in(root / name)
+        if name in inside and halves_in(root / inside[name])
     } or {"test": root}
     splits: dict[Split, Listing[Files]] = {}
     for split, place in places.items():

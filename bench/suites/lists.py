@@ -33,14 +33,14 @@ def read_lists(
 
 def _rows(path: Path) -> list[tuple[int, str]]:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"cannot read the list '{path}': {error}") from error
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _row(path: Path, number: int, line: str, identify: Identify) -> Files:
-    files = line.split()
+    files = line.replace("\\", "/").split()
     if len(files) < 2:
         raise BenchError(
             f"'{path}', line {number}: expected a sharp and a blurred file, got '{line.strip()}'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -65,7 +66,8 @@ class SuiteCard:
     source: str = ""
     """Where a person can read about it and get it."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Legal values of each ``key=value`` option, the default first; empty: any text."""
+    """Legal values of each ``key=value`` option, the default first; empty: any text. `ANY_NUMBER`
+    among them: any other number above 0, up to 255, too."""
     metrics: tuple[str, ...] = DEFAULT
     """What the field reports on it: measured unless others are asked for."""
     images: Mapping[Split, int] = field(default_factory=dict)
@@ -78,7 +80,8 @@ class SuiteCard:
 
 _UNALIGNED = ("psnr-aligned", "ssim-aligned", "vif", "lpips-alex")
 _LUMA = ("psnr-y", "ssim-y", "vif", "lpips-alex")
-_SIGMA = {"sigma": ("25", "15", "50")}
+ANY_NUMBER = "any number"
+_SIGMA = {"sigma": ("25", "15", "50", ANY_NUMBER)}
 _SCALE = {"scale": ("4", "2", "3")}
 
 SUITES: dict[str, SuiteCard] = {
@@ -325,11 +328,19 @@ def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
         if key not in card.options:
             legal = ", ".join(card.options) or "none"
             raise BenchError(f"suite '{name}' has no option '{key}'; its options: {legal}")
-        if card.options[key] and value not in card.options[key]:
-            legal = ", ".join(card.options[key])
-            raise BenchError(f"suite '{name}': {key}={value} is not one of {legal}")
-        options[key] = value
+        options[key] = _legal(f"suite '{name}': {key}", value, card.options[key])
     return card, options
+
+
+def _legal(what: str, value: str, legal: tuple[str, ...]) -> str:
+    """Return an option's value as it is recorded. Raises `BenchError` for one that is not legal."""
+    if not legal or (value in legal and value != ANY_NUMBER):
+        return value
+    if ANY_NUMBER in legal:
+        with suppress(ValueError):
+            if 0 < (number := float(value)) <= 255:
+                return f"{number:g}"
+    raise BenchError(f"{what}={value} is not one of {', '.join(legal)}")
 
 
 def canonical(name: str, options: Mapping[str, str]) -> str:

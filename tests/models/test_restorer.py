@@ -152,3 +152,42 @@ def test_weights_and_buffers_of_four_dimensions_are_stored_in_a_layout_and_other
         last = value.ndim == 4
         assert not last or value.is_contiguous(memory_format=torch.channels_last)
         assert value.is_contiguous() is not last
+
+
+class Hungry(torch.nn.Module):
+    """A network that has memory for so many pixels."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        super().__init__()
+        self.most, self.error = most, error
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if image.shape[-1] * image.shape[-2] > self.most:
+            raise self.error
+        return image / 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."),
+     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..")],
+)  # fmt: skip
+def test_an_image_larger_than_the_memory_is_restored_in_tiles_and_that_is_said(
+    error: Exception,
+) -> None:
+    restorer = NetworkRestorer("hungry", Hungry(64 * 64, error))
+    image = torch.rand(1, 3, 200, 170)
+    assert torch.allclose(restorer.restore(image), image / 2)
+    assert restorer.remarks == ["out of memory on a whole image: worked in tiles of 50x50"]
+    small = torch.rand(1, 3, 20, 20)
+    assert torch.equal(restorer.restore(small), small / 2)
+
+
+def test_without_memory_for_a_tile_the_error_stands() -> None:
+    restorer = NetworkRestorer("hungry", Hungry(10, MemoryError("nothing left")))
+    with pytest.raises(MemoryError, match="nothing left"):
+        restorer.restore(torch.rand(1, 3, 200, 170))
+    other = NetworkRestorer("broken", Hungry(10, RuntimeError("shapes do not match")))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        other.restore(torch.rand(1, 3, 200, 170))
+    assert other.remarks == []

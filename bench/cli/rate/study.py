@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import part, say, split
+from bench.cli.console import part, say, split_models
 from bench.cli.rate.options import (
     DEFAULT_DB,
     DEFAULT_URL,
@@ -96,7 +96,7 @@ def new(
         repeats=part("repeats", repeats),
         assignment=assignment,
         lease=minutes(lease),
-        models=split(models),
+        models=split_models(models),
         seed=seed,
         question=question,
         one_key=one_key,

@@ -27,6 +27,7 @@ from bench.runs.store import Cell, CellWriter, Inputs, RunFolder, Strata
 from bench.suites import strata
 from bench.suites.identity import pair_digest
 from bench.suites.opening import Views, open_pair
+from bench.suites.outputs import names_of
 from models.identity import output_digest
 from models.restorer import Hints, Restorer
 
@@ -103,7 +104,13 @@ def _open(pair: Pair, scorer: Scorer, folder: RunFolder) -> Opened:
         _write_views(pair, views, folder)
     return Opened(
         to_tensor(views.degraded),
-        Hints(image=pair.id, psf=views.psf, scale=pair.scale, noise=views.noise),
+        Hints(
+            image=pair.id,
+            psf=views.psf,
+            scale=pair.scale,
+            noise=views.noise,
+            names=names_of(pair)[1:],
+        ),
         scorer.reference(views.reference),
         strata.measured(views.degraded, views.reference),
     )
@@ -136,7 +143,7 @@ def inputs_of(restorer: Restorer, digest: str, pair: Pair, scorer: Scorer) -> In
     Of a folder of outputs, each image is the model of one cell.
     """
     return Inputs(
-        model=output_digest(restorer, pair.id) or digest,
+        model=output_digest(restorer, pair) or digest,
         images=pair_digest(pair),
         metrics=scorer.digest,
     )

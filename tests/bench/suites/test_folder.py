@@ -10,7 +10,8 @@ from bench.suites.folder import (
     cluster_of,
     name_of,
     named_images,
-    pair_by_name,
+    paired,
+    sequence_of,
 )
 from bench.suites.table import open_suite
 
@@ -62,37 +63,6 @@ def test_a_folder_without_images_and_a_missing_folder_are_errors(tmp_path: Path)
         named_images(tmp_path / "nowhere")
 
 
-def test_outputs_in_one_folder_pair_with_references_in_many(tmp_path: Path) -> None:
-    restored = _touch(tmp_path / "out", "S-1.png", "S-2.png")
-    reference = _touch(tmp_path / "set", "S/sharp/1.png", "S/sharp/2.png", "S/blur/1.png")
-    assert pair_by_name(restored, reference) == [
-        ("S-1", restored / "S-1.png", reference / "S" / "sharp" / "1.png"),
-        ("S-2", restored / "S-2.png", reference / "S" / "sharp" / "2.png"),
-    ]
-
-
-def test_two_files_are_a_pair_whatever_they_are_called(tmp_path: Path) -> None:
-    _touch(tmp_path, "mine.png", "truth.png")
-    pairs = pair_by_name(tmp_path / "mine.png", tmp_path / "truth.png")
-    assert pairs == [("mine", tmp_path / "mine.png", tmp_path / "truth.png")]
-
-
-def test_missing_and_extra_images_are_listed_and_counted(tmp_path: Path) -> None:
-    restored = _touch(tmp_path / "out", *(f"{n}.png" for n in range(8)), "stray.png")
-    reference = _touch(tmp_path / "ref", *(f"{n}.png" for n in range(7)), "lost.png")
-    with pytest.raises(
-        BenchError, match=r"2 only in '.*out': 7, stray; 1 only in '.*ref': lost; add the missing"
-    ):
-        pair_by_name(restored, reference)
-
-
-def test_only_the_first_few_are_listed(tmp_path: Path) -> None:
-    restored = _touch(tmp_path / "out", *(f"{n}.png" for n in range(9)))
-    reference = _touch(tmp_path / "ref", "0.png")
-    with pytest.raises(BenchError, match=r"8 only in '.*out': 1, 2, 3, 4, 5, \.\.; add"):
-        pair_by_name(restored, reference)
-
-
 def test_a_cluster_is_what_several_names_share_before_the_last_dash() -> None:
     names = ["street-1", "street-2", "old-harbour", "tower"]
     assert cluster_of(names) == {
@@ -111,6 +81,25 @@ def test_ones_own_two_folders_are_a_suite(tmp_path: Path) -> None:
     assert first.degraded == tmp_path / "input" / "a-1.png"
     assert first.reference == tmp_path / "target" / "a-1.jpg"
     assert second.psf == tmp_path / "psf" / "a-2.npy"
+
+
+def test_names_of_a_mac_pair_with_those_of_linux(tmp_path: Path) -> None:
+    composed, decomposed = "\u00e9cole.png", "e\u0301cole.png"
+    _touch(tmp_path, f"input/{decomposed}", f"target/{composed}")
+    (pair,) = open_suite("folder", tmp_path).pairs("test")
+    assert pair.id == "\u00e9cole"
+    assert pair.degraded.is_file()
+    assert pair.reference is not None
+    assert pair.reference.is_file()
+
+
+def test_splits_and_halves_may_be_written_large(tmp_path: Path) -> None:
+    _touch(tmp_path, "Train/Blur/a.png", "Train/Sharp/a.png", "Test/Blur/b.png", "Test/Sharp/b.png")
+    found = paired(tmp_path, sequence_of)
+    assert found is not None
+    assert {split: [pair.id for pair in pairs] for split, pairs in found[1].items()} == {
+        "test": ["b"], "train": ["a"],
+    }  # fmt: skip
 
 
 def test_ones_own_folder_is_called_as_it_says_or_as_it_lies(tmp_path: Path) -> None:

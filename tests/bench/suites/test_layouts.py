@@ -13,7 +13,7 @@ from bench.image import Pixels
 from bench.suites.check import check_suite
 from bench.suites.folder import NoData
 from bench.suites.listing import Listing
-from bench.suites.table import SUITES, Split, Suite, open_suite
+from bench.suites.table import SUITES, Split, Suite, open_suite, resolve_suite
 from tests.support.layouts import LAYOUTS, Layout, Maker
 
 SPLITS: tuple[Split, ...] = ("test", "val", "train")
@@ -170,6 +170,22 @@ def test_noise_depends_on_the_name_alone(tmp_path: Path, photograph: Pixels) -> 
     assert same.degradation == {"sigma": 50.0, "seed": 0xD6B1F9E8, "grey": True}
 
 
+@pytest.mark.parametrize(("given", "spec"), [("26", "26"), ("12.50", "12.5"), ("100", "100")])
+def test_noise_may_have_any_sigma(
+    tmp_path: Path, photograph: Pixels, given: str, spec: str
+) -> None:
+    _open("bsd68 flat", tmp_path, photograph)
+    suite = open_suite(f"bsd68:sigma={given}", tmp_path)
+    assert suite.spec == f"bsd68:sigma={spec}"
+    assert (suite.pairs("test")[0].degradation or {})["sigma"] == float(given)
+
+
+@pytest.mark.parametrize("given", ["0", "-3", "nan", "256", "much", "any number"])
+def test_a_sigma_that_is_none_is_refused(given: str) -> None:
+    with pytest.raises(BenchError, match=f"sigma={given} is not one of 25, 15, 50, any number"):
+        resolve_suite(f"bsd68:sigma={given}")
+
+
 def test_colour_noise_is_not_grey(tmp_path: Path, photograph: Pixels) -> None:
     suite = _open("kodak24 paired", tmp_path, photograph)
     assert "grey" not in (suite.pairs("test")[0].degradation or {})
@@ -268,6 +284,15 @@ def test_a_list_that_pairs_two_images_is_refused(tmp_path: Path, photograph: Pix
     (tmp_path / "RealBlur_J_test_list.txt").write_text(rows)
     with pytest.raises(BenchError, match=r"line 1 pairs '.*gt_10\.png' with '.*blur_2\.png'"):
         open_suite("realblur-j", tmp_path)
+
+
+def test_lists_with_a_byte_order_mark_and_backslashes_are_read(
+    tmp_path: Path, photograph: Pixels
+) -> None:
+    whole = [pair.id for pair in _open("realblur-j lists", tmp_path, photograph).pairs("test")]
+    path = tmp_path / "RealBlur_J_test_list.txt"
+    path.write_text("\ufeff" + path.read_text().replace("/", "\\"), encoding="utf-8")
+    assert [pair.id for pair in open_suite("realblur-j", tmp_path).pairs("test")] == whole
 
 
 @pytest.mark.parametrize("name", ["realblur-j lists", "rsblur lists"])
