@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, TypeVar
 
 from bench.core.errors import BenchError
@@ -29,6 +31,12 @@ def load_object(path: str) -> Any:
         raise BenchError(f"'{path}': module '{module}' has no '{attribute}'") from None
 
 
+@cache
+def _installed(path: tuple[str, ...]) -> EntryPoints:
+    """Return every package's entry points along ``path``, which is `sys.path`: searched once."""
+    return entry_points()
+
+
 def extended(own: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
     """Return our table with the entries of every installed package that joins ``group``.
 
@@ -36,7 +44,7 @@ def extended(own: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
     object of the wrong kind, is refused: a table never changes meaning in silence.
     """
     table = dict(own)
-    for point in entry_points(group=group):
+    for point in _installed(tuple(sys.path)).select(group=group):
         row = point.load()
         if not isinstance(row, kind):
             raise BenchError(f"entry point {group}:{point.name} is no {kind.__name__}: {row!r}")

@@ -17,9 +17,17 @@ from tests.support.runs import photograph_run
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
-    code = "import sys, bench; print(bench.__version__, {'torch', 'pandas'} & set(sys.modules))"
+    """Reading a run needs no network, and running one no trainer before something is trained."""
+    code = """
+import sys, bench
+print(bench.__version__, {"torch", "pandas"} & set(sys.modules))
+print(bench.open_run.__name__, {"torch", "matplotlib"} & set(sys.modules))
+import bench.runs.runner
+print({"lightning", "torchvision"} & set(sys.modules))
+"""
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == [bench.__version__, "set()"]
+    told = [f"{bench.__version__} set()", "open_run set()", "set()"]
+    assert ran.stdout.splitlines() == told
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
