@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import cv2
@@ -58,5 +60,26 @@ def bench(tmp_path: Path) -> Bench:
             timeout=300,
             check=False,
         )
+
+    return call
+
+
+@pytest.fixture
+def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """As `bench`, in this process: for what needs no process of its own, seconds sooner."""
+    from bench.cli import main
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = ["bench", *map(str, arguments)]
+        with monkeypatch.context() as changed, redirect_stdout(io.StringIO()) as out, \
+                redirect_stderr(io.StringIO()) as err:  # fmt: skip
+            changed.chdir(tmp_path)
+            changed.setattr(sys, "argv", words)
+            for name, value in environment.items():
+                changed.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                main()
+        code = end.value.code if isinstance(end.value.code, int) else 0
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
     return call

@@ -178,8 +178,10 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     ],
 )
 @pytest.mark.usefixtures("gopro")
-def test_what_cannot_be_trained_says_why(bench: Bench, arguments: list[str], said: str) -> None:
-    ran = bench("train", *arguments)
+def test_what_cannot_be_trained_says_why(
+    bench_here: Bench, arguments: list[str], said: str
+) -> None:
+    ran = bench_here("train", *arguments)
     assert ran.returncode == 2, ran.stdout
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr

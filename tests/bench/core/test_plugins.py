@@ -104,7 +104,7 @@ def test_a_cost_from_outside_is_listed_measured_reported_and_picked_by(
     assert json.loads(picked.stdout)["chosen"] == "outside-invert"
 
 
-def test_without_the_package_its_names_are_unknown(bench: Bench) -> None:
-    ran = bench("run", "--suite", "outside-greys")
+def test_without_the_package_its_names_are_unknown(bench_here: Bench) -> None:
+    ran = bench_here("run", "--suite", "outside-greys")
     assert ran.returncode == 2
     assert "no suite 'outside-greys'" in ran.stderr
