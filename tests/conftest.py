@@ -21,6 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from bench.image import Pixels, read, write_png
+from bench.runs.store import RunFolder
+from tests.support.once import made_once
+from tests.support.runs import photograph_run
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -31,6 +34,12 @@ def photograph() -> Pixels:
     import skimage
 
     return read(Path(skimage.data_dir) / "astronaut.png")
+
+
+@pytest.fixture(scope="session")
+def photographs_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of real photographs with everything that happens. Shared: nothing may change it."""
+    return RunFolder(made_once(tmp_path_factory, "photographs", photograph_run))
 
 
 @pytest.fixture

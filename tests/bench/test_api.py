@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio
 import bench
 from bench.core.errors import BenchError
 from bench.image import Pixels, write_png
-from tests.support.runs import photograph_run
+from bench.runs.store import RunFolder
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
@@ -56,8 +56,10 @@ def test_what_a_metric_cannot_score_says_why(photograph: Pixels) -> None:
         bench.metric("ssmi")
 
 
-def test_an_opened_run_has_tidy_tables_and_answers(tmp_path: Path) -> None:
-    run = bench.open_run(photograph_run(tmp_path / "run").path)
+def test_an_opened_run_has_tidy_tables_and_answers(
+    photographs_run: RunFolder, tmp_path: Path
+) -> None:
+    run = bench.open_run(photographs_run.path)
     assert list(run.scores.columns) == ["model", "image", "metric", "value", "missing"]
     assert set(run.costs["quantity"]) >= {"latency_ms", "params"}
     psnr = run.scores.query("metric == 'psnr'").pivot_table("value", "image", "model")
