@@ -48,7 +48,7 @@ def run_tests(session: nox.Session, which: str, *options: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests but the slow ones; show the coverage."""
+    """Run all tests but the slow ones; hold the coverage to its floor."""
     run_tests(session, "not slow", "--cov", "--cov-report=term:skip-covered")
 
 
