@@ -32,9 +32,9 @@ def load_object(path: str) -> Any:
 
 
 @cache
-def _installed(path: tuple[str, ...]) -> EntryPoints:
-    """Return every package's entry points along ``path``, which is `sys.path`: searched once."""
-    return entry_points()
+def _joining(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """Return what packages along ``path``, which is `sys.path`, join ``group``; searched once."""
+    return entry_points(group=group)
 
 
 def extended(own: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
@@ -44,7 +44,7 @@ def extended(own: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
     object of the wrong kind, is refused: a table never changes meaning in silence.
     """
     table = dict(own)
-    for point in _installed(tuple(sys.path)).select(group=group):
+    for point in _joining(group, tuple(sys.path)):
         row = point.load()
         if not isinstance(row, kind):
             raise BenchError(f"entry point {group}:{point.name} is no {kind.__name__}: {row!r}")
