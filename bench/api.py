@@ -35,21 +35,19 @@ from bench.metrics.scorer import Scorer
 from bench.metrics.table import DEFAULT, resolve
 from bench.prepare import read_step
 from bench.records import RunSpec
-from bench.report import write_report
 from bench.runs.executors.table import executor_named
-from bench.runs.planning import OnOverlap
 from bench.runs.record import RunRecord
-from bench.runs.runner import Changed
-from bench.runs.runner import run as run_suite
 from bench.runs.scoring import FolderScores, score_folder
 from bench.runs.store import RunFolder
 from bench.suites.table import open_suite, suite_cards
 from models.catalogue import baselines, model_cards
-from models.loading import label
 from models.training.budget import parse_budget
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.runs.planning import OnOverlap
+    from bench.runs.runner import Changed
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -111,6 +109,8 @@ class Run:
 
     def report(self, out: Path | None = None, study: str | None = None) -> Path:
         """Write the report of this run; return its page."""
+        from bench.report import write_report  # and matplotlib
+
         return write_report([self.folder], out, people=people_of(study, [self]))
 
 
@@ -198,6 +198,8 @@ def run(
         tile=tile,
         prepare=tuple(prepare),
     )
+    from bench.runs.runner import run as run_suite  # and torch, which a wrong option need not await
+
     place = out or run_folder(opened.card.name, spec.digest())
     told.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
     return Run(run_suite(spec, opened, place, told, profile, options, executor, changed, overlap))
@@ -241,6 +243,8 @@ def profile(
 
     Raises `BenchError` for conditions that mean nothing; a figure that there is not has its reason.
     """
+    from models.loading import label  # and torch, which a run that is read does not need
+
     conditions = Conditions(
         *size,
         batch=batch,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from bench.image import Pixels, read, write_png
+from bench.runs.store import RunFolder
+from tests.support.once import made_once
+from tests.support.runs import photograph_run
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,6 +34,12 @@ def photograph() -> Pixels:
     import skimage
 
     return read(Path(skimage.data_dir) / "astronaut.png")
+
+
+@pytest.fixture(scope="session")
+def photographs_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of real photographs with everything that happens. Shared: nothing may change it."""
+    return RunFolder(made_once(tmp_path_factory, "photographs", photograph_run))
 
 
 @pytest.fixture
@@ -58,5 +69,26 @@ def bench(tmp_path: Path) -> Bench:
             timeout=300,
             check=False,
         )
+
+    return call
+
+
+@pytest.fixture
+def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """As `bench`, in this process: for what needs no process of its own, seconds sooner."""
+    from bench.cli import main
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = ["bench", *map(str, arguments)]
+        with monkeypatch.context() as changed, redirect_stdout(io.StringIO()) as out, \
+                redirect_stderr(io.StringIO()) as err:  # fmt: skip
+            changed.chdir(tmp_path)
+            changed.setattr(sys, "argv", words)
+            for name, value in environment.items():
+                changed.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                main()
+        code = end.value.code if isinstance(end.value.code, int) else 0
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
     return call

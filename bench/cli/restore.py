@@ -11,7 +11,6 @@ from bench.cli.console import ShownProgress, complain, print_json, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, Tile
 from bench.core.errors import said
 from bench.core.mirror import mirrored, refuse_collisions
-from bench.suites.folder import named_images
 
 
 def restore(
@@ -37,6 +36,7 @@ def restore(
     """Apply a model to photographs. No photograph is ever written over."""
     from bench.compute.environment import pick_device
     from bench.image import read, to_pixels, to_tensor, write_png
+    from bench.suites.folder import named_images
     from models.loading import card_of, load_restorer
     from models.weights_folder import WeightsFolder
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, TypeVar
 
 from bench.core.errors import BenchError
@@ -29,6 +31,12 @@ def load_object(path: str) -> Any:
         raise BenchError(f"'{path}': module '{module}' has no '{attribute}'") from None
 
 
+@cache
+def _joining(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """Return what packages along ``path``, which is `sys.path`, join ``group``; searched once."""
+    return entry_points(group=group)
+
+
 def extended(own: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
     """Return our table with the entries of every installed package that joins ``group``.
 
@@ -36,7 +44,7 @@ def extended(own: Mapping[str, T], group: str, kind: type[T]) -> dict[str, T]:
     object of the wrong kind, is refused: a table never changes meaning in silence.
     """
     table = dict(own)
-    for point in entry_points(group=group):
+    for point in _joining(group, tuple(sys.path)):
         row = point.load()
         if not isinstance(row, kind):
             raise BenchError(f"entry point {group}:{point.name} is no {kind.__name__}: {row!r}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,8 +17,10 @@ from models.training.budget import Budget
 from models.training.data import PairedCrops, ViewCache
 from models.training.losses import psnr, ssim
 from models.training.methods import training_of
-from models.training.module import Training
 from models.training.plan import Plan, Task
+
+if TYPE_CHECKING:
+    from models.training.module import Training
 
 PATIENCE = 1.3
 """A training that takes so many times its budget is stopped, and its best weights are kept."""

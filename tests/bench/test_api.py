@@ -13,13 +13,21 @@ from skimage.metrics import peak_signal_noise_ratio
 import bench
 from bench.core.errors import BenchError
 from bench.image import Pixels, write_png
-from tests.support.runs import photograph_run
+from bench.runs.store import RunFolder
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
-    code = "import sys, bench; print(bench.__version__, {'torch', 'pandas'} & set(sys.modules))"
+    """Reading a run needs no network, and running one no trainer before something is trained."""
+    code = """
+import sys, bench
+print(bench.__version__, {"torch", "pandas"} & set(sys.modules))
+print(bench.open_run.__name__, {"torch", "matplotlib"} & set(sys.modules))
+import bench.runs.runner
+print({"lightning", "torchvision"} & set(sys.modules))
+"""
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == [bench.__version__, "set()"]
+    told = [f"{bench.__version__} set()", "open_run set()", "set()"]
+    assert ran.stdout.splitlines() == told
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -48,8 +56,10 @@ def test_what_a_metric_cannot_score_says_why(photograph: Pixels) -> None:
         bench.metric("ssmi")
 
 
-def test_an_opened_run_has_tidy_tables_and_answers(tmp_path: Path) -> None:
-    run = bench.open_run(photograph_run(tmp_path / "run").path)
+def test_an_opened_run_has_tidy_tables_and_answers(
+    photographs_run: RunFolder, tmp_path: Path
+) -> None:
+    run = bench.open_run(photographs_run.path)
     assert list(run.scores.columns) == ["model", "image", "metric", "value", "missing"]
     assert set(run.costs["quantity"]) >= {"latency_ms", "params"}
     psnr = run.scores.query("metric == 'psnr'").pivot_table("value", "image", "model")

@@ -85,7 +85,7 @@ def overhead(root: Path) -> float:
         )
         folder = RunFolder.create(root / f"run{turn}", spec)
         failures = restore_and_score(
-            pairs, {"unet": restorer}, Scorer(spec.metrics), folder, Silent()
+            pairs, {"unet": restorer}, Scorer(spec.metrics), folder, Silent(), {"unet": "trained"}
         )
         end = time.perf_counter()
         if failures:

@@ -34,7 +34,7 @@ from tests.support.runs import write_run
 MODELS, IMAGES, SCENES, SIZE = 20, 40, 10, (144, 192)
 JUDGEMENTS, TRIALS = 1_000_000, 60
 METRICS = {"psnr": 28.0, "ssim": 0.86, "vif": 0.5, "lpips-alex": 0.2, "ssim-volume": 0.93}
-SECONDS, MEGABYTES = 60.0, 2000.0
+SECONDS, MEGABYTES = 60.0, 1000.0
 
 
 def make_run(root: Path) -> RunFolder:

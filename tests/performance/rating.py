@@ -60,7 +60,7 @@ def make_run(root: Path, count: int) -> Path:
         for model, image in filtered(sharp).items():
             write_png(run.image_path(model, name), image)
         pairs.append(Pair(name, target, target, name))
-    run.write_images(pairs, {})
+    run.write_images(pairs)
     run.write_record(run_record(spec, pairs=pairs))
     return run.path
 

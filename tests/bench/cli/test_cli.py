@@ -92,17 +92,17 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def test_fetch_shows_the_licence_and_refuses_a_file_of_another_checksum(
-    bench: Bench, server: str, tmp_path: Path
+    bench_here: Bench, server: str, tmp_path: Path
 ) -> None:
-    fetched = bench("fetch", "gopro", "--url", server, "--out", "data/gopro")
+    fetched = bench_here("fetch", "gopro", "--url", server, "--out", "data/gopro")
     assert fetched.returncode == 2
     assert "CC BY 4.0" in fetched.stderr
     assert "its SHA-256 is" in fetched.stderr
     assert not list(tmp_path.rglob("GOPRO_Large.zip"))
 
 
-def test_fetch_of_a_suite_that_is_made_here_says_so(bench: Bench) -> None:
-    wrong = bench("fetch", "demo")
+def test_fetch_of_a_suite_that_is_made_here_says_so(bench_here: Bench) -> None:
+    wrong = bench_here("fetch", "demo")
     assert wrong.returncode == 2
     assert "nothing to download" in wrong.stderr
 

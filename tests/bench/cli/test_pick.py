@@ -11,17 +11,17 @@ from typer.testing import CliRunner, Result
 
 from bench.cli import app
 from bench.core.errors import BenchError
+from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.tokens import invite
-from tests.support.runs import photograph_run
 from tests.support.studies import judge, preferring, trained
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> str:
+def run(photographs_run: RunFolder) -> str:
     """Latency: unsharp 6 ms (to 7.2), nlm 310, tv 45 (to 54), median 1.1, sharper 52 (to 62.4)."""
-    return str(photograph_run(tmp_path_factory.mktemp("runs") / "photographs").path)
+    return str(photographs_run.path)
 
 
 def asked(run: str, *options: str) -> Result:

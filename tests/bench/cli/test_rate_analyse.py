@@ -86,9 +86,9 @@ def test_anyones_votes_are_ranked_with_intervals_and_counts(bench: Bench, votes:
 
 
 def test_the_words_tables_and_plots_tell_the_same(
-    bench: Bench, votes: Path, tmp_path: Path
+    bench_here: Bench, votes: Path, tmp_path: Path
 ) -> None:
-    ran = bench("rate", "analyse", "--votes", votes, "--out", "made", "--samples", 300)
+    ran = bench_here("rate", "analyse", "--votes", votes, "--out", "made", "--samples", 300)
     assert ran.returncode == 0, ran.stderr
     written = _rows(tmp_path / "made/tables/people.csv")
     assert [row["method"] for row in written] == ["good", "fair", "poor"]
@@ -132,8 +132,8 @@ def test_ratings_have_mean_opinions_bias_and_screening(bench: Bench, db: str) ->
     assert "mean opinion" in shown.stdout
 
 
-def test_an_open_study_stays_hidden_unless_it_goes_on_record(bench: Bench, db: str) -> None:
-    ran = bench("rate", "analyse", "open", "--db", db)
+def test_an_open_study_stays_hidden_unless_it_goes_on_record(bench_here: Bench, db: str) -> None:
+    ran = bench_here("rate", "analyse", "open", "--db", db)
     assert ran.returncode == 2
     said = " ".join(ran.stderr.split())
     assert "'bench rate close open' closes it for good" in said

@@ -56,6 +56,24 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_baseline_from_outside_is_what_the_others_are_measured_against(
+    bench: Bench, outside: str, tmp_path: Path
+) -> None:
+    ran = bench(
+        "run", "--suite", "outside-greys", "--models", "outside-invert,outside-copy", "--profile",
+        "none", "--metrics", "outside-max", "--out", "out", PYTHONPATH=outside,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Improvement over the plain copy" in page
+    assert "untouched" not in page
+    with (tmp_path / "out" / "report" / "tables" / "improvements.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["model"] == "outside-invert"
+    assert float(row["difference"]) == -45  # errors of 5 and 50
+
+
+@pytest.mark.slow
 def test_a_blur_from_outside_degrades_photographs(
     bench: Bench, outside: str, tmp_path: Path
 ) -> None:
@@ -104,7 +122,7 @@ def test_a_cost_from_outside_is_listed_measured_reported_and_picked_by(
     assert json.loads(picked.stdout)["chosen"] == "outside-invert"
 
 
-def test_without_the_package_its_names_are_unknown(bench: Bench) -> None:
-    ran = bench("run", "--suite", "outside-greys")
+def test_without_the_package_its_names_are_unknown(bench_here: Bench) -> None:
+    ran = bench_here("run", "--suite", "outside-greys")
     assert ran.returncode == 2
     assert "no suite 'outside-greys'" in ran.stderr

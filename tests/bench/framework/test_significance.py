@@ -20,6 +20,7 @@ from bench.framework.significance import (
     improvements,
     standings,
 )
+from bench.runs.store import RunFolder
 from tests.support.runs import NO_PSF, simple_run
 
 SIX = list("abcdef")
@@ -113,14 +114,11 @@ def test_short_metric_names_are_written_out(tmp_path: Path) -> None:
     assert compare(run, "m", "n", "lpips").metric == "lpips-alex"
 
 
-def test_p_values_of_several_metrics_are_adjusted_together(photographs_run_path: Path) -> None:
-    from bench.runs.store import RunFolder
-
-    run = RunFolder(photographs_run_path)
-    several = compare_metrics(run, "sharper", "input")
+def test_p_values_of_several_metrics_are_adjusted_together(photographs_run: RunFolder) -> None:
+    several = compare_metrics(photographs_run, "sharper", "input")
     assert [found.metric for found in several] == ["psnr", "ssim", "psnr-y", "ssim-y"]
     for found in several:
-        alone = compare(run, "sharper", "input", found.metric)
+        alone = compare(photographs_run, "sharper", "input", found.metric)
         assert found.p == alone.p == alone.p_adjusted
         assert found.p_adjusted is not None
         assert alone.p is not None
@@ -175,10 +173,8 @@ def test_one_model_is_not_called_the_best_of_one(tmp_path: Path) -> None:
     assert standings(table, "psnr")[0].mark is None
 
 
-def test_a_failed_image_carries_its_message(photographs_run_path: Path) -> None:
-    from bench.runs.store import RunFolder
-
-    table = read_scores(RunFolder(photographs_run_path))
+def test_a_failed_image_carries_its_message(photographs_run: RunFolder) -> None:
+    table = read_scores(photographs_run)
     assert table.excluded("psnr", "median") == {"failed: RuntimeError: out of patience": 1}
     assert table.excluded("psnr", "tv") == {INFINITE: 1}
     assert table.excluded("psnr", "wiener") == {f"not applicable: {NO_PSF}": 12}

@@ -8,18 +8,18 @@ import pytest
 
 from bench.report import write_report
 from bench.runs.store import RunFolder
-from tests.support.runs import photograph_run
+from tests.support.once import made_once
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return photograph_run(tmp_path_factory.mktemp("runs") / "photographs")
+def run(photographs_run: RunFolder) -> RunFolder:
+    return photographs_run
 
 
 @pytest.fixture(scope="session")
-def report(run: RunFolder) -> Path:
+def report(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the report."""
-    return write_report([run]).parent
+    return made_once(tmp_path_factory, "report", lambda folder: write_report([run], folder))
 
 
 @pytest.fixture(scope="session")

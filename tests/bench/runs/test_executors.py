@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.core.errors import BenchError
 from bench.records import Pair
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named, executors
-from tests.bench.runs.test_run import digests
+from tests.bench.runs.test_run import digests, wait_for
 from tests.conftest import Bench
 
 ODD = """
-import os
+import os, time
 import torch
 
 class Dies(torch.nn.Module):
@@ -27,6 +32,12 @@ class Dies(torch.nn.Module):
             os._exit(7)
         return x
 
+class Waits(torch.nn.Module):
+    def forward(self, x):
+        time.sleep(0.8)
+        return x / 2
+
+def waits(): return Waits()
 def blend():
     network = torch.nn.Conv2d(3, 3, 5, padding=2)
     torch.manual_seed(0)
@@ -35,6 +46,14 @@ def blend():
     return network
 def dies(): return Dies()
 """
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> str:
+    """Where the module of models that do odd things lies."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "strange.py").write_text(ODD)
+    return str(tmp_path / "code")
 
 
 def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
@@ -57,17 +76,14 @@ def test_an_executor_is_found_by_its_name_and_a_typo_is_told_the_nearest() -> No
 
 @pytest.mark.slow
 def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
-    bench: Bench, folder_suite: Path, tmp_path: Path
+    bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
 ) -> None:
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "strange.py").write_text(ODD)
     shared = ("run", "--suite", "folder", "--data", folder_suite, "--metrics", "psnr,ssim",
               "--profile", "none", "--models")  # fmt: skip
-    here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=str(code))
+    here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=strange)
     assert here.returncode == 0, here.stderr
     apart = bench(*shared, "input,unsharp,strange:blend,strange:dies", "--out", "apart",
-                  "--executor", "processes", PYTHONPATH=str(code))  # fmt: skip
+                  "--executor", "processes", PYTHONPATH=strange)  # fmt: skip
     assert apart.returncode == 1, apart.stderr
     assert "None" not in apart.stderr
     assert "dies: its process ended with status 7" in apart.stderr
@@ -77,3 +93,38 @@ def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     same = {name for name in expected if name != "scores.csv"}
     assert len([name for name in same if name.endswith(".png")]) == 18  # 3 models, 6 images
     assert {name: written[name] for name in same} == {name: expected[name] for name in same}
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_processes_and_the_run_taken_up_is_the_same(
+    bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
+) -> None:
+    def command(out: str) -> list[str]:
+        return ["run", "--suite", "folder", "--data", str(folder_suite), "--models",
+                "input,strange:waits", "--metrics", "psnr", "--profile", "none", "--out", out,
+                "--executor", "processes"]  # fmt: skip
+
+    whole = bench(*command("whole"), PYTHONPATH=strange)
+    assert whole.returncode == 0, whole.stderr
+    broken = tmp_path / "broken"
+    began = subprocess.Popen(
+        [sys.executable, "-m", "bench", *command("broken")], cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": strange}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    cells = broken / "cells" / "waits.jsonl"
+    wait_for(lambda: cells.is_file() and cells.read_bytes().count(b"\n") >= 2, began)
+    workers = psutil.Process(began.pid).children(recursive=True)
+    os.killpg(began.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    output = began.communicate()[0].decode()
+    assert began.returncode == 130, output
+    assert "the same command goes on from here" in output
+    assert "Traceback" not in output
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    assert json.loads((broken / "run.json").read_text())["status"] == "interrupted"
+    kept = cells.read_bytes()
+    assert 2 <= kept.count(b"\n") < 6
+    last = bench(*command("broken"), PYTHONPATH=strange)
+    assert last.returncode == 0, last.stderr
+    assert cells.read_bytes().startswith(kept)
+    assert digests(broken) == digests(tmp_path / "whole")

@@ -145,16 +145,16 @@ def test_progress_counts_every_image(folder: Path) -> None:
 # --- the command --------------------------------------------------------------------------------
 
 
-def test_the_exit_status_says_sound_broken_or_not_there(bench: Bench, folder: Path) -> None:
-    sound = bench("suites", "check", "folder", "--data", folder, "--decode")
+def test_the_exit_status_says_sound_broken_or_not_there(bench_here: Bench, folder: Path) -> None:
+    sound = bench_here("suites", "check", "folder", "--data", folder, "--decode")
     assert (sound.returncode, "3 images" in sound.stdout) == (0, True)
     (folder / "input" / "harbour.png").write_text("no image")
-    broken = bench("suites", "check", "folder", "--data", folder, "--json")
+    broken = bench_here("suites", "check", "folder", "--data", folder, "--json")
     assert broken.returncode == 1
     report = json.loads(broken.stdout)
     assert report["count"] == 1
     assert "harbour" in report["problems"][0]
-    missing = bench("suites", "check", "hide", "--data", folder / "psf")
+    missing = bench_here("suites", "check", "hide", "--data", folder / "psf")
     assert missing.returncode == 2
     assert "https://github.com/joanshen0508/HA_deblur" in missing.stderr
 
@@ -167,13 +167,13 @@ def test_the_exit_status_says_sound_broken_or_not_there(bench: Bench, folder: Pa
         (["chek", "gopro"], "Did you mean 'check'"),
     ],
 )
-def test_wrong_usage_says_what_was_meant(bench: Bench, words: list[str], said: str) -> None:
-    wrong = bench("suites", *words)
+def test_wrong_usage_says_what_was_meant(bench_here: Bench, words: list[str], said: str) -> None:
+    wrong = bench_here("suites", *words)
     assert wrong.returncode == 2
     assert said in wrong.stderr
 
 
-def test_the_list_says_where_to_get_each(bench: Bench) -> None:
-    shown = bench("suites", COLUMNS="400").stdout
+def test_the_list_says_where_to_get_each(bench_here: Bench) -> None:
+    shown = bench_here("suites", COLUMNS="400").stdout
     assert "bench fetch gopro" in shown
     assert "seungjunnah.github.io/Datasets/reds.html" in shown

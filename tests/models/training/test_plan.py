@@ -14,11 +14,12 @@ from bench.core.errors import BenchError
 from bench.records import Pair
 from models.architectures.unet import UNet
 from models.recipes import Recipe, Schedule
+from models.training import timing
 from models.training.budget import Budget, parse_budget
 from models.training.data import validation_crops
 from models.training.optimisation import Rates, optimiser_for
 from models.training.plan import Plan, Task
-from models.training.timing import make_plan, threads
+from models.training.timing import make_plan, threads, time_steps
 
 RECIPE = Recipe(batch=2, crop=16, validate_every=30)
 
@@ -65,14 +66,23 @@ def test_a_budget_in_steps_is_the_plan(task: Task) -> None:
     assert make_plan(task, {}, Budget(steps=7), 5, time.monotonic()).period == 7
 
 
-def test_a_budget_in_time_becomes_the_steps_that_fit(task: Task) -> None:
+def test_a_budget_in_time_becomes_the_steps_that_fit(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[timing.Timing] = []
+
+    def time_and_keep(task: Task, seconds: float) -> timing.Timing:
+        seen.append(time_steps(task, seconds))
+        return seen[-1]
+
+    monkeypatch.setattr(timing, "time_steps", time_and_keep)
     before = {key: value.clone() for key, value in task.network.state_dict().items()}
     since = time.monotonic()
     plan = make_plan(task, {}, Budget(seconds=600), 0, since)
     left = 600 - (time.monotonic() - since)
-    assert plan.step_seconds is not None
-    # a validation of six crops every 30 steps takes the rest
-    assert 0.2 * left < plan.steps * plan.step_seconds <= left + 1
+    (taken,) = (one for one in seen if one.step == plan.step_seconds)
+    each = taken.step + taken.validation / 30  # a validation of six crops every 30 steps
+    assert left / each - 1 < plan.steps <= 600 / each
     assert plan.limit_seconds == pytest.approx(780)
     assert plan.threads in (1, torch.get_num_threads())
     after = task.network.state_dict()

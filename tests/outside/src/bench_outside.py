@@ -33,6 +33,13 @@ def invert() -> Any:
     return Invert()
 
 
+def copy() -> Any:
+    """A module whose output is its input."""
+    import torch
+
+    return torch.nn.Identity()
+
+
 class LargestError:
     """The largest absolute difference, 0..255."""
 
@@ -102,6 +109,15 @@ MODEL = Card(
     tasks=("deblur",),
     build="bench_outside:invert",
     citation="nobody",
+)
+BASELINE = Card(
+    name="outside-copy",
+    title="Copy",
+    family="outside",
+    tasks=("deblur",),
+    build="bench_outside:copy",
+    citation="nobody",
+    baseline="the plain copy",
 )
 METRIC = MetricCard(
     "outside-max", "bench_outside:LargestError", False, 0, 255, "", "largest difference", "nobody"

@@ -57,6 +57,7 @@ def check_counters(store: Store) -> None:
 # --- the plan of a session ------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99), st.integers(1, 999), st.integers(2, 120), st.floats(0, 0.25),
        st.floats(0, 0.25))  # fmt: skip
 def test_golden_and_repeats_are_spread_and_never_first(
