@@ -79,11 +79,14 @@ class _Memory:
         )
 
     def get(self, kind: str, path: str, state: str) -> str | None:
-        with self._lock:
-            row = self._base.execute(
-                "SELECT value FROM digests WHERE kind = ? AND path = ? AND state = ?",
-                (kind, _text(path), state),
-            ).fetchone()
+        try:
+            with self._lock:
+                row = self._base.execute(
+                    "SELECT value FROM digests WHERE kind = ? AND path = ? AND state = ?",
+                    (kind, _text(path), state),
+                ).fetchone()
+        except sqlite3.Error:
+            return None  # damaged: it is told again
         return None if row is None else str(row[0])
 
     def put(self, kind: str, path: str, state: str, value: str) -> None:

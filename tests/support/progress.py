@@ -1,10 +1,14 @@
-"""A progress that keeps what it is told."""
+"""Progress that is kept, or heard in part."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from bench.core.progress import Update
+
 
 class Told:
-    """See the module. ``notes`` are the lines meant for the user."""
+    """A progress that keeps what it is told. ``notes`` are the lines meant for the user."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -14,3 +18,13 @@ class Told:
 
     def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
         pass
+
+
+def steps(heard: Callable[[float, float], object]) -> Update:
+    """Return a progress that hears of a training's steps alone: how many are done, of how many."""
+
+    def update(stage: str, done: float, total: float, text: str = "", /) -> None:
+        if stage.startswith("train "):
+            heard(done, total)
+
+    return update

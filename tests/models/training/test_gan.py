@@ -23,6 +23,7 @@ from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
+from tests.support.progress import steps
 from tests.support.training import (
     DISCRIMINATOR,
     NORMALISING_DISCRIMINATOR,
@@ -142,13 +143,13 @@ def test_steps_are_the_generators_and_the_checkpoint_holds_both_sides(
 ) -> None:
     told: list[tuple[int, int]] = []
 
-    def tell(stage: str, done: float, total: float, text: str = "") -> None:
+    def tell(done: float, total: float) -> None:
         told.append((done, total))
         if done == 21:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(job(pairs, tmp_path, 40, EVERYTHING, DROPPING), tell)
+        train(job(pairs, tmp_path, 40, EVERYTHING, DROPPING), steps(tell))
     assert told == [(step, 40) for step in range(1, 22)]
     last = read_state(tmp_path / "deblurgan.last.ckpt")
     assert last["training"]["steps"] == 20
@@ -180,7 +181,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
         train_until_killed(context, broken, step)
         assert not (broken.folder / "deblurgan.safetensors").exists()
     resumed: list[int] = []
-    train(broken, lambda stage, done, total, text: resumed.append(done))
+    train(broken, steps(lambda done, total: resumed.append(done)))
     assert resumed == [21, 22, 23, 24]
     assert sha256_of(broken.folder / "deblurgan.safetensors") == sha256_of(whole.weights)
     files = [folder / "deblurgan.csv" for folder in (broken.folder, tmp_path / "whole")]

@@ -27,6 +27,7 @@ from models.training import timing
 from models.training.train import Job, Trained
 from models.training.train import train as train_job
 from models.weights import read_header
+from tests.support.progress import steps
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -82,7 +83,7 @@ def test_the_same_training_twice_gives_the_same_file(
     told: list[tuple[int, int]] = []
     once, again = (
         train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / name, STEPS, seed=3,
-              update=lambda stage, done, total, text: told.append((done, total)))
+              update=steps(lambda done, total: told.append((done, total))))
         for name in ("once", "again")
     )  # fmt: skip
     assert sha256_of(once.weights) == sha256_of(again.weights)
@@ -228,7 +229,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
         file.write("6,train_loss,0.5\n6,val_")  # what a crash before the checkpoint leaves
     resumed: list[int] = []
     train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS,
-          update=lambda stage, done, total, text: resumed.append(done))  # fmt: skip
+          update=steps(lambda done, total: resumed.append(done)))  # fmt: skip
     assert resumed == [41, 42]  # the checkpoint of step 40 was taken up
     assert sha256_of(folder / "unet.safetensors") == sha256_of(whole.weights)
     assert (folder / "unet.csv").read_bytes() == (tmp_path / "whole/unet.csv").read_bytes()

@@ -24,6 +24,7 @@ from models.training.data import validation_crops
 from models.training.losses import psnr
 from models.training.train import Job, estimate, train
 from tests.support.backbones import put_backbone
+from tests.support.progress import steps
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -140,7 +141,7 @@ def test_averaged_weights_are_interrupted_without_a_trace(
     with pytest.raises(KeyboardInterrupt):
         train(broken, interrupt)
     resumed: list[int] = []
-    again = train(broken, lambda stage, done, total, text: resumed.append(done))
+    again = train(broken, steps(lambda done, total: resumed.append(done)))
     assert resumed[0] == 9  # the checkpoint of step 8 was taken up
     assert sha256_of(again.weights) == sha256_of(whole.weights)
 
