@@ -10,7 +10,6 @@ import typer
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
 from bench.metrics.table import resolve
-from bench.suites.folder import first_few
 
 
 def score(
@@ -31,6 +30,7 @@ def score(
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
     from bench import api
     from bench.runs.store import write_cells
+    from bench.suites.folder import first_few
 
     names = resolve(split(metrics))
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})

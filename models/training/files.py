@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core.identity import digest_of
+from bench.core.layout import file_name
 from bench.records import Pair
 from bench.suites.identity import pair_digest
 
@@ -15,6 +16,7 @@ class Files:
 
     def __init__(self, folder: Path, model: str) -> None:
         self.folder = folder
+        model = file_name(model)
         self.weights = folder / f"{model}.safetensors"
         self.curves = folder / f"{model}.csv"
         self.plan = folder / f"{model}.plan.json"

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.core.errors import BenchError
 from bench.report import write_report
+from bench.runs.record import SCHEMA
 from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
 from tests.support.runs import costs, simple_run
@@ -71,4 +72,4 @@ def test_writing_it_again_makes_it_one_of_today(old: RunFolder) -> None:
     record = old.record()
     old.write_record(record)
     assert RunFolder(old.path).record() == record
-    assert json.loads((old.path / "run.json").read_text())["schema"] == 2
+    assert json.loads((old.path / "run.json").read_text())["schema"] == SCHEMA

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from bench.core.layout import file_name
 from bench.image import write_png
 from bench.report import write_report
 from bench.report.drawing.theme import looks
@@ -25,7 +26,7 @@ from tests.support.runs import simple_run
 def trained(tmp_path: Path) -> RunFolder:
     """A run whose two networks have curves as training writes them."""
     run = simple_run(tmp_path / "run", {"unet": [30.0, 33.0], "gan net": [29.0, 31.0]}, ["a", "b"])
-    for file, terms in (("unet", ["charbonnier"]), ("gan_net", ["l1", "adversarial"])):
+    for file, terms in (("unet", ["charbonnier"]), ("gan net", ["l1", "adversarial"])):
         lines = ["epoch,quantity,value"]
         for epoch in range(1, 8):
             for side, gap in (("train", 0.0), ("val", 0.01)):
@@ -35,7 +36,7 @@ def trained(tmp_path: Path) -> RunFolder:
                 lines += [f"{epoch},{side}_{name},{value!r}" for name, value in pairs]
             lines.append(f"{epoch},learning_rate,{10.0**-epoch!r}")
         lines.append("8,val_psnr,nan")
-        path = run.path / "training" / f"{file}.csv"
+        path = run.path / "training" / f"{file_name(file)}.csv"
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(lines) + "\n8,val_ps")  # torn by a crash
     return run
@@ -92,7 +93,7 @@ def test_rows_run_from_the_first_epoch_to_the_last(trained: RunFolder) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 3 * 64 + 8, 3), np.uint8)
     for epoch in (1, 2, 4, 6, 8, 10, 10_000):
         row = np.roll(pixels, epoch, axis=0)
-        write_png(trained.path / "training" / "gan_net" / f"epoch-{epoch:04d}.png", row)
+        write_png(trained.path / "training" / file_name("gan net") / f"epoch-{epoch:04d}.png", row)
     (course,) = sample_rows(analyse(gather([trained])))
     assert course.model == "gan net"
     assert [row.title for row in course.rows] == ["epoch 1", "epoch 4", "epoch 8", "epoch 10000"]
