@@ -35,21 +35,21 @@ def test_an_address_waits_until_its_oldest_failure_is_a_minute_old() -> None:
     limiter = RateLimiter(clock)
     for second in range(FAILURES):
         clock.now = float(second)
-        assert guess(limiter, "one") == "Refused"
+        assert guess(limiter, "one") == "RaterRefused"
     assert guess(limiter, "one") == "TooManyGuesses"
-    assert guess(limiter, "other") == "Refused"
+    assert guess(limiter, "other") == "RaterRefused"
     clock.now = 59.9
     assert guess(limiter, "one") == "TooManyGuesses"
     clock.now = 60.0  # that of second 0 counts no more: one more may fail, and the next waits
-    assert [guess(limiter, "one") for _ in range(2)] == ["Refused", "TooManyGuesses"]
+    assert [guess(limiter, "one") for _ in range(2)] == ["RaterRefused", "TooManyGuesses"]
     clock.now = 61.0
-    assert guess(limiter, "one") == "Refused"
+    assert guess(limiter, "one") == "RaterRefused"
 
 
 def test_only_wrong_links_count_and_known_ones_open_whatever_others_do() -> None:
     limiter = RateLimiter(Clock())
     assert guess(limiter, "one", "right") == "opened"
-    assert [guess(limiter, "one", "late") for _ in range(2 * FAILURES)] == ["Refused"] * 60
+    assert [guess(limiter, "one", "late") for _ in range(2 * FAILURES)] == ["RaterRefused"] * 60
     for _ in range(FAILURES):
         guess(limiter, "one")
     assert guess(limiter, "one", "late") == "TooManyGuesses"
