@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.colour import converted, profile_name, to_srgb
+from bench.core.blobs import read_bytes
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 
@@ -50,7 +51,7 @@ def read(path: Path) -> Pixels:
     a background.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise ImageError(f"cannot read image '{path}': {error.strerror or error}") from error
     decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
@@ -86,7 +87,7 @@ def converted_from(path: Path) -> str | None:
 
     Raises OSError for a file that cannot be read.
     """
-    return profile_name(icc_profile(path.read_bytes()))
+    return profile_name(icc_profile(read_bytes(path)))
 
 
 _PNG = b"\x89PNG"

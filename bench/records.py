@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.core.blobs import lmdb_of
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -69,7 +71,8 @@ class Pair:
     @property
     def needs_views(self) -> bool:
         """Whether no file shows what a model got beside the reference, pixel for pixel."""
-        return self.degradation is not None or self.scale > 1 or bool(self.prepare)
+        inside = lmdb_of(self.degraded) is not None
+        return inside or self.degradation is not None or self.scale > 1 or bool(self.prepare)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

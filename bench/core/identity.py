@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.core.blobs import lmdb_of, read_bytes, state_of
 from bench.core.files import sha256_of
 from bench.core.layout import results
 
@@ -38,7 +39,13 @@ def digest_of(*parts: Any) -> str:
 
 def file_digest(path: Path) -> str:
     """Return the digest of a file's bytes. Raises OSError for a file that cannot be read."""
-    return remembered("bytes", path, lambda path: sha256_of(path)[:DIGITS])
+    return remembered("bytes", path, _digest_of_bytes)
+
+
+def _digest_of_bytes(path: Path) -> str:
+    if lmdb_of(path) is None:
+        return sha256_of(path)[:DIGITS]
+    return hashlib.sha256(read_bytes(path)).hexdigest()[:DIGITS]
 
 
 def remembered(kind: str, path: Path, compute: Callable[[Path], str]) -> str:
@@ -47,8 +54,7 @@ def remembered(kind: str, path: Path, compute: Callable[[Path], str]) -> str:
     ``kind`` names what is told. Raises OSError for a missing file, and what ``compute`` raises.
     """
     path = path.absolute()
-    found = path.stat()
-    state = f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+    state = state_of(path)
     memory = _memory(results().absolute())
     value = memory.get(kind, str(path), state)
     if value is None:

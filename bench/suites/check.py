@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from bench.core.blobs import lmdb_of, read_bytes
 from bench.core.errors import BenchError, said
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
@@ -148,7 +150,7 @@ def size_of(path: Path) -> tuple[int, int]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path if lmdb_of(path) is None else io.BytesIO(read_bytes(path))) as image:
             # Pillow would decode all of a PNG to find out that it has no EXIF data
             told = image.format != "PNG" or "exif" in image.info
             turned = told and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)

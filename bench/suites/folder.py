@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.core.blobs import SUFFIX, is_lmdb, names_in
 from bench.core.errors import BenchError
 from bench.core.layout import OTHERS
 from bench.image import SUFFIXES
@@ -25,7 +26,8 @@ REFERENCE = frozenset({"sharp", "target", "gt", "groundtruth", "reference", "hq"
 _NAMELESS = DEGRADED | REFERENCE
 
 HALVES = (("input", "target"), ("blur", "sharp"), ("blur", "gt"), ("lq", "gt"), ("lq", "hq"),
-          ("degraded", "reference"))  # fmt: skip
+          ("degraded", "reference"), ("blur_crops", "sharp_crops"),
+          ("input_crops", "target_crops"))  # fmt: skip
 """The two folders that copies of paired data sets have, degraded first."""
 
 SPLITS: dict[Split, tuple[str, ...]] = {
@@ -63,7 +65,11 @@ def name_of(file: str) -> str:
     stem = last.rpartition(".")[0]
     if not folders:
         return stem
-    return "-".join([*(f for f in folders if f.lower() not in _NAMELESS), stem])
+    return "-".join([*(folder for folder in folders if not _is_nameless(folder)), stem])
+
+
+def _is_nameless(folder: str) -> bool:
+    return folder.lower().removesuffix(SUFFIX).removesuffix("_crops") in _NAMELESS
 
 
 def sequence_of(file: str) -> tuple[str, str]:
@@ -112,7 +118,7 @@ def files_in(
     """
     if not folder.is_dir():
         raise BenchError(f"no folder '{folder}'; expected a folder of images")
-    files = sorted(_walk(str(folder), ""))
+    files = names_in(folder) if is_lmdb(folder) else sorted(_walk(str(folder), ""))
     if prefer:
         inside = [f for f in files if not set(f.lower().split("/")[:-1]).isdisjoint(prefer)]
         files = inside or files
@@ -215,7 +221,7 @@ def listing(
 
 def halves_in(folder: Path) -> tuple[str, str] | None:
     """Return which two folders of `HALVES` are in ``folder``, if any are."""
-    inside = {name.lower(): name for name in folders_in(folder)}
+    inside = {name.lower().removesuffix(SUFFIX): name for name in folders_in(folder)}
     for first, second in HALVES:
         if first in inside and second in inside:
             return inside[first], inside[second]

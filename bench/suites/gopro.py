@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.core.blobs import SUFFIX
 from bench.core.errors import BenchError
 from bench.suites.fetch import Download
 from bench.suites.folder import (
@@ -19,6 +20,7 @@ from bench.suites.folder import (
     first_few,
     first_folder,
     folders_in,
+    halves_in,
     listing,
     match,
     name_of,
@@ -82,7 +84,8 @@ def open_gopro(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite
 def _split_folders(card: SuiteCard, root: Path) -> dict[Split, Path]:
     names: tuple[Split, ...] = ("test", "train")
     for base in first_folder(root, ("GOPRO_Large", "Gopro")):
-        splits = {name: base / name for name in names if (base / name).is_dir()}
+        inside = {name.lower(): name for name in folders_in(base)}  # many write Train and Test
+        splits = {name: base / inside[name] for name in names if name in inside}
         if splits:
             return splits
     if root.name == "train":
@@ -101,7 +104,9 @@ def _split_folders(card: SuiteCard, root: Path) -> dict[Split, Path]:
 def _layout(folder: Path) -> str | None:
     """Return which layout a split's folder has, or None. Raises `BenchError` if it has two."""
     inside = set(folders_in(folder))
+    halves = halves_in(folder)
     layouts = {
+        "LMDB": halves is not None and halves[0].endswith(SUFFIX),
         "flattened": not inside.isdisjoint(_FLAT),
         "paired": inside >= _PAIRED,
         "official": any(
@@ -125,6 +130,8 @@ def _find(place: Path, blur: str) -> tuple[str, list[Files]]:
             f"'{place}' has none of the GoPro layouts; it holds "
             f"{first_few(p.name for p in place.iterdir()) or 'nothing'}"
         )
+    if layout == "LMDB" and (halves := halves_in(place)):
+        return layout, match(place, *halves)
     if layout == "paired":
         if blur != "blur":
             raise BenchError(
