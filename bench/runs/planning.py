@@ -64,6 +64,8 @@ class Entry:
     restorer: Restorer | None = None
     digest: str | None = None
     """What it is by content, once it is loaded."""
+    remarks: tuple[str, ...] = ()
+    """What a reader of its scores should know of what it did."""
     separation: Separation = "nothing learned"
     separation_note: str = ""
 
@@ -103,6 +105,7 @@ class Entry:
             reason=self.reason,
             weights=weights,
             digest=self.digest,
+            remarks=self.remarks,
             separation=self.separation,
             separation_note=self.separation_note,
         )

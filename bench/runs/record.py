@@ -95,6 +95,9 @@ class ModelRecord:
     weights: WeightsRecord | None
     digest: str | None
     """What it was by content (`models.identity`); None where it was never loaded."""
+    remarks: tuple[str, ...]
+    """What a reader of its scores should know: what of a checkpoint was taken, that it worked in
+    tiles for want of memory, what it did that it should not."""
     separation: Separation
     separation_note: str
     """How that was seen, or which test images it learned from; empty for nothing learned."""
@@ -150,7 +153,7 @@ def _with_identity(record: dict[str, Any]) -> dict[str, Any]:
         separation = {"separation": "unknown", "separation_note": UNKNOWN}
         if not learned:
             separation = {"separation": "nothing learned", "separation_note": ""}
-        return with_defaults(model, {"digest": None, **separation})
+        return with_defaults(model, {"digest": None, "remarks": [], **separation})
 
     return {**record, "models": {name: known(model) for name, model in models.items()}}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +27,7 @@ from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
+from bench.suites.identity import colour_note
 from bench.suites.listing import prepared
 from models.identity import model_digest
 from models.loading import card_of, label, load_restorer
@@ -159,8 +160,12 @@ class Run:
             no_reference=self.suite.no_reference,
         )
         execute = executor_named(self.executor).execute()
-        self.failures = execute(shard, self.progress, ready)
+        outcome = execute(shard, self.progress, ready)
+        self.failures = outcome.failures
         for entry in self.entries:
+            entry.remarks = outcome.remarks.get(entry.label, entry.remarks)
+            for remark in outcome.remarks.get(entry.label, ()):
+                self.progress.note(f"  {entry.label}: {remark}")
             if entry.active:
                 mine = [f for f in self.failures if f.model == entry.label]
                 whole = any(failure.image is None for failure in mine)
@@ -261,6 +266,8 @@ def run(
     pairs = prepared(spread(suite.pairs("test"), spec.limit), spec.prepare)
     if not pairs:
         raise BenchError(f"suite '{suite.spec}' has no test images in '{suite.root}'")
+    if note := colour_note(pairs):
+        suite = replace(suite, notes=(*suite.notes, note))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
     if doubled := {e.label for e in entries if sum(o.label == e.label for o in entries) > 1}:
         raise BenchError(f"two models would both be called {sorted(doubled)}; rename a file")
@@ -274,6 +281,9 @@ def run(
             known = folder.record()
             job.started, job.notes = known.started, dict(known.profile_notes)
             job.before = {name: model.digest for name, model in known.models.items()}
+            for entry in entries:
+                if entry.label in known.models:
+                    entry.remarks = known.models[entry.label].remarks
         planner = Planner(spec, folder, suite, pairs, progress, job.kept, overlap, job.keep)
         planner.decide(entries)
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.identity import digest_of, file_digest
+from bench.core.identity import digest_of, file_digest, remembered
+from bench.image import converted_from
 from bench.records import Pair
 
 
@@ -20,6 +23,23 @@ def pair_digest(pair: Pair) -> str:
         dict(pair.degradation) if pair.degradation is not None else None,
         pair.prepare,
     )
+
+
+def colour_note(pairs: Sequence[Pair]) -> str | None:
+    """Say how many photographs are converted to sRGB on reading, and from what; None: none."""
+    files = {path for pair in pairs for path in (pair.degraded, pair.reference) if path is not None}
+    found = Counter(filter(None, map(_profile, files)))
+    if not found:
+        return None
+    names = ", ".join(sorted(found))
+    return f"colours of {sum(found.values())} of {len(files)} files converted to sRGB from {names}"
+
+
+def _profile(path: Path) -> str:
+    try:
+        return remembered("profile", path, lambda path: converted_from(path) or "")
+    except OSError:
+        return ""  # whoever reads it says so
 
 
 def _file(path: Path | None) -> str | None:

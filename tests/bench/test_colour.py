@@ -57,6 +57,17 @@ def test_a_telephones_photograph_scores_what_its_colours_are_worth(
     assert psnr(path, photograph) > 50
 
 
+def test_a_run_says_which_colours_it_converted(tmp_path: Path, photograph: Pixels) -> None:
+    for half in ("input", "target"):
+        (tmp_path / "photos" / half).mkdir(parents=True)
+        for name, icc in (("a", P3), ("b", None)):
+            saved(tmp_path / "photos" / half / f"{name}.png", photograph[:40, :40], icc)
+    made = bench.run("folder", data=tmp_path / "photos", models=("input",), metrics=("psnr",),
+                     profile=None, out=tmp_path / "run")  # fmt: skip
+    note = "colours of 2 of 4 files converted to sRGB from Display P3"
+    assert note in made.record.suite.notes
+
+
 def _file(folder: Path, icc: bytes) -> str:
     (folder / "profile.icc").write_bytes(icc)
     return str(folder / "profile.icc")

@@ -113,6 +113,7 @@ def model_record(label: str, state: State = "done", reason: str | None = None) -
     )
     return ModelRecord(
         digest=None,
+        remarks=(),
         separation="nothing learned",
         separation_note="",
         spec=label,

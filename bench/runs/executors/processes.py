@@ -16,7 +16,7 @@ from bench.core.errors import BenchError
 from bench.core.parallel import cores
 from bench.core.progress import Progress
 from bench.records import Failure
-from bench.runs.executors.shard import Shard, restore_shard
+from bench.runs.executors.shard import Outcome, Shard, restore_shard
 from models.restorer import Restorer
 
 POLL_SECONDS = 0.2
@@ -33,12 +33,13 @@ class _Told:
     """Images that each model has to do: all, until its worker has looked for finished ones."""
     done: Counter[str] = field(default_factory=Counter)
     failures: dict[str, list[Failure]] = field(default_factory=dict)
+    remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
     def hear(self, messages: Any, wait: float) -> None:
         """Take in what has been said; wait so long for the first word.
 
-        A message is the model's label, what it is (update, note, failures, error), and its content.
+        A message is the model's label, what it is (update, outcome, error), and its content.
         """
         with suppress(queue.Empty):
             while True:
@@ -48,18 +49,17 @@ class _Told:
                     self.done[label], self.totals[label], image = content
                     done, total = sum(self.done.values()), sum(self.totals.values())
                     self.progress.update("restore and score", done, total, image)
-                elif kind == "note":
-                    self.progress.note(content)
-                elif kind == "failures":
-                    self.failures[label] = content
+                elif kind == "outcome":
+                    self.failures[label] = content.failures
+                    self.remarks |= content.remarks
                 else:
                     self.errors[label] = content
 
 
 def restore_in_processes(
     shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
-) -> list[Failure]:
-    """Fill every missing cell, each model in a process of its own; return what failed.
+) -> Outcome:
+    """Fill every missing cell, each model in a process of its own.
 
     Workers build their own restorers (``ready`` is not used) and share the cores. A worker that
     dies is a failure of its model. Raises `BenchError` where the folder cannot be written to, and
@@ -92,7 +92,8 @@ def restore_in_processes(
                 raise BenchError(next(iter(told.errors.values())))
     finally:
         _end(running)
-    return [failure for failures in told.failures.values() for failure in failures]
+    failures = [failure for failures in told.failures.values() for failure in failures]
+    return Outcome(failures=failures, remarks=told.remarks)
 
 
 def _end(running: Mapping[str, BaseProcess]) -> None:
@@ -112,7 +113,7 @@ class _Teller:
         self._label, self._messages = label, messages
 
     def note(self, text: str) -> None:
-        self._messages.put((self._label, "note", text))
+        """Say nothing: a worker has nothing to add."""
 
     def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
         self._messages.put((self._label, "update", (done, total, text)))
@@ -127,13 +128,13 @@ def _work(shard: Shard, messages: Any, threads: int) -> None:
     torch.set_num_threads(threads)
     label = shard.models[0].label
     try:
-        failures = restore_shard(shard, _Teller(label, messages))
+        outcome = restore_shard(shard, _Teller(label, messages))
     except BenchError as error:
         messages.put((label, "error", str(error)))
     except KeyboardInterrupt:
         pass  # told to stop: what was finished is kept, and the parent says so
     else:
-        messages.put((label, "failures", failures))
+        messages.put((label, "outcome", outcome))
     messages.close()
     messages.join_thread()
 

@@ -47,10 +47,18 @@ class Shard:
         return [replace(self, models=(model,)) for model in self.models]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an executor tells: what failed, and by label what a reader should know of models."""
+
+    failures: list[Failure]
+    remarks: Mapping[str, tuple[str, ...]]
+
+
 def restore_shard(
     shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
-) -> list[Failure]:
-    """Fill every missing cell of a shard in this process; return what failed.
+) -> Outcome:
+    """Fill every missing cell of a shard in this process.
 
     ``ready`` holds restorers that are loaded already, by label. A model that cannot be loaded fails
     as a whole (an image of None). Raises `BenchError` where the folder cannot be written to, and
@@ -69,7 +77,9 @@ def restore_shard(
     folder = RunFolder(shard.folder)
     digests = {model.label: model.digest for model in shard.models}
     failed = restore_and_score(shard.pairs, restorers, scorer, folder, progress, digests)
-    for name, restorer in restorers.items():
-        for remark in getattr(restorer, "remarks", ()):
-            progress.note(f"  {name}: {remark}")
-    return [*failures, *failed]
+    remarks = {
+        name: tuple(found)
+        for name, restorer in restorers.items()
+        if (found := getattr(restorer, "remarks", ()))
+    }
+    return Outcome(failures=[*failures, *failed], remarks=remarks)

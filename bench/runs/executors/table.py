@@ -11,11 +11,10 @@ from bench.core.plugins import extended, load_object
 
 if TYPE_CHECKING:
     from bench.core.progress import Progress
-    from bench.records import Failure
-    from bench.runs.executors.shard import Shard
+    from bench.runs.executors.shard import Outcome, Shard
     from models.restorer import Restorer
 
-    Execute = Callable[[Shard, Progress, Mapping[str, Restorer]], list[Failure]]
+    Execute = Callable[[Shard, Progress, Mapping[str, Restorer]], Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +22,7 @@ class Executor:
     """One row.
 
     ``run``, as ``module:function``, is given all of a run's work as one shard, the progress and the
-    restorers that are loaded in this process. It fills every missing cell and returns what failed.
+    restorers that are loaded in this process. It fills every missing cell and returns the outcome.
     """
 
     name: str

@@ -82,7 +82,7 @@ BLUR = Blur(
 )
 
 
-def restore(shard: Any, progress: Any, ready: Mapping[str, Any]) -> list[Any]:
+def restore(shard: Any, progress: Any, ready: Mapping[str, Any]) -> Any:
     """This process, after a word."""
     progress.note("restored by an executor from outside")
     return restore_shard(shard, progress, ready)
