@@ -71,6 +71,12 @@ def _lpips(name: str, net: str) -> MetricCard:
     )  # fmt: skip
 
 
+def _piq(name: str, higher: bool, high: float, convention: str, citation: str) -> MetricCard:
+    factory = f"bench.metrics.similarity:{name.replace('-', '_')}"
+    told = f"{convention}; piq's defaults, RGB in [0,1], float64"
+    return MetricCard(name, factory, higher, 0, high, "", told, citation)
+
+
 METRICS: dict[str, MetricCard] = {
     card.name: card
     for card in (
@@ -118,6 +124,42 @@ METRICS: dict[str, MetricCard] = {
         _lpips("lpips-alex", "alex"),
         _lpips("lpips-vgg", "vgg"),
         _lpips("lpips-squeeze", "squeeze"),
+        _piq(
+            "fsim", True, 1, "phase congruency and gradients of luma, chroma too (FSIMc)",
+            "Zhang et al. 2011, doi:10.1109/TIP.2011.2109730",
+        ),
+        _piq(
+            "gmsd", False, 0.5, "standard deviation of Prewitt gradients' similarity, luma halved",
+            "Xue et al. 2014, doi:10.1109/TIP.2013.2293423",
+        ),
+        _piq(
+            "ms-gmsd", False, 0.5, "gmsd on 4 scales, luma only",
+            "Zhang et al. 2017, doi:10.1109/ICASSP.2017.7952357",
+        ),
+        _piq(
+            "haarpsi", True, 1, "Haar wavelets on 3 scales, YIQ, halved; C 30, alpha 4.2",
+            "Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001",
+        ),
+        _piq(
+            "vsi", True, 1, "similarity of saliency (SDSP), gradients and chroma",
+            "Zhang et al. 2014, doi:10.1109/TIP.2014.2346028",
+        ),
+        _piq(
+            "mdsi", False, _INF, "mean deviation of gradients' and chroma's similarity, their sum",
+            "Ziaei Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042",
+        ),
+        _piq(
+            "sr-sim", True, 1, "spectral residual's saliency and gradients, luma only",
+            "Zhang and Li 2012, doi:10.1109/ICIP.2012.6467149",
+        ),
+        _piq(
+            "dss", True, 1, "similarity of 8x8 DCT subbands of luma, worst 5 % of each",
+            "Balanov et al. 2015, doi:10.1109/ICIP.2015.7351172",
+        ),
+        _piq(
+            "iw-ssim", True, 1, "ssim of luma on 5 scales, weighted by information content",
+            "Wang and Li 2011, doi:10.1109/TIP.2010.2092435",
+        ),
         MetricCard(
             "mse", "bench.metrics.pixel:MeanSquaredError", False, 0, 1, "",
             "mean over R, G, B of values in 0..1", "mean squared error",
