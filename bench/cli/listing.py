@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from bench.cli.console import print_json, print_table
 from bench.cli.options import Json
@@ -57,8 +59,21 @@ def _size(value: float | None, unit: float) -> str:
     return "—" if value is None else f"{value / unit:.3f}"
 
 
-def metrics(as_json: Json = False) -> None:
-    """List the metrics: each id stands for one convention."""
+def metrics(
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Prove each against its reference implementation, here."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the metrics: each id stands for one convention.
+
+    --check scores photographs that come with scikit-image, degraded on the spot, by every metric
+    and by the implementation that its row names; the largest difference decides. It ends with 1 if one of them differs.
+    """
+    if check:
+        _check(as_json)
+        return
     rows = [asdict(card) for card in metric_cards().values()]
     for row in rows:
         row["high"] = str(row["high"]) if row["high"] == float("inf") else row["high"]
@@ -79,3 +94,27 @@ def metrics(as_json: Json = False) -> None:
             for row in rows
         ),
     )
+
+
+def _check(as_json: bool) -> None:
+    from bench.metrics.checks import check_metrics
+
+    found = check_metrics()
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        print_table(
+            "",
+            ("metric", "reference", "version", "difference", "tolerance", "verdict", "note"),
+            (
+                (
+                    one.metric, one.reference, one.version,
+                    "—" if one.difference is None else f"{one.difference:.1e}",
+                    "—" if one.tolerance is None else f"{one.tolerance:.0e}",
+                    one.verdict, one.note,
+                )
+                for one in found
+            ),
+        )  # fmt: skip
+    if any(one.verdict == "differs" for one in found):
+        raise typer.Exit(1)

@@ -6,6 +6,6 @@ packages add a `MetricCard` through the entry-point group ``restoration_bench.me
 
 from __future__ import annotations
 
-from bench.metrics.table import ALIASES, METRICS, Metric, MetricCard, metric_cards, resolve
+from bench.metrics.table import ALIASES, METRICS, Check, Metric, MetricCard, metric_cards, resolve
 
-__all__ = ["ALIASES", "METRICS", "Metric", "MetricCard", "metric_cards", "resolve"]
+__all__ = ["ALIASES", "METRICS", "Check", "Metric", "MetricCard", "metric_cards", "resolve"]

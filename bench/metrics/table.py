@@ -37,7 +37,22 @@ class OnCpu:
         del device
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """How `bench.metrics.checks` proves a metric against somebody else's implementation of it."""
+
+    reference: str
+    """What it is, as people call it."""
+    package: str
+    """The installed distribution that it is of, for its version."""
+    value: str
+    """``module:callable`` of restored and reference pixels, (H, W, 3) uint8, that returns the score
+    and may raise `Unscorable`."""
+    tolerance: float
+    """The largest difference that rounding explains."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCard:
     """One row of the table: a name and the one convention that it stands for."""
 
@@ -51,6 +66,8 @@ class MetricCard:
     convention: str
     citation: str
     needs_reference: bool = True
+    check: Check | str = "its row names no reference"
+    """What proves it, or why nothing does."""
 
     def make(self, device: str = "cpu") -> Metric:
         """Build the metric."""
@@ -64,117 +81,281 @@ _RIM = "Rim et al. 2020, doi:10.1007/978-3-030-58595-2_12"
 _INF = float("inf")
 
 
+def _check(reference: str, package: str, function: str, tolerance: float) -> Check:
+    return Check(
+        reference=reference,
+        package=package,
+        value=f"bench.metrics.checks:{function}",
+        tolerance=tolerance,
+    )
+
+
 def _lpips(name: str, net: str) -> MetricCard:
     return MetricCard(
-        name, f"bench.metrics.lpips:{net}", False, 0, _INF, "",
-        f"{net} backbone, version 0.1 linear weights, RGB in [-1,1], mean over the image", _LPIPS,
-    )  # fmt: skip
+        name=name,
+        factory=f"bench.metrics.lpips:{net}",
+        higher_is_better=False,
+        low=0,
+        high=_INF,
+        unit="",
+        convention=(
+            f"{net} backbone, version 0.1 linear weights, RGB in [-1,1], mean over the image"
+        ),
+        citation=_LPIPS,
+        check=_check("the lpips package", "lpips", f"lpips_{net}", 1e-5),
+    )
 
 
-def _piq(name: str, higher: bool, high: float, convention: str, citation: str) -> MetricCard:
-    factory = f"bench.metrics.similarity:{name.replace('-', '_')}"
-    told = f"{convention}; piq's defaults, RGB in [0,1], float64"
-    return MetricCard(name, factory, higher, 0, high, "", told, citation)
+def _piq(
+    name: str,
+    higher: bool,
+    high: float,
+    convention: str,
+    citation: str,
+    check: Check | str = "piq's function is the reference itself",
+) -> MetricCard:
+    return MetricCard(
+        name=name,
+        factory=f"bench.metrics.similarity:{name.replace('-', '_')}",
+        higher_is_better=higher,
+        low=0,
+        high=high,
+        unit="",
+        convention=f"{convention}; piq's defaults, RGB in [0,1], float64",
+        citation=citation,
+        check=check,
+    )
 
 
 METRICS: dict[str, MetricCard] = {
     card.name: card
     for card in (
         MetricCard(
-            "psnr", "bench.metrics.pixel:Psnr", True, 0, _INF, "dB",
-            "one mean squared error over R, G, B; peak 255", "10 log10(255^2 / MSE)",
+            name="psnr",
+            factory="bench.metrics.pixel:Psnr",
+            higher_is_better=True,
+            low=0,
+            high=_INF,
+            unit="dB",
+            convention="one mean squared error over R, G, B; peak 255",
+            citation="10 log10(255^2 / MSE)",
+            check=_check("scikit-image's peak_signal_noise_ratio", "scikit-image", "psnr", 1e-9),
         ),
         MetricCard(
-            "psnr-y", "bench.metrics.pixel:PsnrLuma", True, 0, _INF, "dB",
-            "BT.601 luma 16..235 unrounded (MATLAB rgb2ycbcr); peak 255", "10 log10(255^2 / MSE)",
+            name="psnr-y",
+            factory="bench.metrics.pixel:PsnrLuma",
+            higher_is_better=True,
+            low=0,
+            high=_INF,
+            unit="dB",
+            convention="BT.601 luma 16..235 unrounded (MATLAB rgb2ycbcr); peak 255",
+            citation="10 log10(255^2 / MSE)",
+            check=_check(
+                "scikit-image's peak_signal_noise_ratio of rgb2ycbcr",
+                "scikit-image",
+                "psnr_luma",
+                1e-4,
+            ),
         ),
         MetricCard(
-            "ssim", "bench.metrics.ssim:Ssim", True, -1, 1, "",
-            "Gaussian 11 sigma 1.5, valid region, mean of R, G, B; K 0.01 0.03", _WANG,
+            name="ssim",
+            factory="bench.metrics.ssim:Ssim",
+            higher_is_better=True,
+            low=-1,
+            high=1,
+            unit="",
+            convention="Gaussian 11 sigma 1.5, valid region, mean of R, G, B; K 0.01 0.03",
+            citation=_WANG,
+            check=_check("scikit-image's structural_similarity", "scikit-image", "ssim", 1e-9),
         ),
         MetricCard(
-            "ssim-y", "bench.metrics.ssim:SsimLuma", True, -1, 1, "",
-            "Gaussian 11 sigma 1.5, valid region, BT.601 luma 16..235; K 0.01 0.03", _WANG,
+            name="ssim-y",
+            factory="bench.metrics.ssim:SsimLuma",
+            higher_is_better=True,
+            low=-1,
+            high=1,
+            unit="",
+            convention="Gaussian 11 sigma 1.5, valid region, BT.601 luma 16..235; K 0.01 0.03",
+            citation=_WANG,
+            check=_check(
+                "scikit-image's structural_similarity of rgb2ycbcr",
+                "scikit-image",
+                "ssim_luma",
+                1e-5,
+            ),
         ),
         MetricCard(
-            "ssim-volume", "bench.metrics.ssim:SsimVolume", True, -1, 1, "",
-            "Gaussian 11x11x11 over H, W and channels, replicate padding (MATLAB ssim on HxWx3)",
-            _WANG,
+            name="ssim-volume",
+            factory="bench.metrics.ssim:SsimVolume",
+            higher_is_better=True,
+            low=-1,
+            high=1,
+            unit="",
+            convention=(
+                "Gaussian 11x11x11 over H, W and channels, replicate padding (MATLAB ssim on HxWx3)"
+            ),
+            citation=_WANG,
+            check=_check("its formula by scipy.ndimage", "scipy", "ssim_volume", 1e-9),
         ),
         MetricCard(
-            "ms-ssim", "bench.metrics.ssim:MultiScaleSsim", True, 0, 1, "",
-            "5 scales, 2x2 mean between them, Gaussian 11 sigma 1.5, valid, mean of R, G, B",
-            "Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216",
+            name="ms-ssim",
+            factory="bench.metrics.ssim:MultiScaleSsim",
+            higher_is_better=True,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "5 scales, 2x2 mean between them, Gaussian 11 sigma 1.5, valid, mean of R, G, B"
+            ),
+            citation="Wang et al. 2003, doi:10.1109/ACSSC.2003.1292216",
+            check=_check("piq's multi_scale_ssim", "piq", "ms_ssim", 1e-9),
         ),
         MetricCard(
-            "psnr-aligned", "bench.metrics.aligned:PsnrAligned", True, 0, _INF, "dB",
-            "as psnr, after one gain and an ECC homography onto the reference; valid pixels only",
-            _RIM,
+            name="psnr-aligned",
+            factory="bench.metrics.aligned:PsnrAligned",
+            higher_is_better=True,
+            low=0,
+            high=_INF,
+            unit="dB",
+            convention=(
+                "as psnr, after one gain and an ECC homography onto the reference; valid "
+                "pixels only"
+            ),
+            citation=_RIM,
+            check="RealBlur's script is no package; psnr and ssim inside it are checked",
         ),
         MetricCard(
-            "ssim-aligned", "bench.metrics.aligned:SsimAligned", True, -1, 1, "",
-            "as ssim, after one gain and an ECC homography onto the reference; valid pixels only",
-            _RIM,
+            name="ssim-aligned",
+            factory="bench.metrics.aligned:SsimAligned",
+            higher_is_better=True,
+            low=-1,
+            high=1,
+            unit="",
+            convention=(
+                "as ssim, after one gain and an ECC homography onto the reference; valid "
+                "pixels only"
+            ),
+            citation=_RIM,
+            check="RealBlur's script is no package; psnr and ssim inside it are checked",
         ),
         MetricCard(
-            "vif", "bench.metrics.vif:Vif", True, 0, _INF, "",
-            "pixel domain, 4 scales, valid region, BT.601 luma 0..255, noise variance 2",
-            "Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378",
+            name="vif",
+            factory="bench.metrics.vif:Vif",
+            higher_is_better=True,
+            low=0,
+            high=_INF,
+            unit="",
+            convention="pixel domain, 4 scales, valid region, BT.601 luma 0..255, noise variance 2",
+            citation="Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378",
+            check=_check("piq's vif_p", "piq", "vif", 1e-9),
         ),
         _lpips("lpips-alex", "alex"),
         _lpips("lpips-vgg", "vgg"),
         _lpips("lpips-squeeze", "squeeze"),
         _piq(
-            "fsim", True, 1, "phase congruency and gradients of luma, chroma too (FSIMc)",
+            "fsim",
+            True,
+            1,
+            "phase congruency and gradients of luma, chroma too (FSIMc)",
             "Zhang et al. 2011, doi:10.1109/TIP.2011.2109730",
         ),
         _piq(
-            "gmsd", False, 0.5, "standard deviation of Prewitt gradients' similarity, luma halved",
+            "gmsd",
+            False,
+            0.5,
+            "standard deviation of Prewitt gradients' similarity, luma halved",
             "Xue et al. 2014, doi:10.1109/TIP.2013.2293423",
+            _check("its formula by scipy.ndimage", "scipy", "gmsd", 1e-6),
         ),
         _piq(
-            "ms-gmsd", False, 0.5, "gmsd on 4 scales, luma only",
+            "ms-gmsd",
+            False,
+            0.5,
+            "gmsd on 4 scales, luma only",
             "Zhang et al. 2017, doi:10.1109/ICASSP.2017.7952357",
         ),
         _piq(
-            "haarpsi", True, 1, "Haar wavelets on 3 scales, YIQ, halved; C 30, alpha 4.2",
+            "haarpsi",
+            True,
+            1,
+            "Haar wavelets on 3 scales, YIQ, halved; C 30, alpha 4.2",
             "Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001",
         ),
         _piq(
-            "vsi", True, 1, "similarity of saliency (SDSP), gradients and chroma",
+            "vsi",
+            True,
+            1,
+            "similarity of saliency (SDSP), gradients and chroma",
             "Zhang et al. 2014, doi:10.1109/TIP.2014.2346028",
         ),
         _piq(
-            "mdsi", False, _INF, "mean deviation of gradients' and chroma's similarity, their sum",
+            "mdsi",
+            False,
+            _INF,
+            "mean deviation of gradients' and chroma's similarity, their sum",
             "Ziaei Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042",
         ),
         _piq(
-            "sr-sim", True, 1, "spectral residual's saliency and gradients, luma only",
+            "sr-sim",
+            True,
+            1,
+            "spectral residual's saliency and gradients, luma only",
             "Zhang and Li 2012, doi:10.1109/ICIP.2012.6467149",
         ),
         _piq(
-            "dss", True, 1, "similarity of 8x8 DCT subbands of luma, worst 5 % of each",
+            "dss",
+            True,
+            1,
+            "similarity of 8x8 DCT subbands of luma, worst 5 % of each",
             "Balanov et al. 2015, doi:10.1109/ICIP.2015.7351172",
         ),
         _piq(
-            "iw-ssim", True, 1, "ssim of luma on 5 scales, weighted by information content",
+            "iw-ssim",
+            True,
+            1,
+            "ssim of luma on 5 scales, weighted by information content",
             "Wang and Li 2011, doi:10.1109/TIP.2010.2092435",
         ),
         MetricCard(
-            "mse", "bench.metrics.pixel:MeanSquaredError", False, 0, 1, "",
-            "mean over R, G, B of values in 0..1", "mean squared error",
+            name="mse",
+            factory="bench.metrics.pixel:MeanSquaredError",
+            higher_is_better=False,
+            low=0,
+            high=1,
+            unit="",
+            convention="mean over R, G, B of values in 0..1",
+            citation="mean squared error",
+            check=_check("scikit-image's mean_squared_error", "scikit-image", "mse", 1e-12),
         ),
         MetricCard(
-            "mae", "bench.metrics.pixel:MeanAbsoluteError", False, 0, 1, "",
-            "mean over R, G, B of values in 0..1", "mean absolute error",
+            name="mae",
+            factory="bench.metrics.pixel:MeanAbsoluteError",
+            higher_is_better=False,
+            low=0,
+            high=1,
+            unit="",
+            convention="mean over R, G, B of values in 0..1",
+            citation="mean absolute error",
+            check=_check("NumPy's mean of differences", "numpy", "mae", 1e-12),
         ),
         MetricCard(
-            "blur-effect", "bench.metrics.pixel:BlurEffect", False, 0, 1, "",
-            "no reference; scikit-image, grey by BT.709 weights, h_size 11; 0 sharp, 1 blurred",
-            "Crete et al. 2007, doi:10.1117/12.702790", needs_reference=False,
+            name="blur-effect",
+            factory="bench.metrics.pixel:BlurEffect",
+            higher_is_better=False,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "no reference; scikit-image, grey by BT.709 weights, h_size 11; 0 sharp, 1 blurred"
+            ),
+            citation="Crete et al. 2007, doi:10.1117/12.702790",
+            needs_reference=False,
+            check=_check(
+                "scikit-image's blur_effect of rgb2gray", "scikit-image", "blur_effect", 1e-9
+            ),
         ),
     )
-}  # fmt: skip
+}
 
 ALIASES = {"lpips": "lpips-alex"}
 """Short names, written out before anything is recorded."""
