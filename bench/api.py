@@ -32,6 +32,7 @@ from bench.framework.significance import Comparison
 from bench.framework.significance import compare as compare_models
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
+from bench.metrics.set_table import choose_metrics, set_metric_cards
 from bench.metrics.table import DEFAULT, resolve
 from bench.prepare import read_step
 from bench.records import RunSpec
@@ -73,6 +74,11 @@ class Run:
     def scores(self) -> pd.DataFrame:
         """Tidy scores: model, image, metric, value (NaN where missing), missing (the reason)."""
         return self.folder.scores()
+
+    @cached_property
+    def sets(self) -> pd.DataFrame:
+        """Tidy scores of whole sets: model, metric, value, deviation, images, missing."""
+        return self.folder.sets()
 
     @cached_property
     def costs(self) -> pd.DataFrame:
@@ -176,7 +182,7 @@ def run(
     fit = {model: one for model, one in model_cards().items() if card.task in one.tasks}
     standard = tuple(model for model, one in fit.items() if one.standard)
     chosen = tuple(fit) if models == "all" else tuple(models) or standard
-    wanted = resolve(tuple(metrics) or card.metrics)
+    wanted = choose_metrics(tuple(metrics) or card.metrics).all
     for step in prepare:
         read_step(step)
     executor_named(executor)
@@ -222,7 +228,7 @@ def score(
     """
     told = progress or Unheard()
     return score_folder(
-        restored, reference, resolve(metrics), border, pick_device(device), scale, told.update
+        restored, reference, metrics, border, pick_device(device), scale, told.update
     )
 
 
@@ -265,6 +271,8 @@ def metric(name: str, *, border: int = 0, device: str = "cpu") -> Callable[..., 
     Images are (H, W, 3) uint8 sRGB, or paths of files. The function raises `BenchError` with the
     reason where there is no score, and for images whose sizes differ.
     """
+    if name in set_metric_cards():
+        raise BenchError(f"'{name}' is of whole sets of images: bench.score measures folders by it")
     found, *others = resolve([name])
     if others:
         raise BenchError(f"'{name}' is {len(others) + 1} metrics; name one")

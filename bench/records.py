@@ -38,6 +38,22 @@ class Score:
         return cls(None, reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetScore:
+    """One number of ``images`` images together, or the reason why there is none.
+
+    ``deviation`` is its standard deviation where it is an estimate over subsets.
+    """
+
+    images: int
+    value: float | None = None
+    deviation: float | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        Score(self.value, self.reason)  # a value or a reason, never NaN
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A degraded photograph and, where it exists, what it should have been.

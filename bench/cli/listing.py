@@ -9,6 +9,8 @@ import typer
 
 from bench.cli.console import print_json, print_table
 from bench.cli.options import Json
+from bench.core.formats import to_json
+from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import metric_cards
 from models.catalogue import model_cards
 from models.weights_folder import WeightsFolder
@@ -69,16 +71,16 @@ def metrics(
     """List the metrics: each id stands for one convention.
 
     --check scores photographs that come with scikit-image, degraded on the spot, by every metric
-    and by the implementation that its row names; the largest difference decides. It ends with 1 if one of them differs.
+    and by the implementation that its row names; the largest difference
+    decides. It ends with 1 if one of them differs.
     """
     if check:
         _check(as_json)
         return
-    rows = [asdict(card) for card in metric_cards().values()]
-    for row in rows:
-        row["high"] = str(row["high"]) if row["high"] == float("inf") else row["high"]
+    rows = [{**asdict(card), "of": "each image"} for card in metric_cards().values()]
+    rows += [{**asdict(card), "of": "whole sets"} for card in set_metric_cards().values()]
     if as_json:
-        print_json(rows)
+        print_json(to_json(rows))
         return
     print_table(
         "",
@@ -87,7 +89,7 @@ def metrics(
             (
                 row["name"],
                 "higher" if row["higher_is_better"] else "lower",
-                f"{row['low']:g}..{row['high']} {row['unit']}".rstrip(),
+                f"{row['low']:g}..{row['high']:g} {row['unit']}".rstrip(),
                 row["convention"],
                 row["citation"],
             )

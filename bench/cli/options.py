@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import DEFAULT, metric_cards
 from models.catalogue import NONCOMMERCIAL
 
@@ -47,7 +48,9 @@ Study = Annotated[
     ),
 ]
 
-METRICS_HELP = f"Metrics, separated by commas: all, {', '.join(metric_cards())}."
+METRICS_HELP = (
+    f"Metrics, separated by commas: all, {', '.join([*metric_cards(), *set_metric_cards()])}."
+)
 
 Metrics = Annotated[str, typer.Option(help=METRICS_HELP)]
 

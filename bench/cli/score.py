@@ -9,7 +9,8 @@ import typer
 
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
-from bench.metrics.table import resolve
+from bench.metrics.set_table import choose_metrics
+from bench.records import SetScore
 
 
 def score(
@@ -32,7 +33,7 @@ def score(
     from bench.runs.store import write_cells
     from bench.suites.folder import first_few
 
-    names = resolve(split(metrics))
+    chosen = choose_metrics(split(metrics))
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
     found = {}
     with ShownProgress() as progress:
@@ -40,7 +41,7 @@ def score(
             found[kind] = api.score(
                 folder,
                 reference,
-                metrics=names,
+                metrics=chosen.all,
                 border=border,
                 scale=scale,
                 device=device,
@@ -53,7 +54,14 @@ def score(
                 )
     if out:
         write_cells(out, found["restored"].cells)
-    means = [_mean(kind, name, scores.cells) for kind, scores in found.items() for name in names]
+    means = [
+        row
+        for kind, scores in found.items()
+        for row in (
+            *(_mean(kind, name, scores.cells) for name in chosen.of_images),
+            *(_whole(kind, name, score) for name, score in scores.sets.items()),
+        )
+    ]
     if as_json:
         print_json(means)
     else:
@@ -94,6 +102,20 @@ def _mean(kind: str, metric: str, cells: list[Any]) -> dict[str, Any]:
         estimate = cluster_mean([v for _, v in finite], [clusters[image] for image, _ in finite])
         row |= {"mean": estimate.value, "low": estimate.low, "high": estimate.high}
     return row
+
+
+def _whole(kind: str, metric: str, score: SetScore) -> dict[str, Any]:
+    """Return the one value of a metric of whole sets as a row like the others."""
+    spread = "" if score.deviation is None else f", standard deviation {score.deviation:.4f}"
+    return {
+        "images": kind,
+        "metric": metric,
+        "mean": score.value,
+        "low": None,
+        "high": None,
+        "n": score.images,
+        "note": score.reason or f"all images together{spread}",
+    }
 
 
 def _digits(value: float | None) -> str:

@@ -49,7 +49,7 @@ BACKBONES: dict[str, Backbone] = {
         _backbone("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839),
         _backbone(
             "inception", "inception_v3_google-0cc3c7bd.pth", 108_949_747,
-            "FID and inception score in training",
+            "fid, kid, and the inception score in training",
         ),
     )
 }  # fmt: skip

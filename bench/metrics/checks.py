@@ -52,11 +52,12 @@ def embedded_pairs() -> Iterator[tuple[str, Pixels, Pixels]]:
     """
     from skimage import data
 
+    photographs: Any = data  # untyped
     noise = np.random.default_rng(0)
     for name, image, (height, width) in (
-        ("astronaut", data.astronaut()[:, 100:], (256, 256)),
-        ("coffee", data.coffee()[100:, 150:], (181, 230)),
-        ("cat", data.chelsea()[60:, 80:], (192, 163)),
+        ("astronaut", photographs.astronaut()[:, 100:], (256, 256)),
+        ("coffee", photographs.coffee()[100:, 150:], (181, 230)),
+        ("cat", photographs.chelsea()[60:, 80:], (192, 163)),
     ):
         sharp: Pixels = np.ascontiguousarray(image[:height, :width])
         grain = noise.normal(0, 8, sharp.shape)
@@ -64,7 +65,7 @@ def embedded_pairs() -> Iterator[tuple[str, Pixels, Pixels]]:
         for how, worse in (
             ("blurred", cv2.GaussianBlur(sharp, (0, 0), 1.6)),
             ("noisy", sharp + grain),
-            ("compressed", cv2.imdecode(compressed, cv2.IMREAD_COLOR)),
+            ("compressed", np.asarray(cv2.imdecode(compressed, cv2.IMREAD_COLOR))),
             ("darkened", sharp * 0.7),
         ):
             yield f"{name}, {how}", np.clip(np.rint(worse), 0, 255).astype(np.uint8), sharp
@@ -125,34 +126,28 @@ def _version(package: str) -> str:
 
 def psnr(restored: Pixels, reference: Pixels) -> float:
     """scikit-image's."""
-    from skimage.metrics import peak_signal_noise_ratio
-
-    return float(peak_signal_noise_ratio(reference, restored, data_range=255))
+    return float(_skimage().peak_signal_noise_ratio(reference, restored, data_range=255))
 
 
 def psnr_luma(restored: Pixels, reference: Pixels) -> float:
     """scikit-image's of its own luma."""
     from skimage.color import rgb2ycbcr
-    from skimage.metrics import peak_signal_noise_ratio
 
     x, y = (rgb2ycbcr(image)[..., 0] for image in (restored, reference))
-    return float(peak_signal_noise_ratio(y, x, data_range=255))
+    return float(_skimage().peak_signal_noise_ratio(y, x, data_range=255))
 
 
 def ssim(restored: Pixels, reference: Pixels) -> float:
     """scikit-image's, with the Gaussian window of the paper."""
-    from skimage.metrics import structural_similarity
-
-    return float(structural_similarity(reference, restored, channel_axis=-1, **_PAPER))
+    return float(_skimage().structural_similarity(reference, restored, channel_axis=-1, **_PAPER))
 
 
 def ssim_luma(restored: Pixels, reference: Pixels) -> float:
     """scikit-image's of its own luma."""
     from skimage.color import rgb2ycbcr
-    from skimage.metrics import structural_similarity
 
     x, y = (rgb2ycbcr(image)[..., 0] for image in (restored, reference))
-    return float(structural_similarity(y, x, **_PAPER))
+    return float(_skimage().structural_similarity(y, x, **_PAPER))
 
 
 _PAPER: Mapping[str, Any] = {
@@ -200,9 +195,7 @@ def vif(restored: Pixels, reference: Pixels) -> float:
 
 def mse(restored: Pixels, reference: Pixels) -> float:
     """scikit-image's, of values in 0..1."""
-    from skimage.metrics import mean_squared_error
-
-    return float(mean_squared_error(reference / 255, restored / 255))
+    return float(_skimage().mean_squared_error(reference / 255, restored / 255))
 
 
 def mae(restored: Pixels, reference: Pixels) -> float:
@@ -216,7 +209,8 @@ def blur_effect(restored: Pixels, reference: Pixels) -> float:
     from skimage.color import rgb2gray
 
     del reference
-    return float(measure.blur_effect(rgb2gray(restored), h_size=11))
+    measures: Any = measure  # untyped
+    return float(measures.blur_effect(rgb2gray(restored), h_size=11))
 
 
 def gmsd(restored: Pixels, reference: Pixels) -> float:
@@ -273,6 +267,13 @@ def _lpips_network(net: str, backbone: Path) -> Any:
     for key, weight in network.net.named_parameters():
         weight.data.copy_(state["features." + key.split(".", 1)[1]])
     return network
+
+
+def _skimage() -> Any:
+    """Return scikit-image's metrics, which are untyped."""
+    from skimage import metrics
+
+    return metrics
 
 
 def _tensor(values: Any) -> Any:

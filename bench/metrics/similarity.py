@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
@@ -42,10 +42,11 @@ class Similarity(OnCpu):
         import piq
         import torch
 
+        linear_algebra: Any = torch.linalg  # whose types leave its error out
         try:
             with self._lock, torch.inference_mode():
                 value = float(getattr(piq, self.function)(_tensor(restored.pixels), features))
-        except torch.linalg.LinAlgError:
+        except linear_algebra.LinAlgError:
             raise Unscorable(
                 "the reference has too little structure: its blocks' covariance has no inverse"
             ) from None

@@ -154,7 +154,7 @@ METRICS: dict[str, MetricCard] = {
                 "scikit-image's peak_signal_noise_ratio of rgb2ycbcr",
                 "scikit-image",
                 "psnr_luma",
-                1e-4,
+                1e-9,
             ),
         ),
         MetricCard(
@@ -181,7 +181,7 @@ METRICS: dict[str, MetricCard] = {
                 "scikit-image's structural_similarity of rgb2ycbcr",
                 "scikit-image",
                 "ssim_luma",
-                1e-5,
+                1e-9,
             ),
         ),
         MetricCard(

@@ -1,8 +1,8 @@
 """run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
 
 `read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
-old ones. Schema 3 (this one) tells the digest of each model, and
-whether it may have learned from test images. Schema 2 has the keys of schema 1, but
+old ones. Schema 3 (this one) tells the digest of each model, whether it may have learned
+from test images, and the metrics of whole sets. Schema 2 has the keys of schema 1, but
 every key is always there: in schema 1, runs of before there were such options lacked
 ``spec.preset``, ``spec.prepare``, ``suite.scale`` and ``profile_notes``.
 """
@@ -52,7 +52,10 @@ class SuiteRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRecord:
-    """One metric: the convention that its scores follow. ``low`` and ``high`` bound them."""
+    """One metric, of images or of sets: the convention that its scores follow.
+
+    ``low`` and ``high`` bound them.
+    """
 
     higher_is_better: bool
     low: float
@@ -64,7 +67,7 @@ class MetricRecord:
 
     @classmethod
     def of(cls, card: object) -> MetricRecord:
-        """Return what is kept of a card of `bench.metrics.table`: its fields of these names."""
+        """Return what is kept of a card of the tables of metrics: its fields of these names."""
         return cls(**{field.name: getattr(card, field.name) for field in fields(cls)})
 
 
@@ -105,7 +108,8 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One run. ``models`` are by label, in the run's order; ``metrics`` by name.
+    """One run. ``models`` are by label, in the run's order; ``metrics`` and ``sets``, the
+    metrics of whole sets, by name.
 
     ``options`` are the command's, as typed. ``started`` and ``finished`` are ISO 8601 in UTC.
     ``profile_notes`` say by model what a reader of its cost figures should know. ``environment`` is
@@ -119,6 +123,7 @@ class RunRecord:
     finished: str | None
     suite: SuiteRecord
     metrics: Mapping[str, MetricRecord]
+    sets: Mapping[str, MetricRecord]
     models: Mapping[str, ModelRecord]
     profile_notes: Mapping[str, tuple[str, ...]]
     failures: tuple[Failure, ...]
@@ -141,7 +146,11 @@ UNKNOWN = "what it learned from is not recorded: test images may be among it"
 
 
 def _with_identity(record: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 to 3: nobody knows what the models were by content, and what they learned from."""
+    """Schema 2 to 3: nobody knows what the models were by content, and what they learned from.
+
+    There were no metrics of whole sets.
+    """
+    record = with_defaults(record, {"sets": {}})
     models = record.get("models")
     if not isinstance(models, dict):
         return record  # the reader names it

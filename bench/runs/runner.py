@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from bench.compute.environment import environment
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError, said
+from bench.core.identity import digest_of
 from bench.core.progress import Progress
+from bench.image import read
 from bench.metrics.scorer import Scorer
+from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
+from bench.metrics.sets import Described, SetScorer
 from bench.metrics.table import metric_cards
 from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
@@ -24,7 +29,7 @@ from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
 from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
-from bench.runs.store import RunFolder
+from bench.runs.store import RunFolder, SetRow
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
 from bench.suites.identity import colour_note
@@ -62,6 +67,11 @@ class Run:
     """Whether to refuse where finished cells no longer follow from what is there now."""
     status: Status = "running"
     finished: str | None = None
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """The metrics of images and of whole sets."""
+        return choose_metrics(self.spec.metrics)
 
     # --- train and load -------------------------------------------------------------------------
 
@@ -110,7 +120,7 @@ class Run:
 
         Raises `BenchError` instead where the run is to be kept as it is.
         """
-        scorer = Scorer(self.spec.metrics, self.spec.device, self.suite.border)
+        scorer = Scorer(self.chosen.of_images, self.spec.device, self.suite.border)
         for entry in self.entries:
             if not entry.active or entry.restorer is None or entry.digest is None:
                 continue
@@ -153,7 +163,7 @@ class Run:
                 if e.label in ready
             ),
             pairs=tuple(self.pairs),
-            metrics=self.spec.metrics,
+            metrics=self.chosen.of_images,
             device=self.spec.device,
             tile=self.spec.tile,
             border=self.suite.border,
@@ -175,6 +185,46 @@ class Run:
                     entry.reason = mine[0].message
                 elif failed:
                     entry.reason = f"failed on {failed} of {len(self.pairs)} images"
+
+    def measure_sets(self) -> None:
+        """Measure the restored images of every model as a whole, unless they were before."""
+        if not self.chosen.of_sets:
+            return
+        scorer = SetScorer(self.chosen.of_sets, self.spec.device, self.suite.border)
+        known: dict[tuple[str, str], list[SetRow]] = {}
+        for row in self.folder.read_sets():
+            known.setdefault((row.model, row.inputs), []).append(row)
+        truths = [Path(path) for path in self.folder.images()["reference"] if path]
+        reference: Described | None = None
+        asked = {pair.id for pair in self.pairs}
+        rows: list[SetRow] = []
+        for number, entry in enumerate(self.entries, start=1):
+            cells = sorted(
+                (
+                    cell
+                    for cell in self.folder.cells(entry.label)
+                    if cell.image in asked
+                    and self.folder.image_path(entry.label, cell.image).is_file()
+                ),
+                key=lambda cell: cell.image,
+            )
+            if not cells:
+                continue
+            made = [[cell.image, cell.inputs and asdict(cell.inputs)] for cell in cells]
+            inputs = digest_of(made, self.chosen.of_sets, scorer.digest, self.suite.border)
+            if (entry.label, inputs) in known:
+                rows += known[entry.label, inputs]
+                continue
+            if reference is None:
+                reference = scorer.describe(map(read, truths))
+            files = (self.folder.image_path(entry.label, cell.image) for cell in cells)
+            scores = scorer.compare(scorer.describe(map(read, files)), reference)
+            rows += [
+                SetRow(model=entry.label, metric=metric, score=score, inputs=inputs)
+                for metric, score in scores.items()
+            ]
+            self.progress.update("measure whole sets", number, len(self.entries))
+        self.folder.write_sets(rows)
 
     def profile(self, size: tuple[int, int]) -> None:
         """Measure what every model costs, in fresh processes, unless it was measured before.
@@ -211,7 +261,7 @@ class Run:
 
     def save(self) -> None:
         """Write run.json, and scores.csv from the cells."""
-        cards = metric_cards()
+        cards, sets = metric_cards(), set_metric_cards()
         suite = self.suite
         self.folder.write_record(
             RunRecord(
@@ -233,7 +283,8 @@ class Run:
                     images=len(self.pairs),
                     clusters=len({pair.cluster for pair in self.pairs}),
                 ),
-                metrics={name: MetricRecord.of(cards[name]) for name in self.spec.metrics},
+                metrics={name: MetricRecord.of(cards[name]) for name in self.chosen.of_images},
+                sets={name: MetricRecord.of(sets[name]) for name in self.chosen.of_sets},
                 models={entry.label: entry.record() for entry in self.entries},
                 profile_notes=self.notes,
                 failures=tuple(self.failures),
@@ -292,6 +343,7 @@ def run(
             job.renew()
             job.save()
             job.score()
+            job.measure_sets()
             if profile_size:
                 job.save()
                 job.profile(profile_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from bench.core.errors import said
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
-from bench.image import read
+from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
-from bench.records import Failure
+from bench.metrics.set_table import choose_metrics
+from bench.metrics.sets import SetScorer
+from bench.records import Failure, SetScore
 from bench.runs.store import Cell
 from bench.suites.outputs import pair_with_references
 
@@ -28,6 +30,8 @@ class FolderScores:
     cells: list[Cell]
     failures: list[Failure]
     missing: tuple[str, ...] = ()
+    sets: dict[str, SetScore] = field(default_factory=dict)
+    """By the metrics of whole sets, of the images that did not fail."""
 
 
 def score_folder(
@@ -45,16 +49,20 @@ def score_folder(
     `BenchError` for images without a reference. An image that cannot be read, or that has another
     size than its reference, is listed as a failure.
     """
-    scorer = Scorer(metrics, device=device, border=border)
+    chosen = choose_metrics(metrics)
+    scorer = Scorer(chosen.of_images, device=device, border=border)
     paired = pair_with_references(restored, reference)
     found = FolderScores([], [], paired.missing)
+
+    def truth_of(file: Path) -> Pixels:
+        target = read(file)
+        height, width = (side // scale * scale for side in target.shape[:2])
+        return np.ascontiguousarray(target[:height, :width])
 
     def score(pair: tuple[str, Path, Path]) -> Cell | Failure:
         name, image, truth = pair
         try:
-            target = read(truth)
-            height, width = (side // scale * scale for side in target.shape[:2])
-            prepared = scorer.reference(np.ascontiguousarray(target[:height, :width]))
+            prepared = scorer.reference(truth_of(truth))
             return Cell(name, scorer.score(read(image), prepared))
         except Exception as error:  # noqa: BLE001  isolated, listed and counted
             return Failure(restored.name, name, said(error))
@@ -64,4 +72,11 @@ def score_folder(
             found.cells.append(outcome)
         else:
             found.failures.append(outcome)
+    if chosen.of_sets:
+        sets = SetScorer(chosen.of_sets, device, border)
+        failed = {failure.image for failure in found.failures}
+        whole = [pair for pair in paired.pairs if pair[0] not in failed]
+        ours = sets.describe(read(image) for _, image, _ in whole)
+        theirs = sets.describe(truth_of(truth) for _, _, truth in whole)
+        found.sets.update(sets.compare(ours, theirs))
     return found

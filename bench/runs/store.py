@@ -24,7 +24,7 @@ from bench.core.files import locked, number_from_json, number_to_json, write_ato
 from bench.core.formats import to_json
 from bench.core.layout import OTHERS, file_name, results
 from bench.core.names import parse_spec
-from bench.records import Pair, Profile, RunSpec, Score
+from bench.records import Pair, Profile, RunSpec, Score, SetScore
 from bench.runs import record as run_json
 from bench.runs.record import RunRecord
 
@@ -92,6 +92,19 @@ class Cell:
         }
         inputs = Inputs(**row["inputs"]) if "inputs" in row else None
         return cls(row["image"], scores, row.get("measured", {}), inputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRow:
+    """One model's score by a metric of whole sets.
+
+    ``inputs`` is the digest of all that it follows from: the cells of its images, and weights.
+    """
+
+    model: str
+    metric: str
+    score: SetScore
+    inputs: str
 
 
 class CellWriter:
@@ -327,6 +340,47 @@ class RunFolder:
         ]  # fmt: skip
         return pd.DataFrame(rows, columns=["model", "image", "metric", "value", "missing"])
 
+    # --- scores of whole sets -------------------------------------------------------------------
+
+    def write_sets(self, rows: Iterable[SetRow]) -> None:
+        """Replace sets.csv: one value for each model and metric of whole sets."""
+        header = ("model", "metric", "value", "deviation", "images", "missing", "inputs")
+        texts = (
+            (row.model, row.metric, _text(row.score.value), _text(row.score.deviation),
+             row.score.images, row.score.reason or "", row.inputs)
+            for row in rows
+        )  # fmt: skip
+        _write_csv(self.path / "sets.csv", header, texts)
+
+    def read_sets(self) -> list[SetRow]:
+        """Return the rows of sets.csv as they were written; none where there is no file."""
+        return [
+            SetRow(
+                model=row["model"],
+                metric=row["metric"],
+                score=SetScore(
+                    images=int(row["images"]),
+                    value=float(row["value"]) if row["value"] else None,
+                    deviation=float(row["deviation"]) if row["deviation"] else None,
+                    reason=row["missing"] or None,
+                ),
+                inputs=row["inputs"],
+            )
+            for row in _rows(self.path / "sets.csv")
+        ]
+
+    def sets(self) -> pd.DataFrame:
+        """Return model, metric, value and deviation (NaN where there is none), images, missing."""
+        import pandas as pd
+
+        columns = ["model", "metric", "value", "deviation", "images", "missing"]
+        rows = [
+            (row.model, row.metric, row.score.value, row.score.deviation, row.score.images,
+             row.score.reason or "")
+            for row in self.read_sets()
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns).astype({"value": float, "deviation": float})
+
     # --- profiles -------------------------------------------------------------------------------
 
     def write_profiles(self, profiles: Iterable[Profile]) -> None:
@@ -401,6 +455,10 @@ def _profile(
     values |= {key: float(row[key]) if row[key] else None for key in ("value", "low", "high")}
     values |= {key: int(row[key]) for key in ("height", "width", "batch", "threads")}
     return Profile(**values)
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else repr(value)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -41,3 +41,22 @@ def put_backbone(
     monkeypatch.setitem(BACKBONES, net, replace(BACKBONES[net], file=file.name))
     monkeypatch.setenv("BENCH_WEIGHTS", str(folder))
     return state
+
+
+def put_inception(folder: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
+    """Put a file of Inception's shape into ``folder``, as `put_backbone` does; return the network.
+
+    It normalises its input itself, by torchvision's means and deviations.
+    """
+    torch.manual_seed(0)
+    made: torch.nn.Module = models.inception_v3(
+        weights=None, init_weights=False, transform_input=True
+    )
+    folder.mkdir(exist_ok=True)
+    torch.save(made.state_dict(), folder / "new.pth")
+    digest = hashlib.sha256((folder / "new.pth").read_bytes()).hexdigest()[:8]
+    file = (folder / "new.pth").rename(folder / f"inception-{digest}.pth")
+    row = replace(BACKBONES["inception"], file=file.name)
+    monkeypatch.setitem(BACKBONES, "inception", row)
+    monkeypatch.setenv("BENCH_WEIGHTS", str(folder))
+    return made.eval()

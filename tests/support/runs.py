@@ -89,6 +89,7 @@ def run_record(
             clusters=len({pair.cluster for pair in pairs}),
         ),
         metrics={name: MetricRecord.of(METRICS[name]) for name in spec.metrics},
+        sets={},
         models={m: model_record(m, *states.get(m, ("done", None))) for m in spec.models},
         profile_notes={},
         failures=tuple(failures),

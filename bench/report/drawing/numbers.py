@@ -11,7 +11,9 @@ TITLES = {
     "psnr": "PSNR", "psnr-y": "PSNR-Y", "ssim": "SSIM", "ssim-y": "SSIM-Y",
     "ssim-volume": "SSIM-volume", "ms-ssim": "MS-SSIM", "vif": "VIF", "lpips-alex": "LPIPS (alex)",
     "lpips-vgg": "LPIPS (vgg)", "lpips-squeeze": "LPIPS (squeeze)", "mse": "MSE", "mae": "MAE",
-    "blur-effect": "Blur effect",
+    "fsim": "FSIM", "gmsd": "GMSD", "ms-gmsd": "MS-GMSD", "haarpsi": "HaarPSI", "vsi": "VSI",
+    "mdsi": "MDSI", "sr-sim": "SR-SIM", "dss": "DSS", "iw-ssim": "IW-SSIM",
+    "blur-effect": "Blur effect", "fid": "FID", "kid": "KID",
 }  # fmt: skip
 
 

@@ -175,6 +175,9 @@ SECTIONS: dict[str, Section] = {
             without="No distribution over images",
         ),
         Section(
+            "sets", "Whole sets", (), f"{_HERE}.sets:section", without="No score of whole sets"
+        ),
+        Section(
             "robustness",
             "By kind",
             ("scores",),

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from bench.cli import VERBS, app
 from bench.image import encode_png
+from bench.metrics.set_table import SET_METRICS
 from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
@@ -33,7 +34,7 @@ def test_help_of_every_verb_shows_an_example_and_its_defaults(verb: str) -> None
 
 
 @pytest.mark.parametrize(("verb", "table"), [("suites", SUITES), ("models", MODELS),
-                                             ("metrics", METRICS)])  # fmt: skip
+                                             ("metrics", {**METRICS, **SET_METRICS})])  # fmt: skip
 def test_lists_name_every_row_of_their_table(verb: str, table: dict[str, object]) -> None:
     shown = CliRunner().invoke(app, [verb], env={"COLUMNS": "200"})
     rows = json.loads(CliRunner().invoke(app, [verb, "--json"]).output)

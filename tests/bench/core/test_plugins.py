@@ -74,6 +74,41 @@ def test_a_baseline_from_outside_is_what_the_others_are_measured_against(
 
 
 @pytest.mark.slow
+def test_a_set_metric_from_outside_is_listed_run_kept_shown_and_scored(
+    bench: Bench, outside: str, tmp_path: Path
+) -> None:
+    listed = {row["name"]: row for row in json.loads(
+        bench("metrics", "--json", PYTHONPATH=outside).stdout)}  # fmt: skip
+    assert listed["outside-cast"]["of"] == "whole sets"
+    command = ("run", "--suite", "outside-greys", "--models", "input,outside-invert", "--profile",
+               "none", "--metrics", "mae,outside-cast,kid", "--out", "out")  # fmt: skip
+    ran = bench(*command, PYTHONPATH=outside, BENCH_WEIGHTS=str(tmp_path), TORCH_HOME=str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    with (tmp_path / "out" / "sets.csv").open(newline="") as file:
+        rows = {(row["model"], row["metric"]): row for row in csv.DictReader(file)}
+    assert float(rows["input", "outside-cast"]["value"]) == 0  # 100 and 150 against 150 and 100
+    inverted = float(rows["outside-invert", "outside-cast"]["value"])
+    assert inverted == pytest.approx(5 * 3**0.5)  # 155 and 105: five levels in three channels
+    assert rows["input", "kid"]["value"] == ""
+    assert "bench fetch weights" in rows["input", "kid"]["missing"]
+    page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "All images together" in page
+    table = (tmp_path / "out" / "report" / "tables" / "sets.md").read_text(encoding="utf-8")
+    assert "8.660" in table
+    assert "bench fetch weights" in table
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert list(record["sets"]) == ["outside-cast", "kid"]
+    assert list(record["metrics"]) == ["mae"]
+    scored = bench(
+        "score", "out/images/outside-invert", "--reference", "out/images/input", "--metrics",
+        "outside-cast,mae", "--json", PYTHONPATH=outside,
+    )  # fmt: skip
+    values = {row["metric"]: row for row in json.loads(scored.stdout)}
+    assert values["outside-cast"]["mean"] == pytest.approx(inverted)
+    assert values["outside-cast"]["n"] == 2
+
+
+@pytest.mark.slow
 def test_a_blur_from_outside_degrades_photographs(
     bench: Bench, outside: str, tmp_path: Path
 ) -> None:

@@ -1,87 +1,22 @@
-"""FID and inception score: the formulas against libraries, the network's file found or missed."""
+"""FID and inception score of a training: watched where the network's file is, else said why not."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import scipy.linalg
 import torch
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.inception import InceptionScore
 
 from bench.core.errors import Unscorable
-from bench.metrics.backbones import BACKBONES
 from models.catalogue import MODELS
 from models.recipes import Adversary, Recipe
-from models.training.distribution import Likeness, frechet_distance, inception_score, unwatched
+from models.training.distribution import Likeness, unwatched
 from models.training.train import Job, train
+from tests.support.backbones import put_inception
 from tests.support.training import DISCRIMINATOR, curves, pairs_in
-
-
-def features(seed: int, count: int, scale: float = 1.0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    mixing = torch.randn(6, 6, generator=generator)
-    return torch.randn(count, 6, generator=generator) @ mixing * scale + seed / 10
-
-
-class Passing(torch.nn.Module):
-    """Features that were made before: what a library's own network would put out."""
-
-    num_features = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dummy = torch.nn.Parameter(torch.zeros(()))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images
-
-
-@pytest.mark.parametrize("counts", [(40, 30), (4, 5)])  # full covariances, and deficient ones
-def test_the_distance_is_that_of_the_covariances(counts: tuple[int, int]) -> None:
-    x, y = features(1, counts[0]), features(2, counts[1], 0.5)
-    ours = frechet_distance(x, y)
-    one, two = (np.cov(side.double().numpy().T) for side in (x, y))
-    root = scipy.linalg.sqrtm(one @ two).real
-    gap = (x.double().mean(0) - y.double().mean(0)).square().sum()
-    assert ours == pytest.approx(float(gap) + np.trace(one + two - 2 * root), rel=1e-4)
-
-
-def test_the_distance_is_torchmetrics() -> None:
-    x, y = features(1, 40), features(2, 30, 0.5)
-    library = FrechetInceptionDistance(feature=Passing(), normalize=False)
-    for side, real in ((x, True), (y, False)):
-        library.update(side.double(), real=real)
-    assert frechet_distance(x, y) == pytest.approx(float(library.compute()), rel=1e-4)
-
-
-def test_the_distance_of_a_set_from_itself_is_nothing_and_a_shift_is_its_square() -> None:
-    x = features(1, 12)
-    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-8)
-    assert frechet_distance(x, x + 0.5) == pytest.approx(6 * 0.25, rel=1e-5)
-
-
-@pytest.mark.filterwarnings("ignore:Metric `InceptionScore` will save all extracted features")
-@pytest.mark.filterwarnings("ignore:std\\(\\)")  # of one split
-def test_the_score_is_torchmetrics() -> None:
-    logits = 2 * features(3, 20)
-    library = InceptionScore(feature=Passing(), splits=1, normalize=False)
-    library.update(logits)
-    assert inception_score(logits) == pytest.approx(float(library.compute()[0]), rel=1e-5)
-
-
-def test_the_score_is_one_for_equal_images_and_the_classes_for_sure_ones() -> None:
-    assert inception_score(features(3, 1).expand(5, -1)) == pytest.approx(1)
-    assert inception_score(100 * torch.eye(6)) == pytest.approx(6)
-
-
-# --- the network --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -96,32 +31,8 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def network(no_weights: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
-    """Put a file of Inception's shape where it is looked for, its digest in its name."""
-    from torchvision.models import inception_v3
-
-    torch.manual_seed(0)
-    made = inception_v3(weights=None, init_weights=False, transform_input=True)
-    torch.save(made.state_dict(), no_weights / "partial")
-    digest = hashlib.sha256((no_weights / "partial").read_bytes()).hexdigest()[:8]
-    file = no_weights / f"inception-{digest}.pth"
-    (no_weights / "partial").rename(file)
-    row = replace(BACKBONES["inception"], file=file.name)
-    monkeypatch.setitem(BACKBONES, "inception", row)
-    return made.eval()
-
-
-def test_the_features_are_torchvisions(network: Any) -> None:
-    images = torch.rand((3, 3, 80, 64), generator=torch.Generator().manual_seed(0))
-    images = images.mul(255).round().div(255)
-    found = Likeness().features(images)
-    mean, deviation = (
-        torch.tensor(values).view(1, 3, 1, 1)
-        for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    )
-    whole = torch.nn.functional.interpolate(images, (299, 299), mode="bilinear", antialias=True)
-    with torch.no_grad():
-        logits = network((whole - mean) / deviation)  # torchvision's own normalisation
-        assert torch.allclose(network.fc(found), logits, rtol=1e-3, atol=1e-4)
+    """Put a file of Inception's shape where it is looked for."""
+    return put_inception(no_weights, monkeypatch)
 
 
 def test_images_that_are_the_references_are_at_no_distance(network: Any) -> None:

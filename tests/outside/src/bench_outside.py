@@ -11,7 +11,7 @@ import numpy as np
 from bench.compute.quantities import Quantity
 from bench.degrade.table import Blur
 from bench.image import Picture, write_png
-from bench.metrics import Check, MetricCard
+from bench.metrics import Check, MetricCard, SetMetricCard
 from bench.records import Pair
 from bench.report.drawing.content import Content
 from bench.report.reading.context import Context
@@ -57,6 +57,16 @@ def last(restored: Any, reference: Any) -> float:
     """The largest absolute difference, as a list has it at its end when it is sorted."""
     pairs = zip(restored.ravel().tolist(), reference.ravel().tolist(), strict=True)
     return float(sorted(abs(a - b) for a, b in pairs)[-1])
+
+
+def mean_colours(device: str) -> Any:
+    """What an image is to the set metric: its mean colour."""
+    return lambda pixels: pixels.mean((0, 1))
+
+
+def colour_distance(restored: Any, reference: Any) -> tuple[float, None]:
+    """The distance of two sets' mean colours."""
+    return float(np.linalg.norm(restored.mean(0) - reference.mean(0))), None
 
 
 def open_greys(card: SuiteCard, root: Path, options: Mapping[str, str], **_: Any) -> Suite:
@@ -137,6 +147,18 @@ METRIC = MetricCard(
     check=Check(
         reference="a sorted list", package="bench-outside", value="bench_outside:last", tolerance=0
     ),
+)
+SET_METRIC = SetMetricCard(
+    name="outside-cast",
+    features="bench_outside:mean_colours",
+    compare="bench_outside:colour_distance",
+    fewest=1,
+    higher_is_better=False,
+    low=0,
+    high=442,
+    unit="",
+    convention="distance of both sets' mean colours, R, G, B in 0..255",
+    citation="nobody",
 )
 SUITE = SuiteCard(
     name="outside-greys",
