@@ -136,6 +136,7 @@ def _make(
         bool, typer.Option("--skip-bad", help="Leave out photographs that cannot be used.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of paths, noise and splits.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Make a suite of sharp photographs, degraded by every combination of the levels given.
 
@@ -159,7 +160,14 @@ def _make(
         quality=_quality(quality),
         fixed=dict(_setting(text) for text in fixed or ()),
     )
-    _make_suite(photographs, out, mixture, skip_bad)
+    made = _make_suite(photographs, out, mixture, skip_bad)
+    if as_json:
+        print_json(made)
+        return
+    if not made["new"]:
+        say(f"'{out}' holds this suite already, nothing to do")
+    say(", ".join(f"{count} {name} images" for name, count in made["images"].items()))
+    say(f"next: bench run --suite folder --data {out}")
 
 
 for _name, _function, _example in (
@@ -169,7 +177,11 @@ for _name, _function, _example in (
     app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
 
 
-def _make_suite(source: Path, out: Path, mixture: Mixture, skip_bad: bool) -> None:
+def _make_suite(source: Path, out: Path, mixture: Mixture, skip_bad: bool) -> dict[str, Any]:
+    """Make the suite unless it is there; return where it is, what it holds and what was left out.
+
+    ``left_out`` names photographs with the reason, of this making.
+    """
     from bench.suites import made, photographs
     from bench.suites.folder import named_images
 
@@ -182,18 +194,22 @@ def _make_suite(source: Path, out: Path, mixture: Mixture, skip_bad: bool) -> No
         identity = photographs.identify(files, mixture, progress.update)
         made.require_ours(out.resolve(), photographs.TITLE, identity)
         ready = made.usable(out, identity)
+        new, left_out = ready is None, {}
         if ready is None:
             order = photographs.order(files, mixture, identity, progress.update, skip_bad)
-            for name, why in order.told["left_out"].items():
+            left_out = dict(order.told["left_out"])
+            for name, why in left_out.items():
                 progress.note(f"left out: {name}: {why}")
             size = photographs.room(order.items) / 1e6
             progress.note(f"making {len(order.items)} images in '{out}', {size:.0f} MB at most")
             ready = made.make(out, order, progress.update)
-        else:
-            say(f"'{out}' holds this suite already, nothing to do")
     counts = {s: sum(row["split"] == s for row in ready["pairs"]) for s in made.SPLITS}
-    say(", ".join(f"{count} {name} images" for name, count in counts.items() if count))
-    say(f"next: bench run --suite folder --data {out}")
+    return {
+        "suite": str(out),
+        "new": new,
+        "images": {name: count for name, count in counts.items() if count},
+        "left_out": left_out,
+    }
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:

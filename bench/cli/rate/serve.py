@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import say
+from bench.cli.console import print_json, say
+from bench.cli.options import Json
 from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
 from bench.core.errors import BenchError
 
@@ -22,9 +23,13 @@ def serve(
         str | None,
         typer.Option(help="How raters reach it, where that differs.", show_default="HOST:PORT"),
     ] = None,
+    as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
-    """Serve every study of the database, and print a link to try the latest one."""
+    """Serve every study of the database, and print a link to try the latest one.
+
+    With --json it prints the address and the link once it serves.
+    """
     from raters.studies.tokens import invite
     from raters.web.app import create_app, server
 
@@ -40,16 +45,24 @@ def serve(
     address = url or f"http://{host}:{listening.getsockname()[1]}"
     serving = server(create_app(store.url), host, port)
 
+    def tell() -> None:
+        is_open = store.study(chosen).state == "open"
+        link = f"{address}/r/{invite(store, chosen, 1)[0]}" if is_open else None
+        if as_json:
+            print_json({"address": address, "study": chosen, "link": link})
+            return
+        say(f"serving at {address}; Ctrl-C stops it, nothing is lost")
+        if link:
+            say(f"rate '{chosen}' here: {link}")
+        else:
+            say(f"study '{chosen}' is closed; its dashboard still works")
+
     async def work() -> None:
         running = asyncio.create_task(serving.serve(sockets=[listening]))
         while not (serving.started or running.done()):
             await asyncio.sleep(0.02)
         if serving.started:
-            say(f"serving at {address}; Ctrl-C stops it, nothing is lost")
-            if store.study(chosen).state == "open":
-                say(f"rate '{chosen}' here: {address}/r/{invite(store, chosen, 1)[0]}")
-            else:
-                say(f"study '{chosen}' is closed; its dashboard still works")
+            tell()
             sys.stdout.flush()
         await running
 

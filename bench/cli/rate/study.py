@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import part, say, split_models
+from bench.cli.console import part, print_json, say, split_models
+from bench.cli.options import Json
 from bench.cli.rate.options import (
     DEFAULT_DB,
     DEFAULT_URL,
@@ -23,6 +24,7 @@ from bench.cli.rate.options import (
     open_store,
     put,
 )
+from bench.core.files import write_atomic
 from bench.core.names import parse_spec
 from raters.protocols import protocols
 
@@ -74,6 +76,7 @@ def new(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of crops and items.")] = 0,
     url: Url = DEFAULT_URL,
+    as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
     """Make a study out of a finished run."""
@@ -106,6 +109,21 @@ def new(
     made = create_study(store, folder.path, options)
     each = min(round(trials * (1 - options.golden - options.repeats)), made.items)
     raters = -(-made.judgements // max(1, each))
+    if as_json:
+        print_json(
+            {
+                "study": made.name,
+                "models": list(made.models),
+                "images": made.images,
+                "items": made.items,
+                "judgements": made.judgements,
+                "raters": raters,
+                "notes": list(made.notes),
+                "dashboard": dashboard_link(url, made.dashboard_token),
+                "crowd": crowd_link(url, made.entry_token),
+            }
+        )
+        return
     say(
         f"study '{made.name}': {len(made.models)} models, {made.images} images, {made.items} "
         f"trials to choose from, {made.judgements} judgements wanted, from about {raters} raters"
@@ -135,42 +153,55 @@ def invite(
     ] = False,
     out: Out = None,
     url: Url = DEFAULT_URL,
+    as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
     """Make personal links for raters. Links are shown once: only their hashes are kept."""
     from raters.studies.tokens import invite, renew
 
     store = open_store(db)
+    chosen = chosen_study(store, study)
     if prolific or dashboard:
-        chosen = chosen_study(store, study)
         links = [crowd_link(url, renew(store, chosen, "entry"))] if prolific else []
         links += [dashboard_link(url, renew(store, chosen, "dashboard"))] if dashboard else []
-        put("".join(f"{link}\n" for link in links), out)
+    else:
+        ends = None if valid is None else timedelta(minutes=minutes(valid))
+        links = [f"{url}/r/{token}" for token in invite(store, chosen, count, valid=ends)]
+    text = "".join(f"{link}\n" for link in links)
+    if not as_json:
+        put(text, out)
         return
-    ends = None if valid is None else timedelta(minutes=minutes(valid))
-    links = [
-        f"{url}/r/{token}" for token in invite(store, chosen_study(store, study), count, valid=ends)
-    ]
-    put("".join(f"{link}\n" for link in links), out)
+    if out is not None:
+        write_atomic(out, text.encode())
+    print_json({"study": chosen, "links": links, "written": None if out is None else str(out)})
 
 
 def erase(
     study: Annotated[str, typer.Argument(help="The study's name.")],
     rater: Annotated[int, typer.Argument(help="The rater's number, as in status and export.")],
+    as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
     """Remove one rater and all that came from them."""
     from raters.trials.withdrawal import erase
 
     gone = erase(open_store(db), study, rater)
+    if as_json:
+        print_json({"study": study, "rater": rater, "judgements": gone})
+        return
     say(f"rater {rater} of '{study}' and {gone} judgements are erased")
 
 
 def close(
-    study: Annotated[str, typer.Argument(help="The study's name.")], db: Db = DEFAULT_DB
+    study: Annotated[str, typer.Argument(help="The study's name.")],
+    as_json: Json = False,
+    db: Db = DEFAULT_DB,
 ) -> None:
     """End a study: no more judgements, and results may be looked at."""
     from raters.studies.creation import close_study
 
     close_study(open_store(db), study)
+    if as_json:
+        print_json({"study": study, "state": "closed"})
+        return
     say(f"study '{study}' is closed; bench rate export {study} names the models")

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from typer.testing import CliRunner
 
 from bench.cli import app
-from tests.support.runs import simple_run
+from bench.image import write_png
+from tests.support.runs import photograph_run, simple_run
 
 
 def told(*arguments: object, status: int = 0) -> Any:
@@ -45,3 +47,41 @@ def test_a_report_tells_its_page(tmp_path: Path) -> None:
     run = simple_run(tmp_path / "run", {"input": [20.0, 21.0], "b": [22.0, 23.0]}, ["x", "y"])
     found = told("report", run.path, "--out", tmp_path / "page")
     assert found == {"report": str(tmp_path / "page" / "index.html"), "notes": []}
+
+
+def test_a_suite_made_tells_its_images_and_what_was_left_out(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in "ab":
+        pixels = draw.integers(0, 256, (96, 96, 3)).astype(np.uint8)
+        write_png(tmp_path / "photos" / f"{name}.png", pixels)
+    write_png(tmp_path / "photos" / "small.png", pixels[:20, :20])
+    command = ("suites", "make", tmp_path / "photos", "--out", tmp_path / "made", "--extent", "0,3",
+               "--noise", "0", "--crop", 64, "--skip-bad")  # fmt: skip
+    found = told(*command)
+    assert (found["suite"], found["new"]) == (str(tmp_path / "made"), True)
+    assert found["images"] == {"test": 4}
+    assert list(found["left_out"]) == ["small"]
+    again = told(*command)
+    assert (again["new"], again["images"]) == (False, {"test": 4})
+
+
+def test_a_study_tells_what_it_is_its_links_and_its_end(tmp_path: Path) -> None:
+    run = photograph_run(tmp_path / "run").path
+    db = ("--db", tmp_path / "studies.db")
+    made = told("rate", "new", "--run", run, "--name", "harbour", "--crop", 64, "--url",
+                "http://here", *db)  # fmt: skip
+    assert made["study"] == "harbour"
+    assert made["raters"] > 0
+    assert len(made["models"]) > 1
+    assert made["dashboard"].startswith("http://here/dashboard/enter/")
+    assert made["crowd"].startswith("http://here/p/")
+    invited = told("rate", "invite", "harbour", "-n", 2, "--url", "http://here", *db)
+    assert (len(set(invited["links"])), invited["written"]) == (2, None)
+    kept = told("rate", "invite", "harbour", "--out", tmp_path / "links.txt", *db)
+    assert (tmp_path / "links.txt").read_text().split() == kept["links"]
+    assert kept["written"] == str(tmp_path / "links.txt")
+    renewed = told("rate", "invite", "harbour", "--dashboard", "--url", "http://here", *db)
+    assert renewed["links"][0] != made["dashboard"]
+    erased = told("rate", "erase", "harbour", 1, *db)
+    assert erased == {"study": "harbour", "rater": 1, "judgements": 0}
+    assert told("rate", "close", "harbour", *db) == {"study": "harbour", "state": "closed"}
