@@ -52,11 +52,11 @@ def pick(
     set of conditions: figures of another device, size, batch or number of threads are not mixed in.
     Exit status 1: nothing fits.
     """
+    most, least = _limits("--max", maxima), _limits("--min", minima)
+
     from bench import api
 
-    found = api.open_run(run).pick(
-        quality, _limits("--max", maxima), _limits("--min", minima), study
-    )
+    found = api.open_run(run).pick(quality, most, least, study)
     if as_json:
         print_json(_json(asdict(found)))
     else:

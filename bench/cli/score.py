@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.checks import check_scoring
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
-from bench.metrics.table import resolve
 
 
 def score(
@@ -28,12 +28,13 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
+    folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
+    names = check_scoring([*folders.values(), reference], split(metrics))
+
     from bench import api
     from bench.runs.store import write_cells
     from bench.suites.folder import first_few
 
-    names = resolve(split(metrics))
-    folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
     found = {}
     with ShownProgress() as progress:
         for kind, folder in folders.items():
