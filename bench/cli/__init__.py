@@ -36,6 +36,7 @@ app = typer.Typer(
     "each number with its uncertainty and its exact convention.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every verb below, too
     rich_markup_mode="rich",
 )
 
@@ -72,7 +73,8 @@ def _version(show: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("-V", "--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
     results: Annotated[
         Path | None,
