@@ -59,7 +59,9 @@ for _name, (_function, _example) in VERBS.items():
     app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
 
 
-app.add_typer(suites.app, name="suites", help="List suites, check a copy of one, or make your own.")
+app.add_typer(
+    suites.app, name="suites", help="List suites, show one, check a copy, or make your own."
+)
 app.add_typer(runs.app, name="runs", help="List runs, show one, or remove some.")
 app.add_typer(rate.app, name="rate", help="Ask people, blindly: a study made of a run.")
 

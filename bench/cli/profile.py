@@ -105,7 +105,7 @@ def profile(
             (
                 row.quantity,
                 "—" if row.value is None else f"{row.value:,.6g}",
-                "" if row.low is None or row.high is None else f"{row.low:,.5g} to {row.high:,.5g}",
+                "" if row.low is None or row.high is None else f"[{row.low:,.5g}, {row.high:,.5g}]",
                 row.unit,
                 row.missing or "",
             )

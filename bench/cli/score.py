@@ -102,4 +102,4 @@ def _digits(value: float | None) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return "" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"
+    return "" if row["low"] is None else f"[{row['low']:.4f}, {row['high']:.4f}]"

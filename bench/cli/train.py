@@ -26,7 +26,7 @@ PresetName = Annotated[
     Literal["quick", "paper"],
     typer.Option(
         help="Recipe of a training: quick takes minutes on two cores, paper does what the "
-        "network's paper says ('bench models --json' shows both)."
+        "network's paper says ('bench models NAME' shows both)."
     ),
 ]
 
