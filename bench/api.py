@@ -16,11 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.checks import check_profile, check_run, check_scoring
 from bench.compute.environment import pick_device
 from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
 from bench.core.layout import run_folder
-from bench.core.names import choose, parse_spec
 from bench.core.progress import Progress, Unheard
 from bench.framework.budgets import Pick
 from bench.framework.budgets import pick as pick_within
@@ -32,17 +32,15 @@ from bench.framework.significance import Comparison
 from bench.framework.significance import compare as compare_models
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
-from bench.metrics.set_table import choose_metrics, set_metric_cards
+from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import DEFAULT, resolve
-from bench.prepare import read_step
 from bench.records import RunSpec
-from bench.runs.executors.table import executor_named
 from bench.runs.record import RunRecord
 from bench.runs.scoring import FolderScores, score_folder
 from bench.runs.store import RunFolder
-from bench.suites.table import open_suite, suite_cards
-from models.catalogue import baselines, model_cards
-from models.training.budget import parse_budget
+from bench.suites.table import open_suite
+from models.catalogue import baselines
+from models.specs import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,24 +175,24 @@ def run(
     run's record. Raises `BenchError` for what cannot begin, and KeyboardInterrupt; the same call
     then goes on.
     """
-    name, _ = parse_spec(suite)
-    card = suite_cards()[choose("suite", name, suite_cards())]
-    fit = {model: one for model, one in model_cards().items() if card.task in one.tasks}
-    standard = tuple(model for model, one in fit.items() if one.standard)
-    chosen = tuple(fit) if models == "all" else tuple(models) or standard
-    wanted = choose_metrics(tuple(metrics) or card.metrics).all
-    for step in prepare:
-        read_step(step)
-    executor_named(executor)
-    if budget is not None:
-        parse_budget(budget)
+    asked = check_run(
+        suite,
+        data=data,
+        models=models,
+        metrics=metrics,
+        prepare=prepare,
+        limit=limit,
+        budget=budget,
+        profile=profile,
+        executor=executor,
+    )
     told = progress or Unheard()
     opened = open_suite(suite, data, progress=told.update)
     spec = RunSpec(
         suite=opened.spec,
         data=str(opened.root.absolute()),
-        models=chosen,
-        metrics=wanted,
+        models=asked.models,
+        metrics=asked.metrics,
         limit=limit,
         device=pick_device(device),
         train=train,
@@ -207,7 +205,9 @@ def run(
     from bench.runs.runner import run as run_suite  # and torch, which a wrong option need not await
 
     place = out or run_folder(opened.card.name, spec.digest())
-    told.note(f"{opened.card.title}; {len(chosen)} models, {len(wanted)} metrics; {place}")
+    told.note(
+        f"{opened.card.title}; {len(asked.models)} models, {len(asked.metrics)} metrics; {place}"
+    )
     return Run(run_suite(spec, opened, place, told, profile, options, executor, changed, overlap))
 
 
@@ -226,9 +226,10 @@ def score(
     Images are paired by name, as those of a run are; references are cut to multiples of ``scale``.
     Raises `BenchError` for images without a reference.
     """
+    names = check_scoring([restored, reference], metrics)
     told = progress or Unheard()
     return score_folder(
-        restored, reference, metrics, border, pick_device(device), scale, told.update
+        restored, reference, names.all, border, pick_device(device), scale, told.update
     )
 
 
@@ -249,8 +250,7 @@ def profile(
 
     Raises `BenchError` for conditions that mean nothing; a figure that there is not has its reason.
     """
-    from models.loading import label  # and torch, which a run that is read does not need
-
+    check_profile(model, size=size, seconds=seconds, weights=weights)
     conditions = Conditions(
         *size,
         batch=batch,

@@ -23,8 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from bench.core.errors import BenchError
-
-SUFFIXES = (".safetensors", ".pth", ".ckpt", ".pt", ".bin", ".pkl", ".tar", ".zip")
+from models.suffixes import SUFFIXES
 
 State = Mapping[str, Any]
 

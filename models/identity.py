@@ -19,9 +19,10 @@ from bench.core.identity import digest_of, file_digest
 from bench.core.version import VERSION
 from bench.records import Pair
 from bench.suites.outputs import names_of
-from models.loading import OutputsRestorer, card_of, form_of, model_file
+from models.loading import OutputsRestorer
 from models.own_code import folder_of, own_name
 from models.restorer import Restorer
+from models.specs import card_of, form_of, model_file
 
 OURS = Path(__file__).resolve().parent
 """Where the builders of our own rows lie."""

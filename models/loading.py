@@ -1,34 +1,24 @@
-"""From a model spec, wherever a model is named, to a `Restorer` that is ready to run.
-
-unet                          a name of the catalogue, ours or of an installed package
-FILE.safetensors|pth|ckpt|pt  our weights, or a published checkpoint that spandrel recognises
-FILE.onnx[:output]            run by onnxruntime; the output where several could be the image
-package.module:factory        a callable without arguments: a torch.nn.Module or a Restorer, from
-path/file.py:factory          the working folder, an installed package or a file (`models.own_code`)
-outputs:FOLDER                finished images, found by image id
-"""
+"""From a model spec (`models.specs`) to a `Restorer` that is ready to run."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import sha256_of
-from bench.core.names import choose
 from bench.core.plugins import load_object
 from bench.image import read, to_tensor
 from bench.suites.outputs import Outputs
 from models.catalogue import MODELS, Card, model_cards
-from models.checkpoints import SUFFIXES
 from models.contract import Contained
 from models.foreign import load_onnx, load_spandrel
 from models.own_code import load_own
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
+from models.specs import card_of, form_of, label, onnx_parts
 from models.weights import (
     WeightsHeader,
     header_as_found,
@@ -39,85 +29,14 @@ from models.weights import (
 from models.weights_folder import no_weights
 
 __all__ = [
-    "card_of",
     "header_as_found",
-    "label",
     "load_restorer",
     "read_header",
     "save_weights",
     "sha256_of",
 ]
 
-Form = Literal["catalogue", "weights", "onnx", "factory", "outputs"]
-_FACTORY = re.compile(r"([A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*")
-_ONNX = re.compile(r"(.+\.onnx)(?::(.+))?", re.IGNORECASE)
 RANDOM_SEED = 0
-
-
-def form_of(spec: str) -> Form:
-    """Say which of the five forms a spec has, by its looks alone."""
-    if spec in model_cards():
-        return "catalogue"
-    if spec.startswith("outputs:"):
-        return "outputs"
-    if Path(spec).suffix.lower() in SUFFIXES:
-        return "weights"
-    if _ONNX.fullmatch(spec):
-        return "onnx"
-    return "factory" if _FACTORY.fullmatch(spec) else "catalogue"
-
-
-def model_file(spec: str) -> Path | None:
-    """Return the file of weights or of an ONNX network that a spec names; None for the others."""
-    form = form_of(spec)
-    if form == "onnx":
-        found = _ONNX.fullmatch(spec)
-        assert found is not None
-        return Path(found[1])
-    return Path(spec) if form == "weights" else None
-
-
-def label(spec: str) -> str:
-    """Return the short name under which a spec's results are kept.
-
-    The catalogue name, the file's name without its suffix, the folder's name; of a factory its
-    module's and its own, ``module:factory``.
-    """
-    form = form_of(spec)
-    if form == "outputs":
-        return Path(spec.removeprefix("outputs:")).resolve().name
-    if (file := model_file(spec)) is not None:
-        return file.name.partition(".pth")[0] if ".pth." in file.name else file.stem
-    if form == "factory":
-        module, _, name = spec.rpartition(":")
-        path = Path(module)
-        stem = path.parent.name if path.name == "__init__.py" else path.stem
-        return f"{stem if module.endswith('.py') else module.rpartition('.')[2]}:{name}"
-    return spec
-
-
-def card_of(spec: str) -> Card | None:
-    """Return the catalogue's card; None for a file, a factory or a folder of outputs.
-
-    Raises `BenchError` for an unknown name, suggesting the nearest, and for a missing file or
-    folder. Nothing is loaded.
-    """
-    form = form_of(spec)
-    if form == "catalogue":
-        if Path(spec).is_dir():
-            raise BenchError(f"'{spec}' is a folder; for its images give outputs:{spec}")
-        if Path(spec).is_file():
-            known = ", ".join((*SUFFIXES, ".onnx"))
-            raise BenchError(f"'{spec}' is no model file of a known kind; known: {known}")
-        cards = model_cards()
-        return cards[choose("model", spec, cards)]
-    if form == "outputs":
-        folder = Path(spec.removeprefix("outputs:"))
-        if not folder.is_dir():
-            raise BenchError(f"no folder '{folder}' to take finished images from")
-    elif (file := model_file(spec)) is not None and not file.is_file():
-        raise BenchError(f"no model file '{file}'")
-    return None
 
 
 def load_restorer(
@@ -220,9 +139,8 @@ def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restor
 
 
 def _load_onnx(spec: str, name: str, device: str, tile: int | None) -> Restorer:
-    found = _ONNX.fullmatch(spec)
-    assert found is not None
-    return load_onnx(Path(found[1]), name, device, tile, output=found[2])
+    file, output = onnx_parts(spec)
+    return load_onnx(file, name, device, tile, output=output)
 
 
 def _wrap(

@@ -14,6 +14,7 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,22 +77,40 @@ def folder_of(spec: str) -> tuple[Folder, str] | None:
     return (here, place) if here.has(place.partition(".")[0]) else None
 
 
+def require_own(spec: str) -> None:
+    """Raise `BenchError` where a spec's file or its outermost module is not there.
+
+    Nothing is imported.
+    """
+    place, _, _ = spec.rpartition(":")
+    if place.endswith(".py"):
+        if not Path(place).is_file():
+            raise BenchError(f"'{spec}': no file '{place}'")
+        return
+    outermost = place.partition(".")[0]
+    if folder_of(spec) is None and outermost not in sys.modules and find_spec(outermost) is None:
+        raise _no_module(spec, outermost)
+
+
+def _no_module(spec: str, missing: str) -> BenchError:
+    return BenchError(
+        f"'{spec}': no module '{missing}' in '{Path.cwd()}' or among the installed packages"
+    )
+
+
 def load_own(spec: str) -> Any:
     """Import what ``spec`` names from the user's own code, or from an installed package.
 
     Raises `BenchError` that says what is missing, or what went wrong while it was imported.
     """
+    require_own(spec)
     place, _, attribute = spec.rpartition(":")
     own = folder_of(spec)
-    if place.endswith(".py") and not Path(place).is_file():
-        raise BenchError(f"'{spec}': no file '{place}'")
     try:
         module = own[0].load(own[1]) if own else importlib.import_module(place)
     except ModuleNotFoundError as error:
         missing = str(error.name).removeprefix(f"{own[0].alias}." if own else "")
-        raise BenchError(
-            f"'{spec}': no module '{missing}' in '{Path.cwd()}' or among the installed packages"
-        ) from error
+        raise _no_module(spec, missing) from error
     except Exception as error:
         raise BenchError(f"'{spec}' fails while it is imported: {said(error)}") from error
     try:

@@ -36,6 +36,7 @@ app = typer.Typer(
     "each number with its uncertainty and its exact convention.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every verb below, too
     rich_markup_mode="rich",
 )
 
@@ -58,7 +59,9 @@ for _name, (_function, _example) in VERBS.items():
     app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
 
 
-app.add_typer(suites.app, name="suites", help="List suites, check a copy of one, or make your own.")
+app.add_typer(
+    suites.app, name="suites", help="List suites, show one, check a copy, or make your own."
+)
 app.add_typer(runs.app, name="runs", help="List runs, show one, or remove some.")
 app.add_typer(rate.app, name="rate", help="Ask people, blindly: a study made of a run.")
 
@@ -72,7 +75,8 @@ def _version(show: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("-V", "--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
     results: Annotated[
         Path | None,

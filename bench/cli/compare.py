@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import print_json, say
+from bench.cli.console import print_json, say_prose
 from bench.cli.options import Json
 
 
@@ -28,4 +28,4 @@ def compare(
     if as_json:
         print_json(asdict(found))
     else:
-        say(str(found))
+        say_prose(str(found))

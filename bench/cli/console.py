@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,8 +15,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from bench.cli.tables import laid_out
 from bench.core.errors import BenchError
 
 LINE_EVERY = 5.0
@@ -22,11 +24,8 @@ LINE_EVERY = 5.0
 
 
 def console(stderr: bool = False) -> Console:
-    """Return a console: as wide as the terminal, and never folded at 80 in a file or a pipe."""
-    made = Console(stderr=stderr, highlight=False)
-    if not made.is_terminal:
-        made = Console(stderr=stderr, highlight=False, width=180)
-    return made
+    """Return a console."""
+    return Console(stderr=stderr, highlight=False)
 
 
 def complain(text: str) -> None:
@@ -39,21 +38,43 @@ def say(text: str) -> None:
     console().print(text, markup=False, soft_wrap=True)
 
 
+def say_prose(text: str) -> None:
+    """Print lines of text, wrapped at spaces on a terminal; whole in a file or a pipe."""
+    width = text_width()
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        say(line if width is None else textwrap.fill(
+            line, width, subsequent_indent=f"{indent}  ", break_long_words=False,
+            break_on_hyphens=False,
+        ))  # fmt: skip
+
+
+def text_width() -> int | None:
+    """Return the width of the terminal, or $COLUMNS; None, no limit, in a file or a pipe."""
+    screen = console()
+    fixed = os.environ.get("COLUMNS", "").isdigit()
+    return screen.width if screen.is_terminal or fixed else None
+
+
 def print_json(value: Any) -> None:
     """Print a value for a program to read."""
     sys.stdout.write(json.dumps(value, indent=1) + "\n")
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under a header; columns that hold numbers are right-aligned."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None)
-    for index, name in enumerate(header):
-        numeric = bool(cells) and all(row[index][:1] in "0123456789-+—" for row in cells)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(_plain(cell) for cell in row))
-    console().print(table)
+    """Print rows under a header, as wide as the terminal (or $COLUMNS); whole in a file or a pipe.
+
+    Columns that hold numbers are right-aligned.
+    """
+    screen = console()
+    parts = laid_out(header, [[str(cell) for cell in row] for row in rows], text_width())
+    if title:
+        screen.print(title, style="italic", markup=False, soft_wrap=True)
+    for number, part in enumerate(parts):
+        for line in ["", *part.header] if number else part.header:
+            screen.print(line, style="bold", markup=False, soft_wrap=True)
+        for line in part.rows:
+            screen.print(line, markup=False, soft_wrap=True)
 
 
 def _plain(text: str) -> str:

@@ -7,58 +7,119 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.console import print_json, print_table
+from bench.cli.console import print_json, print_table, say, say_prose
 from bench.cli.options import Json
 from bench.core.formats import to_json
+from bench.core.names import choose
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import metric_cards
-from models.catalogue import model_cards
+from models.catalogue import Card, model_cards
 from models.weights_folder import WeightsFolder
 
 
-def models(as_json: Json = False) -> None:
-    """List the models of the catalogue: family, task, what each needs, weights found or not.
+def models(
+    name: Annotated[
+        str, typer.Argument(help="Show all of one model.", show_default="one line each")
+    ] = "",
+    task: Annotated[
+        str, typer.Option(help="Those for this task: deblur, denoise, super-resolution.")
+    ] = "",
+    family: Annotated[
+        str, typer.Option(help="Those of this family: classical, cnn, gan, transformer ..")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """List the models of the catalogue, one a line, or show all of one.
 
-    A recipe is a training's method and its length; --json shows all of it, and what the paper does
-    not give. Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of
-    256x256. Those marked standard run where a run names no models.
+    Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of 256x256. All
+    of a model: its recipes, what its paper does not give, its citation, the weights found here.
     """
+    cards = model_cards()
+    chosen = {name: cards[choose("model", name, cards)]} if name else cards
+    for what, wanted in (("task", task), ("family", family)):
+        if wanted:
+            known = {word for card in cards.values() for word in _words(card, what)}
+            choose(what, wanted, known)
+            chosen = {n: card for n, card in chosen.items() if wanted in _words(card, what)}
     kept = WeightsFolder()
-    rows: list[dict[str, Any]] = []
-    for name, card in model_cards().items():
-        found = sorted(str(path) for path in kept.all_of(name))
-        rows.append({**asdict(card), "name": name, "weights": found})
+    rows: list[dict[str, Any]] = [
+        {**asdict(card), "name": n, "weights": [str(path) for path in sorted(kept.all_of(n))]}
+        for n, card in chosen.items()
+    ]
     if as_json:
         print_json(rows)
-        return
+    elif name:
+        _show_model(rows[0])
+    else:
+        every = {task for card in cards.values() for task in card.tasks}
+        print_table(
+            "",
+            ("model", "family", "tasks", "M params", "GMACs", "needs"),
+            (
+                (r["name"], r["family"],
+                 "all" if len(r["tasks"]) == len(every) else ", ".join(r["tasks"]),
+                 _size(r["params"], 1e6), _size(r["gmacs"], 1), _needs(r))
+                for r in rows
+            ),
+        )  # fmt: skip
+        say("bench models NAME shows all of one")
 
-    def needs(row: dict[str, Any]) -> str:
-        if row["recipe"]:
-            return f"weights: {', '.join(row['weights'])}" if row["weights"] else "training"
-        return "the PSF" if row["needs_psf"] else "nothing"
 
-    def recipes(row: dict[str, Any]) -> str:
-        if not row["recipe"]:
-            return ""
-        paper = row["paper"]
-        told = "not given" if paper is None or "losses" in paper["not_given"] else paper["budget"]
-        return f"{row['recipe']['method']}: quick {row['recipe']['budget']}, paper {told}"
+def _words(card: Card, what: str) -> tuple[str, ...]:
+    return card.tasks if what == "task" else (card.family,)
 
-    print_table(
-        "",
-        ("model", "standard", "family", "tasks", "M params", "GMACs", "needs", "recipes", "licence",
-         "what"),
-        (
-            (r["name"], "yes" if r["standard"] else "", r["family"], ", ".join(r["tasks"]),
-             _size(r["params"], 1e6), _size(r["gmacs"], 1), needs(r), recipes(r),
-             r["licence"], f"{r['title']}. {r['citation']}")
-            for r in rows
-        ),
-    )  # fmt: skip
+
+def _needs(row: dict[str, Any]) -> str:
+    if row["recipe"]:
+        return "weights here" if row["weights"] else "training"
+    return "the PSF" if row["needs_psf"] else "nothing"
 
 
 def _size(value: float | None, unit: float) -> str:
-    return "—" if value is None else f"{value / unit:.3f}"
+    """Return a number of four digits, more only before its point."""
+    if value is None:
+        return "—"
+    number = value / unit
+    return f"{number:.{max(0, 3 - len(str(int(number))) + (number < 1))}f}"
+
+
+def _show_model(row: dict[str, Any]) -> None:
+    say_prose(f"{row['name']}: {row['title']}")
+    say(f"family: {row['family']}")
+    say(f"tasks: {', '.join(row['tasks'])}")
+    say_prose(f"citation: {row['citation']}")
+    say(f"licence: {row['licence']}")
+    say(f"made by: {row['build']}")
+    say(f"runs where a run names no models: {'yes' if row['standard'] else 'no'}")
+    say(f"parameters: {'—' if row['params'] is None else format(row['params'], ',')}")
+    say(f"GMACs of an image of 256x256: {_size(row['gmacs'], 1)}")
+    say(f"needs: {_needs(row)}")
+    for path in row["weights"]:
+        say(f"weights: {path}")
+    for title, key in (("quick recipe", "recipe"), ("recipe of its paper", "paper")):
+        if row["recipe"] and row[key] is None:
+            say(f"{title}: none")
+        elif row[key]:
+            print_table(
+                title,
+                ("part", "value"),
+                (
+                    (part.replace("_", " "), _told(value))
+                    for part, value in row[key].items()
+                    if value not in (None, "", (), {})
+                ),
+            )
+
+
+def _told(value: Any) -> str:
+    """Return a part of a recipe in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_told(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return "; ".join(_told(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None or value == "" else str(value)
 
 
 def metrics(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import print_json, print_table, say
+from bench.cli.console import print_json, print_table, say_prose
 from bench.cli.options import Json, Study
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
@@ -52,11 +52,11 @@ def pick(
     set of conditions: figures of another device, size, batch or number of threads are not mixed in.
     Exit status 1: nothing fits.
     """
+    most, least = _limits("--max", maxima), _limits("--min", minima)
+
     from bench import api
 
-    found = api.open_run(run).pick(
-        quality, _limits("--max", maxima), _limits("--min", minima), study
-    )
+    found = api.open_run(run).pick(quality, most, least, study)
     if as_json:
         print_json(_json(asdict(found)))
     else:
@@ -82,14 +82,16 @@ def _limits(option: str, texts: list[str] | None) -> dict[str, float]:
 def _show(found: Pick) -> None:
     budget = ", ".join(limit.given for limit in found.limits) or "no limit"
     if found.chosen:
-        say(f"{found.chosen} is the best by {found.quality.name} within the budget ({budget})")
+        say_prose(
+            f"{found.chosen} is the best by {found.quality.name} within the budget ({budget})"
+        )
         if also := [c.model for c in found.candidates if c.state == "tied"]:
-            say(f"not surely worse: {', '.join(also)}")
+            say_prose(f"not surely worse: {', '.join(also)}")
     else:
-        say(f"no model fits the budget ({budget}); what would have to give:")
+        say_prose(f"no model fits the budget ({budget}); what would have to give:")
         for way in found.relaxations:
             needed = " and ".join(_wider(given, value) for given, value in way.limits.items())
-            say(f"  {way.model} ({found.quality.name} {way.quality:.4g}) with {needed}")
+            say_prose(f"  {way.model} ({found.quality.name} {way.quality:.4g}) with {needed}")
     axes = list(dict.fromkeys([found.quality.name, *(limit.axis.name for limit in found.limits)]))
     units = {found.quality.name: found.quality.unit}
     units |= {limit.axis.name: limit.axis.unit for limit in found.limits}
@@ -107,11 +109,11 @@ def _show(found: Pick) -> None:
         ),
     )
     if found.images:
-        say(f"means over {found.images} images, with 95 % intervals")
+        say_prose(f"means over {found.images} images, with 95 % intervals")
     if found.conditions:
-        say(f"costs on {found.conditions}")
+        say_prose(f"costs on {found.conditions}")
     for note in found.notes:
-        say(f"note: {note}")
+        say_prose(f"note: {note}")
 
 
 _WORDS = {

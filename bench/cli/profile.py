@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.checks import check_profile
 from bench.cli.console import ShownProgress, parse_size, print_json, print_table, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
 from bench.compute.quantities import quantities, row_of
@@ -64,12 +65,15 @@ def profile(
 
     Every figure comes from fresh processes, and carries its device, size, batch and threads.
     """
+    height_width = parse_size(size)
+    check_profile(model, size=height_width, seconds=seconds, weights=weights)
+
     from bench import api
 
     with ShownProgress() as progress:
         found = api.profile(
             model,
-            size=parse_size(size),
+            size=height_width,
             batch=batch,
             device=device,
             threads=threads,
@@ -101,7 +105,7 @@ def profile(
             (
                 row.quantity,
                 "—" if row.value is None else f"{row.value:,.6g}",
-                "" if row.low is None or row.high is None else f"{row.low:,.5g} to {row.high:,.5g}",
+                "" if row.low is None or row.high is None else f"[{row.low:,.5g}, {row.high:,.5g}]",
                 row.unit,
                 row.missing or "",
             )

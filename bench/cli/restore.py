@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from bench.checks import check_restoring
 from bench.cli.console import ShownProgress, complain, print_json, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, Tile
 from bench.core.errors import said
 from bench.core.mirror import mirrored, refuse_collisions
+from models.weights_folder import WeightsFolder
 
 
 def restore(
@@ -34,11 +36,9 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Apply a model to photographs. No photograph is ever written over."""
-    from bench.compute.environment import pick_device
-    from bench.image import read, to_pixels, to_tensor, write_png
+    card = check_restoring(model, weights=weights, images=images)
+
     from bench.suites.folder import named_images
-    from models.loading import card_of, load_restorer
-    from models.weights_folder import WeightsFolder
 
     files = [
         file
@@ -47,11 +47,15 @@ def restore(
     ]
     targets = mirrored(files, out, ".png")
     refuse_collisions(targets, overwrite)
-    card = card_of(model)
     if card and card.recipe and weights is None:
         weights = WeightsFolder().only(card.name)
         if not as_json:
             say(f"weights: {weights}")
+
+    from bench.compute.environment import pick_device
+    from bench.image import read, to_pixels, to_tensor, write_png
+    from models.loading import load_restorer
+
     restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=tile)
     rows: list[dict[str, str | None]] = []
     with ShownProgress() as progress:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.checks import check_run
 from bench.cli.console import (
     ShownProgress,
     complain,
@@ -23,9 +24,9 @@ from bench.cli.console import (
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json, Noncommercial, Tile
 from bench.cli.train import BUDGET_HELP, PresetName
 from bench.core.errors import BenchError
-from bench.core.names import choose, parse_spec
-from bench.prepare import STEPS, read_step
-from bench.runs.executors.table import executor_named, executors
+from bench.core.names import choose
+from bench.prepare import STEPS
+from bench.runs.executors.table import executors
 from bench.suites.table import suite_cards
 
 
@@ -134,9 +135,21 @@ def run(
     """
     options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
     size = None if profile == "none" else parse_size(profile)
-    check(suite, split_specs(prepare), executor)
     if keep and fresh:
         raise BenchError("--keep and --fresh contradict each other; give one of them")
+
+    specs: Sequence[str] | Literal["all"] = "all" if models == "all" else split_models(models)
+    check_run(
+        suite,
+        data=data,
+        models=specs,
+        metrics=split(metrics),
+        prepare=split_specs(prepare),
+        limit=limit,
+        budget=budget,
+        profile=size,
+        executor=executor,
+    )
 
     from bench import api
     from bench.report import summary_table
@@ -146,7 +159,7 @@ def run(
             made = api.run(
                 suite,
                 data=data,
-                models="all" if models == "all" else split_models(models),
+                models=specs,
                 metrics=split(metrics),
                 prepare=split_specs(prepare),
                 limit=limit,
@@ -188,12 +201,3 @@ def run(
         say(f"report: {page}")
     if broken or record.failures:
         raise typer.Exit(1)
-
-
-def check(suite: str, steps: Sequence[str], executor: str) -> None:
-    """Refuse what cannot be, before torch is imported. Raises `BenchError`."""
-    name, _ = parse_spec(suite)
-    choose("suite", name, suite_cards())
-    for step in steps:
-        read_step(step)
-    executor_named(executor)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.checks import check_scoring
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
-from bench.metrics.set_table import choose_metrics
 from bench.records import SetScore
 
 
@@ -29,12 +29,13 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
+    folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
+    chosen = check_scoring([*folders.values(), reference], split(metrics))
+
     from bench import api
     from bench.runs.store import write_cells
     from bench.suites.folder import first_few
 
-    chosen = choose_metrics(split(metrics))
-    folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
     found = {}
     with ShownProgress() as progress:
         for kind, folder in folders.items():
@@ -123,4 +124,4 @@ def _digits(value: float | None) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return "" if row["low"] is None else f"{row['low']:.4f} to {row['high']:.4f}"
+    return "" if row["low"] is None else f"[{row['low']:.4f}, {row['high']:.4f}]"

@@ -8,27 +8,81 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
-from bench.cli.console import ShownProgress, complain, part, print_json, print_table, say, split
+from bench.cli.console import (
+    ShownProgress,
+    complain,
+    part,
+    print_json,
+    print_table,
+    say,
+    say_prose,
+    split,
+)
 from bench.cli.options import Json
 from bench.core.errors import BenchError
-from bench.core.names import parse_spec
+from bench.core.names import choose, parse_spec
 from bench.degrade.table import blur_names
 from bench.suites.table import resolve_suite, suite_cards
 
 if TYPE_CHECKING:
     from bench.suites.mixture import Mixture
 
-app = typer.Typer(rich_markup_mode="rich")
+
+class SuitesOrVerbs(TyperGroup):
+    """What stands behind ``bench suites`` is a verb or, as everywhere else, a suite's name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Take a suite's name for ``show NAME``."""
+        if args and args[0] in suite_cards() and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=SuitesOrVerbs, rich_markup_mode="rich")
 
 Number = TypeVar("Number", int, float)
 
 
 @app.callback(invoke_without_command=True)
 def suites(context: typer.Context, as_json: Json = False) -> None:
-    """List the suites, check a copy of one, or make your own. Alone it lists them."""
+    """List the suites, one a line; ``bench suites NAME`` shows all of one."""
     if context.invoked_subcommand is None:
         _list(as_json)
+
+
+def _show(
+    suite: Annotated[str, typer.Argument(help="A suite's name.")], as_json: Json = False
+) -> None:
+    """Show all of one suite: what it is, its options, its licence, and how to get it."""
+    name = choose("suite", suite, suite_cards())
+    row = next(row for row in _rows() if row["name"] == name)
+    if as_json:
+        print_json(row)
+        return
+    say(f"{name}: {row['title']}")
+    say_prose(f"what: {row['about']}")
+    say(f"task: {row['task']}")
+    for key, values in row["options"].items():
+        say_prose(
+            f"option {key}: {', '.join(values) or 'any text'} (the first unless told otherwise)"
+        )
+    say_prose(f"metrics: {', '.join(row['metrics'])}")
+    for part_of, count in row["images"].items():
+        say(f"{part_of} images: {count:,}")
+    say(f"size: {row['size']}")
+    say_prose(f"licence: {row['licence']}")
+    if row["citation"]:
+        say_prose(f"citation: {row['citation']}")
+    if row["source"]:
+        say(f"source: {row['source']}")
+    if row["download"]:
+        say(f"next: bench fetch {name}")
+    if row["found"]:
+        say(f"here: {row['data']}")
+    elif not row["made_here"]:
+        say(f"here: no; put it into {row['data']} or name its folder with --data")
 
 
 def _check(
@@ -171,6 +225,7 @@ def _make(
 
 
 for _name, _function, _example in (
+    ("show", _show, "bench suites show gopro"),
     ("check", _check, "bench suites check gopro --data data/gopro"),
     ("make", _make, "bench suites make photographs --out data/mine --blur shake,defocus"),
 ):
@@ -245,7 +300,29 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _list(as_json: bool) -> None:
-    rows: list[dict[str, Any]] = [
+    rows = _rows()
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "",
+        ("suite", "task", "options", "here", "images"),
+        (
+            (
+                row["name"],
+                row["task"],
+                ", ".join(f"{k}={'|'.join(v)}" for k, v in row["options"].items()) or "—",
+                "yes" if row["found"] else "made here" if row["made_here"] else "no",
+                row["images"].get("test", "—"),
+            )
+            for row in rows
+        ),
+    )
+    say("bench suites NAME shows all of one: what it is, its licence, how to get it")
+
+
+def _rows() -> list[dict[str, Any]]:
+    return [
         {
             **asdict(card),
             "options": {key: list(values) for key, values in card.options.items()},
@@ -254,34 +331,3 @@ def _list(as_json: bool) -> None:
         }
         for name, card in suite_cards().items()
     ]
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        "",
-        ("suite", "task", "options", "here", "size", "licence", "what"),
-        (
-            (
-                row["name"],
-                row["task"],
-                ", ".join(f"{k}={'|'.join(v)}" for k, v in row["options"].items()) or "—",
-                row["data"] if row["found"] else "made here" if row["made_here"] else "—",
-                row["size"],
-                row["licence"],
-                row["about"],
-            )
-            for row in rows
-        ),
-    )
-    sources = [row for row in rows if row["source"]]
-    print_table(
-        "",
-        ("suite", "get it, and put it into data/SUITE or name its folder with --data"),
-        (
-            (
-                row["name"],
-                (f"bench fetch {row['name']}, or " if row["download"] else "") + row["source"],
-            )
-            for row in sources
-        ),
-    )

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.checks import check_training
 from bench.cli.console import ShownProgress, complain, print_json, say, split_specs
 from bench.cli.options import Device, Json
 from bench.core.errors import BenchError
 from bench.core.formats import to_json
-from bench.core.names import choose
 from bench.core.progress import Unheard
-from bench.prepare import STEPS, read_step
+from bench.prepare import STEPS
 from bench.suites.table import suite_cards
-from models.catalogue import model_cards
 
 if TYPE_CHECKING:
     from models.weights import WeightsHeader
@@ -27,7 +26,7 @@ PresetName = Annotated[
     Literal["quick", "paper"],
     typer.Option(
         help="Recipe of a training: quick takes minutes on two cores, paper does what the "
-        "network's paper says ('bench models --json' shows both)."
+        "network's paper says ('bench models NAME' shows both)."
     ),
 ]
 
@@ -87,14 +86,13 @@ def train(
     weights, bit for bit. It leaves the weights, their curves and sample rows in its folder, and a
     copy of the weights where 'bench run' finds them.
     """
-    cards = model_cards()
-    card = cards[choose("model", model, cards)]
-    recipe = card.preset(preset)
-    steps = split_specs(prepare)
-    for step in steps:
-        read_step(step)
     if resume and anew:
         raise BenchError("--resume goes on and --anew begins again; give one of them")
+    steps = split_specs(prepare)
+    card = check_training(
+        model, suite, data=data, preset=preset, prepare=steps, budget=budget, start=start
+    )
+    recipe = card.preset(preset)
 
     from bench.compute.environment import pick_device
     from bench.core.layout import training_folder
@@ -109,10 +107,6 @@ def train(
     began = time.monotonic()
     with ShownProgress() if first else nullcontext(Unheard()) as progress:
         opened = open_suite(suite, data, progress=progress.update)
-        if opened.card.task not in card.tasks:
-            raise BenchError(
-                f"'{model}' is made for {', '.join(card.tasks)}; '{suite}' is {opened.card.task}"
-            )
         if why := nothing_to_learn(opened):
             raise BenchError(f"cannot train on '{suite}': {why}")
         folder = out or training_folder(opened.key)

@@ -62,7 +62,7 @@ class Comparison:
             f"  {self.a}: {self.mean_a:.4g}{unit}",
             f"  {self.b}: {self.mean_b:.4g}{unit}",
             f"  {self.a} - {self.b}: {self.difference:+.4g}{unit}"
-            + ("" if self.low is None else f", 95 % interval {self.low:+.4g} to {self.high:+.4g}"),
+            + ("" if self.low is None else f", 95 % interval [{self.low:+.4g}, {self.high:+.4g}]"),
         ]
         if self.p is not None:
             how = "all sign flips" if self.exact else "random sign flips"

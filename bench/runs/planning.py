@@ -24,17 +24,11 @@ from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
 from bench.suites.outputs import Outputs
 from models.catalogue import Card
-from models.loading import (
-    form_of,
-    header_as_found,
-    load_restorer,
-    model_file,
-    read_header,
-    sha256_of,
-)
+from models.loading import header_as_found, load_restorer, read_header, sha256_of
 from models.own_code import load_own
 from models.prior import PriorRestorer
 from models.restorer import Hints, Restorer
+from models.specs import form_of, model_file
 from models.training.files import Files
 from models.training.train import Job, estimate
 from models.weights_folder import WeightsFolder

@@ -35,7 +35,8 @@ from bench.suites.folder import first_few
 from bench.suites.identity import colour_note
 from bench.suites.listing import prepared
 from models.identity import model_digest
-from models.loading import card_of, label, load_restorer
+from models.loading import load_restorer
+from models.specs import card_of, label
 from models.training.train import train
 from models.weights_folder import WeightsFolder
 
@@ -320,8 +321,6 @@ def run(
     if note := colour_note(pairs):
         suite = replace(suite, notes=(*suite.notes, note))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
-    if doubled := {e.label for e in entries if sum(o.label == e.label for o in entries) > 1}:
-        raise BenchError(f"two models would both be called {sorted(doubled)}; rename a file")
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
     folder = RunFolder.create(out, spec)

@@ -17,9 +17,10 @@ from bench.core.files import sha256_of
 from bench.image import to_pixels, to_tensor, write_png
 from models.architectures.unet import UNet
 from models.catalogue import MODELS
-from models.loading import card_of, label, load_restorer
+from models.loading import load_restorer
 from models.prior import PriorRestorer
 from models.restorer import Hints
+from models.specs import card_of, label
 from models.weights import read_header, save_weights
 from models.weights_folder import WeightsFolder
 from tests.support.training import header_of
@@ -61,7 +62,7 @@ def test_a_label_is_the_short_name(spec: str, name: str) -> None:
 def test_a_catalogue_name_has_a_card_and_other_forms_have_none(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").touch()
     assert card_of("wiener") is MODELS["wiener"]
-    for spec in (str(tmp_path / "x.onnx"), f"outputs:{tmp_path}", "package.module:factory"):
+    for spec in (str(tmp_path / "x.onnx"), f"outputs:{tmp_path}", "torch.nn:Identity"):
         assert card_of(spec) is None
 
 

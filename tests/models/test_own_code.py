@@ -12,8 +12,9 @@ import torch
 import models
 from bench.core.errors import BenchError
 from models.identity import source_files
-from models.loading import form_of, label, load_restorer
+from models.loading import load_restorer
 from models.own_code import load_own, own_name
+from models.specs import form_of, label
 
 IMAGE = torch.rand(1, 3, 8, 8)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import part, print_json, print_table, say, split
+from bench.cli.console import part, print_json, print_table, say_prose, split
 from bench.cli.options import Json
 from bench.cli.rate.analyse import MethodsFile, Seed, VotesFile, pilot_votes
 from bench.cli.rate.options import DEFAULT_DB, Db, Study
@@ -157,18 +157,18 @@ def _pair(names: Sequence[str], design: Design, pair: str | None) -> tuple[int, 
 
 def _show(found: dict[str, Any]) -> None:
     better, worse = found["pair"]
-    say(
+    say_prose(
         f"{found['raters']} raters of {found['trials_per_rater']} trials each "
         f"({found['judgements_per_rater']} of them judge models), {found['judgements']} judgements "
         f"in all, {found['judgements_per_pair']} per pair"
     )
     measured = found["power"]
-    say(
+    say_prose(
         f"find that {better} is better than {worse} (preferred by {100 * found['share']:.0f}%) in "
         f"{100 * measured['value']:.0f}% [{100 * measured['low']:.0f}, "
         f"{100 * measured['high']:.0f}] of {measured['simulations']} simulated studies"
     )
-    say(
+    say_prose(
         f"on {found['images']} images, tested with {found['tests']} pairs together at "
         f"{found['alpha']:g}; raters differ by {found['rater_sd']:.2f} and images by "
         f"{found['image_sd']:.2f} log odds"

@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from bench.cli import VERBS, app
+from bench.core.version import VERSION
 from bench.image import encode_png
 from bench.metrics.set_table import SET_METRICS
 from bench.metrics.table import METRICS
@@ -31,6 +34,34 @@ def test_help_of_every_verb_shows_an_example_and_its_defaults(verb: str) -> None
     assert optional
     if verb in ("run", "score", "profile", "compare", "restore"):
         assert "[default: " in shown.output
+
+
+def all_verbs() -> list[list[str]]:
+    """Every command and group of the command line, as words."""
+    found: list[list[str]] = []
+
+    def walk(command: click.Command, words: list[str]) -> None:
+        found.append(words)
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, [*words, name])
+
+    walk(get_command(app), [])
+    return found
+
+
+def test_the_help_of_every_verb_has_a_short_form() -> None:
+    verbs = all_verbs()
+    assert ["rate", "plan"] in verbs
+    for words in verbs:
+        short = CliRunner().invoke(app, [*words, "-h"])
+        assert short.exit_code == 0, words
+        assert short.output == CliRunner().invoke(app, [*words, "--help"]).output
+        assert "-h" in short.output
+
+
+def test_the_version_has_a_short_form() -> None:
+    shown = CliRunner().invoke(app, ["-V"])
+    assert (shown.exit_code, shown.output) == (0, f"restoration-bench {VERSION}\n")
 
 
 @pytest.mark.parametrize(("verb", "table"), [("suites", SUITES), ("models", MODELS),

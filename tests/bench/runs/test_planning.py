@@ -16,9 +16,9 @@ from bench.records import RunSpec
 from bench.runs.planning import TIMED_ITERATIONS, Entry, Planner
 from bench.runs.store import RunFolder
 from bench.suites import open_suite
-from models.loading import card_of
 from models.prior import PriorRestorer
 from models.restorer import Hints
+from models.specs import card_of
 from models.weights_folder import WeightsFolder
 from tests.support.progress import Told
 

@@ -1,0 +1,150 @@
+"""What is refused before anything is read, made or imported: every verb asks here first.
+
+The command line asks before it imports torch, the Python API before it opens a suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench.core.errors import BenchError
+from bench.core.names import choose
+from bench.metrics.set_table import Chosen, choose_metrics
+from bench.prepare import read_step
+from bench.runs.executors.table import executor_named
+from bench.suites.table import SuiteCard, open_suite, resolve_suite
+from models.catalogue import Card, model_cards
+from models.specs import card_of, label, require_weights
+from models.training.budget import parse_budget
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked for, written out."""
+
+    suite: SuiteCard
+    models: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+def check_run(
+    suite: str,
+    *,
+    data: Path | None,
+    models: Sequence[str] | Literal["all"],
+    metrics: Sequence[str],
+    prepare: Sequence[str],
+    limit: int | None,
+    budget: str | None,
+    profile: tuple[int, int] | None,
+    executor: str,
+) -> Asked:
+    """Return a run's suite, models and metrics by name. Raises `BenchError` for what cannot be."""
+    card, _ = resolve_suite(suite)
+    fit = {name: one for name, one in model_cards().items() if card.task in one.tasks}
+    standard = tuple(name for name, one in fit.items() if one.standard)
+    chosen = tuple(fit) if models == "all" else tuple(models) or standard
+    found = Asked(card, chosen, choose_metrics(tuple(metrics) or card.metrics).all)
+    for spec in chosen:
+        card_of(spec)
+    labels = [label(spec) for spec in chosen]
+    if doubled := sorted({name for name in labels if labels.count(name) > 1}):
+        raise BenchError(
+            f"two models would both be called {', '.join(doubled)}; name each once, or rename a "
+            "file"
+        )
+    _check_steps(prepare)
+    if limit is not None and limit < 1:
+        raise BenchError(f"--limit {limit}: expected at least 1 image")
+    _check_budget(budget)
+    if profile is not None:
+        check_size(profile)
+    executor_named(executor)
+    _check_data(suite, card, data)
+    return found
+
+
+def check_training(
+    model: str,
+    suite: str,
+    *,
+    data: Path | None,
+    preset: str,
+    prepare: Sequence[str],
+    budget: str | None,
+    start: Path | None,
+) -> Card:
+    """Return the card of a network to be trained. Raises `BenchError` for what cannot be."""
+    cards = model_cards()
+    card = cards[choose("model", model, cards)]
+    card.preset(preset)
+    opened, _ = resolve_suite(suite)
+    if opened.task not in card.tasks:
+        raise BenchError(
+            f"'{model}' is made for {', '.join(card.tasks)}; '{suite}' is {opened.task}"
+        )
+    _check_steps(prepare)
+    _check_budget(budget)
+    require_weights(start)
+    _check_data(suite, opened, data)
+    return card
+
+
+def check_profile(
+    model: str, *, size: tuple[int, int], seconds: float, weights: Path | None
+) -> None:
+    """Raise `BenchError` for a model that there is not, and for conditions that mean nothing."""
+    card_of(model)
+    require_weights(weights)
+    check_size(size)
+    if not seconds > 0:
+        raise BenchError(f"--seconds {seconds:g}: expected more than 0")
+
+
+def check_restoring(model: str, *, weights: Path | None, images: Sequence[Path]) -> Card | None:
+    """Return the model's card, if it has one.
+
+    Raises `BenchError` for a model or weights that are not there, and where none of the photographs
+    or folders is.
+    """
+    card = card_of(model)
+    require_weights(weights)
+    if not any(image.exists() for image in images):
+        raise BenchError(
+            f"no photograph or folder '{images[0]}'; expected image files, or folders of them"
+        )
+    return card
+
+
+def check_scoring(folders: Sequence[Path], metrics: Sequence[str]) -> Chosen:
+    """Return the metrics' names written out. Raises `BenchError` for what there is not."""
+    names = choose_metrics(metrics)
+    for folder in folders:
+        if not folder.exists():
+            raise BenchError(f"no folder '{folder}'; expected a folder of images")
+    return names
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Raise `BenchError` for a height and width that are no image's."""
+    if min(size) < 1:
+        raise BenchError(f"size {size[0]}x{size[1]}: expected at least 1 pixel each way")
+
+
+def _check_steps(steps: Sequence[str]) -> None:
+    for step in steps:
+        read_step(step)
+
+
+def _check_budget(budget: str | None) -> None:
+    if budget is not None:
+        parse_budget(budget)
+
+
+def _check_data(suite: str, card: SuiteCard, data: Path | None) -> None:
+    """Let a suite say in its own words that it has no folder to be read from."""
+    if not card.made_here and not (data or Path("data") / card.name).is_dir():
+        open_suite(suite, data)
