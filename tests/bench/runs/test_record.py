@@ -53,6 +53,7 @@ RECORDS = st.builds(
     options=st.dictionaries(TEXT, TEXT, max_size=3),
     suite=st.builds(SuiteRecord, notes=st.lists(TEXT, max_size=2).map(tuple)),
     metrics=st.dictionaries(TEXT, st.builds(MetricRecord, low=NUMBER, high=NUMBER), max_size=2),
+    sets=st.dictionaries(TEXT, st.builds(MetricRecord, low=NUMBER, high=NUMBER), max_size=2),
     models=st.dictionaries(TEXT, st.builds(ModelRecord, weights=st.none() | WEIGHTS), max_size=2),
     profile_notes=st.dictionaries(TEXT, st.lists(TEXT, max_size=2).map(tuple), max_size=2),
     failures=st.lists(st.builds(Failure), max_size=2).map(tuple),
