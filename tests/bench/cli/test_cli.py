@@ -144,9 +144,14 @@ def test_score_lists_missing_files_instead_of_pairing_by_position(
     bench: Bench, folder_suite: Path
 ) -> None:
     (folder_suite / "input" / "scene3.png").unlink()
+    part = bench("score", folder_suite / "input", "--reference", folder_suite / "target")
+    assert part.returncode == 0
+    assert "5 of 6 references have an image there; no image for scene3" in part.stderr
+    (folder_suite / "target" / "scene5.png").unlink()
     wrong = bench("score", folder_suite / "input", "--reference", folder_suite / "target")
     assert wrong.returncode == 2
-    assert "scene3" in wrong.stderr
+    assert "1 only in" in wrong.stderr
+    assert "scene5.png" in wrong.stderr
 
 
 @pytest.mark.slow
