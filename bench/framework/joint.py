@@ -42,9 +42,6 @@ Floats = NDArray[np.float64]
 PEOPLE = "people"
 """The axis of what people said."""
 SAMPLES = 2000
-ENOUGH = 0.5
-"""A model with scores on a smaller share of the images than this is left out: all are compared on
-common images, and these would be too few."""
 NORMAL = 1.959964
 
 
@@ -171,8 +168,9 @@ def join(
 
     Costs are those measured under ``conditions`` (default: those of most figures) and no others.
     A model without a figure on an axis is left out with the reason; the others are compared on the
-    images that all of them have. The same seed gives the same draws. Without ``intervals`` those
-    of metrics are left at the value: most of the time goes into them.
+    images that all models of the table share (`ScoreTable.shared`), as they are everywhere. The
+    same seed gives the same draws. Without ``intervals`` those of metrics are left at the value:
+    most of the time goes into them.
     """
     found = tuple(resolve_axis(evidence, name)[0] for name in axes)
     table = evidence.table
@@ -188,11 +186,10 @@ def join(
     columns = [table.models.index(name) for name in (*kept, *([base] if base else []))]
     common = np.ones(len(table.images), dtype=bool)
     for metric in metrics:
-        common &= np.isfinite(table.values[metric][:, columns]).all(axis=1)
+        common &= table.shared(metric).images
     if metrics and kept and not common.any():
         raise BenchError(
-            f"no image has a finite {' and '.join(metrics)} of all of {', '.join(kept)}; "
-            "name fewer models or metrics"
+            f"no image has a finite {' and '.join(metrics)} of all models; name fewer metrics"
         )
     shape = (len(columns), len(found))
     values, low, high = (np.zeros(shape) for _ in range(3))
@@ -251,12 +248,12 @@ def _why_absent(
     table = evidence.table
     for axis in axes:
         if axis.kind == "metric":
-            finite = np.isfinite(table.values[axis.name])
-            mine, most = int(finite[:, table.models.index(name)].sum()), finite.sum(axis=0).max()
+            at = table.models.index(name)
+            mine = int((~np.isnan(table.restored(axis.name)[:, at])).sum())
             if not mine:
                 why = next(iter(table.excluded(axis.name, name)), "the run has no images")
                 return f"no {axis.name}: {why}"
-            if mine < ENOUGH * most:
+            if not table.shared(axis.name).models[at]:
                 return f"{axis.name} on {mine} of {len(table.images)} images only"
         elif axis.kind == "people":
             if evidence.people is None or name not in evidence.people.models:

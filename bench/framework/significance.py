@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +10,7 @@ import numpy as np
 
 from bench.core.errors import BenchError
 from bench.core.names import choose
-from bench.framework.scores import INFINITE, ScoreTable, read_scores
+from bench.framework.scores import CLEAN, INFINITE, Bools, ScoreTable, read_scores
 from bench.metrics.table import ALIASES
 from bench.runs.store import RunFolder
 from bench.statistics.clusters import (
@@ -133,11 +132,10 @@ def _difference(table: ScoreTable, a: str, b: str, metric: str) -> Difference:
     )
 
 
-def _common(
-    table: ScoreTable, a: str, b: str, metric: str
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    both = np.isfinite(table.column(metric, a)) & np.isfinite(table.column(metric, b))
-    return np.asarray(both)
+def _common(table: ScoreTable, a: str, b: str, metric: str) -> Bools:
+    known = ~np.isnan(table.restored(metric))
+    at = [table.models.index(a), table.models.index(b)]
+    return np.asarray(known[:, at].all(axis=1))
 
 
 def _comparison(
@@ -163,29 +161,16 @@ def _comparison(
         better=better,
         images=found.n,
         clusters=found.clusters,
-        excluded=_left_out(table, a, b, metric),
+        excluded=table.left_out(metric, (a, b), common),
         exact=found.exact,
         note=found.note,
     )
 
 
-def _left_out(table: ScoreTable, a: str, b: str, metric: str) -> dict[str, int]:
-    """Count the images that are not common, each under one reason."""
-    counts: Counter[str] = Counter()
-    for image, x, y in zip(
-        table.images, table.column(metric, a), table.column(metric, b), strict=True
-    ):
-        gone = [name for name, value in ((a, x), (b, y)) if not np.isfinite(value)]
-        if gone:
-            value = x if gone[0] == a else y
-            why = INFINITE if np.isinf(value) else table.reason(metric, gone[0], image)
-            counts[f"{' and '.join(gone)}: {why}"] += 1
-    return dict(counts)
-
-
 def _nothing_in_common(table: ScoreTable, a: str, b: str, metric: str) -> str:
+    none = np.zeros(len(table.images), dtype=bool)
     reasons = "; ".join(
-        f"{_count(n, 'image')}: {why}" for why, n in _left_out(table, a, b, metric).items()
+        f"{_count(n, 'image')}: {why}" for why, n in table.left_out(metric, (a, b), none).items()
     )
     return (
         f"'{a}' and '{b}' have no image with a finite {metric} in common ({reasons}); "
@@ -201,47 +186,54 @@ def _count(number: int, what: str) -> str:
 class Standing:
     """One model by one metric: its mean, and how it stands to the best.
 
-    ``mark``: "best"; "tied", not significantly different from the best; "behind"; "ahead", better
-    than the best on the images that it has; None where that was not tested. ``against_best`` is
-    the paired difference, this model minus the best.
+    ``ranked``: its mean is over the images that all ranked models share (`ScoreTable.shared`);
+    otherwise over those that it has, and it stands in no order. ``infinite``, ``clean`` and
+    ``missing``, by reason, count the images that it has no score on that a mean could be over.
+    ``mark``: "best"; "tied", not significantly different from the best; "behind"; None where that
+    was not tested. ``against_best`` is the paired difference, this model minus the best.
     """
 
     model: str
     estimate: Estimate | None
+    ranked: bool
     infinite: int
+    clean: int
     missing: dict[str, int]
-    mark: Literal["best", "tied", "behind", "ahead"] | None
+    mark: Literal["best", "tied", "behind"] | None
     against_best: Difference | None
 
 
 def standings(table: ScoreTable, metric: str) -> list[Standing]:
     """Return every model's standing by ``metric``, in the table's order.
 
-    The best has the best mean over the images common to all models that scored every image that
-    any model did. The others are tested against it on the images that each shares with it.
+    The best has the best mean of those that are ranked. The others are tested against it.
     """
-    finite = table.finite(metric)
-    means = cluster_means(finite, table.clusters, level=LEVEL)
+    shared = table.shared(metric)
+    means = cluster_means(table.compared(metric), table.clusters, level=LEVEL)
     best = best_model(table, metric)
     against: list[Difference | None] = [None] * len(table.models)
     if best is not None:
-        others = [i for i, name in enumerate(table.models) if name != best]
-        column = finite[:, [table.models.index(best)]]
-        tested = paired_differences(finite[:, others] - column, table.clusters, level=LEVEL)
+        others = [i for i in np.flatnonzero(shared.models) if table.models[i] != best]
+        scores = table.finite(metric)[shared.images]
+        tested = paired_differences(
+            scores[:, others] - scores[:, [table.models.index(best)]],
+            table.clusters[shared.images],
+            level=LEVEL,
+        )
         for index, difference in zip(others, tested, strict=True):
             against[index] = difference
     found = []
     for index, model in enumerate(table.models):
         excluded = dict(table.excluded(metric, model))
-        infinite = excluded.pop(INFINITE, 0)
-        mark = _mark(model == best, against[index], table.higher_is_better[metric])
         found.append(
             Standing(
                 model=model,
                 estimate=means[index],
-                infinite=infinite,
+                ranked=bool(shared.models[index]),
+                infinite=excluded.pop(INFINITE, 0),
+                clean=excluded.pop(CLEAN, 0),
                 missing=excluded,
-                mark=mark,
+                mark=_mark(model == best, against[index]),
                 against_best=against[index],
             )
         )
@@ -249,41 +241,33 @@ def standings(table: ScoreTable, metric: str) -> list[Standing]:
 
 
 def best_model(table: ScoreTable, metric: str) -> str | None:
-    """Return the model with the best mean on common images; None where nothing is comparable."""
-    values = table.values[metric]
-    scored = (~np.isnan(values)).sum(axis=0)
-    if not scored.size or not scored.max():
+    """Return the model with the best mean of those ranked; None for fewer than two."""
+    shared = table.shared(metric)
+    ranked = np.flatnonzero(shared.models)
+    if len(ranked) < 2:
         return None
-    complete = np.flatnonzero(scored == scored.max())
-    finite = table.finite(metric)[:, complete]
-    common = ~np.isnan(finite).any(axis=1)
-    if len(complete) < 2 or not common.any():
-        return None
-    means = finite[common].mean(axis=0) * (1 if table.higher_is_better[metric] else -1)
-    best: int = complete[int(means.argmax())]
-    return table.models[best]
+    means = table.finite(metric)[np.ix_(shared.images, ranked)].mean(axis=0)
+    better = 1 if table.higher_is_better[metric] else -1
+    return table.models[int(ranked[int((better * means).argmax())])]
 
 
-def _mark(
-    best: bool, against: Difference | None, higher_is_better: bool
-) -> Literal["best", "tied", "behind", "ahead"] | None:
+def _mark(best: bool, against: Difference | None) -> Literal["best", "tied", "behind"] | None:
     if best:
         return "best"
     if against is None or against.p_adjusted is None:
         return None
-    if against.p_adjusted >= 1 - LEVEL:
-        return "tied"
-    return "ahead" if (against.value > 0) == higher_is_better else "behind"
+    return "tied" if against.p_adjusted >= 1 - LEVEL else "behind"
 
 
 def improvements(table: ScoreTable, metric: str, base: str = "input") -> list[Difference | None]:
     """Return each model's paired difference from ``base``, in the table's order; None for itself.
 
-    ``p_adjusted`` is corrected for all models. All None where the run has no ``base``.
+    It is over the images of `ScoreTable.compared`, as the means are. ``p_adjusted`` is corrected
+    for all models. All None where the run has no ``base``.
     """
     if base not in table.models:
         return [None] * len(table.models)
-    finite = table.finite(metric)
+    finite = table.compared(metric)
     at = table.models.index(base)
     others = [i for i in range(len(table.models)) if i != at]
     tested = paired_differences(finite[:, others] - finite[:, [at]], table.clusters, level=LEVEL)

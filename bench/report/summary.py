@@ -23,11 +23,13 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
 
     ``*`` marks the best mean and ``=`` what is not significantly different from it. A dash is a
     missing number; the last column says why, and the last rows name metrics without any score.
+    All means of a column are over the same images, of a number that its head tells unless it is
+    all; a model that has too few of them is not ranked.
     """
     analysis = analyse(gather([run]))
     conditions = analysis.data.conditions()[:1]
     heads = ["Model (* best, = tied)"]
-    heads += [f"{title(m)} {head_unit(analysis, m)}" for m in analysis.measured]
+    heads += [f"{title(m)} {head_unit(analysis, m)}{_part(analysis, m)}" for m in analysis.measured]
     short = shown_in("short") if conditions else []
     heads += [f"{column.head} {column.unit}" for column in map(cost_column, short)]
     rows = []
@@ -47,6 +49,12 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
     return [*heads, "Notes"], rows
 
 
+def _part(analysis: Analysis, metric: str) -> str:
+    """Say over how many images a column's means are, where these are not all."""
+    images = analysis.data.table.shared(metric).images
+    return "" if images.all() else f" ({int(images.sum())} of {len(images)} images)"
+
+
 def _text(cell: Cell) -> str:
     return cell.text + _MARKS.get(cell.mark, "") + (f" {cell.detail}" if cell.detail else "")
 
@@ -56,10 +64,13 @@ def _note(analysis: Analysis, name: str) -> str:
     if state := analysis.data.table.states.get(name):
         return state
     total = len(analysis.data.table.images)
-    partial: dict[int, list[str]] = {}
+    apart: dict[int, list[str]] = {}
     for metric in analysis.measured:
-        estimate = analysis.standing(metric, name).estimate
-        number = estimate.n if estimate else 0
-        if number < total:
-            partial.setdefault(number, []).append(title(metric))
-    return "; ".join(f"{', '.join(m)}: {n} of {total} images" for n, m in partial.items())
+        standing = analysis.standing(metric, name)
+        if not standing.ranked:
+            number = standing.estimate.n if standing.estimate else 0
+            apart.setdefault(number, []).append(title(metric))
+    return "; ".join(
+        f"{', '.join(m)}: {n} of {total} images" + (", not ranked" if n else "")
+        for n, m in apart.items()
+    )

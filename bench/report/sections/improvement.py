@@ -12,7 +12,7 @@ from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
-from bench.report.sections.results import head_unit, weaknesses
+from bench.report.sections.results import head_unit, over, weaknesses
 from bench.statistics.clusters import Difference
 
 
@@ -65,10 +65,12 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
 
 def improvements(analysis: Analysis) -> Table:
     """Return each model's paired difference from the base, by metric."""
-    table = analysis.data.table
     names = [name for name in analysis.order if name != analysis.base]
     columns = [Column("Model", numeric=False)]
-    columns += [Column(title(m), head_unit(analysis, m)) for m in analysis.measured]
+    columns += [
+        Column(title(m), head_unit(analysis, m), f"Paired difference{over(analysis, m)}")
+        for m in analysis.measured
+    ]
     rows, records = [], []
     for name in names:
         row = [Cell(name)]
@@ -82,10 +84,9 @@ def improvements(analysis: Analysis) -> Table:
         f"than {analysis.base_title}. {{worse}}: significantly worse (p below 0.05, adjusted for "
         "all models)."
     ]
-    over = counted(len(table.images), "image")
     return Table(
         name="improvements",
-        caption=f"Improvement over {analysis.base_title}, {over}",
+        caption=f"Improvement over {analysis.base_title}",
         columns=columns,
         rows=rows,
         records=records,
@@ -102,8 +103,8 @@ def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | No
         up = gain.value > 0
         mark = "better" if up == analysis.data.table.higher_is_better[metric] else "worse"
     notes: tuple[str, ...] = ()
-    if gain.n < len(analysis.data.table.images):
-        notes = (f"over the {gain.n} images on which both have a finite score",)
+    if not analysis.standing(metric, name).ranked:
+        notes = (f"over the {counted(gain.n, 'image')} on which both have a finite score",)
     return Cell(
         fixed(gain.value, places, sign=True),
         interval(gain.low, gain.high, places, sign=True),

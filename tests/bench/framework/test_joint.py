@@ -207,7 +207,14 @@ def test_an_axis_that_is_not_there_is_an_error_that_says_what_to_do(name: str, s
         resolve_axis(Evidence(table, {}), name)
 
 
-def test_no_common_image_is_an_error() -> None:
+def test_models_without_a_common_image_are_not_compared() -> None:
     table = scores({"psnr": {"a": [30, 31, np.nan, np.nan], "b": [np.nan, np.nan, 30, 31]}})
-    with pytest.raises(BenchError, match="no image has a finite psnr of all of a, b"):
-        join(Evidence(table, {}), ["psnr"])
+    joint = join(Evidence(table, {}), ["psnr"])
+    assert joint.models == ("a",)
+    assert joint.left_out == {"b": "psnr on 2 of 4 images only"}
+
+
+def test_metrics_without_a_common_image_are_an_error() -> None:
+    table = scores({"psnr": {"a": [30, np.nan]}, "ssim": {"a": [np.nan, 0.9]}})
+    with pytest.raises(BenchError, match="no image has a finite psnr and ssim of all models"):
+        join(Evidence(table, {}), ["psnr", "ssim"])

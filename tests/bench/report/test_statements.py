@@ -1,0 +1,152 @@
+"""What the page, the terminal and the files say of the same run agrees with the numbers, and is
+no more than can be said."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bench
+from bench.records import Pair, Score
+from bench.report import summary_table, write_report
+from bench.runs.store import RunFolder
+from tests.bench.report.html import Page
+from tests.support.runs import write_run
+
+EXTENTS = ("0", "1", "2")
+
+
+def made_run(
+    path: Path, values: Mapping[str, Mapping[str, Sequence[float]]], **changed: object
+) -> RunFolder:
+    """Make a run of scenes at three extents: model -> extent -> PSNR by scene; NaN is missing."""
+    scenes = len(next(iter(values.values()))["0"])
+    pairs = [
+        Pair(f"scene{n}-{extent}", path / "d.png", path / "r.png", f"scene{n}", {"extent": extent})
+        for extent in EXTENTS
+        for n in range(scenes)
+    ]
+    scores = {
+        model: {
+            pair.id: {"psnr": Score(value) if value == value else Score.missing("no output")}
+            for pair in pairs
+            if (value := by[pair.strata["extent"]][int(pair.cluster.removeprefix("scene"))])
+            is not None
+        }
+        for model, by in values.items()
+    }
+    return write_run(path, pairs, scores, ["psnr"], **changed)
+
+
+STEPS = np.arange(6.0)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Six scenes, clean and twice blurred. On clean pairs sharpening has 40 dB: over all images
+    its mean is above the input's over the images that have one, and on common images it is below.
+    """
+    input_, sharpened = 25 + STEPS, 24 + STEPS + 0.1 * (STEPS % 2)
+    return made_run(
+        tmp_path_factory.mktemp("clean") / "run",
+        {
+            "input": {"0": [math.inf] * 6, "1": input_ + 3, "2": input_},
+            "unsharp": {"0": [40.0] * 5 + [math.inf], "1": sharpened + 3, "2": sharpened},
+            "nlm": {"0": [45.0] * 6, "1": input_ + 3.5, "2": input_ + 0.5 + 0.01 * STEPS},
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def clean_page(clean: RunFolder) -> Page:
+    return Page(write_report([clean]).read_text(encoding="utf-8"))
+
+
+def means(page: Page, table: str = "table-results") -> dict[str, float]:
+    """Return the first number of each row."""
+    found = {}
+    for row in page.tables[table]:
+        if len(row) > 1 and (number := re.match(r"[−\d.]+", row[1])):
+            found[row[0]] = float(number[0].replace("−", "-"))
+    return found
+
+
+def test_means_of_a_column_are_over_the_same_images_and_order_the_rows(
+    clean: RunFolder, clean_page: Page
+) -> None:
+    scores = pd.read_csv(clean.path / "scores.csv")
+    wide = scores[scores["metric"] == "psnr"].pivot_table("value", "image", "model")
+    common = wide[np.isfinite(wide["input"])].mean()
+    shown = means(clean_page)
+    assert list(shown) == ["nlm", "input", "unsharp"]
+    for model, mean in shown.items():
+        assert mean == pytest.approx(common[model], abs=0.0051)
+    assert "over 12 of 18 images in 6 scenes" in clean_page.text
+    assert "Left out of all: 6 images: clean pair" in clean_page.text
+
+
+def test_terminal_files_pick_and_compare_say_what_the_page_says(clean: RunFolder) -> None:
+    found = pd.read_csv(clean.path / "report" / "tables" / "results.csv").set_index("model")
+    assert set(found["images"]) == {12}
+    assert found.loc["nlm", "standing"] == "best"
+    heads, rows = summary_table(clean)
+    assert heads[1] == "PSNR dB ↑ (12 of 18 images)"
+    assert [row[0] for row in rows] == ["nlm", "input", "unsharp"]
+    run = bench.open_run(clean.path)
+    picked = run.pick("psnr")
+    assert (picked.chosen, picked.images) == ("nlm", 12)
+    for one in picked.candidates:
+        assert one.figures["psnr"][0] == pytest.approx(found.loc[one.model, "mean"])
+    apart = run.compare("unsharp", "nlm")
+    assert apart.images == 12
+    assert apart.difference == pytest.approx(
+        found.loc["unsharp", "mean"] - found.loc["nlm", "mean"]
+    )
+    latex = (clean.path / "report" / "tables" / "results.tex").read_text()
+    assert "over 12 of 18 images" in latex
+
+
+def test_what_models_do_to_clean_pictures_is_told_apart(clean_page: Page) -> None:
+    rows = {row[0]: row[1:] for row in clean_page.tables["table-clean"][1:]}
+    assert rows["input"] == ["∞"]
+    assert rows["nlm"] == ["45.00"]
+    assert rows["unsharp"][0].startswith("40.00")
+    assert "mean over the 5 clean pairs with a finite score; 1 came back as they were" in (
+        clean_page.text
+    )
+    strata = clean_page.tables["table-strata"]
+    assert "0" not in strata[1][1:]  # the level of nothing but clean pairs has no mean
+    assert len(strata[2]) == 3
+
+
+def test_a_model_with_few_images_stands_in_no_order(tmp_path: Path) -> None:
+    most = {"0": 20 + STEPS, "1": 22 + STEPS, "2": 24 + STEPS}
+    few = {extent: [99.0, *[math.nan] * 5] for extent in EXTENTS}
+    run = made_run(
+        tmp_path / "run",
+        {
+            "input": most,
+            "m": {k: v + 1 for k, v in most.items()},
+            "lucky": few,
+            "holes": {"0": [math.nan, *most["0"][1:]], "1": most["1"] + 2, "2": most["2"] + 2},
+        },
+    )
+    page = Page(write_report([run]).read_text(encoding="utf-8"))
+    assert list(means(page)) == ["holes", "m", "input", "lucky"]
+    assert "over 17 of 18 images in 6 scenes" in page.text
+    assert "mean over 3 of 18 images, not ranked with the others; left out: 15 no output" in (
+        page.text
+    )
+    rows = {row[0]: row for row in summary_table(run)[1]}
+    assert rows["lucky"][-1] == "PSNR: 3 of 18 images, not ranked"
+    picked = bench.open_run(run.path).pick("psnr")
+    assert (picked.chosen, picked.images) == ("holes", 17)
+    assert {c.model: c.reason for c in picked.candidates}["lucky"] == (
+        "psnr on 3 of 18 images only"
+    )
