@@ -32,6 +32,7 @@ from bench.framework.scores import ScoreTable
 from bench.metrics.table import ALIASES as METRIC_ALIASES
 from bench.metrics.table import metric_cards
 from bench.records import Profile
+from bench.statistics.claims import Claims
 from bench.statistics.clusters import cluster_draws, cluster_means
 
 if TYPE_CHECKING:
@@ -84,11 +85,18 @@ class Joint:
     high: Floats
     draws: Floats
     images: int
+    scenes: int
+    """How many scenes the images are of; 0 where no metric is among the axes."""
     conditions: CostConditions | None
     base: Floats | None
     base_value: Floats | None
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
+
+    @property
+    def claims(self) -> Claims:
+        """What may be said of what is drawn from the images."""
+        return Claims(self.scenes)
 
     @property
     def directions(self) -> list[bool]:
@@ -230,6 +238,7 @@ def join(
         high=high[:number],
         draws=draws[:, :number],
         images=int(common.sum()) if metrics else 0,
+        scenes=len(set(table.clusters[common])) if metrics else 0,
         conditions=conditions,
         base=draws[:, number] if base else None,
         base_value=values[number] if base else None,
@@ -333,15 +342,11 @@ def _notes(
     table: ScoreTable, metrics: Sequence[str], common: NDArray[np.bool_], sources: Sequence[str]
 ) -> list[str]:
     notes = []
-    if metrics:
-        scenes = len(set(table.clusters[common]))
-        if not common.all():
-            notes.append(
-                f"compared on the {int(common.sum())} of {len(table.images)} images "
-                f"on which all have a finite {' and '.join(metrics)}"
-            )
-        if scenes == 1:
-            notes.append("one scene: nothing is known of how other images would fare")
+    if metrics and not common.all():
+        notes.append(
+            f"compared on the {int(common.sum())} of {len(table.images)} images "
+            f"on which all have a finite {' and '.join(metrics)}"
+        )
     if note := told(sources):
         notes.append(note)
     return notes

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from bench.runs.record import ModelRecord
 from bench.runs.store import RunFolder
+from bench.statistics.claims import Claims
+from bench.statistics.clusters import pairwise_p
 from models.catalogue import baselines
 
 Bools = NDArray[np.bool_]
@@ -51,6 +53,7 @@ class ScoreTable:
     higher_is_better: Mapping[str, bool]
     units: Mapping[str, str]
     states: Mapping[str, str] = field(default_factory=dict)
+    _p_values: dict[str, Floats] = field(init=False, repr=False, default_factory=dict)
 
     def column(self, metric: str, model: str) -> Floats:
         """Return a model's scores on every image."""
@@ -69,7 +72,8 @@ class ScoreTable:
         unbounded = [m for m in self.metrics if np.isinf(self.values[m]).any()]
         if self.base is None or not unbounded:
             return np.zeros(len(self.images), dtype=bool)
-        return np.all([np.isinf(self.column(m, self.base)) for m in unbounded], axis=0)
+        infinite = [np.isinf(self.column(metric, self.base)) for metric in unbounded]
+        return np.asarray(np.all(infinite, axis=0), dtype=bool)
 
     def finite(self, metric: str) -> Floats:
         """Return a metric's scores with NaN in place of the infinite ones, which have no mean."""
@@ -96,7 +100,7 @@ class ScoreTable:
             both = images & known[:, at]
             if both.sum() >= least:
                 images, models[at] = both, True
-        return Shared(images & models.any(), models)
+        return Shared(np.asarray(images & models.any()), models)
 
     def compared(self, metric: str) -> Floats:
         """Return the scores (N, M) that means are made of, NaN elsewhere.
@@ -106,6 +110,28 @@ class ScoreTable:
         found, shared = self.restored(metric), self.shared(metric)
         found[np.ix_(~shared.images, shared.models)] = np.nan
         return found
+
+    def claims(self, metric: str) -> Claims:
+        """Return what may be said of the metric's means."""
+        return Claims(len(set(self.clusters[self.shared(metric).images])))
+
+    def p_values(self, metric: str) -> Floats:
+        """Return (M, M): how surely two models differ, by the one test that decides everywhere.
+
+        It is that of `bench.statistics.clusters.pairwise_p` over the models that are ranked
+        together and the images that they share; NaN where there is no test. Computed once.
+        """
+        if metric not in self._p_values:
+            shared = self.shared(metric)
+            found = np.full((len(self.models), len(self.models)), np.nan)
+            if shared.models.any():
+                turn = 1 if self.higher_is_better[metric] else -1
+                scores = turn * self.finite(metric)[np.ix_(shared.images, shared.models)]
+                found[np.ix_(shared.models, shared.models)] = pairwise_p(
+                    scores, self.clusters[shared.images]
+                )
+            self._p_values[metric] = found
+        return self._p_values[metric]
 
     def excluded(self, metric: str, model: str) -> Counter[str]:
         """Count the images on which a model has no score that a mean could be over, by reason."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from bench.core.names import choose
 from bench.framework.scores import CLEAN, INFINITE, Bools, ScoreTable, read_scores
 from bench.metrics.table import ALIASES
 from bench.runs.store import RunFolder
+from bench.statistics.claims import LEVEL, TOO_FEW, Claims, told_apart
 from bench.statistics.clusters import (
     Difference,
     Estimate,
@@ -20,17 +20,16 @@ from bench.statistics.clusters import (
     paired_difference,
     paired_differences,
 )
-from bench.statistics.multiplicity import holm
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two models on their common images. ``difference`` is the mean of ``a`` minus ``b``.
+    """Two models on common images. ``difference`` is the mean of ``a`` minus ``b``.
 
-    ``p_adjusted`` is corrected for all metrics compared together. ``better`` names the better
-    model where it is below 5 %, else None. ``excluded`` counts images left out, by reason.
+    The images are those of the run's other tables, where both are ranked there; else those on which
+    both have a finite score. ``p_adjusted`` is corrected for all models that are ranked with them.
+    ``better`` names the better model where that is below 5 %, else None; both are None with too few
+    scenes for a test. ``excluded`` counts images left out, by reason.
     """
 
     a: str
@@ -57,7 +56,7 @@ class Comparison:
         sense = "higher" if self.higher_is_better else "lower"
         lines = [
             f"{self.metric} ({sense} is better) on {_count(self.images, 'image')} "
-            f"in {_count(self.clusters, 'cluster')}",
+            f"in {_count(self.clusters, 'scene')}",
             f"  {self.a}: {self.mean_a:.4g}{unit}",
             f"  {self.b}: {self.mean_b:.4g}{unit}",
             f"  {self.a} - {self.b}: {self.difference:+.4g}{unit}"
@@ -66,19 +65,18 @@ class Comparison:
         if self.p is not None:
             how = "all sign flips" if self.exact else "random sign flips"
             several = self.p_adjusted is not None and self.p_adjusted != self.p
-            adjusted = f", {self.p_adjusted:.3g} adjusted for all metrics" if several else ""
-            lines.append(f"  p = {self.p:.3g} ({how} of whole clusters){adjusted}")
-        lines.append(
-            f"  {self.better} is better"
-            if self.better
-            else "  no significant difference"
-            if self.p is not None
-            else "  no test is possible"
-        )
+            adjusted = f", {self.p_adjusted:.3g} adjusted for all models" if several else ""
+            lines.append(f"  p = {self.p:.3g} ({how} of whole scenes){adjusted}")
+        lines.append(f"  {self._verdict()}")
         lines += [f"  left out: {_count(n, 'image')}: {why}" for why, n in self.excluded.items()]
         if self.note:
             lines.append(f"  note: {self.note}")
         return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        if self.better:
+            return f"{self.better} is better"
+        return TOO_FEW if self.p is None else "tied: no significant difference"
 
 
 def compare(run: RunFolder, a: str, b: str, metric: str) -> Comparison:
@@ -87,63 +85,26 @@ def compare(run: RunFolder, a: str, b: str, metric: str) -> Comparison:
     Raises `BenchError` for an unknown name (with the nearest known one), or where the two have no
     image with a score in common.
     """
-    return compare_metrics(run, a, b, [metric])[0]
-
-
-def compare_metrics(
-    run: RunFolder, a: str, b: str, metrics: Sequence[str] | None = None
-) -> list[Comparison]:
-    """`compare` by several metrics (default: all that both have); p-values adjusted by Holm.
-
-    Raises `BenchError` as `compare` does; with ``metrics`` given, for any of them.
-    """
     table = read_scores(run)
     for name in (a, b):
         choose("model", name, table.models)
-    metrics = [ALIASES.get(name, name) for name in metrics or ()]
+    metric = ALIASES.get(metric, metric)
     if a == b:
         raise BenchError(
             f"'{a}' is compared with itself; name two models: {', '.join(table.models)}"
         )
-    for metric in metrics:
-        choose("metric", metric, table.metrics)
-    chosen = list(metrics or (m for m in table.metrics if _common(table, a, b, m).any()))
-    if not chosen:
-        raise BenchError(_nothing_in_common(table, a, b, table.metrics[0]))
-    found = [_difference(table, a, b, metric) for metric in chosen]
-    adjusted = iter(holm([difference.p for difference in found if difference.p is not None]))
-    return [
-        _comparison(
-            table, a, b, metric, difference, None if difference.p is None else next(adjusted)
-        )
-        for metric, difference in zip(chosen, found, strict=True)
-    ]
-
-
-def _difference(table: ScoreTable, a: str, b: str, metric: str) -> Difference:
-    common = _common(table, a, b, metric)
-    if not common.any():
+    choose("metric", metric, table.metrics)
+    images = _common(table, a, b, metric)
+    if not images.any():
         raise BenchError(_nothing_in_common(table, a, b, metric))
-    return paired_difference(
-        table.column(metric, a)[common],
-        table.column(metric, b)[common],
-        table.clusters[common],
-        level=LEVEL,
-    )
-
-
-def _common(table: ScoreTable, a: str, b: str, metric: str) -> Bools:
-    known = ~np.isnan(table.restored(metric))
-    at = [table.models.index(a), table.models.index(b)]
-    return np.asarray(known[:, at].all(axis=1))
-
-
-def _comparison(
-    table: ScoreTable, a: str, b: str, metric: str, found: Difference, p_adjusted: float | None
-) -> Comparison:
-    common = _common(table, a, b, metric)
+    first, second = (table.column(metric, name)[images] for name in (a, b))
+    found = paired_difference(first, second, table.clusters[images], level=LEVEL)
+    claims = Claims(found.clusters)
+    raw = found.p if claims.tests else None
+    p = _p_of_pair(table, a, b, metric)
+    p = raw if p is None else p
     better = None
-    if p_adjusted is not None and p_adjusted < 1 - LEVEL:
+    if told_apart(p):
         better = a if (found.value > 0) == table.higher_is_better[metric] else b
     return Comparison(
         a=a,
@@ -151,20 +112,41 @@ def _comparison(
         metric=metric,
         unit=table.units[metric],
         higher_is_better=table.higher_is_better[metric],
-        mean_a=float(table.column(metric, a)[common].mean()),
-        mean_b=float(table.column(metric, b)[common].mean()),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
         difference=found.value,
         low=found.low,
         high=found.high,
-        p=found.p,
-        p_adjusted=p_adjusted,
+        p=raw,
+        p_adjusted=p,
         better=better,
         images=found.n,
         clusters=found.clusters,
-        excluded=table.left_out(metric, (a, b), common),
+        excluded=table.left_out(metric, (a, b), images),
         exact=found.exact,
-        note=found.note,
+        note=claims.caveat or None,
     )
+
+
+def _common(table: ScoreTable, a: str, b: str, metric: str) -> Bools:
+    """Return the images of the table's means, or of two that are not both ranked there, theirs."""
+    shared, at = table.shared(metric), [table.models.index(a), table.models.index(b)]
+    if shared.models[at].all():
+        return shared.images
+    return np.asarray((~np.isnan(table.restored(metric)))[:, at].all(axis=1))
+
+
+def _p_of_pair(table: ScoreTable, a: str, b: str, metric: str) -> float | None:
+    p = float(table.p_values(metric)[table.models.index(a), table.models.index(b)])
+    return None if np.isnan(p) else p
+
+
+def _as_tested(
+    table: ScoreTable, a: str, b: str, metric: str, found: Difference | None
+) -> Difference | None:
+    """Return a difference with the p-values that may be told of it."""
+    p = _p_of_pair(table, a, b, metric)
+    return None if found is None else replace(found, p=None if p is None else found.p, p_adjusted=p)
 
 
 def _nothing_in_common(table: ScoreTable, a: str, b: str, metric: str) -> str:
@@ -213,7 +195,7 @@ def standings(table: ScoreTable, metric: str) -> list[Standing]:
     best = best_model(table, metric)
     against: list[Difference | None] = [None] * len(table.models)
     if best is not None:
-        others = [i for i in np.flatnonzero(shared.models) if table.models[i] != best]
+        others = [int(i) for i in np.flatnonzero(shared.models) if table.models[i] != best]
         scores = table.finite(metric)[shared.images]
         tested = paired_differences(
             scores[:, others] - scores[:, [table.models.index(best)]],
@@ -221,7 +203,7 @@ def standings(table: ScoreTable, metric: str) -> list[Standing]:
             level=LEVEL,
         )
         for index, difference in zip(others, tested, strict=True):
-            against[index] = difference
+            against[index] = _as_tested(table, table.models[index], best, metric, difference)
     found = []
     for index, model in enumerate(table.models):
         excluded = dict(table.excluded(metric, model))
@@ -254,16 +236,15 @@ def best_model(table: ScoreTable, metric: str) -> str | None:
 def _mark(best: bool, against: Difference | None) -> Literal["best", "tied", "behind"] | None:
     if best:
         return "best"
-    if against is None or against.p_adjusted is None:
-        return None
-    return "tied" if against.p_adjusted >= 1 - LEVEL else "behind"
+    apart = None if against is None else told_apart(against.p_adjusted)
+    return None if apart is None else "behind" if apart else "tied"
 
 
 def improvements(table: ScoreTable, metric: str, base: str = "input") -> list[Difference | None]:
     """Return each model's paired difference from ``base``, in the table's order; None for itself.
 
-    It is over the images of `ScoreTable.compared`, as the means are. ``p_adjusted`` is corrected
-    for all models. All None where the run has no ``base``.
+    It is over the images of `ScoreTable.compared`, as the means are. ``p_adjusted`` is that of
+    `ScoreTable.p_values`. All None where the run has no ``base``.
     """
     if base not in table.models:
         return [None] * len(table.models)
@@ -273,5 +254,5 @@ def improvements(table: ScoreTable, metric: str, base: str = "input") -> list[Di
     tested = paired_differences(finite[:, others] - finite[:, [at]], table.clusters, level=LEVEL)
     found: list[Difference | None] = [None] * len(table.models)
     for index, difference in zip(others, tested, strict=True):
-        found[index] = difference
+        found[index] = _as_tested(table, table.models[index], base, metric, difference)
     return found

@@ -14,6 +14,7 @@ from bench.report.drawing.numbers import counted
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
+from bench.report.sections.results import caveats
 from bench.report.sections.table import Built, build, section_table
 from bench.runs.store import RunFolder
 
@@ -70,6 +71,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
         left_out=data.left_out,
+        caveats=caveats(context.analysis),
         findings=[text for content in contents for text in content.findings],
         sections=sections,
         missing=missing,

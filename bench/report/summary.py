@@ -10,7 +10,7 @@ from bench.report.drawing.tables import Cell
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
 from bench.report.sections.costs import cost_cell, cost_column
-from bench.report.sections.results import head_unit, result_cell, why_without_score
+from bench.report.sections.results import caveats, head_unit, result_cell, why_without_score
 from bench.runs.store import RunFolder
 
 WITH_INTERVALS = 4
@@ -18,17 +18,19 @@ WITH_INTERVALS = 4
 _MARKS = {"best": "*", "tied": "="}
 
 
-def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
+def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]]:
     """Return the header and the rows of the results, best model first, for a terminal.
 
-    ``*`` marks the best mean and ``=`` what is not significantly different from it. A dash is a
+    The third value is what is said of them all, line by line. ``*`` marks the best mean and ``=``
+    what is tied with it (`bench.statistics.claims`). A dash is a
     missing number; the last column says why, and the last rows name metrics without any score.
     All means of a column are over the same images, of a number that its head tells unless it is
     all; a model that has too few of them is not ranked.
     """
     analysis = analyse(gather([run]))
     conditions = analysis.data.conditions()[:1]
-    heads = ["Model (* best, = tied)"]
+    tests = any(analysis.data.table.claims(metric).tests for metric in analysis.measured)
+    heads = ["Model (* best, = tied)" if tests else "Model (* best)"]
     heads += [f"{title(m)} {head_unit(analysis, m)}{_part(analysis, m)}" for m in analysis.measured]
     short = shown_in("short") if conditions else []
     heads += [f"{column.head} {column.unit}" for column in map(cost_column, short)]
@@ -45,8 +47,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
             note = f"{title(metric)} has no score: {why_without_score(analysis, metric)}"
             rows.append([""] * len(heads) + [note])
     if not any(row[-1] for row in rows):
-        return heads, [row[:-1] for row in rows]
-    return [*heads, "Notes"], rows
+        return heads, [row[:-1] for row in rows], caveats(analysis)
+    return [*heads, "Notes"], rows, caveats(analysis)
 
 
 def _part(analysis: Analysis, metric: str) -> str:

@@ -30,6 +30,8 @@ def section(context: Context) -> Content | Missing:
     joint = found.join(found.main, *found.costs)
     if isinstance(joint, Missing):
         return joint
+    if not joint.claims.intervals:
+        return Missing("one scene: nothing is known of how sure the order of the results is")
     try:
         done = acceptability(joint)
     except BenchError as error:

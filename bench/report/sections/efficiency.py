@@ -131,7 +131,8 @@ def _declared(found: Facts, joint: Joint, volume: Covered) -> str:
         ", ".join(found.written(axis, value) for axis, value in zip(joint.axes, at, strict=True))
         for at in (volume.reference, volume.ideal)
     ]
+    spread = f" [{percent(volume.low)}, {percent(volume.high)}]" if joint.claims.intervals else ""
     return (
         f"{axis_title(joint.axes[0].name)}: {percent(volume.share)} of the box from {points[0]} to "
-        f"{points[1]} [{percent(volume.low)}, {percent(volume.high)}]."
+        f"{points[1]}{spread}."
     )

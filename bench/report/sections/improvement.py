@@ -12,7 +12,8 @@ from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
-from bench.report.sections.results import head_unit, over, weaknesses
+from bench.report.sections.results import head_unit, over
+from bench.statistics.claims import told_apart
 from bench.statistics.clusters import Difference
 
 
@@ -58,9 +59,14 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
             figure,
             f"improvement-{metric}",
             f"{title(metric)}: difference from {analysis.base_title}",
-            f"Mean paired difference in {title(metric)} from {analysis.base_title}, with 95 % "
-            f"intervals: {', '.join(told)}.",
+            f"Mean paired difference in {title(metric)} from {analysis.base_title}"
+            f"{intervals_of(analysis, metric)}: {', '.join(told)}.",
         )
+
+
+def intervals_of(analysis: Analysis, metric: str) -> str:
+    """Return ", with 95 % intervals", where there are any."""
+    return ", with 95 % intervals" if analysis.data.table.claims(metric).intervals else ""
 
 
 def improvements(analysis: Analysis) -> Table:
@@ -79,18 +85,20 @@ def improvements(analysis: Analysis) -> Table:
             row.append(_gain_cell(analysis, metric, name, gain))
             records.append({"model": name, "metric": metric} | _gain_record(gain))
         rows.append(row)
-    legend = [
-        "Mean of the paired differences with its 95 % interval. {better}: significantly better "
-        f"than {analysis.base_title}. {{worse}}: significantly worse (p below 0.05, adjusted for "
-        "all models)."
-    ]
+    table = analysis.data.table
+    legend = ["Mean of the paired differences with its 95 % interval."]
+    if any(table.claims(metric).tests for metric in analysis.measured):
+        legend = [
+            f"{legend[0]} {{better}}: significantly better than {analysis.base_title}. {{worse}}: "
+            "significantly worse; the others are tied with it."
+        ]
     return Table(
         name="improvements",
         caption=f"Improvement over {analysis.base_title}",
         columns=columns,
         rows=rows,
         records=records,
-        legend=[*legend, *weaknesses(analysis, gains=True)],
+        legend=legend,
     )
 
 
@@ -99,7 +107,7 @@ def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | No
         return Cell.missing(*analysis.standing(metric, name).missing or ("no common image",))
     places = analysis.places[metric]
     mark = ""
-    if gain.p_adjusted is not None and gain.p_adjusted < 0.05:
+    if told_apart(gain.p_adjusted):
         up = gain.value > 0
         mark = "better" if up == analysis.data.table.higher_is_better[metric] else "worse"
     notes: tuple[str, ...] = ()

@@ -52,11 +52,14 @@ def section(context: Context) -> Content | Missing:
             f"The dashed line is {analysis.base_title}, which costs next to nothing: what is no "
             "better than it is not on the front. "
         )
+    chance = ""
+    if any(analysis.data.table.claims(metric).intervals for metric in analysis.shown):
+        chance = "The percentage beside a name is the probability of being on the front. "
     return Content(
         [
             "Filled markers and the step line: models that no other beats in both (Pareto front). "
-            f"Bars: 95 % intervals. {base}The percentage beside a name is the probability of being "
-            "on the front. All costs of a plot were measured under the same conditions.",
+            f"Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under the same "
+            "conditions.",
             shown,
         ],
         findings=_fastest(analysis),
@@ -115,6 +118,7 @@ def quality_against_cost(
         notes = name_points(figure, axes, points, shown, [*steps, *across])
         notes += [f"Not shown: {'; '.join(absent)}."] if absent else []
         named = ", ".join(points[i].label for i in on_front)
+        surely = ", and how surely" if chances else ""
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
         return finish(
@@ -122,7 +126,7 @@ def quality_against_cost(
             name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {row.word}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
-            f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
+            f"On the Pareto front, cheapest first{surely}: {named or 'none'}.",
             notes,
         )
 
@@ -152,10 +156,15 @@ def _point(
 def _chances(
     evidence: Evidence, metric: str, quantity: str, conditions: CostConditions
 ) -> dict[str, float]:
-    """Return how surely each model is on the front, of those that can be drawn together."""
+    """Return how surely each model is on the front, of those that can be drawn together.
+
+    None are sure or unsure of one scene.
+    """
     try:
         joint = join(evidence, [metric, quantity], conditions, intervals=False)
     except BenchError:
+        return {}
+    if not joint.claims.intervals:
         return {}
     return {row.model: row.probability for row in fronts(joint)}
 

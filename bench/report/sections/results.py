@@ -15,7 +15,7 @@ from bench.report.reading.analysis import Analysis, memory
 from bench.report.reading.context import Context
 from bench.report.reading.gather import NOT_HERE
 from bench.report.sections.costs import cost_cell, cost_column
-from bench.statistics.clusters import Difference, Estimate
+from bench.statistics.claims import TIED, TOO_FEW, told_apart
 
 
 def section(context: Context) -> Content:
@@ -44,10 +44,7 @@ def results(analysis: Analysis) -> Table:
         ]
         for name in analysis.order
     ]
-    legend = [
-        "{best}: best mean. {tied}: not significantly different from the best (sign flips of whole "
-        "scenes, adjusted for all models). Arrows point to the better side."
-    ]
+    legend = [f"{{best}}: best mean. {tied_words(analysis)}Arrows point to the better side."]
     if not known:
         legend.append("Costs were not measured.")
     return Table(
@@ -56,8 +53,30 @@ def results(analysis: Analysis) -> Table:
         columns,
         rows=rows,
         records=_result_records(analysis),
-        legend=[*legend, *images_left_out(analysis), *weaknesses(analysis)],
+        legend=[*legend, *images_left_out(analysis)],
     )
+
+
+def tied_words(analysis: Analysis) -> str:
+    """Return what {tied} stands for, or why there is no such mark: none with one scene."""
+    every = [analysis.data.table.claims(metric) for metric in analysis.measured]
+    if any(claims.tests for claims in every):
+        return f"{{tied}}: tied with the best. {TIED}. "
+    few = any(claims.intervals for claims in every)
+    return f"What is tied is not told: {TOO_FEW}. " if few else ""
+
+
+def caveats(analysis: Analysis) -> list[str]:
+    """Return what is said once, above all figures, where scenes are too few to say more."""
+    told: dict[str, list[str]] = {}
+    for metric in analysis.measured:
+        if caveat := analysis.data.table.claims(metric).caveat:
+            told.setdefault(caveat, []).append(title(metric))
+    return [
+        f"{caveat[0].upper()}{caveat[1:]}"
+        + (f" ({', '.join(names)})." if len(names) < len(analysis.measured) else ".")
+        for caveat, names in told.items()
+    ]
 
 
 def over(analysis: Analysis, metric: str) -> str:
@@ -159,23 +178,6 @@ def head_unit(analysis: Analysis, metric: str) -> str:
     return f"{unit} {arrow}".strip()
 
 
-def weaknesses(analysis: Analysis, gains: bool = False) -> list[str]:
-    """Return what weakens intervals and tests, each once, with the metrics that it is true of."""
-    noted: dict[str, list[str]] = {}
-    for metric in analysis.measured:
-        found: list[Estimate | Difference | None] = [*analysis.gains[metric]]
-        if not gains:
-            found = [s.estimate for s in analysis.standings[metric]]
-            found += [s.against_best for s in analysis.standings[metric]]
-        for note in dict.fromkeys(one.note for one in found if one and one.note):
-            noted.setdefault(note.replace("cluster", "scene"), []).append(title(metric))
-    everywhere = len(analysis.measured)
-    return [
-        f"{note[0].upper()}{note[1:]}" + (f" ({', '.join(m)})." if len(m) < everywhere else ".")
-        for note, m in noted.items()
-    ]
-
-
 def _findings(analysis: Analysis) -> list[str]:
     """Return what the results say, in sentences."""
     found = []
@@ -206,11 +208,13 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
         text += f"; no model improves on {analysis.base_title}"
     elif gain:
         text += f", {fixed(gain.value, places, sign=True)}{unit} against {analysis.base_title}"
-        if gain.p_adjusted is not None and gain.p_adjusted >= 0.05:
+        if told_apart(gain.p_adjusted) is False:
             text += ", which is not significant"
+        elif gain.p_adjusted is None and table.claims(metric).intervals:
+            text += f" ({TOO_FEW})"
     tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
     if tied:
-        text += f". Not significantly different from it: {', '.join(tied)}"
+        text += f". Tied with it: {', '.join(tied)}"
     return text + "."
 
 

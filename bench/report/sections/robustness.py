@@ -37,12 +37,13 @@ def section(context: Context) -> Content | Missing:
     for metric in analysis.measured:
         found = shown if metric in analysis.shown else kept
         found += curves(analysis, metric, context.looks)
+    bars = any(analysis.data.table.claims(metric).intervals for metric in analysis.measured)
     plotted: list[Block] = []
     if shown:
         plotted = [
             "How the quality falls as the images get worse. Each point: the mean over the images "
-            "of that level on which all models have a finite score; bars: 95 % intervals, which "
-            "resample scenes.",
+            "of that level on which all models have a finite score"
+            + ("; bars: 95 % intervals, which resample scenes." if bars else "."),
             shown,
         ]
     return Content([*plotted, *tables], kept=kept, heading="By kind of image")
@@ -220,7 +221,7 @@ def _clean_cell(
 ) -> Cell:
     if mean is None:
         return Cell("∞", sort=math.inf) if same else Cell.missing("no score of the clean pairs")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if changed < number:
         notes = (
             f"mean over the {counted(changed, 'clean pair')} with a finite score; "

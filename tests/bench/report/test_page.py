@@ -194,10 +194,11 @@ def test_the_base_is_called_by_its_name_everywhere(tmp_path: Path) -> None:
     from tests.support.runs import costs
 
     values: dict[str, list[float | str]] = {
-        "bicubic": [28.0, 30.5, 27.0], "m": [30.0, 31.0, 29.5], "n": [31.0, 33.0, 30.0],
+        "bicubic": [28.0, 30.5, 27.0] * 2, "m": [30.0, 31.0, 29.5] * 2,
+        "n": [31.0, 33.0, 30.0] * 2,
     }  # fmt: skip
     figures = [*costs("bicubic", 0.5, None), *costs("m", 9.0, 2e6), *costs("n", 90.0, 3e6)]
-    run = simple_run(tmp_path / "run", values, ["a", "b", "c"], profiles=figures)
+    run = simple_run(tmp_path / "run", values, list("abcdef"), profiles=figures)
     page = write_report([run]).read_text(encoding="utf-8")
     text = Page(page).text
     assert "untouched" not in page
@@ -284,9 +285,9 @@ def test_one_model_on_one_image_has_a_report_without_intervals(tmp_path: Path) -
     write_png(run.image_path("unsharp", pairs[0].id), read(pairs[0].degraded))
     found = Page(write_report([run]).read_text(encoding="utf-8"))
     assert found.tables["table-results"][2] == ["unsharp", "27.12"]
-    assert "One scene: nothing to resample, so no interval." in found.text
+    assert "One scene: the figures hold for it alone" in found.text
     assert len(found.images) >= 3  # degraded, restored, reference
-    heads, rows = summary_table(run)
+    heads, rows, _ = summary_table(run)
     assert rows == [["unsharp", "27.12"]]
     assert len(heads) == 2
 
@@ -298,7 +299,7 @@ def test_a_run_without_any_score_still_tells_what_happened(tmp_path: Path) -> No
     assert found.tables["table-results"][2] == ["input", "—a"]
     assert f"Without any score: LPIPS (alex) ({NO_BACKBONE})." in found.text
     assert "table-improvements" not in found.tables
-    heads, rows = summary_table(run)
+    heads, rows, _ = summary_table(run)
     assert heads[-1] == "Notes"
     assert rows[-1][-1] == f"LPIPS (alex) has no score: {NO_BACKBONE}"
 

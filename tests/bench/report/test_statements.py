@@ -17,7 +17,7 @@ from bench.records import Pair, Score
 from bench.report import summary_table, write_report
 from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
-from tests.support.runs import write_run
+from tests.support.runs import costs, write_run
 
 EXTENTS = ("0", "1", "2")
 
@@ -95,7 +95,7 @@ def test_terminal_files_pick_and_compare_say_what_the_page_says(clean: RunFolder
     found = pd.read_csv(clean.path / "report" / "tables" / "results.csv").set_index("model")
     assert set(found["images"]) == {12}
     assert found.loc["nlm", "standing"] == "best"
-    heads, rows = summary_table(clean)
+    heads, rows, _ = summary_table(clean)
     assert heads[1] == "PSNR dB ↑ (12 of 18 images)"
     assert [row[0] for row in rows] == ["nlm", "input", "unsharp"]
     run = bench.open_run(clean.path)
@@ -150,3 +150,93 @@ def test_a_model_with_few_images_stands_in_no_order(tmp_path: Path) -> None:
     assert {c.model: c.reason for c in picked.candidates}["lucky"] == (
         "psnr on 3 of 18 images only"
     )
+
+
+def scenes_run(path: Path, scenes: int) -> RunFolder:
+    """Make a run of two images a scene, of models with costs, by two metrics."""
+    pairs = [
+        Pair(f"image{n}", path / "d.png", path / "r.png", f"scene{n // 2}")
+        for n in range(2 * scenes)
+    ]
+    steps = np.arange(2.0 * scenes)
+    psnr = {"input": 25 + steps, "tv": 28 + steps + 0.1 * (steps % 3), "unsharp": 26 + steps}
+    scores = {
+        model: {
+            pair.id: {"psnr": Score(float(v)), "lpips-alex": Score(float(0.9 - v / 100))}
+            for pair, v in zip(pairs, column, strict=True)
+        }
+        for model, column in psnr.items()
+    }
+    profiles = [*costs("tv", 45.0, 120_000.0), *costs("unsharp", 6.0, 10_000.0)]
+    return write_run(path, pairs, scores, ["psnr", "lpips-alex"], profiles=profiles)
+
+
+def everything(run: RunFolder) -> tuple[Page, str]:
+    """Return the page, and all words of it, of the terminal, and of all files beside it."""
+    html = write_report([run]).read_text(encoding="utf-8")
+    heads, rows, told = summary_table(run)
+    words = [Page(html).text, *heads, *(cell for row in rows for cell in row), *told]
+    words += [str(label) for label in re.findall(r'aria-label="([^"]*)"', html)]
+    words += [f.read_text() for f in (run.path / "report" / "tables").iterdir()]
+    return Page(html), "\n".join(words)
+
+
+def test_of_one_scene_nothing_is_called_probable_significant_or_tied(tmp_path: Path) -> None:
+    run = scenes_run(tmp_path / "run", 1)
+    page, words = everything(run)
+    assert page.text.count("One scene: the figures hold for it alone") == 1
+    assert "shaded" not in page.text.lower()
+    assert "significant" not in words
+    for name in ("ranks", "acceptability"):
+        assert f"table-{name}" not in page.tables
+    found = pd.read_csv(run.path / "report" / "tables" / "results.csv")
+    assert found["low"].isna().all()
+    assert found["p_against_best"].isna().all()
+    assert set(found["standing"].dropna()) == {"best"}
+    for table in ("results", "improvements", "front", "budgets"):
+        rows = [" ".join(row) for row in page.tables[f"table-{table}"]]
+        assert [row for row in rows if re.search(r"\d %|[Pp]robab", row.replace("95 %", ""))] == []
+    labels = re.findall(r'aria-label="([^"]*)"', page_source(run))
+    assert [text for text in labels if re.search(r"\d %", text.replace("95 %", ""))] == []
+    assert str(bench.open_run(run.path).compare("tv", "input")).count("one scene") == 1
+
+
+def page_source(run: RunFolder) -> str:
+    return (run.path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_of_five_scenes_there_are_intervals_but_no_test(tmp_path: Path) -> None:
+    run = scenes_run(tmp_path / "run", 5)
+    page, words = everything(run)
+    assert page.text.count("5 scenes: intervals and probabilities from so few are rough") == 1
+    assert "significant" not in words
+    assert "against the untouched input (too few scenes for a test at 5 %)." in page.text
+    found = pd.read_csv(run.path / "report" / "tables" / "results.csv")
+    assert found["low"].notna().all()
+    assert found["p_against_best"].isna().all()
+    assert set(found["standing"].dropna()) == {"best"}
+    assert any("too few scenes for a test at 5 %" in line for line in summary_table(run)[2])
+    told = str(bench.open_run(run.path).compare("tv", "input"))
+    assert "too few scenes for a test at 5 %" in told
+    assert "95 % interval" in told
+
+
+def test_of_six_scenes_tied_is_one_thing_on_the_page_in_pick_and_in_compare(
+    tmp_path: Path,
+) -> None:
+    run = scenes_run(tmp_path / "run", 6)
+    page, words = everything(run)
+    assert "too few scenes" not in words
+    assert page.text.count("Tied: sign flips of whole scenes against the better of the two") == 1
+    assert summary_table(run)[2] == []
+    found = pd.read_csv(run.path / "report" / "tables" / "results.csv").set_index(
+        ["metric", "model"]
+    )
+    opened = bench.open_run(run.path)
+    states = {c.model: c.state for c in opened.pick("psnr").candidates}
+    for model in ("unsharp",):
+        behind = found.loc[("psnr", model), "standing"] == "behind"
+        assert states[model] == ("behind" if behind else "tied")
+        compared = opened.compare(model, "tv")
+        assert compared.p_adjusted == found.loc[("psnr", model), "p_against_best"]
+        assert (compared.better == "tv") == behind
