@@ -118,7 +118,7 @@ def _show(found: Pick) -> None:
 
 _WORDS = {
     "chosen": "yes, the best", "tied": "yes, tied", "behind": "yes, worse",
-    "untested": "yes", "over": "no", "unknown": "not known",
+    "untested": "yes", "over": "no", "apart": "ranked apart", "unknown": "not known",
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ class Limit:
         return high <= self.value if self.bound == "max" else low >= self.value
 
 
-State = Literal["chosen", "tied", "behind", "untested", "over", "unknown"]
+State = Literal["chosen", "tied", "behind", "untested", "over", "apart", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Candidate:
 
     ``state``: "chosen"; "tied" with it (`bench.statistics.claims`) within the budget; "behind",
     within it and worse; "untested", within it with too few scenes to tell; "over", outside it, by
-    the limits in ``broken``; "unknown" without a figure, ``reason`` says of what. ``figures``: axis
-    -> value, low, high in the axis's unit. ``beaten``: the probability that the chosen model is
-    better, None with one scene.
+    the limits in ``broken``; "apart", told more than the others (`ScoreTable.apart`); "unknown"
+    without a figure, ``reason`` says of what. ``figures``: axis -> value, low, high in the axis's
+    unit. ``beaten``: the probability that the chosen model is better, None with one scene.
     """
 
     model: str
@@ -150,7 +150,10 @@ def pick(
 
     ranked = [candidate(i) for i in [*(i for i in order if i in inside),
                                      *(i for i in order if i not in inside)]]  # fmt: skip
-    unknown = [Candidate(m, "unknown", {}, reason=why) for m, why in joint.left_out.items()]
+    unknown = [
+        Candidate(m, "apart" if m in evidence.table.apart else "unknown", {}, reason=why)
+        for m, why in joint.left_out.items()
+    ]
     return Pick(
         quality=axis,
         limits=tuple(limits),

@@ -255,6 +255,8 @@ def _why_absent(
     evidence: Evidence, name: str, axes: Sequence[Axis], conditions: CostConditions | None
 ) -> str | None:
     table = evidence.table
+    if name in table.apart and name != evidence.base:
+        return f"{table.apart[name]}: ranked apart"
     for axis in axes:
         if axis.kind == "metric":
             at = table.models.index(name)

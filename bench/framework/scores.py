@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.framework.marks import Mark, marks_of
 from bench.runs.record import ModelRecord
 from bench.runs.store import RunFolder
 from bench.statistics.claims import Claims
@@ -41,7 +42,8 @@ class ScoreTable:
     """Scores of ``models`` on ``images``: ``values[metric]`` is (images, models).
 
     NaN stands for a missing score; infinite scores are kept. ``reasons[metric]`` says why, by
-    (model, image). ``states`` says of a model without any row what became of it.
+    (model, image). ``states`` says of a model without any row what became of it. ``marks``: what
+    there is to say of a model, by name.
     """
 
     images: tuple[str, ...]
@@ -53,6 +55,7 @@ class ScoreTable:
     higher_is_better: Mapping[str, bool]
     units: Mapping[str, str]
     states: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
     _p_values: dict[str, Floats] = field(init=False, repr=False, default_factory=dict)
 
     def column(self, metric: str, model: str) -> Floats:
@@ -64,6 +67,15 @@ class ScoreTable:
     def base(self) -> str | None:
         """The model that adds nothing to the degraded image, if there is one."""
         return next((name for name in baselines() if name in self.models), None)
+
+    @cached_property
+    def apart(self) -> Mapping[str, str]:
+        """Return why models are ranked apart: they were told more than the others. Where all but
+        the base were, none is."""
+        told = {name: [m.short for m in own if m.apart] for name, own in self.marks.items()}
+        found = {name: ", ".join(why) for name, why in told.items() if why}
+        blind = [name for name in self.models if name not in found and name != self.base]
+        return found if blind else {}
 
     @cached_property
     def clean(self) -> Bools:
@@ -207,6 +219,7 @@ def read_scores(run: RunFolder) -> ScoreTable:
         higher_is_better={m: record.metrics[m].higher_is_better for m in metrics},
         units={m: record.metrics[m].unit for m in metrics},
         states={m: state for m in models if (state := _state(record.models[m]))},
+        marks={m: marks_of(record.models[m], record.spec.suite) for m in models},
     )
 
 

@@ -124,8 +124,17 @@ def compare(run: RunFolder, a: str, b: str, metric: str) -> Comparison:
         clusters=found.clusters,
         excluded=table.left_out(metric, (a, b), images),
         exact=found.exact,
-        note=claims.caveat or None,
+        note="; ".join(filter(None, (claims.caveat, *_told_more(table, a, b)))) or None,
     )
+
+
+def _told_more(table: ScoreTable, a: str, b: str) -> list[str]:
+    return [
+        f"{name} {mark.sentence}"
+        for name in (a, b)
+        for mark in table.marks.get(name, ())
+        if mark.apart
+    ]
 
 
 def _common(table: ScoreTable, a: str, b: str, metric: str) -> Bools:
@@ -188,7 +197,8 @@ class Standing:
 def standings(table: ScoreTable, metric: str) -> list[Standing]:
     """Return every model's standing by ``metric``, in the table's order.
 
-    The best has the best mean of those that are ranked. The others are tested against it.
+    The best has the best mean of those that are ranked. The others are tested against it; those
+    that are ranked apart have no mark.
     """
     shared = table.shared(metric)
     means = cluster_means(table.compared(metric), table.clusters, level=LEVEL)
@@ -215,7 +225,7 @@ def standings(table: ScoreTable, metric: str) -> list[Standing]:
                 infinite=excluded.pop(INFINITE, 0),
                 clean=excluded.pop(CLEAN, 0),
                 missing=excluded,
-                mark=_mark(model == best, against[index]),
+                mark=None if model in table.apart else _mark(model == best, against[index]),
                 against_best=against[index],
             )
         )
@@ -223,14 +233,17 @@ def standings(table: ScoreTable, metric: str) -> list[Standing]:
 
 
 def best_model(table: ScoreTable, metric: str) -> str | None:
-    """Return the model with the best mean of those ranked; None for fewer than two."""
+    """Return the model with the best mean of those ranked together; None for fewer than two.
+
+    What is ranked apart (`ScoreTable.apart`) is never it.
+    """
     shared = table.shared(metric)
-    ranked = np.flatnonzero(shared.models)
+    ranked = [int(i) for i in np.flatnonzero(shared.models) if table.models[i] not in table.apart]
     if len(ranked) < 2:
         return None
-    means = table.finite(metric)[np.ix_(shared.images, ranked)].mean(axis=0)
+    means = table.finite(metric)[shared.images][:, ranked].mean(axis=0)
     better = 1 if table.higher_is_better[metric] else -1
-    return table.models[int(ranked[int((better * means).argmax())])]
+    return table.models[ranked[int((better * means).argmax())]]
 
 
 def _mark(best: bool, against: Difference | None) -> Literal["best", "tied", "behind"] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.compute.quantities import shown_in
+from bench.framework.marks import legend, symbols
 from bench.report.drawing.numbers import title
 from bench.report.drawing.tables import Cell
 from bench.report.reading.analysis import Analysis, analyse
@@ -39,16 +40,18 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
         cells = [result_cell(analysis, metric, name) for metric in analysis.measured]
         if len(cells) > WITH_INTERVALS:
             cells = [replace(cell, detail="") for cell in cells]
-        row = [name, *map(_text, cells)]
+        marks = analysis.data.table.marks
+        row = [f"{name} {symbols(marks.get(name, ()))}".rstrip(), *map(_text, cells)]
         row += [cost_cell(analysis, name, q, at).text for at in conditions for q in short]
         rows.append([*row, _note(analysis, name)])
     for metric in analysis.data.table.metrics:
         if metric not in analysis.measured:
             note = f"{title(metric)} has no score: {why_without_score(analysis, metric)}"
             rows.append([""] * len(heads) + [note])
+    heads.append("Notes")
     if not any(row[-1] for row in rows):
-        return heads, [row[:-1] for row in rows], caveats(analysis)
-    return [*heads, "Notes"], rows, caveats(analysis)
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    return heads, rows, [*caveats(analysis), *legend(analysis.data.table.marks)]
 
 
 def _part(analysis: Analysis, metric: str) -> str:

@@ -29,8 +29,8 @@ class Analysis:
     standings: Mapping[str, Sequence[Standing]]
     gains: Mapping[str, Sequence[Difference | None]]
     order: Sequence[str]
-    """Row names, best first by the first metric; then those with scores of other images than the
-    rest, and those without a score."""
+    """Row names, best first by the first metric; then those ranked apart, those with scores of
+    other images than the rest, and those without a score."""
     measured: Sequence[str]
     """Metrics with at least one finite score, in the run's order."""
     shown: Sequence[str]
@@ -89,7 +89,10 @@ def analyse(data: Gathered) -> Analysis:
         sign = -1 if table.higher_is_better[measured[0]] else 1
         stand = found[measured[0]]
         means = [s.estimate.value if s.estimate else np.inf for s in stand]
-        order.sort(key=lambda i: (np.isinf(means[i]), not stand[i].ranked, sign * means[i]))
+        apart = [name in table.apart for name in table.models]
+        order.sort(
+            key=lambda i: (np.isinf(means[i]), not stand[i].ranked, apart[i], sign * means[i])
+        )
     return Analysis(
         data=data,
         standings=found,

@@ -203,6 +203,7 @@ def _joined(rows: Sequence[Row], tables: Sequence[ScoreTable]) -> ScoreTable:
         reasons=reasons,
         higher_is_better={m: t.higher_is_better[m] for t in tables for m in t.metrics},
         units={m: t.units[m] for t in tables for m in t.metrics},
+        marks={row.name: tables[row.run].marks.get(row.label, ()) for row in rows},
         states={
             row.name: tables[row.run].states[row.label]
             for row in rows

@@ -70,7 +70,7 @@ def convention_lines(
         axes.xaxis.grid(visible=False)
         unit = table.units[metrics[0]]
         axes.set_ylabel(f"score{', ' + unit if unit else ''}")
-        _end_labels(axes, means, len(metrics) - 1)
+        _end_labels(axes, {styles[n].name: mean for n, mean in means.items()}, len(metrics) - 1)
         spread = max(float(np.ptp(mean)) for mean in means.values())
         family = title(metrics[0])
         return finish(

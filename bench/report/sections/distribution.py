@@ -45,7 +45,7 @@ def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) ->
     with drawing(WIDTH, height_of_rows(len(names))) as (figure, axes):
         for place, name in enumerate(names):
             _box(axes, place, finite[name], styles[name])
-        model_axis(axes, names)
+        model_axis(axes, [styles[name].name for name in names])
         label = with_unit(title(metric), table.units[metric])
         value_axis(axes, label, table.higher_is_better[metric])
         infinite = int(np.isinf(table.values[metric]).sum())

@@ -42,7 +42,7 @@ def _challenge(scores: Scores) -> Table:
     columns += [Column(f"exp(2 {_PARTS[q]})", f"weight {w:g}") for q, w in scores.weights.items()]
     rows = [
         [
-            Cell(one.model + (" (base)" if one.model == scores.base else "")),
+            Cell(one.model),
             Cell(
                 significant(one.score) if one.score < float("inf") else "∞",
                 "" if one.low == one.high else f"[{significant(one.low)}, {_upper(one.high)}]",

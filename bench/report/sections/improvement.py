@@ -49,7 +49,7 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
                 axes.plot([gain.low, gain.high], [place, place], color=look.colour, linewidth=1.8)
             axes.plot(gain.value, place, look.marker, color=look.colour, markersize=6.5)
             told.append(f"{name} {gain.value:+.3g}")
-        model_axis(axes, names)
+        model_axis(axes, [styles[name].name for name in names])
         value_axis(
             axes,
             f"{title(metric)} minus that of {analysis.base_title}",

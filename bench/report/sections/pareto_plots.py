@@ -96,8 +96,7 @@ def quality_against_cost(
     on_front = _front(analysis, metric, points)
     chances = _chances(evidence, metric, quantity, conditions)
     points = [
-        replace(p, label=f"{p.name} {percent(chances[p.name])}") if p.name in chances else p
-        for p in points
+        replace(p, label=" ".join([styles[p.name].name, *_chance(chances, p.name)])) for p in points
     ]
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
@@ -169,17 +168,23 @@ def _chances(
     return {row.model: row.probability for row in fronts(joint)}
 
 
+def _chance(chances: Mapping[str, float], name: str) -> list[str]:
+    return [percent(chances[name])] if name in chances else []
+
+
 def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int]:
     """Return the indices of the points on the front, cheapest first.
 
-    The base costs next to nothing, so a model that is no better than it is dominated.
+    The base costs next to nothing, so a model that is no better than it is dominated. What is
+    ranked apart is on no front.
     """
     up = analysis.data.table.higher_is_better[metric]
     base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
     worth = [
         index
         for index, point in enumerate(points)
-        if base is None or (point.y > base.value if up else point.y < base.value)
+        if point.name not in analysis.data.table.apart
+        and (base is None or (point.y > base.value if up else point.y < base.value))
     ]
     found = front([points[i].y for i in worth], [points[i].x for i in worth], up)
     return [worth[i] for i in found]

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.framework.joint import PEOPLE, Joint
-from bench.framework.ranking import fronts
+from bench.framework.ranking import FrontRow, fronts
 from bench.report.drawing.axes import axis_title, with_unit
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
@@ -66,7 +66,7 @@ def _plane(
     rows = {row.model: row for row in fronts(joint)}
     spread = np.quantile(joint.paired(), [0.025, 0.975], axis=0)
     points = [
-        _point(joint, spread, i, percent(rows[name].probability) if joint.claims.intervals else "")
+        _point(joint, spread, i, " ".join([styles[name].name, *_chance(joint, rows[name])]))
         for i, name in enumerate(joint.models)
     ]
     filled = [rows[point.name].on_front for point in points]
@@ -100,11 +100,15 @@ def _plane(
         )
 
 
-def _point(joint: Joint, spread: Floats, i: int, chance: str) -> Point:
+def _chance(joint: Joint, row: FrontRow) -> list[str]:
+    return [percent(row.probability)] if joint.claims.intervals else []
+
+
+def _point(joint: Joint, spread: Floats, i: int, label: str) -> Point:
     (left, bottom), (right, top) = spread[:, i].tolist()
     return Point(
         name=joint.models[i],
-        label=f"{joint.models[i]} {chance}".rstrip(),
+        label=label,
         x=float(joint.values[i, 0]),
         left=left,
         right=right,

@@ -44,7 +44,8 @@ def results(analysis: Analysis) -> Table:
         ]
         for name in analysis.order
     ]
-    legend = [f"{{best}}: best mean. {tied_words(analysis)}Arrows point to the better side."]
+    apart = "Below the others: models that were told more, ranked apart. " if table.apart else ""
+    legend = [f"{apart}{{best}}: best mean. {tied_words(analysis)}Arrows point to the better side."]
     if not known:
         legend.append("Costs were not measured.")
     return Table(
@@ -159,7 +160,8 @@ def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
                     "high": estimate and estimate.high,
                     "images": estimate.n if estimate else 0,
                     "clusters": estimate.clusters if estimate else 0,
-                    "ranked": standing.ranked,
+                    "ranked": standing.ranked and name not in analysis.data.table.apart,
+                    "marks": "; ".join(m.short for m in analysis.data.table.marks.get(name, ())),
                     "infinite": standing.infinite,
                     "clean_pairs": standing.clean,
                     "missing": sum(standing.missing.values()),

@@ -89,7 +89,7 @@ def _curve(
         for index, name in enumerate(names):
             means = [found[table.models.index(name)] for found in by_level]
             shift = (index - (len(names) - 1) / 2) * apart
-            ends = _line(axes, places + shift, means, styles[name], name)
+            ends = _line(axes, places + shift, means, styles[name])
             if ends:
                 told.append(f"{name} {ends[0]:.4g} to {ends[1]:.4g}")
         if not told:
@@ -126,7 +126,6 @@ def _line(
     numbers: Floats,
     means: Sequence[Estimate | None],
     look: Look,
-    name: str,
 ) -> tuple[float, float] | None:
     """Draw one model's means and intervals; return the first and the last mean."""
     known = [(x, mean) for x, mean in zip(numbers, means, strict=True) if mean]
@@ -137,7 +136,8 @@ def _line(
             axes.plot([x, x], [mean.low, mean.high], color=look.colour, linewidth=0.8, alpha=0.6)
     axes.plot(
         [x for x, _ in known], [mean.value for _, mean in known], color=look.colour,
-        marker=look.marker, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.6, label=name,
+        marker=look.marker, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.6,
+        label=look.name,
     )  # fmt: skip
     return known[0][1].value, known[-1][1].value
 

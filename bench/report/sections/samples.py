@@ -192,7 +192,8 @@ def _best_on(analysis: Analysis, image: str) -> str | None:
     metric, table = analysis.primary, analysis.data.table
     if metric is None:
         return None
-    scores = table.values[metric][table.images.index(image)]
+    blind = [name not in table.apart for name in table.models]
+    scores = np.where(blind, table.values[metric][table.images.index(image)], np.nan)
     scores = scores * (1 if table.higher_is_better[metric] else -1)
     return None if np.isnan(scores).all() else table.models[int(np.nanargmax(scores))]
 

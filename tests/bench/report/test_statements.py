@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ import pandas as pd
 import pytest
 
 import bench
+from bench.core.formats import to_json
 from bench.records import Pair, Score
 from bench.report import summary_table, write_report
+from bench.runs.record import WeightsRecord
 from bench.runs.store import RunFolder
+from models.catalogue import MODELS
 from tests.bench.report.html import Page
 from tests.support.runs import costs, write_run
 
@@ -240,3 +244,114 @@ def test_of_six_scenes_tied_is_one_thing_on_the_page_in_pick_and_in_compare(
         compared = opened.compare(model, "tv")
         assert compared.p_adjusted == found.loc[("psnr", model), "p_against_best"]
         assert (compared.better == "tv") == behind
+
+
+def with_records(run: RunFolder, **changed: Mapping[str, object]) -> RunFolder:
+    """Change what the run's record says of its models."""
+    record = run.record()
+    models = {n: replace(m, **changed.get(n, {})) for n, m in record.models.items()}
+    run.write_record(replace(record, models=models))
+    return RunFolder(run.path)
+
+
+def weights(suite: str, **header: object) -> WeightsRecord:
+    """Return the record of weights trained here with its paper's recipe unless changed."""
+    card = MODELS["dncnn"]
+    whole = {"model": "dncnn", "recipe": to_json(card.preset("paper")), "suite": suite,
+             "budget": card.preset("paper").budget, "planned_steps": 100}  # fmt: skip
+    return WeightsRecord(origin="loaded", file="w", sha256="ab" * 32, header=whole | header)
+
+
+NAMES = ("input", "told", "seen", "foreign", "brief", "blind", "noisy")
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Models that were told, or learned, more or less than others; the better, the more."""
+    path = tmp_path_factory.mktemp("marks") / "run"
+    pairs = [Pair(f"i{n}", path / "d.png", path / "r.png", f"scene{n}") for n in range(8)]
+    worth = {"input": 0, "blind": 2, "brief": 1, "foreign": 1.5, "noisy": 4, "seen": 6, "told": 5}
+    rng = np.random.default_rng(0)
+    scores = {
+        name: {p.id: {"psnr": Score(25 + i + worth[name] + rng.normal(0, 0.1))}
+               for i, p in enumerate(pairs)}
+        for name in NAMES
+    }  # fmt: skip
+    profiles = [one for name in NAMES for one in costs(name, 5.0 + worth[name], 1e5)]
+    run = write_run(path, pairs, scores, ["psnr"], profiles=profiles)
+    quick = MODELS["dncnn"].preset("quick")
+    return with_records(
+        run,
+        told={"told": ("psf",)},
+        noisy={"told": ("noise",)},
+        seen={"separation": "overlap", "separation_note": "learned from 3 of 8 test images"},
+        foreign={"weights": weights("gopro:blur=blur")},
+        brief={"weights": weights("demo", recipe=to_json(quick), budget="90s")},
+        blind={"weights": weights("demo"), "separation": "unknown", "separation_note": "unknown"},
+    )
+
+
+def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
+    marked: RunFolder,
+) -> None:
+    page, _ = everything(marked)
+    rows = page.tables["table-results"][2:]
+    assert [row[0] for row in rows] == [
+        "blind ?", "foreign §", "brief °", "input", "seen ¶", "told †", "noisy ‡"
+    ]  # fmt: skip
+    found = pd.read_csv(marked.path / "report" / "tables" / "results.csv").set_index("model")
+    assert found.loc["blind", "standing"] == "best"
+    assert found.loc[["told", "seen", "noisy"], "standing"].isna().all()
+    assert found.loc["told", "marks"] == "knows the PSF"
+    assert "PSNR: blind has the best mean" in page.text
+    _, terminal, told = summary_table(marked)
+    assert [row[0] for row in terminal] == [row[0] for row in rows]
+    assert [row[1][-1] for row in terminal if "*" in row[1]] == [terminal[0][1][-1]]
+    for line in (
+        "† told: is given the true blur (its PSF), which the others have to do without; ranked "
+        "apart.",
+        "‡ noisy: is given the true noise level, which the others have to do without; ranked "
+        "apart.",
+        "¶ seen: learned from 3 of 8 test images; ranked apart.",
+        "§ foreign: was trained on gopro:blur=blur.",
+        "? blind: unknown.",
+    ):
+        assert line in told
+        assert line in page.text
+    assert [line for line in told if line.startswith("° brief: was trained for 90s (100 steps)")]
+
+
+def test_every_table_and_plot_with_a_marked_model_says_so(marked: RunFolder) -> None:
+    page, _ = everything(marked)
+    html = page_source(marked)
+    for name, rows in page.tables.items():
+        for row in rows:
+            assert not {"told", "seen", "noisy", "foreign", "brief"} & set(row), name
+    drawn = re.findall(r">([^<>]*)</text>", html)
+    assert [text for text in drawn if text.strip() in ("told", "seen", "brief")] == []
+    assert len([text for text in drawn if text.startswith("told †")]) >= 4
+    latex = (marked.path / "report" / "tables" / "results.tex").read_text()
+    assert r"told \dag" in latex
+
+
+def test_pick_fronts_and_ranks_are_of_those_who_were_told_nothing(marked: RunFolder) -> None:
+    picked = bench.open_run(marked.path).pick("psnr")
+    assert picked.chosen == "blind"
+    reasons = {c.model: c.reason for c in picked.candidates if c.state == "apart"}
+    assert reasons == {
+        "told": "knows the PSF: ranked apart", "noisy": "knows the noise level: ranked apart",
+        "seen": "learned from test images: ranked apart",
+    }  # fmt: skip
+    front = pd.read_csv(marked.path / "report" / "tables" / "front.csv")
+    assert not {"told", "seen", "noisy"} & set(front["model"])
+    found = str(bench.open_run(marked.path).compare("told", "blind"))
+    assert "told is given the true blur" in found
+
+
+def test_where_all_were_told_they_are_ranked_with_each_other(tmp_path: Path) -> None:
+    steps = dict.fromkeys(EXTENTS, 20 + STEPS)
+    more = dict.fromkeys(EXTENTS, 22 + STEPS)
+    run = made_run(tmp_path / "run", {"input": steps, "wiener": more})
+    page = Page(write_report([run]).read_text(encoding="utf-8"))
+    assert page.tables["table-results"][2][0] == "wiener †"
+    assert "wiener has the best mean" in page.text
