@@ -67,7 +67,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
     contents = [part.content for one in sections for part in one.with_parts()]
     return render(
         "page.html",
-        title_of_suite=data.record.suite.title,
+        title_of_suite=", ".join(filter(None, (data.record.suite.title, data.part))),
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
         left_out=data.left_out,
@@ -89,6 +89,8 @@ def _facts(data: Gathered) -> list[tuple[str, str]]:
     suite, states = record.suite, [row.info.state for row in data.rows]
     scenes = len(set(data.table.clusters))
     images = counted(len(data.shots), "image")
+    if data.part:
+        images = data.part
     if scenes < len(data.shots):
         images += f" in {counted(scenes, 'scene')}"
     counts = {state: states.count(state) for state in dict.fromkeys(states)}

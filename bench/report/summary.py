@@ -51,7 +51,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
     heads.append("Notes")
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
-    return heads, rows, [*caveats(analysis), *legend(analysis.data.table.marks)]
+    part = [f"{analysis.data.part}: a part of the test set"] if analysis.data.part else []
+    return heads, rows, [*part, *caveats(analysis), *legend(analysis.data.table.marks)]
 
 
 def _part(analysis: Analysis, metric: str) -> str:

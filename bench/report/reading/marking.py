@@ -1,4 +1,5 @@
-"""Marks on models (`bench.framework.marks`), put into every table and under every plot."""
+"""What is said of every table and plot: marks on models (`bench.framework.marks`), and that the
+images are a part of the test set."""
 
 from __future__ import annotations
 
@@ -14,27 +15,43 @@ Marks = dict[str, tuple[Mark, ...]]
 
 
 def marked(content: Content | Missing, context: Context) -> Content | Missing:
-    """Return the content with symbols beside marked models, and a legend of those that it has."""
-    marks = {name: own for name, own in context.analysis.data.table.marks.items() if own}
-    if isinstance(content, Missing) or not marks:
+    """Return the content with symbols beside marked models, and a legend of those that it has.
+
+    The titles of tables and plots, and the sentences for the head of the page, say which part of
+    the test set they are of; costs are of none.
+    """
+    data = context.analysis.data
+    marks = {name: own for name, own in data.table.marks.items() if own}
+    if isinstance(content, Missing) or not (marks or data.part):
         return content
+
+    def one(found: Table | Plot) -> Table | Plot:
+        return _table(found, marks, data.part) if isinstance(found, Table) else plot(found)
+
+    def plot(found: Plot) -> Plot:
+        return _plot(found, marks, data.part)
+
+    def block(found: Block) -> Block:
+        if isinstance(found, str | Html):
+            return found
+        return _table(found, marks, data.part) if isinstance(found, Table) else [*map(plot, found)]
+
+    beginning = f"{data.part[0].upper()}{data.part[1:]}. " if data.part else ""
     return replace(
         content,
-        body=[_block(block, marks) for block in content.body],
-        kept=[_table(o, marks) if isinstance(o, Table) else _plot(o, marks) for o in content.kept],
+        body=[block(found) for found in content.body],
+        kept=[one(found) for found in content.kept],
+        findings=[beginning + text for text in content.findings],
     )
 
 
-def _block(block: Block, marks: Marks) -> Block:
-    if isinstance(block, str | Html):
-        return block
-    if isinstance(block, Table):
-        return _table(block, marks)
-    return [_plot(plot, marks) for plot in block]
+def _part(name: str, title: str, part: str) -> str:
+    return f"{title} ({part})" if part and not name.startswith(("cost", "training")) else title
 
 
-def _table(table: Table, marks: Marks) -> Table:
+def _table(table: Table, marks: Marks, part: str) -> Table:
     """Mark the cells and heads that are a model's name and nothing else."""
+    table = replace(table, caption=_part(table.name, table.caption, part))
     words = [column for column in table.columns if not column.numeric]
     here = {cell.text for row in table.rows for cell in row} | {c.head for c in table.columns}
     found = {name: own for name, own in marks.items() if name in here}
@@ -52,7 +69,11 @@ def _table(table: Table, marks: Marks) -> Table:
     )
 
 
-def _plot(plot: Plot, marks: Marks) -> Plot:
+def _plot(plot: Plot, marks: Marks, part: str) -> Plot:
     """Say under a plot what the symbols beside its models stand for."""
     found = {n: own for n, own in marks.items() if f">{n} {symbols(own)}" in plot.svg}
-    return replace(plot, notes=[*plot.notes, *legend(found)]) if found else plot
+    return replace(
+        plot,
+        title=_part(plot.name, plot.title, part),
+        notes=[*plot.notes, *legend(found)],
+    )

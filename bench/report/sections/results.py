@@ -160,6 +160,7 @@ def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
                     "high": estimate and estimate.high,
                     "images": estimate.n if estimate else 0,
                     "clusters": estimate.clusters if estimate else 0,
+                    "part": analysis.data.part,
                     "ranked": standing.ranked and name not in analysis.data.table.apart,
                     "marks": "; ".join(m.short for m in analysis.data.table.marks.get(name, ())),
                     "infinite": standing.infinite,

@@ -355,3 +355,39 @@ def test_where_all_were_told_they_are_ranked_with_each_other(tmp_path: Path) -> 
     page = Page(write_report([run]).read_text(encoding="utf-8"))
     assert page.tables["table-results"][2][0] == "wiener †"
     assert "wiener has the best mean" in page.text
+
+
+@pytest.mark.parametrize(
+    ("suite", "limit", "part"),
+    [
+        ("gopro:blur=blur", 6, "6 of 1 111 test images"),
+        ("gopro:blur=blur", None, "6 of 1 111 test images"),  # a folder with less than published
+        ("folder", 6, "only 6 images (--limit 6)"),
+        ("folder", 9, ""),
+        ("folder", None, ""),
+    ],
+)
+def test_a_part_of_the_test_set_is_named_in_every_title_that_it_affects(
+    tmp_path: Path, suite: str, limit: int | None, part: str
+) -> None:
+    run = scenes_run(tmp_path / "run", 3)
+    record = run.record()
+    spec = replace(record.spec, suite=suite, limit=limit)
+    run.write_record(replace(record, spec=spec))
+    html = write_report([run]).read_text(encoding="utf-8")
+    titles = re.findall(r"<figcaption>(.*?)</figcaption>", html) + re.findall("<h1>(.*)</h1>", html)
+    findings = re.findall(r'<ul class="findings">(.*?)</ul>', html, re.S)[0]
+    costs_of = "Costs|Latency|Memory|Process|Param|MAC|Multi|Peak"
+    affected = [text for text in titles if not re.match(costs_of, text)]
+    told = summary_table(run)[2]
+    captions = [f.read_text() for f in (run.path / "report" / "tables").glob("*.tex")
+                if not f.name.startswith("cost")]  # fmt: skip
+    if part:
+        assert [text for text in affected if part not in text] == []
+        assert findings.lower().count(f"<li>{part}. ") == findings.count("<li>")
+        assert told[0] == f"{part}: a part of the test set"
+        assert [text for text in captions if part not in text.split(r"\begin{tabular}")[0]] == []
+    else:
+        assert "test images" not in html
+        assert "--limit" not in html
+        assert not [line for line in told if "a part of" in line]
