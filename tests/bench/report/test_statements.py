@@ -391,3 +391,26 @@ def test_a_part_of_the_test_set_is_named_in_every_title_that_it_affects(
         assert "test images" not in html
         assert "--limit" not in html
         assert not [line for line in told if "a part of" in line]
+
+
+def test_failure_cases_are_distinct_images_and_gains_are_named_so(report: Path, page: str) -> None:
+    section = page.split('<section id="failures">')[1].split("</section>")[0]
+    heads = re.findall(r"<h3>(.*?) <small>(.*?)</small></h3>", section)
+    images = [image for image, _ in heads]
+    assert len(images) == len(set(images)) > 1
+    worst = pd.read_csv(report / "tables" / "worst.csv")
+    psnr = worst[(worst["metric"] == "psnr") & (worst["model"] != "input")]
+    assert set(images) == set(psnr["image"])
+    for _, row in psnr.iterrows():
+        words = dict(heads)[row["image"]]
+        (said,) = [part for part in words.split("; ") if part.startswith(f"{row['kind']} of ")]
+        assert f"{row['model']} (" in said
+        if row["kind"] != "worst":
+            assert (row["kind"] == "largest loss") == (row["score"] < row["base"])
+
+
+def test_a_model_that_makes_no_image_worse_has_a_smallest_gain(clean: RunFolder) -> None:
+    write_report([clean])
+    worst = pd.read_csv(clean.path / "report" / "tables" / "worst.csv").set_index("model")
+    assert list(worst.loc["nlm", "kind"]) == ["worst", "smallest gain"]
+    assert list(worst.loc["unsharp", "kind"]) == ["worst", "largest loss"]
