@@ -26,12 +26,12 @@ class Mark:
 
 
 PSF = Mark(
-    "†", "knows the PSF", "is given the true blur (its PSF), which the others have to do without",
+    "†", "knows the PSF", "given the true blur (its PSF), which the others have to do without",
     apart=True,
 )  # fmt: skip
 NOISE = Mark(
     "‡", "knows the noise level",
-    "is given the true noise level, which the others have to do without", apart=True,
+    "given the true noise level, which the others have to do without", apart=True,
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(Mark("°", "trained briefly", short))
     learned_on = header.get("suite")
     if isinstance(learned_on, str) and learned_on != suite:
-        found.append(Mark("§", f"trained on {learned_on}", f"was trained on {learned_on}"))
+        found.append(Mark("§", f"trained on {learned_on}", f"trained on {learned_on}"))
     return tuple(found)
 
 
@@ -85,7 +85,7 @@ def _short_training(header: Mapping[str, Any]) -> str:
     if paper and recipe == to_json(paper) and (given is None or _as_long(budget, given)):
         return ""
     steps = header.get("planned_steps")
-    said = f"was trained for {budget}" + (f" ({steps} steps)" if steps else "")
+    said = f"trained for {budget}" + (f" ({steps} steps)" if steps else "")
     return said + (f"; its paper trains for {given}" if given else "")
 
 

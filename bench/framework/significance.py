@@ -130,7 +130,7 @@ def compare(run: RunFolder, a: str, b: str, metric: str) -> Comparison:
 
 def _told_more(table: ScoreTable, a: str, b: str) -> list[str]:
     return [
-        f"{name} {mark.sentence}"
+        f"{name}: {mark.sentence}"
         for name in (a, b)
         for mark in table.marks.get(name, ())
         if mark.apart

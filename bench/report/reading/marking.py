@@ -65,7 +65,7 @@ def _table(table: Table, marks: Marks, part: str) -> Table:
         table,
         columns=[replace(column, head=named(column.head)) for column in table.columns],
         rows=[[replace(cell, text=named(cell.text)) for cell in row] for row in table.rows],
-        legend=[*table.legend, *legend(found)],
+        legend=[*table.legend, " ".join(legend(found))],
     )
 
 
@@ -75,5 +75,5 @@ def _plot(plot: Plot, marks: Marks, part: str) -> Plot:
     return replace(
         plot,
         title=_part(plot.name, plot.title, part),
-        notes=[*plot.notes, *legend(found)],
+        notes=[*plot.notes, *([" ".join(legend(found))] if found else [])],
     )

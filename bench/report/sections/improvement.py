@@ -74,7 +74,7 @@ def improvements(analysis: Analysis) -> Table:
     names = [name for name in analysis.order if name != analysis.base]
     columns = [Column("Model", numeric=False)]
     columns += [
-        Column(title(m), head_unit(analysis, m), f"Paired difference{over(analysis, m)}")
+        Column(title(m), head_unit(analysis, m), f"Mean{over(analysis, m)}")
         for m in analysis.measured
     ]
     rows, records = [], []

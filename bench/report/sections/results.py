@@ -28,10 +28,7 @@ def results(analysis: Analysis) -> Table:
     data, table = analysis.data, analysis.data.table
     columns = [Column("Model", numeric=False)]
     columns += [
-        Column(
-            title(m), head_unit(analysis, m), f"Quality: mean [95 % interval]{over(analysis, m)}"
-        )
-        for m in table.metrics
+        Column(title(m), head_unit(analysis, m), f"Mean{over(analysis, m)}") for m in table.metrics
     ]
     known = data.conditions()
     costs = [*shown_in("short"), memory(analysis, known[0])] if known else []
@@ -45,7 +42,10 @@ def results(analysis: Analysis) -> Table:
         for name in analysis.order
     ]
     apart = "Below the others: models that were told more, ranked apart. " if table.apart else ""
-    legend = [f"{apart}{{best}}: best mean. {tied_words(analysis)}Arrows point to the better side."]
+    legend = [
+        f"Brackets: 95 % intervals. {apart}{{best}}: best mean. {tied_words(analysis)}Arrows point "
+        "to the better side."
+    ]
     if not known:
         legend.append("Costs were not measured.")
     return Table(
@@ -104,11 +104,11 @@ def images_left_out(analysis: Analysis) -> list[str]:
         if gone:
             why = "; ".join(f"{counted(n, 'image')}: {reason}" for reason, n in gone.items())
             told.setdefault(why, []).append(title(metric))
-    return [
-        "All means in a column are over the same images. Left out of "
-        f"{'all' if len(names) == len(analysis.measured) else ', '.join(names)}: {why}."
+    lines = [
+        f"Left out of {'all' if len(names) == len(analysis.measured) else ', '.join(names)}: {why}."
         for why, names in told.items()
     ]
+    return ["All means in a column are over the same images. " + " ".join(lines)] if lines else []
 
 
 def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:

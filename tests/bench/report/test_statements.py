@@ -308,17 +308,15 @@ def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
     assert [row[0] for row in terminal] == [row[0] for row in rows]
     assert [row[1][-1] for row in terminal if "*" in row[1]] == [terminal[0][1][-1]]
     for line in (
-        "† told: is given the true blur (its PSF), which the others have to do without; ranked "
-        "apart.",
-        "‡ noisy: is given the true noise level, which the others have to do without; ranked "
-        "apart.",
+        "† told: given the true blur (its PSF), which the others have to do without; ranked apart.",
+        "‡ noisy: given the true noise level, which the others have to do without; ranked apart.",
         "¶ seen: learned from 3 of 8 test images; ranked apart.",
-        "§ foreign: was trained on gopro:blur=blur.",
+        "§ foreign: trained on gopro:blur=blur.",
         "? blind: unknown.",
     ):
         assert line in told
         assert line in page.text
-    assert [line for line in told if line.startswith("° brief: was trained for 90s (100 steps)")]
+    assert [line for line in told if line.startswith("° brief: trained for 90s (100 steps)")]
 
 
 def test_every_table_and_plot_with_a_marked_model_says_so(marked: RunFolder) -> None:
@@ -345,7 +343,7 @@ def test_pick_fronts_and_ranks_are_of_those_who_were_told_nothing(marked: RunFol
     front = pd.read_csv(marked.path / "report" / "tables" / "front.csv")
     assert not {"told", "seen", "noisy"} & set(front["model"])
     found = str(bench.open_run(marked.path).compare("told", "blind"))
-    assert "told is given the true blur" in found
+    assert "told: given the true blur" in found
 
 
 def test_where_all_were_told_they_are_ranked_with_each_other(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ PLAIN = {
     "begin", "end", "centering", "caption", "multicolumn", "textbf", "underline", "scriptsize",
     "textsuperscript", "par", "smallskip", "footnotesize", "textbackslash", "textasciitilde",
     "textasciicircum", "textless", "textgreater", "textbar", "times", "infty", "approx", "uparrow",
-    "downarrow", "pm",
+    "downarrow", "pm", "dag", "ddag", "S", "P", "circ",
 }  # fmt: skip
 """Commands of plain LaTeX; rules are those of booktabs."""
 
