@@ -85,6 +85,11 @@ class Pair:
         return self.psf is not None or (self.degradation or {}).get("blur", "none") != "none"
 
     @property
+    def knows_noise(self) -> bool:
+        """Whether the standard deviation of white noise is known, where it was added on reading."""
+        return (self.degradation or {}).get("sigma") is not None
+
+    @property
     def needs_views(self) -> bool:
         """Whether no file shows what a model got beside the reference, pixel for pixel."""
         inside = lmdb_of(self.degraded) is not None

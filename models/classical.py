@@ -32,6 +32,7 @@ class ClassicalRestorer:
     name: str
     method: Method
     needs_psf: bool = False
+    uses_noise: bool = False
     scale: int | None = 1
     device: torch.device = CPU
     network: torch.nn.Module | None = None
@@ -80,7 +81,7 @@ def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
             )
         )  # fmt: skip
 
-    return ClassicalRestorer("nlm", method)
+    return ClassicalRestorer("nlm", method, uses_noise=True)
 
 
 def total_variation(strength: float = 1.0) -> ClassicalRestorer:
@@ -100,7 +101,7 @@ def total_variation(strength: float = 1.0) -> ClassicalRestorer:
         smooth = denoise_tv_chambolle(image, weight=strength * sigma, channel_axis=2)  # type: ignore[no-untyped-call]
         return np.asarray(smooth)
 
-    return ClassicalRestorer("tv", method)
+    return ClassicalRestorer("tv", method, uses_noise=True)
 
 
 def unsharp_mask(radius: float = 2.0, amount: float = 0.5) -> ClassicalRestorer:

@@ -39,6 +39,7 @@ class Contained:
         inner = self.inner
         self.name, self.device, self.network = inner.name, inner.device, inner.network
         self.needs_psf, self.scale = inner.needs_psf, inner.scale
+        self.uses_noise: bool = getattr(inner, "uses_noise", False)
         self._in_range = False
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:

@@ -77,6 +77,8 @@ class NoiseMapRestorer(NetworkRestorer):
     Of a batch, which no suite has, the first image is the one looked at.
     """
 
+    uses_noise = True
+
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size."""
         assert isinstance(self.network, NoiseMapNetwork)

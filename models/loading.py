@@ -173,6 +173,7 @@ class OutputsRestorer:
     name: str
     folder: Path
     needs_psf: bool = False
+    uses_noise: bool = False
     scale: int | None = None
     device: torch.device = CPU
     network: torch.nn.Module | None = None

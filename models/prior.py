@@ -40,6 +40,7 @@ class PriorRestorer:
     """
 
     needs_psf = False
+    uses_noise = True
     scale: int | None = None
 
     def __init__(

@@ -58,6 +58,8 @@ class Restorer(Protocol):
     name: str
     device: torch.device
     needs_psf: bool
+    uses_noise: bool
+    """Whether it makes use of the noise level where that is known."""
     scale: int | None
     """Output size over input size: 1, or 2, 3, 4 for super-resolution; None: whatever is asked."""
     network: torch.nn.Module | None
@@ -85,6 +87,7 @@ class NetworkRestorer:
     """
 
     needs_psf = False
+    uses_noise = False
 
     def __init__(
         self,

@@ -86,7 +86,7 @@ def _show(found: Pick) -> None:
             f"{found.chosen} is the best by {found.quality.name} within the budget ({budget})"
         )
         if also := [c.model for c in found.candidates if c.state == "tied"]:
-            say_prose(f"not surely worse: {', '.join(also)}")
+            say_prose(f"tied with it: {', '.join(also)}")
     else:
         say_prose(f"no model fits the budget ({budget}); what would have to give:")
         for way in found.relaxations:
@@ -117,8 +117,8 @@ def _show(found: Pick) -> None:
 
 
 _WORDS = {
-    "chosen": "yes, the best", "tied": "yes, tied", "behind": "yes, worse", "over": "no",
-    "unknown": "not known",
+    "chosen": "yes, the best", "tied": "yes, tied", "behind": "yes, worse",
+    "untested": "yes", "over": "no", "apart": "ranked apart", "unknown": "not known",
 }  # fmt: skip
 
 

@@ -188,7 +188,10 @@ def run(
         print_json({"run": str(made.path), "report": str(page), "status": record.status,
                     "models": states, "failures": failures})  # fmt: skip
     else:
-        print_table("", *summary_table(made.folder))
+        heads, rows, told = summary_table(made.folder)
+        for line in told:
+            say(line)
+        print_table("", heads, rows)
     broken = {n: m.reason for n, m in record.models.items() if m.state == "failed"}
     for model, reason in broken.items():
         complain(f"{model}: {reason}")

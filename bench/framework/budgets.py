@@ -13,7 +13,8 @@ from bench.core.errors import BenchError
 from bench.framework.costs import CostConditions, all_conditions
 from bench.framework.joint import Axis, Evidence, Joint, join, resolve_axis
 from bench.framework.pareto import on_front
-from bench.framework.ranking import beats, tied
+from bench.framework.ranking import beats, p_values, tied
+from bench.statistics.claims import LEVEL, told_apart
 
 RELAXATIONS = 5
 """So many of the smallest relaxations are told where nothing fits."""
@@ -42,18 +43,22 @@ class Limit:
         return high <= self.value if self.bound == "max" else low >= self.value
 
 
+State = Literal["chosen", "tied", "behind", "untested", "over", "apart", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One model under a budget.
 
-    ``state``: "chosen"; "tied", within the budget and not surely worse than the chosen; "behind",
-    within it and surely worse; "over", outside it, by the limits in ``broken``; "unknown" without
-    a figure, ``reason`` says of what. ``figures``: axis -> value, low, high in the axis's unit.
-    ``beaten``: the probability that the chosen model is better.
+    ``state``: "chosen"; "tied" with it (`bench.statistics.claims`) within the budget; "behind",
+    within it and worse; "untested", within it with too few scenes to tell; "over", outside it, by
+    the limits in ``broken``; "apart", told more than the others (`ScoreTable.apart`); "unknown"
+    without a figure, ``reason`` says of what. ``figures``: axis -> value, low, high in the axis's
+    unit. ``beaten``: the probability that the chosen model is better, None with one scene.
     """
 
     model: str
-    state: Literal["chosen", "tied", "behind", "over", "unknown"]
+    state: State
     figures: Mapping[str, tuple[float, float, float]]
     broken: tuple[str, ...] = ()
     beaten: float | None = None
@@ -130,18 +135,25 @@ def pick(
     better = 1.0 if axis.higher_is_better else -1.0
     order = sorted(range(len(joint.models)), key=lambda i: -better * joint.values[i, 0])
     chosen = next((i for i in order if i in inside), None)
-    share, same = beats(joint, axis.name), tied(joint, axis.name)
+    share, p = beats(joint, axis.name), p_values(evidence, joint, axis.name)
 
     def candidate(i: int) -> Candidate:
-        beaten = None if chosen is None or i == chosen else float(share[chosen, i])
-        state: Literal["chosen", "tied", "behind", "over"] = "over"
+        beaten = None
+        if chosen is not None and i != chosen and joint.claims.intervals:
+            beaten = float(share[chosen, i])
+        state: State = "over"
         if i in inside:
-            state = "chosen" if i == chosen else "tied" if same[chosen, i] else "behind"
+            apart = told_apart(float(p[chosen, i]))
+            state = "untested" if apart is None else "behind" if apart else "tied"
+            state = "chosen" if i == chosen else state
         return Candidate(joint.models[i], state, figures[i], broken[i], beaten)
 
     ranked = [candidate(i) for i in [*(i for i in order if i in inside),
                                      *(i for i in order if i not in inside)]]  # fmt: skip
-    unknown = [Candidate(m, "unknown", {}, reason=why) for m, why in joint.left_out.items()]
+    unknown = [
+        Candidate(m, "apart" if m in evidence.table.apart else "unknown", {}, reason=why)
+        for m, why in joint.left_out.items()
+    ]
     return Pick(
         quality=axis,
         limits=tuple(limits),
@@ -150,13 +162,17 @@ def pick(
         relaxations=() if inside else tuple(_relaxations(joint, limits, figures)),
         conditions=conditions if any(one.kind == "cost" for one in joint.axes) else None,
         images=joint.images,
-        notes=(*joint.notes, *_notes(evidence, joint, chosen)),
+        notes=(
+            *([joint.claims.caveat] if joint.claims.caveat else []),
+            *joint.notes,
+            *_notes(evidence, joint, chosen),
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetStep:
-    """From this budget on, ``model`` is chosen; ``tied`` are within it and not surely worse."""
+    """From this budget on, ``model`` is chosen; ``tied`` are those within it that are tied."""
 
     budget: float
     model: str
@@ -164,7 +180,7 @@ class BudgetStep:
     tied: tuple[str, ...]
 
 
-def ladder(joint: Joint) -> list[BudgetStep]:
+def ladder(evidence: Evidence, joint: Joint) -> list[BudgetStep]:
     """Return which model to take as a budget grows, from the smallest that admits any.
 
     ``joint`` has two axes, a quality and a cost where less is better. A step is a budget, the upper
@@ -174,7 +190,7 @@ def ladder(joint: Joint) -> list[BudgetStep]:
     quality = joint.axes[0]
     better = 1.0 if quality.higher_is_better else -1.0
     worth, limit = better * joint.values[:, 0], joint.high[:, 1]
-    same = tied(joint, quality.name)
+    same = tied(evidence, joint, quality.name)
     best = -math.inf if joint.base_value is None else better * float(joint.base_value[0])
     steps: list[BudgetStep] = []
     for i in np.lexsort((-worth, limit)):
@@ -255,13 +271,20 @@ def _gives(limit: Limit, needed: np.ndarray[tuple[int], np.dtype[np.float64]], j
 
 
 def _notes(evidence: Evidence, joint: Joint, chosen: int | None) -> list[str]:
-    """Say where the chosen model is not surely better than doing nothing."""
-    if chosen is None or joint.base is None or joint.base_value is None:
+    """Say where the chosen model is not shown to be better than doing nothing."""
+    if chosen is None or joint.base is None or joint.base_value is None or not evidence.base:
         return []
-    better = 1.0 if joint.axes[0].higher_is_better else -1.0
-    gain = better * (joint.draws[:, chosen, 0] - joint.base[:, 0])
-    share = float((gain > 0).mean() + 0.5 * (gain == 0).mean())
-    if share < 0.975:
-        return [f"'{joint.models[chosen]}' is better than '{evidence.base}', which adds nothing, "
-                f"with probability {share:.2f} only"]  # fmt: skip
+    axis, name = joint.axes[0], joint.models[chosen]
+    better = 1.0 if axis.higher_is_better else -1.0
+    if better * (joint.values[chosen, 0] - joint.base_value[0]) <= 0:
+        return [f"'{name}' is no better than '{evidence.base}', which adds nothing"]
+    if axis.kind == "metric":
+        table = evidence.table
+        at = table.models.index(name), table.models.index(evidence.base)
+        apart = told_apart(float(table.p_values(axis.name)[at]))
+    else:
+        gain = better * (joint.draws[:, chosen, 0] - joint.base[:, 0])
+        apart = float((gain > 0).mean() + 0.5 * (gain == 0).mean()) >= (1 + LEVEL) / 2
+    if apart is False:
+        return [f"'{name}' is tied with '{evidence.base}', which adds nothing"]
     return []

@@ -32,6 +32,7 @@ from bench.framework.scores import ScoreTable
 from bench.metrics.table import ALIASES as METRIC_ALIASES
 from bench.metrics.table import metric_cards
 from bench.records import Profile
+from bench.statistics.claims import Claims
 from bench.statistics.clusters import cluster_draws, cluster_means
 
 if TYPE_CHECKING:
@@ -42,9 +43,6 @@ Floats = NDArray[np.float64]
 PEOPLE = "people"
 """The axis of what people said."""
 SAMPLES = 2000
-ENOUGH = 0.5
-"""A model with scores on a smaller share of the images than this is left out: all are compared on
-common images, and these would be too few."""
 NORMAL = 1.959964
 
 
@@ -87,11 +85,18 @@ class Joint:
     high: Floats
     draws: Floats
     images: int
+    scenes: int
+    """How many scenes the images are of; 0 where no metric is among the axes."""
     conditions: CostConditions | None
     base: Floats | None
     base_value: Floats | None
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
+
+    @property
+    def claims(self) -> Claims:
+        """What may be said of what is drawn from the images."""
+        return Claims(self.scenes)
 
     @property
     def directions(self) -> list[bool]:
@@ -171,8 +176,9 @@ def join(
 
     Costs are those measured under ``conditions`` (default: those of most figures) and no others.
     A model without a figure on an axis is left out with the reason; the others are compared on the
-    images that all of them have. The same seed gives the same draws. Without ``intervals`` those
-    of metrics are left at the value: most of the time goes into them.
+    images that all models of the table share (`ScoreTable.shared`), as they are everywhere. The
+    same seed gives the same draws. Without ``intervals`` those of metrics are left at the value:
+    most of the time goes into them.
     """
     found = tuple(resolve_axis(evidence, name)[0] for name in axes)
     table = evidence.table
@@ -188,11 +194,10 @@ def join(
     columns = [table.models.index(name) for name in (*kept, *([base] if base else []))]
     common = np.ones(len(table.images), dtype=bool)
     for metric in metrics:
-        common &= np.isfinite(table.values[metric][:, columns]).all(axis=1)
+        common &= table.shared(metric).images
     if metrics and kept and not common.any():
         raise BenchError(
-            f"no image has a finite {' and '.join(metrics)} of all of {', '.join(kept)}; "
-            "name fewer models or metrics"
+            f"no image has a finite {' and '.join(metrics)} of all models; name fewer metrics"
         )
     shape = (len(columns), len(found))
     values, low, high = (np.zeros(shape) for _ in range(3))
@@ -233,6 +238,7 @@ def join(
         high=high[:number],
         draws=draws[:, :number],
         images=int(common.sum()) if metrics else 0,
+        scenes=len(set(table.clusters[common])) if metrics else 0,
         conditions=conditions,
         base=draws[:, number] if base else None,
         base_value=values[number] if base else None,
@@ -249,14 +255,16 @@ def _why_absent(
     evidence: Evidence, name: str, axes: Sequence[Axis], conditions: CostConditions | None
 ) -> str | None:
     table = evidence.table
+    if name in table.apart and name != evidence.base:
+        return f"{table.apart[name]}: ranked apart"
     for axis in axes:
         if axis.kind == "metric":
-            finite = np.isfinite(table.values[axis.name])
-            mine, most = int(finite[:, table.models.index(name)].sum()), finite.sum(axis=0).max()
+            at = table.models.index(name)
+            mine = int((~np.isnan(table.restored(axis.name)[:, at])).sum())
             if not mine:
                 why = next(iter(table.excluded(axis.name, name)), "the run has no images")
                 return f"no {axis.name}: {why}"
-            if mine < ENOUGH * most:
+            if not table.shared(axis.name).models[at]:
                 return f"{axis.name} on {mine} of {len(table.images)} images only"
         elif axis.kind == "people":
             if evidence.people is None or name not in evidence.people.models:
@@ -336,15 +344,11 @@ def _notes(
     table: ScoreTable, metrics: Sequence[str], common: NDArray[np.bool_], sources: Sequence[str]
 ) -> list[str]:
     notes = []
-    if metrics:
-        scenes = len(set(table.clusters[common]))
-        if not common.all():
-            notes.append(
-                f"compared on the {int(common.sum())} of {len(table.images)} images "
-                f"on which all have a finite {' and '.join(metrics)}"
-            )
-        if scenes == 1:
-            notes.append("one scene: nothing is known of how other images would fare")
+    if metrics and not common.all():
+        notes.append(
+            f"compared on the {int(common.sum())} of {len(table.images)} images "
+            f"on which all have a finite {' and '.join(metrics)}"
+        )
     if note := told(sources):
         notes.append(note)
     return notes

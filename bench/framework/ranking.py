@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.framework.joint import Joint
+from bench.framework.joint import Evidence, Joint
 from bench.framework.pareto import dominates, margins, on_front, shares
+from bench.statistics.claims import LEVEL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -25,15 +26,23 @@ def beats(joint: Joint, axis: str) -> Floats:
     return np.asarray((first > second).mean(axis=0) + 0.5 * (first == second).mean(axis=0))
 
 
-def tied(joint: Joint, axis: str, level: float = 0.95) -> Bools:
-    """Return (M, M), True where the interval of the two models' difference includes zero.
+def p_values(evidence: Evidence, joint: Joint, axis: str) -> Floats:
+    """Return (M, M): how surely two models differ on an axis; NaN where that cannot be said.
 
-    The difference is paired, both drawn with the same images: models whose own intervals overlap
-    are tied unless one is better in all but a few of the draws.
+    By a metric it is the test of `ScoreTable.p_values`, which decides everywhere; by people and by
+    costs twice the share of the draws in which the worse is better.
     """
+    if joint.axes[joint.at(axis)].kind == "metric":
+        at = [evidence.table.models.index(name) for name in joint.models]
+        return evidence.table.p_values(axis)[np.ix_(at, at)]
     share = beats(joint, axis)
-    tail = (1 - level) / 2
-    return np.asarray((share > tail) & (share < 1 - tail))
+    return np.asarray(2 * np.minimum(share, 1 - share))
+
+
+def tied(evidence: Evidence, joint: Joint, axis: str) -> Bools:
+    """Return (M, M), True where two models are tested and not told apart
+    (`bench.statistics.claims`)."""
+    return np.asarray(p_values(evidence, joint, axis) >= 1 - LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,10 @@ class Rank:
     low: int
     high: int
     tied: tuple[str, ...]
-    """The models of which none can say whether they are better or worse."""
+    """The models that it is tied with."""
 
 
-def ranks(joint: Joint, axis: str, level: float = 0.95) -> list[Rank]:
+def ranks(evidence: Evidence, joint: Joint, axis: str, level: float = LEVEL) -> list[Rank]:
     """Return the models' ranks on one axis, in the order of ``joint``; equal values share one."""
     at = joint.at(axis)
     sign = 1.0 if joint.axes[at].higher_is_better else -1.0
@@ -57,7 +66,7 @@ def ranks(joint: Joint, axis: str, level: float = 0.95) -> list[Rank]:
     tail = (1 - level) / 2
     low = np.quantile(drawn, tail, axis=0, method="lower")
     high = np.quantile(drawn, 1 - tail, axis=0, method="higher")
-    same = tied(joint, axis, level)
+    same = tied(evidence, joint, axis)
     return [
         Rank(name, int(rank[i]), int(min(low[i], rank[i])), int(max(high[i], rank[i])),
              tuple(other for j, other in enumerate(joint.models) if j != i and same[i, j]))

@@ -14,6 +14,7 @@ from bench.report.drawing.numbers import counted
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
+from bench.report.sections.results import caveats
 from bench.report.sections.table import Built, build, section_table
 from bench.runs.store import RunFolder
 
@@ -66,10 +67,11 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
     contents = [part.content for one in sections for part in one.with_parts()]
     return render(
         "page.html",
-        title_of_suite=data.record.suite.title,
+        title_of_suite=", ".join(filter(None, (data.record.suite.title, data.part))),
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
         left_out=data.left_out,
+        caveats=caveats(context.analysis),
         findings=[text for content in contents for text in content.findings],
         sections=sections,
         missing=missing,
@@ -87,6 +89,8 @@ def _facts(data: Gathered) -> list[tuple[str, str]]:
     suite, states = record.suite, [row.info.state for row in data.rows]
     scenes = len(set(data.table.clusters))
     images = counted(len(data.shots), "image")
+    if data.part:
+        images = data.part
     if scenes < len(data.shots):
         images += f" in {counted(scenes, 'scene')}"
     counts = {state: states.count(state) for state in dict.fromkeys(states)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.compute.quantities import shown_in
+from bench.framework.marks import legend, symbols
 from bench.report.drawing.numbers import title
 from bench.report.drawing.tables import Cell
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
 from bench.report.sections.costs import cost_cell, cost_column
-from bench.report.sections.results import head_unit, result_cell, why_without_score
+from bench.report.sections.results import caveats, head_unit, result_cell, why_without_score
 from bench.runs.store import RunFolder
 
 WITH_INTERVALS = 4
@@ -18,16 +19,20 @@ WITH_INTERVALS = 4
 _MARKS = {"best": "*", "tied": "="}
 
 
-def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
+def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]]:
     """Return the header and the rows of the results, best model first, for a terminal.
 
-    ``*`` marks the best mean and ``=`` what is not significantly different from it. A dash is a
+    The third value is what is said of them all, line by line. ``*`` marks the best mean and ``=``
+    what is tied with it (`bench.statistics.claims`). A dash is a
     missing number; the last column says why, and the last rows name metrics without any score.
+    All means of a column are over the same images, of a number that its head tells unless it is
+    all; a model that has too few of them is not ranked.
     """
     analysis = analyse(gather([run]))
     conditions = analysis.data.conditions()[:1]
-    heads = ["Model (* best, = tied)"]
-    heads += [f"{title(m)} {head_unit(analysis, m)}" for m in analysis.measured]
+    tests = any(analysis.data.table.claims(metric).tests for metric in analysis.measured)
+    heads = ["Model (* best, = tied)" if tests else "Model (* best)"]
+    heads += [f"{title(m)} {head_unit(analysis, m)}{_part(analysis, m)}" for m in analysis.measured]
     short = shown_in("short") if conditions else []
     heads += [f"{column.head} {column.unit}" for column in map(cost_column, short)]
     rows = []
@@ -35,16 +40,25 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]]]:
         cells = [result_cell(analysis, metric, name) for metric in analysis.measured]
         if len(cells) > WITH_INTERVALS:
             cells = [replace(cell, detail="") for cell in cells]
-        row = [name, *map(_text, cells)]
+        marks = analysis.data.table.marks
+        row = [f"{name} {symbols(marks.get(name, ()))}".rstrip(), *map(_text, cells)]
         row += [cost_cell(analysis, name, q, at).text for at in conditions for q in short]
         rows.append([*row, _note(analysis, name)])
     for metric in analysis.data.table.metrics:
         if metric not in analysis.measured:
             note = f"{title(metric)} has no score: {why_without_score(analysis, metric)}"
             rows.append([""] * len(heads) + [note])
+    heads.append("Notes")
     if not any(row[-1] for row in rows):
-        return heads, [row[:-1] for row in rows]
-    return [*heads, "Notes"], rows
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    part = [f"{analysis.data.part}: a part of the test set"] if analysis.data.part else []
+    return heads, rows, [*part, *caveats(analysis), *legend(analysis.data.table.marks)]
+
+
+def _part(analysis: Analysis, metric: str) -> str:
+    """Say over how many images a column's means are, where these are not all."""
+    images = analysis.data.table.shared(metric).images
+    return "" if images.all() else f" ({int(images.sum())} of {len(images)} images)"
 
 
 def _text(cell: Cell) -> str:
@@ -56,10 +70,13 @@ def _note(analysis: Analysis, name: str) -> str:
     if state := analysis.data.table.states.get(name):
         return state
     total = len(analysis.data.table.images)
-    partial: dict[int, list[str]] = {}
+    apart: dict[int, list[str]] = {}
     for metric in analysis.measured:
-        estimate = analysis.standing(metric, name).estimate
-        number = estimate.n if estimate else 0
-        if number < total:
-            partial.setdefault(number, []).append(title(metric))
-    return "; ".join(f"{', '.join(m)}: {n} of {total} images" for n, m in partial.items())
+        standing = analysis.standing(metric, name)
+        if not standing.ranked:
+            number = standing.estimate.n if standing.estimate else 0
+            apart.setdefault(number, []).append(title(metric))
+    return "; ".join(
+        f"{', '.join(m)}: {n} of {total} images" + (", not ranked" if n else "")
+        for n, m in apart.items()
+    )

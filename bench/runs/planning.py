@@ -15,7 +15,7 @@ from bench.core.formats import to_json
 from bench.core.progress import Progress
 from bench.image import to_tensor
 from bench.records import Learned, Pair, RunSpec
-from bench.runs.record import UNKNOWN, ModelRecord, Origin, Separation, State, WeightsRecord
+from bench.runs.record import UNKNOWN, ModelRecord, Origin, Separation, State, Told, WeightsRecord
 from bench.runs.splits import TrainingSplits, learned_here, nothing_to_learn, training_splits
 from bench.runs.store import RunFolder
 from bench.suites import Suite
@@ -62,6 +62,8 @@ class Entry:
     """What a reader of its scores should know of what it did."""
     separation: Separation = "nothing learned"
     separation_note: str = ""
+    told: tuple[Told, ...] = ()
+    """What it is told of the degradation, once it is loaded."""
 
     @property
     def active(self) -> bool:
@@ -102,6 +104,7 @@ class Entry:
             remarks=self.remarks,
             separation=self.separation,
             separation_note=self.separation_note,
+            told=self.told,
         )
 
 
@@ -325,6 +328,15 @@ def _header(weights: Path) -> dict[str, Any]:
         few = {key: learned[key] for key in ("images", "digest") if key in learned}
         found = {**found, "learned": few}
     return found
+
+
+def told_to(restorer: Restorer, pairs: Iterable[Pair]) -> tuple[Told, ...]:
+    """Return what a restorer is told of the degradation of some of the images."""
+    known = list(pairs)
+    told: list[Told] = ["psf"] if restorer.needs_psf and any_psf(known) else []
+    if restorer.uses_noise and any(pair.knows_noise for pair in known):
+        told.append("noise")
+    return tuple(told)
 
 
 def any_psf(pairs: Iterable[Pair]) -> bool:

@@ -1,9 +1,10 @@
 """run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
 
 `read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
-old ones. Schema 3 (this one) tells the digest of each model, whether it may have learned
-from test images, and the metrics of whole sets. Schema 2 has the keys of schema 1, but
-every key is always there: in schema 1, runs of before there were such options lacked
+old ones. Schema 4 (this one) tells what models were told of the degradation. Schema 3 tells the
+digest of each model, whether it may have learned from test images, and the metrics of whole sets.
+Schema 2 has the keys of schema 1, but every key is always there: in schema 1, runs of before there
+were such options lacked
 ``spec.preset``, ``spec.prepare``, ``suite.scale`` and ``profile_notes``.
 """
 
@@ -20,11 +21,13 @@ from bench.core.files import write_atomic
 from bench.core.formats import Format, Upgrade, with_defaults
 from bench.records import Failure, RunSpec
 
-SCHEMA = 3
+SCHEMA = 4
 
 Status = Literal["running", "interrupted", "done"]
 State = Literal["pending", "done", "not applicable", "failed"]
 Origin = Literal["none", "loaded", "trained"]
+Told = Literal["psf", "noise"]
+"""What a model is given beside the image: the true blur, the true noise level."""
 Separation = Literal["nothing learned", "separate", "unknown", "overlap"]
 """Whether test images may be among those that a model learned from."""
 
@@ -104,6 +107,8 @@ class ModelRecord:
     separation: Separation
     separation_note: str
     """How that was seen, or which test images it learned from; empty for nothing learned."""
+    told: tuple[Told, ...]
+    """What it was told of the degradation, which others have to do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +172,15 @@ def _with_identity(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "models": {name: known(model) for name, model in models.items()}}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _with_identity}
+def _told_nothing_known(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 to 4: what models were told was not recorded."""
+    models = record.get("models")
+    if not isinstance(models, dict):
+        return record  # the reader names it
+    return {**record, "models": {n: with_defaults(m, {"told": []}) for n, m in models.items()}}
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _with_identity, 3: _told_nothing_known}
 """Schema -> how the next one is made of it."""
 
 FORMAT = Format(kind=RunRecord, schema=SCHEMA, upgrades=UPGRADES, advice="restore it or run again")

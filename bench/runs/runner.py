@@ -27,7 +27,7 @@ from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
-from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf
+from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder, SetRow
 from bench.suites import Suite, spread
@@ -105,6 +105,7 @@ class Run:
                     entry.spec, device=self.spec.device, weights=weights, tile=self.spec.tile
                 )
                 entry.digest = model_digest(entry.spec, weights, entry.restorer)
+                entry.told = told_to(entry.restorer, self.pairs)
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", said(error))
                 continue

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
+from bench.statistics.claims import Claims
+
 Floats = NDArray[np.float64]
 
 EXACT_CLUSTERS = 14
@@ -206,6 +208,32 @@ def paired_differences(
                 note=note,
             )
         )
+    return found
+
+
+def pairwise_p(values: ArrayLike, clusters: ArrayLike) -> Floats:
+    """Return (k, k): how surely the columns of finite ``values`` (n, k) differ, pair by pair.
+
+    Each pair has the p-value of its column with the lower mean against the other, adjusted for all
+    columns tested against that one (`paired_differences`): a pair whose better is the best of all
+    has that of the best against all. Higher values are better. NaN where no test could find
+    anything; 1 on the diagonal.
+    """
+    table, labels = _checked(values, clusters)
+    size, number = len(np.unique(labels)), table.shape[1]
+    found = np.full((number, number), np.nan)
+    if not Claims(size).tests:
+        return found
+    np.fill_diagonal(found, 1.0)
+    sums, counts = _per_cluster(table, labels)
+    sums = sums / counts.sum(axis=0)
+    order = np.argsort(-table.mean(axis=0), kind="stable")
+    for place, better in enumerate(order):
+        others = np.delete(np.arange(number), better)
+        if len(others):
+            _, adjusted, _ = sign_flip(sums[:, others] - sums[:, [better]])
+            worse = np.isin(others, order[place + 1 :])
+            found[others[worse], better] = found[better, others[worse]] = adjusted[worse]
     return found
 
 

@@ -117,6 +117,7 @@ def model_record(label: str, state: State = "done", reason: str | None = None) -
         remarks=(),
         separation="nothing learned",
         separation_note="",
+        told=(),
         spec=label,
         title=label.capitalize(),
         family="classical",

@@ -192,7 +192,8 @@ _TEX = {
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "—": "---", "−": "$-$",
     "×": r"$\times$", "∞": r"$\infty$", "≈": r"$\approx$", "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$", "±": r"$\pm$",
+    "↓": r"$\downarrow$", "±": r"$\pm$", "†": r"\dag{}", "‡": r"\ddag{}", "§": r"\S{}",
+    "¶": r"\P{}", "°": r"$^\circ$",
 }  # fmt: skip
 
 

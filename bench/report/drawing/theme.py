@@ -52,10 +52,11 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A model's colour and marker, the same in every plot."""
+    """A model's colour and marker, the same in every plot, and its name with its marks."""
 
     colour: str
     marker: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +80,21 @@ class Plot:
         write_atomic(folder / f"{self.name}.svg", self.file.encode())
 
 
-def looks(names: Sequence[str], base: str) -> Mapping[str, Look]:
-    """Give every model its colour by its place in the run; ``base`` is in ink."""
+def looks(names: Sequence[str], base: str, symbols: Mapping[str, str]) -> Mapping[str, Look]:
+    """Give every model its colour by its place in the run; ``base`` is in ink.
+
+    ``symbols`` stand beside the names of models that a word is to be said of.
+    """
     found: dict[str, Look] = {}
     number = 0
     for name in names:
+        shown = f"{name} {symbols.get(name, '')}".rstrip()
         if name == base:
-            found[name] = Look(INK, "o")
+            found[name] = Look(INK, "o", shown)
             continue
         shift = number // len(COLOURS)  # beyond seven models, a colour meets another marker
         marker = MARKERS[(number + shift) % len(MARKERS)]
-        found[name] = Look(COLOURS[number % len(COLOURS)], marker)
+        found[name] = Look(COLOURS[number % len(COLOURS)], marker, shown)
         number += 1
     return found
 

@@ -29,7 +29,8 @@ class Analysis:
     standings: Mapping[str, Sequence[Standing]]
     gains: Mapping[str, Sequence[Difference | None]]
     order: Sequence[str]
-    """Row names, best first by the first metric; those without a score last."""
+    """Row names, best first by the first metric; then those ranked apart, those with scores of
+    other images than the rest, and those without a score."""
     measured: Sequence[str]
     """Metrics with at least one finite score, in the run's order."""
     shown: Sequence[str]
@@ -86,8 +87,12 @@ def analyse(data: Gathered) -> Analysis:
     order = list(range(len(table.models)))
     if measured:
         sign = -1 if table.higher_is_better[measured[0]] else 1
-        means = [s.estimate.value if s.estimate else np.inf for s in found[measured[0]]]
-        order.sort(key=lambda i: (np.isinf(means[i]), sign * means[i]))
+        stand = found[measured[0]]
+        means = [s.estimate.value if s.estimate else np.inf for s in stand]
+        apart = [name in table.apart for name in table.models]
+        order.sort(
+            key=lambda i: (np.isinf(means[i]), not stand[i].ranked, apart[i], sign * means[i])
+        )
     return Analysis(
         data=data,
         standings=found,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bench.framework.marks import symbols
 from bench.report.drawing.theme import Look, looks
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.evidence import Facts, gather_facts, names_on_page
@@ -29,7 +30,9 @@ class Context:
     @cached_property
     def looks(self) -> Mapping[str, Look]:
         """Every model's colour and marker, by its name on the page."""
-        return looks([row.name for row in self.analysis.data.rows], self.analysis.base)
+        names = [row.name for row in self.analysis.data.rows]
+        marks = self.analysis.data.table.marks
+        return looks(names, self.analysis.base, {n: symbols(own) for n, own in marks.items()})
 
     @cached_property
     def judged_looks(self) -> Mapping[str, Look]:

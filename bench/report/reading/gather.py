@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from bench.core.layout import file_name
+from bench.core.names import parse_spec
 from bench.framework.costs import CostConditions, all_conditions, conditions_of
 from bench.framework.scores import ScoreTable
 from bench.records import Profile
+from bench.report.drawing.numbers import counted
 from bench.report.reading.match import mismatch, read_part
 from bench.runs.record import MetricRecord, ModelRecord, RunRecord
 from bench.runs.store import RunFolder
+from bench.suites.table import suite_cards
 
 NOT_HERE = "not measured in its run"
 
@@ -66,6 +69,17 @@ class Gathered:
     def record(self) -> RunRecord:
         """The first run's record: suite and images are the same in all."""
         return self.records[0]
+
+    @property
+    def part(self) -> str:
+        """Which part of the test set the images are: "1 of 1 111 test images"; "" for all of it."""
+        spec, here = self.record.spec, len(self.shots)
+        card = suite_cards().get(parse_spec(spec.suite)[0])
+        whole = card.images.get("test") if card else None
+        if whole is not None:
+            return f"{here:,} of {counted(whole, 'test image')}" if here < whole else ""
+        limited = spec.limit is not None and here >= spec.limit
+        return f"only {counted(here, 'image')} (--limit {spec.limit})" if limited else ""
 
     def row(self, name: str) -> Row:
         """Return the row called ``name``."""
@@ -203,6 +217,7 @@ def _joined(rows: Sequence[Row], tables: Sequence[ScoreTable]) -> ScoreTable:
         reasons=reasons,
         higher_is_better={m: t.higher_is_better[m] for t in tables for m in t.metrics},
         units={m: t.units[m] for t in tables for m in t.metrics},
+        marks={row.name: tables[row.run].marks.get(row.label, ()) for row in rows},
         states={
             row.name: tables[row.run].states[row.label]
             for row in rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bench.core.errors import BenchError
@@ -11,7 +13,7 @@ from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, percent
 from bench.report.drawing.tables import Cell, Column, Table
-from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Plot, drawing, finish
+from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import Facts
 
@@ -30,6 +32,8 @@ def section(context: Context) -> Content | Missing:
     joint = found.join(found.main, *found.costs)
     if isinstance(joint, Missing):
         return joint
+    if not joint.claims.intervals:
+        return Missing("one scene: nothing is known of how sure the order of the results is")
     try:
         done = acceptability(joint)
     except BenchError as error:
@@ -40,7 +44,7 @@ def section(context: Context) -> Content | Missing:
             "No weighting of quality and cost is the right one, so all of them are tried, with all "
             "uncertainties: how often does each model come first, second and third by "
             f"{words}?",
-            [_chart(done, joint)],
+            [_chart(done, joint, context.looks)],
             _table(found, joint, done),
         ]
     )
@@ -50,7 +54,7 @@ def _words(done: Acceptable) -> str:
     return in_words([axis.name for axis in done.axes])
 
 
-def _chart(done: Acceptable, joint: Joint) -> Plot:
+def _chart(done: Acceptable, joint: Joint, styles: Mapping[str, Look]) -> Plot:
     order = done.order[:MODELS]
     with drawing(WIDTH, 0.95 + 0.3 * len(order)) as (figure, axes):
         for place, model in enumerate(order):
@@ -64,7 +68,7 @@ def _chart(done: Acceptable, joint: Joint) -> Plot:
                 percent(float(done.ranks[model, 0])), (100, place), xytext=(4, 0),
                 textcoords="offset points", va="center", fontsize=7.5, color=INK,
             )  # fmt: skip
-        axes.set_yticks(range(len(order)), [joint.models[m] for m in order])
+        axes.set_yticks(range(len(order)), [styles[joint.models[m]].name for m in order])
         axes.set_ylim(len(order) - 0.4, -0.6)
         axes.set_xlim(0, 100)
         axes.tick_params(axis="y", length=0)

@@ -106,7 +106,7 @@ def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
             significant(bar.value), (max(bar.value, bar.high), place), xytext=(4, 0),
             textcoords="offset points", va="center", fontsize=7.5, color=INK,
         )  # fmt: skip
-    axes.set_yticks(range(len(shown)), [bar.name for bar in shown])
+    axes.set_yticks(range(len(shown)), [styles[bar.name].name for bar in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.yaxis.grid(visible=False)

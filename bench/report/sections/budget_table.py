@@ -33,7 +33,7 @@ def section(context: Context) -> Content | Missing:
             joint = found.join(quality, cost)
             if isinstance(joint, Missing):
                 return joint
-            for step in ladder(joint):
+            for step in ladder(found.evidence, joint):
                 row = row_of(cost)
                 budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
                 rows.append(
@@ -64,8 +64,8 @@ def section(context: Context) -> Content | Missing:
                 records=records,
                 legend=[
                     "From the budget in a row on, up to the next row's, its model is the best that "
-                    "surely keeps to it. As good: the paired difference's interval includes 0. "
-                    "Several limits at once: bench pick."
+                    "surely keeps to it. As good within it: what is tied with that model. Several "
+                    "limits at once: bench pick."
                 ],
             ),
         ]

@@ -48,7 +48,9 @@ def convention_lines(
     with drawing(WIDTH, 3.7) as (figure, axes):
         places = np.arange(len(metrics))
         for name in analysis.order:
-            scores = np.column_stack([table.column(metric, name) for metric in metrics])
+            scores = np.column_stack(
+                [table.compared(metric)[:, table.models.index(name)] for metric in metrics]
+            )
             scores = scores[np.isfinite(scores).all(axis=1)]
             if not len(scores):
                 continue
@@ -68,7 +70,7 @@ def convention_lines(
         axes.xaxis.grid(visible=False)
         unit = table.units[metrics[0]]
         axes.set_ylabel(f"score{', ' + unit if unit else ''}")
-        _end_labels(axes, means, len(metrics) - 1)
+        _end_labels(axes, {styles[n].name: mean for n, mean in means.items()}, len(metrics) - 1)
         spread = max(float(np.ptp(mean)) for mean in means.values())
         family = title(metrics[0])
         return finish(
@@ -139,14 +141,16 @@ def convention_spread(analysis: Analysis) -> Table:
         rows=rows,
         records=records,
         legend=[
-            "Means over the images that have a finite score under every convention of the family."
+            "Means over the images on which all models have a finite score under every convention "
+            "of the family."
         ],
     )
 
 
 def _common_means(analysis: Analysis, model: str, metrics: list[str]) -> dict[str, float] | None:
     table = analysis.data.table
-    stacked = np.column_stack([table.column(metric, model) for metric in metrics])
+    at = table.models.index(model)
+    stacked = np.column_stack([table.compared(metric)[:, at] for metric in metrics])
     whole = np.isfinite(stacked).all(axis=1)
     if not whole.any():
         return None

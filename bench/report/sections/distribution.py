@@ -36,15 +36,16 @@ def section(context: Context) -> Content | Missing:
 def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> Plot | None:
     """Plot every image's score: a dot each where there are few, and a box with the quartiles."""
     table = analysis.data.table
-    finite = {name: table.column(metric, name) for name in analysis.order}
-    finite = {name: v[np.isfinite(v)] for name, v in finite.items()}
+    scores = table.compared(metric)
+    finite = {name: scores[:, table.models.index(name)] for name in analysis.order}
+    finite = {name: v[~np.isnan(v)] for name, v in finite.items()}
     names = [name for name in analysis.order if len(finite[name])]
     if not names:
         return None
     with drawing(WIDTH, height_of_rows(len(names))) as (figure, axes):
         for place, name in enumerate(names):
             _box(axes, place, finite[name], styles[name])
-        model_axis(axes, names)
+        model_axis(axes, [styles[name].name for name in names])
         label = with_unit(title(metric), table.units[metric])
         value_axis(axes, label, table.higher_is_better[metric])
         infinite = int(np.isinf(table.values[metric]).sum())

@@ -42,7 +42,7 @@ def _challenge(scores: Scores) -> Table:
     columns += [Column(f"exp(2 {_PARTS[q]})", f"weight {w:g}") for q, w in scores.weights.items()]
     rows = [
         [
-            Cell(one.model + (" (base)" if one.model == scores.base else "")),
+            Cell(one.model),
             Cell(
                 significant(one.score) if one.score < float("inf") else "∞",
                 "" if one.low == one.high else f"[{significant(one.low)}, {_upper(one.high)}]",
@@ -131,7 +131,8 @@ def _declared(found: Facts, joint: Joint, volume: Covered) -> str:
         ", ".join(found.written(axis, value) for axis, value in zip(joint.axes, at, strict=True))
         for at in (volume.reference, volume.ideal)
     ]
+    spread = f" [{percent(volume.low)}, {percent(volume.high)}]" if joint.claims.intervals else ""
     return (
         f"{axis_title(joint.axes[0].name)}: {percent(volume.share)} of the box from {points[0]} to "
-        f"{points[1]} [{percent(volume.low)}, {percent(volume.high)}]."
+        f"{points[1]}{spread}."
     )

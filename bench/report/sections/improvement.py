@@ -12,7 +12,8 @@ from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
-from bench.report.sections.results import head_unit, weaknesses
+from bench.report.sections.results import head_unit, over
+from bench.statistics.claims import told_apart
 from bench.statistics.clusters import Difference
 
 
@@ -48,7 +49,7 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
                 axes.plot([gain.low, gain.high], [place, place], color=look.colour, linewidth=1.8)
             axes.plot(gain.value, place, look.marker, color=look.colour, markersize=6.5)
             told.append(f"{name} {gain.value:+.3g}")
-        model_axis(axes, names)
+        model_axis(axes, [styles[name].name for name in names])
         value_axis(
             axes,
             f"{title(metric)} minus that of {analysis.base_title}",
@@ -58,17 +59,24 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
             figure,
             f"improvement-{metric}",
             f"{title(metric)}: difference from {analysis.base_title}",
-            f"Mean paired difference in {title(metric)} from {analysis.base_title}, with 95 % "
-            f"intervals: {', '.join(told)}.",
+            f"Mean paired difference in {title(metric)} from {analysis.base_title}"
+            f"{intervals_of(analysis, metric)}: {', '.join(told)}.",
         )
+
+
+def intervals_of(analysis: Analysis, metric: str) -> str:
+    """Return ", with 95 % intervals", where there are any."""
+    return ", with 95 % intervals" if analysis.data.table.claims(metric).intervals else ""
 
 
 def improvements(analysis: Analysis) -> Table:
     """Return each model's paired difference from the base, by metric."""
-    table = analysis.data.table
     names = [name for name in analysis.order if name != analysis.base]
     columns = [Column("Model", numeric=False)]
-    columns += [Column(title(m), head_unit(analysis, m)) for m in analysis.measured]
+    columns += [
+        Column(title(m), head_unit(analysis, m), f"Mean{over(analysis, m)}")
+        for m in analysis.measured
+    ]
     rows, records = [], []
     for name in names:
         row = [Cell(name)]
@@ -77,19 +85,20 @@ def improvements(analysis: Analysis) -> Table:
             row.append(_gain_cell(analysis, metric, name, gain))
             records.append({"model": name, "metric": metric} | _gain_record(gain))
         rows.append(row)
-    legend = [
-        "Mean of the paired differences with its 95 % interval. {better}: significantly better "
-        f"than {analysis.base_title}. {{worse}}: significantly worse (p below 0.05, adjusted for "
-        "all models)."
-    ]
-    over = counted(len(table.images), "image")
+    table = analysis.data.table
+    legend = ["Mean of the paired differences with its 95 % interval."]
+    if any(table.claims(metric).tests for metric in analysis.measured):
+        legend = [
+            f"{legend[0]} {{better}}: significantly better than {analysis.base_title}. {{worse}}: "
+            "significantly worse; the others are tied with it."
+        ]
     return Table(
         name="improvements",
-        caption=f"Improvement over {analysis.base_title}, {over}",
+        caption=f"Improvement over {analysis.base_title}",
         columns=columns,
         rows=rows,
         records=records,
-        legend=[*legend, *weaknesses(analysis, gains=True)],
+        legend=legend,
     )
 
 
@@ -98,12 +107,12 @@ def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | No
         return Cell.missing(*analysis.standing(metric, name).missing or ("no common image",))
     places = analysis.places[metric]
     mark = ""
-    if gain.p_adjusted is not None and gain.p_adjusted < 0.05:
+    if told_apart(gain.p_adjusted):
         up = gain.value > 0
         mark = "better" if up == analysis.data.table.higher_is_better[metric] else "worse"
     notes: tuple[str, ...] = ()
-    if gain.n < len(analysis.data.table.images):
-        notes = (f"over the {gain.n} images on which both have a finite score",)
+    if not analysis.standing(metric, name).ranked:
+        notes = (f"over the {counted(gain.n, 'image')} on which both have a finite score",)
     return Cell(
         fixed(gain.value, places, sign=True),
         interval(gain.low, gain.high, places, sign=True),

@@ -52,11 +52,14 @@ def section(context: Context) -> Content | Missing:
             f"The dashed line is {analysis.base_title}, which costs next to nothing: what is no "
             "better than it is not on the front. "
         )
+    chance = ""
+    if any(analysis.data.table.claims(metric).intervals for metric in analysis.shown):
+        chance = "The percentage beside a name is the probability of being on the front. "
     return Content(
         [
             "Filled markers and the step line: models that no other beats in both (Pareto front). "
-            f"Bars: 95 % intervals. {base}The percentage beside a name is the probability of being "
-            "on the front. All costs of a plot were measured under the same conditions.",
+            f"Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under the same "
+            "conditions.",
             shown,
         ],
         findings=_fastest(analysis),
@@ -93,8 +96,7 @@ def quality_against_cost(
     on_front = _front(analysis, metric, points)
     chances = _chances(evidence, metric, quantity, conditions)
     points = [
-        replace(p, label=f"{p.name} {percent(chances[p.name])}") if p.name in chances else p
-        for p in points
+        replace(p, label=" ".join([styles[p.name].name, *_chance(chances, p.name)])) for p in points
     ]
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
@@ -115,6 +117,7 @@ def quality_against_cost(
         notes = name_points(figure, axes, points, shown, [*steps, *across])
         notes += [f"Not shown: {'; '.join(absent)}."] if absent else []
         named = ", ".join(points[i].label for i in on_front)
+        surely = ", and how surely" if chances else ""
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
         return finish(
@@ -122,7 +125,7 @@ def quality_against_cost(
             name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {row.word}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
-            f"On the Pareto front, cheapest first, and how surely: {named or 'none'}.",
+            f"On the Pareto front, cheapest first{surely}: {named or 'none'}.",
             notes,
         )
 
@@ -152,25 +155,36 @@ def _point(
 def _chances(
     evidence: Evidence, metric: str, quantity: str, conditions: CostConditions
 ) -> dict[str, float]:
-    """Return how surely each model is on the front, of those that can be drawn together."""
+    """Return how surely each model is on the front, of those that can be drawn together.
+
+    None are sure or unsure of one scene.
+    """
     try:
         joint = join(evidence, [metric, quantity], conditions, intervals=False)
     except BenchError:
         return {}
+    if not joint.claims.intervals:
+        return {}
     return {row.model: row.probability for row in fronts(joint)}
+
+
+def _chance(chances: Mapping[str, float], name: str) -> list[str]:
+    return [percent(chances[name])] if name in chances else []
 
 
 def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int]:
     """Return the indices of the points on the front, cheapest first.
 
-    The base costs next to nothing, so a model that is no better than it is dominated.
+    The base costs next to nothing, so a model that is no better than it is dominated. What is
+    ranked apart is on no front.
     """
     up = analysis.data.table.higher_is_better[metric]
     base = analysis.standing(metric, analysis.base).estimate if analysis.has_base else None
     worth = [
         index
         for index, point in enumerate(points)
-        if base is None or (point.y > base.value if up else point.y < base.value)
+        if point.name not in analysis.data.table.apart
+        and (base is None or (point.y > base.value if up else point.y < base.value))
     ]
     found = front([points[i].y for i in worth], [points[i].x for i in worth], up)
     return [worth[i] for i in found]

@@ -12,6 +12,7 @@ from bench.report.drawing.numbers import percent
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import Facts
+from bench.statistics.claims import TOO_FEW
 
 ACROSS = 12
 """So many models, the best ones, have a column of the table of who beats whom; the CSV has all."""
@@ -33,7 +34,8 @@ def front(context: Context) -> Content | Missing:
     if len(main.models) < 2:
         return Missing(f"{len(main.models)} model has all of {', '.join(found.costs)}")
     costs = in_words(found.costs)
-    group = f"Probability of being on the front, with {costs}"
+    sure = all(joint.claims.intervals for joint in joints.values())
+    group = f"{'Probability of being on' if sure else 'On'} the front, with {costs}"
     columns = [Column("Model", numeric=False)]
     columns += [Column(axis_title(q), "", group) for q in found.qualities]
     columns.append(
@@ -56,10 +58,15 @@ def front(context: Context) -> Content | Missing:
         rows=rows,
         records=records,
         legend=[
-            "{best}: on the front by the values themselves. The probability is the share of draws "
-            "in which no other model is at least as good on every side: whole scenes, processes "
-            "and passes, and people's votes are drawn anew, together for all models. Brackets: by "
-            "how much the other is better, and how surely it is on all sides.",
+            "{best}: on the front by the values themselves. "
+            + (
+                "The probability is the share of draws in which no other model is at least as good "
+                "on every side: whole scenes, processes and passes, and people's votes are drawn "
+                "anew, together for all models. Brackets: by how much the other is better, and how "
+                "surely it is on all sides."
+                if sure
+                else "Brackets: by how much the other is better."
+            ),
             *(f"{note[0].upper()}{note[1:]}." for note in main.notes),
         ],
     )
@@ -69,6 +76,8 @@ def front(context: Context) -> Content | Missing:
 def _share(row: FrontRow | None, joint: Joint, name: str) -> Cell:
     if row is None:
         return Cell.missing(joint.left_out.get(name, "not among the models"))
+    if not joint.claims.intervals:
+        return Cell("yes" if row.on_front else "no", mark="best" if row.on_front else "")
     return Cell(percent(row.probability), mark="best" if row.on_front else "", sort=row.probability)
 
 
@@ -90,7 +99,8 @@ def _dominator(found: Facts, joint: Joint, by: Dominator) -> str:
         else:
             turned = margin if axis.higher_is_better else -margin
             parts.append(found.written(axis, turned, sign=True))
-    return f"{by.model} ({', '.join(parts)}; {percent(by.probability)})"
+    surely = f"; {percent(by.probability)}" if joint.claims.intervals else ""
+    return f"{by.model} ({', '.join(parts)}{surely})"
 
 
 def _record(quality: str, joint: Joint, row: FrontRow) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def _record(quality: str, joint: Joint, row: FrontRow) -> dict[str, Any]:
         "quality": quality,
         "costs": " ".join(axis.name for axis in joint.axes[1:]),
         "on_front": row.on_front,
-        "probability": row.probability,
+        "probability": row.probability if joint.claims.intervals else None,
         "dominators": "; ".join(by.model for by in row.dominators),
         "no_better_than_the_base": row.worthless,
     }
@@ -111,8 +121,10 @@ def ranking(context: Context) -> Content | Missing:
     joint = found.join(found.main)
     if isinstance(joint, Missing):
         return joint
+    if not joint.claims.intervals:
+        return Missing("one scene: nothing is known of how sure the order of the results is")
     share, shown = beats(joint, found.main), min(ACROSS, len(joint.models))
-    listed = ranks(joint, found.main)
+    listed = ranks(found.evidence, joint, found.main)
     order = sorted(range(len(joint.models)), key=lambda i: listed[i].rank)
     columns = [Column("Model", numeric=False), Column("Rank", "95 % of draws")]
     columns += [
@@ -136,7 +148,12 @@ def ranking(context: Context) -> Content | Missing:
         )  # fmt: skip
     table = Table(
         "ranks", f"Ranks by {axis_title(found.main)}", columns, rows=rows, records=records,
-        legend=["Tied: the 95 % interval of the paired difference includes 0.",
-         *(f"{note[0].upper()}{note[1:]}." for note in joint.notes)],
+        legend=[_what_is_tied(joint), *(f"{note[0].upper()}{note[1:]}." for note in joint.notes)],
     )  # fmt: skip
     return Content([table])
+
+
+def _what_is_tied(joint: Joint) -> str:
+    if joint.axes[0].kind == "people":
+        return "Tied: the 95 % interval of the difference includes 0."
+    return "Tied: as under Results." if joint.claims.tests else f"Tied is not told: {TOO_FEW}."

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.framework.joint import PEOPLE, Joint
-from bench.framework.ranking import fronts
+from bench.framework.ranking import FrontRow, fronts
 from bench.report.drawing.axes import axis_title, with_unit
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
@@ -46,7 +46,7 @@ def section(context: Context) -> Content | Missing:
         [
             "What looks right against what is right, pixel by pixel: past some point one is "
             "bought with the other (Blau and Michaeli 2018, doi:10.1109/CVPR.2018.00652). Filled: "
-            "no other model is better in both; the percentage is the probability of that. Bars: "
+            "no other model is better in both; a percentage is the probability of that. Bars: "
             "95 % of the draws of what sets a model apart from the others; that images are easy or "
             "hard for all is taken off.",
             plots,
@@ -66,7 +66,7 @@ def _plane(
     rows = {row.model: row for row in fronts(joint)}
     spread = np.quantile(joint.paired(), [0.025, 0.975], axis=0)
     points = [
-        _point(joint, spread, i, percent(rows[name].probability))
+        _point(joint, spread, i, " ".join([styles[name].name, *_chance(joint, rows[name])]))
         for i, name in enumerate(joint.models)
     ]
     filled = [rows[point.name].on_front for point in points]
@@ -94,17 +94,21 @@ def _plane(
             figure,
             f"plane-{perception}-{distortion}",
             f"{names[0]} against {names[1]}",
-            f"{names[0]} of {len(points)} models against {names[1]}. No other is better in both, "
-            f"and how surely: {named}.",
+            f"{names[0]} of {len(points)} models against {names[1]}. No other is better in both"
+            f"{', and how surely' if joint.claims.intervals else ''}: {named}.",
             notes,
         )
 
 
-def _point(joint: Joint, spread: Floats, i: int, chance: str) -> Point:
+def _chance(joint: Joint, row: FrontRow) -> list[str]:
+    return [percent(row.probability)] if joint.claims.intervals else []
+
+
+def _point(joint: Joint, spread: Floats, i: int, label: str) -> Point:
     (left, bottom), (right, top) = spread[:, i].tolist()
     return Point(
         name=joint.models[i],
-        label=f"{joint.models[i]} {chance}",
+        label=label,
         x=float(joint.values[i, 0]),
         left=left,
         right=right,

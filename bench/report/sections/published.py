@@ -201,10 +201,11 @@ def published(analysis: Analysis) -> Table | None:
     for row, report, figure in found:
         metric = _ours(analysis, figure)
         same = metric is not None and metric == figure.same_as
-        differs = list(_differs(analysis, row, figure, same))
         ours = None if metric is None else analysis.standing(metric, row.name).estimate
+        images = ours.n if ours else len(analysis.data.shots)
+        differs = list(_differs(analysis, row, figure, same, images))
         apart = None
-        if ours and same and _whole(analysis) and figure.high is None:
+        if ours and same and _whole(analysis, ours.n) and figure.high is None:
             apart = ours.value - figure.value
         family_name = title(figure.family)
         rows.append(
@@ -289,20 +290,22 @@ def _ours(analysis: Analysis, figure: Figure) -> str | None:
     return next((m for m in analysis.measured if family(m) == figure.family), None)
 
 
-def _whole(analysis: Analysis) -> bool:
+def _whole(analysis: Analysis, images: int) -> bool:
     suite, _ = parse_spec(analysis.data.record.spec.suite)
-    return len(analysis.data.shots) == SUITES[suite].images.get("test")
+    return images == SUITES[suite].images.get("test")
 
 
-def _differs(analysis: Analysis, row: Row, figure: Figure, same: bool) -> Iterator[str]:
+def _differs(
+    analysis: Analysis, row: Row, figure: Figure, same: bool, images: int
+) -> Iterator[str]:
     """Yield what keeps the two figures apart, in words."""
     record = analysis.data.record
     if not same:
         yield "the convention"
     suite, _ = parse_spec(record.spec.suite)
     total = SUITES[suite].images.get("test")
-    if not _whole(analysis):
-        yield f"the images: {len(analysis.data.shots)} of the test set's {total}"
+    if not _whole(analysis, images):
+        yield f"the images: {images} of the test set's {total}"
     if steps := record.spec.prepare:
         yield f"the input: after {', '.join(steps)}"
     weights = row.info.weights

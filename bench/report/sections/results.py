@@ -6,7 +6,8 @@ from collections import Counter
 from typing import Any
 
 from bench.compute.quantities import shown_in
-from bench.framework.scores import INFINITE
+from bench.framework.scores import CLEAN, INFINITE
+from bench.framework.significance import Standing
 from bench.report.drawing.content import Content
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Cell, Column, Table
@@ -14,7 +15,7 @@ from bench.report.reading.analysis import Analysis, memory
 from bench.report.reading.context import Context
 from bench.report.reading.gather import NOT_HERE
 from bench.report.sections.costs import cost_cell, cost_column
-from bench.statistics.clusters import Difference, Estimate
+from bench.statistics.claims import TIED, TOO_FEW, told_apart
 
 
 def section(context: Context) -> Content:
@@ -25,10 +26,10 @@ def section(context: Context) -> Content:
 def results(analysis: Analysis) -> Table:
     """Return a row per model: means with intervals, and costs under one set of conditions."""
     data, table = analysis.data, analysis.data.table
-    over = counted(len(table.images), "image") + _in_scenes(analysis)
-    quality = f"Quality: mean [95 % interval] over {over}"
     columns = [Column("Model", numeric=False)]
-    columns += [Column(title(m), head_unit(analysis, m), quality) for m in table.metrics]
+    columns += [
+        Column(title(m), head_unit(analysis, m), f"Mean{over(analysis, m)}") for m in table.metrics
+    ]
     known = data.conditions()
     costs = [*shown_in("short"), memory(analysis, known[0])] if known else []
     columns += [cost_column(q, f"Cost: {known[0]}") for q in costs]
@@ -40,9 +41,10 @@ def results(analysis: Analysis) -> Table:
         ]
         for name in analysis.order
     ]
+    apart = "Below the others: models that were told more, ranked apart. " if table.apart else ""
     legend = [
-        "{best}: best mean. {tied}: not significantly different from the best (sign flips of whole "
-        "scenes, adjusted for all models). Arrows point to the better side."
+        f"Brackets: 95 % intervals. {apart}{{best}}: best mean. {tied_words(analysis)}Arrows point "
+        "to the better side."
     ]
     if not known:
         legend.append("Costs were not measured.")
@@ -52,27 +54,81 @@ def results(analysis: Analysis) -> Table:
         columns,
         rows=rows,
         records=_result_records(analysis),
-        legend=[*legend, *weaknesses(analysis)],
+        legend=[*legend, *images_left_out(analysis)],
     )
 
 
+def tied_words(analysis: Analysis) -> str:
+    """Return what {tied} stands for, or why there is no such mark: none with one scene."""
+    every = [analysis.data.table.claims(metric) for metric in analysis.measured]
+    if any(claims.tests for claims in every):
+        return f"{{tied}}: tied with the best. {TIED}. "
+    few = any(claims.intervals for claims in every)
+    return f"What is tied is not told: {TOO_FEW}. " if few else ""
+
+
+def caveats(analysis: Analysis) -> list[str]:
+    """Return what is said once, above all figures, where scenes are too few to say more."""
+    told: dict[str, list[str]] = {}
+    for metric in analysis.measured:
+        if caveat := analysis.data.table.claims(metric).caveat:
+            told.setdefault(caveat, []).append(title(metric))
+    return [
+        f"{caveat[0].upper()}{caveat[1:]}"
+        + (f" ({', '.join(names)})." if len(names) < len(analysis.measured) else ".")
+        for caveat, names in told.items()
+    ]
+
+
+def over(analysis: Analysis, metric: str) -> str:
+    """Say over how many images and scenes the means of a metric are: " over 10 of 12 images in
+    5 scenes"; nothing where there are none."""
+    table = analysis.data.table
+    images = table.shared(metric).images
+    number, total = int(images.sum()), len(table.images)
+    if not number:
+        return ""
+    scenes = len(set(table.clusters[images]))
+    some = counted(total, "image") if number == total else f"{number} of {counted(total, 'image')}"
+    return f" over {some}" + (f" in {counted(scenes, 'scene')}" if scenes < number else "")
+
+
+def images_left_out(analysis: Analysis) -> list[str]:
+    """Return why means are over fewer than all images, each reason once, with its metrics."""
+    table = analysis.data.table
+    told: dict[str, list[str]] = {}
+    for metric in analysis.measured:
+        shared = table.shared(metric)
+        ranked = [m for m, one in zip(table.models, shared.models, strict=True) if one]
+        gone = table.left_out(metric, ranked, shared.images)
+        if gone:
+            why = "; ".join(f"{counted(n, 'image')}: {reason}" for reason, n in gone.items())
+            told.setdefault(why, []).append(title(metric))
+    lines = [
+        f"Left out of {'all' if len(names) == len(analysis.measured) else ', '.join(names)}: {why}."
+        for why, names in told.items()
+    ]
+    return ["All means in a column are over the same images. " + " ".join(lines)] if lines else []
+
+
 def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:
-    """Return a mean with its interval and what it leaves out."""
+    """Return a mean with its interval, and a note where it is not over the column's images."""
     standing = analysis.standing(metric, name)
     total, places = len(analysis.data.table.images), analysis.places[metric]
-    gone = dict(standing.missing)
-    if standing.infinite:
-        gone[INFINITE] = standing.infinite
     if standing.estimate is None:
+        gone = _without_score(standing)
         whole = len(gone) == 1
         return Cell.missing(
             *(w if whole else f"{counted(n, 'image')}: {w}" for w, n in gone.items())
         )
     estimate = standing.estimate
     notes: tuple[str, ...] = ()
-    if gone:
-        why = "; ".join(f"{n} {w}" for w, n in gone.items())
-        notes = (f"mean over {estimate.n} of {counted(total, 'image')}; left out: {why}",)
+    if not standing.ranked:
+        why = "; ".join(f"{n} {w}" for w, n in _without_score(standing).items())
+        notes = (
+            f"mean over {estimate.n} of {counted(total, 'image')}, not ranked with the others; "
+            f"left out: {why}",
+        )
     return Cell(
         fixed(estimate.value, places),
         interval(estimate.low, estimate.high, places),
@@ -80,6 +136,13 @@ def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:
         notes,
         estimate.value,
     )
+
+
+def _without_score(standing: Standing) -> dict[str, int]:
+    """Return the images that a model has no score on that a mean could be over, by reason."""
+    found = dict(standing.missing)
+    found |= {INFINITE: standing.infinite} if standing.infinite else {}
+    return found | ({CLEAN: standing.clean} if standing.clean else {})
 
 
 def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
@@ -97,7 +160,11 @@ def _result_records(analysis: Analysis) -> list[dict[str, Any]]:
                     "high": estimate and estimate.high,
                     "images": estimate.n if estimate else 0,
                     "clusters": estimate.clusters if estimate else 0,
+                    "part": analysis.data.part,
+                    "ranked": standing.ranked and name not in analysis.data.table.apart,
+                    "marks": "; ".join(m.short for m in analysis.data.table.marks.get(name, ())),
                     "infinite": standing.infinite,
+                    "clean_pairs": standing.clean,
                     "missing": sum(standing.missing.values()),
                     "reasons": "; ".join(standing.missing),
                     "standing": standing.mark,
@@ -112,28 +179,6 @@ def head_unit(analysis: Analysis, metric: str) -> str:
     unit = analysis.data.table.units[metric]
     arrow = "↑" if analysis.data.table.higher_is_better[metric] else "↓"
     return f"{unit} {arrow}".strip()
-
-
-def _in_scenes(analysis: Analysis) -> str:
-    scenes = len(set(analysis.data.table.clusters))
-    return f" in {counted(scenes, 'scene')}" if scenes < len(analysis.data.table.images) else ""
-
-
-def weaknesses(analysis: Analysis, gains: bool = False) -> list[str]:
-    """Return what weakens intervals and tests, each once, with the metrics that it is true of."""
-    noted: dict[str, list[str]] = {}
-    for metric in analysis.measured:
-        found: list[Estimate | Difference | None] = [*analysis.gains[metric]]
-        if not gains:
-            found = [s.estimate for s in analysis.standings[metric]]
-            found += [s.against_best for s in analysis.standings[metric]]
-        for note in dict.fromkeys(one.note for one in found if one and one.note):
-            noted.setdefault(note.replace("cluster", "scene"), []).append(title(metric))
-    everywhere = len(analysis.measured)
-    return [
-        f"{note[0].upper()}{note[1:]}" + (f" ({', '.join(m)})." if len(m) < everywhere else ".")
-        for note, m in noted.items()
-    ]
 
 
 def _findings(analysis: Analysis) -> list[str]:
@@ -159,16 +204,20 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
     around = interval(estimate.low, estimate.high, places)
     text = f"{title(metric)}: {best} has the best mean, {fixed(estimate.value, places)}{unit}"
     text += f" {around}" if around else ""
+    images = analysis.data.table.shared(metric).images
+    text += "" if images.all() else over(analysis, metric)
     gain = analysis.gain(metric, best)
     if best == analysis.base:
         text += f"; no model improves on {analysis.base_title}"
     elif gain:
         text += f", {fixed(gain.value, places, sign=True)}{unit} against {analysis.base_title}"
-        if gain.p_adjusted is not None and gain.p_adjusted >= 0.05:
+        if told_apart(gain.p_adjusted) is False:
             text += ", which is not significant"
+        elif gain.p_adjusted is None and table.claims(metric).intervals:
+            text += f" ({TOO_FEW})"
     tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
     if tied:
-        text += f". Not significantly different from it: {', '.join(tied)}"
+        text += f". Tied with it: {', '.join(tied)}"
     return text + "."
 
 

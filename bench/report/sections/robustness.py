@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,22 +29,24 @@ LINES = 12
 def section(context: Context) -> Content | Missing:
     """Plot every metric; the plots of the first ones are shown, and the means of the first."""
     analysis = context.analysis
-    table = by_stratum(analysis)
-    if table is None:
+    tables = [table for table in (by_stratum(analysis), clean_pairs(analysis)) if table]
+    if not tables:
         return Missing("the images are of one kind")
     shown: list[Plot] = []
     kept: list[Plot] = []
     for metric in analysis.measured:
         found = shown if metric in analysis.shown else kept
         found += curves(analysis, metric, context.looks)
+    bars = any(analysis.data.table.claims(metric).intervals for metric in analysis.measured)
     plotted: list[Block] = []
     if shown:
         plotted = [
-            "How the quality falls as the images get worse. Each point: the mean over all images "
-            "of that level; bars: 95 % intervals, which resample scenes.",
+            "How the quality falls as the images get worse. Each point: the mean over the images "
+            "of that level on which all models have a finite score"
+            + ("; bars: 95 % intervals, which resample scenes." if bars else "."),
             shown,
         ]
-    return Content([*plotted, table], kept=kept, heading="By kind of image")
+    return Content([*plotted, *tables], kept=kept, heading="By kind of image")
 
 
 def curves(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> list[Plot]:
@@ -73,7 +77,7 @@ def _curve(
     styles: Mapping[str, Look],
 ) -> Plot | None:
     table = analysis.data.table
-    finite = table.finite(metric)
+    finite = table.compared(metric)
     by_level = [cluster_means(finite[at], table.clusters[at]) for _, at in scale]
     numbers = np.array([number for number, _ in scale])
     places, how = _places(numbers)
@@ -85,7 +89,7 @@ def _curve(
         for index, name in enumerate(names):
             means = [found[table.models.index(name)] for found in by_level]
             shift = (index - (len(names) - 1) / 2) * apart
-            ends = _line(axes, places + shift, means, styles[name], name)
+            ends = _line(axes, places + shift, means, styles[name])
             if ends:
                 told.append(f"{name} {ends[0]:.4g} to {ends[1]:.4g}")
         if not told:
@@ -122,7 +126,6 @@ def _line(
     numbers: Floats,
     means: Sequence[Estimate | None],
     look: Look,
-    name: str,
 ) -> tuple[float, float] | None:
     """Draw one model's means and intervals; return the first and the last mean."""
     known = [(x, mean) for x, mean in zip(numbers, means, strict=True) if mean]
@@ -133,7 +136,8 @@ def _line(
             axes.plot([x, x], [mean.low, mean.high], color=look.colour, linewidth=0.8, alpha=0.6)
     axes.plot(
         [x for x, _ in known], [mean.value for _, mean in known], color=look.colour,
-        marker=look.marker, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.6, label=name,
+        marker=look.marker, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.6,
+        label=look.name,
     )  # fmt: skip
     return known[0][1].value, known[-1][1].value
 
@@ -153,12 +157,16 @@ def by_stratum(analysis: Analysis) -> Table | None:
     columns = [Column("Model", numeric=False)]
     rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
     records = []
+    shared = data.table.shared(metric).images
     for key, level, at in kinds:
-        columns.append(Column(level, counted(len(at), "image"), key))
-        means = cluster_means(data.table.finite(metric)[at], data.table.clusters[at])
+        kept = int(shared[at].sum())
+        if not kept:
+            continue
+        columns.append(Column(level, counted(kept, "image"), key))
+        means = cluster_means(data.table.compared(metric)[at], data.table.clusters[at])
         for row, name in zip(rows, analysis.order, strict=True):
             mean = means[data.table.models.index(name)]
-            row.append(_stratum_cell(analysis, metric, name, mean, len(at)))
+            row.append(_stratum_cell(analysis, metric, name, mean, kept))
             records.append(
                 {"model": name, "metric": metric, "stratum": key, "level": level,
                  "mean": mean and mean.value, "low": mean and mean.low,
@@ -172,6 +180,54 @@ def by_stratum(analysis: Analysis) -> Table | None:
         records=records,
         legend=["Mean with its 95 % interval where there are several scenes."],
     )
+
+
+def clean_pairs(analysis: Analysis) -> Table | None:
+    """Return what models do to images with nothing to restore; None where there are none."""
+    table = analysis.data.table
+    number = int(table.clean.sum())
+    if not number:
+        return None
+    columns = [Column("Model", numeric=False)]
+    rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
+    records: list[dict[str, Any]] = []
+    for metric in analysis.measured:
+        scores = table.values[metric][table.clean]
+        columns.append(Column(title(metric), head_unit(analysis, metric)))
+        for row, name in zip(rows, analysis.order, strict=True):
+            column = scores[:, table.models.index(name)]
+            known, same = column[np.isfinite(column)], int(np.isinf(column).sum())
+            mean = float(known.mean()) if len(known) else None
+            row.append(_clean_cell(analysis, metric, mean, same, len(known), number))
+            records.append(
+                {"model": name, "metric": metric, "mean": mean, "images": len(known),
+                 "identical": same, "clean_pairs": number}
+            )  # fmt: skip
+    return Table(
+        "clean",
+        f"Does a model leave a clean picture alone? {counted(number, 'clean pair')}",
+        columns,
+        rows=rows,
+        records=records,
+        legend=[
+            "Images whose degraded version is the reference itself: nothing is to be restored, and "
+            "they are in no other mean. ∞: the picture came back as it was."
+        ],
+    )
+
+
+def _clean_cell(
+    analysis: Analysis, metric: str, mean: float | None, same: int, changed: int, number: int
+) -> Cell:
+    if mean is None:
+        return Cell("∞", sort=math.inf) if same else Cell.missing("no score of the clean pairs")
+    notes: tuple[str, ...] = ()
+    if changed < number:
+        notes = (
+            f"mean over the {counted(changed, 'clean pair')} with a finite score; "
+            f"{same} came back as they were",
+        )
+    return Cell(fixed(mean, analysis.places[metric]), notes=notes, sort=mean)
 
 
 def _stratum_cell(

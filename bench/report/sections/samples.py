@@ -29,6 +29,8 @@ from bench.report.reading.gather import Shot
 SAMPLES = 6
 MODELS = 11
 """Models with a crop in each sample row, at most: the best by the first metric."""
+WORST, LOSS, GAIN = "worst", "largest loss", "smallest gain"
+"""Kinds of failure: the last one is none, of a model that makes no image worse."""
 CASES = 12
 """Models whose worst images are shown, at most; the table has them all."""
 
@@ -45,10 +47,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model's worst image, or the one it made worse most."""
+    """An image, and in words which models it is the worst of, or made worse most by."""
 
-    model: str
-    kind: str
     image: str
     summary: str
     tiles: tuple[Tile, ...]
@@ -81,14 +81,13 @@ def failures(context: Context) -> Content | Missing:
         return Missing("the images of no model's worst score can be read")
     return Content(
         [
-            f"For each model the image with its worst {title(analysis.primary)}, and the one that "
-            "it made worse most (or improved least); the crop lies where its error is largest.",
+            f"The images with the worst {title(analysis.primary)} of each model, and those that it "
+            f"made worse most or, where it made none worse, improved least against "
+            f"{analysis.base_title}; each image once. The crop lies where the error of the first "
+            "model is largest.",
             render(
                 "sections/cases.html",
-                cases=[
-                    (case.model, f"{case.kind}: {case.image}; {case.summary}", case.tiles)
-                    for case in found
-                ],
+                cases=[(case.image, case.summary, case.tiles) for case in found],
             ),
         ]
     )
@@ -192,7 +191,8 @@ def _best_on(analysis: Analysis, image: str) -> str | None:
     metric, table = analysis.primary, analysis.data.table
     if metric is None:
         return None
-    scores = table.values[metric][table.images.index(image)]
+    blind = [name not in table.apart for name in table.models]
+    scores = np.where(blind, table.values[metric][table.images.index(image)], np.nan)
     scores = scores * (1 if table.higher_is_better[metric] else -1)
     return None if np.isnan(scores).all() else table.models[int(np.nanargmax(scores))]
 
@@ -213,28 +213,27 @@ class Worst:
 
 
 def worst_images(analysis: Analysis) -> list[Worst]:
-    """Return for every model and metric its lowest image and its largest loss against the base."""
+    """Return for every model and metric its worst image and its largest loss against the base, or
+    its smallest gain where it lost on no image; of the images on which there was something to
+    restore."""
     table, found = analysis.data.table, []
     for name in analysis.order:
         for metric in analysis.measured:
             sign = 1 if table.higher_is_better[metric] else -1
-            scores = table.column(metric, name)
-            scores = np.where(np.isfinite(scores), scores, np.nan)
-            base = (
-                table.column(metric, analysis.base)
-                if analysis.has_base
-                else np.full_like(scores, np.nan)
-            )
-            base = np.where(np.isfinite(base), base, np.nan)
-            for kind, column in (("worst", scores), ("largest loss", scores - base)):
-                if np.isnan(column).all() or (kind == "largest loss" and name == analysis.base):
+            restored = table.restored(metric)
+            scores, base = restored[:, table.models.index(name)], np.full(len(restored), np.nan)
+            if analysis.has_base:
+                base = restored[:, table.models.index(analysis.base)]
+            for kind, column in ((WORST, scores), (LOSS, scores - base)):
+                if np.isnan(column).all() or (kind == LOSS and name == analysis.base):
                     continue
                 at = int(np.nanargmin(sign * column))
+                lost = kind == WORST or sign * column[at] < 0
                 found.append(
                     Worst(
                         model=name,
                         metric=metric,
-                        kind=kind,
+                        kind=kind if lost else GAIN,
                         image=table.images[at],
                         score=float(scores[at]),
                         base=float(base[at]),
@@ -272,35 +271,38 @@ def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
 
 
 def cases(analysis: Analysis, found: Sequence[Worst]) -> list[Case]:
-    """Return crops of every model's worst images by the first metric, taken where it errs most."""
+    """Return the worst images of all models by the first metric, each image once.
+
+    The crop lies where the first of its models errs most.
+    """
     shots = {shot.image: shot for shot in analysis.data.shots}
-    made: list[Case] = []
     chosen = [w for w in found if w.metric == analysis.primary and w.model != analysis.base]
     models = list(dict.fromkeys(w.model for w in chosen))[:CASES]
+    by_image: dict[str, list[Worst]] = {}
     for worst in chosen:
-        if worst.model not in models:
-            continue
-        both = [w for w in chosen if (w.model, w.image) == (worst.model, worst.image)]
-        if both[0] is not worst:
-            continue  # the worst image is also the largest loss: shown once
-        kind = " and ".join(w.kind for w in both)
-        case = _case(analysis, worst, kind, shots[worst.image])
-        made += [case] if case else []
-    return made
+        if worst.model in models:
+            by_image.setdefault(worst.image, []).append(worst)
+    made = (_case(analysis, of, shots[image]) for image, of in by_image.items())
+    return [case for case in made if case]
 
 
-def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | None:
-    path = analysis.data.restored(worst.model, shot.image)
-    found = where_it_is_wrong(path, shot.reference) if shot.reference else None
-    found = found or where_to_look([path, shot.degraded], None)
-    if found is None:
+def _case(analysis: Analysis, found: Sequence[Worst], shot: Shot) -> Case | None:
+    paths = {w.model: analysis.data.restored(w.model, shot.image) for w in found}
+    first = next(iter(paths.values()))
+    where = where_it_is_wrong(first, shot.reference) if shot.reference else None
+    where = where or where_to_look([first, shot.degraded], None)
+    if where is None:
         return None
-    window, full = found
+    window, full = where
     tiles = [
         _tile(
             analysis, analysis.base, shot.degraded, shot, window=window, full=full, shown="Degraded"
         ),
-        _tile(analysis, worst.model, path, shot, window=window, full=full),
+        *(
+            _tile(analysis, name, path, shot, window=window, full=full)
+            for name, path in paths.items()
+            if path.is_file()
+        ),
     ]
     if shot.reference:
         tiles.append(
@@ -312,9 +314,15 @@ def _case(analysis: Analysis, worst: Worst, kind: str, shot: Shot) -> Case | Non
                 alt=f"{shot.image}: reference",
             )
         )
+    kinds = {kind: [w for w in found if w.kind == kind] for kind in (WORST, LOSS, GAIN)}
+    told = [
+        f"{kind} of {', '.join(_said(analysis, w) for w in of)}" for kind, of in kinds.items() if of
+    ]
+    return Case(shot.image, "; ".join(told), tuple(tiles))
+
+
+def _said(analysis: Analysis, worst: Worst) -> str:
+    """Return a model with its score, or with what it did to the image."""
     places, unit = analysis.places[worst.metric], analysis.data.table.units[worst.metric]
-    summary = f"{title(worst.metric)} {fixed(worst.score, places)} {unit}".strip()
-    if not np.isnan(worst.base):
-        loss = fixed(worst.score - worst.base, places, sign=True)
-        summary += f", {loss} against {analysis.base_title}"
-    return Case(worst.model, kind, shot.image, summary, tuple(tiles))
+    value = worst.score if worst.kind == WORST else worst.score - worst.base
+    return f"{worst.model} ({fixed(value, places, sign=worst.kind != WORST)} {unit}".rstrip() + ")"

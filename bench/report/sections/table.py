@@ -12,6 +12,7 @@ from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.tables import Table
 from bench.report.drawing.theme import Plot
 from bench.report.reading.context import Context
+from bench.report.reading.marking import marked
 
 Build = Callable[[Context], Content | Missing]
 
@@ -216,7 +217,7 @@ def build(sections: Iterable[Section], context: Context) -> tuple[list[Built], l
     there: list[Built] = []
     missing: list[str] = []
     for section in sections:
-        content = _content(section, context)
+        content = marked(_content(section, context), context)
         if isinstance(content, Missing):
             missing.append(_sentence(section, content))
             continue

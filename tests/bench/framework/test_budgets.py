@@ -13,7 +13,8 @@ from bench.framework.joint import Evidence
 from tests.bench.framework.evidence import costs, figure, normal_columns, scale, scores, with_costs
 
 TABLE = scores({"psnr": {
-    "best": [32, 34, 36, 38.1], "good": [31, 33, 35, 37], "fast": [25, 27, 29, 31]
+    "best": [32, 34, 36, 38.1, 32, 34, 36], "good": [31, 33, 35, 37, 31, 33, 35],
+    "fast": [25, 27, 29, 31, 25, 27, 29],
 }})  # fmt: skip
 COSTS = costs(
     figure("best", "latency_ms", 45.0, low=40.0, high=60.0),
@@ -65,6 +66,17 @@ def test_models_that_cannot_be_told_from_the_chosen_are_tied_with_it() -> None:
     assert 0.025 < second.beaten < 0.975
     assert last.beaten is not None
     assert last.beaten > 0.99
+
+
+def test_with_few_scenes_nothing_is_called_tied_or_worse_and_with_one_nothing_probable() -> None:
+    columns = normal_columns(np.random.default_rng(0), 5, {"a": 0.05, "b": 0.0, "worse": -6.0})
+    few = pick(Evidence(scores({"psnr": columns}), {}), "psnr")
+    assert [c.state for c in few.candidates] == ["chosen", "untested", "untested"]
+    assert few.candidates[-1].beaten is not None
+    assert any("too few scenes for a test at 5 %" in note for note in few.notes)
+    alone = pick(Evidence(scores({"psnr": columns}, ["one"] * 5), {}), "psnr")
+    assert [c.beaten for c in alone.candidates] == [None] * 3
+    assert any(note.startswith("one scene: ") for note in alone.notes)
 
 
 def test_lower_is_chosen_where_lower_is_better() -> None:
@@ -161,8 +173,8 @@ def test_the_base_is_never_chosen_and_a_doubtful_gain_over_it_is_told() -> None:
     table = scores({"psnr": normal_columns(rng, 8, {"input": 0.0, "a": 0.05})})
     found = pick(with_costs(table, {"input": 0.1, "a": 9.0}, base="input"), "psnr")
     assert found.chosen == "a"
-    assert "'a' is better than 'input', which adds nothing, with probability 0." in found.notes[-1]
-    sure = scores({"psnr": {"input": [20, 21, 22, 20], "a": [30, 31, 32, 31]}})
+    assert found.notes == ("'a' is tied with 'input', which adds nothing",)
+    sure = scores({"psnr": {"input": [20, 21, 22] * 2, "a": [30, 31, 32] * 2}})
     assert pick(with_costs(sure, {"input": 0.1, "a": 9.0}, base="input"), "psnr").notes == ()
 
 

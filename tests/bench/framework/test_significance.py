@@ -16,11 +16,11 @@ from bench.framework.scores import INFINITE, read_scores
 from bench.framework.significance import (
     best_model,
     compare,
-    compare_metrics,
     improvements,
     standings,
 )
 from bench.runs.store import RunFolder
+from bench.statistics.clusters import paired_differences, pairwise_p
 from tests.support.runs import NO_PSF, simple_run
 
 SIX = list("abcdef")
@@ -67,14 +67,16 @@ def test_which_is_better_follows_the_metrics_direction(
 def test_five_scenes_can_never_be_significant_and_the_text_says_why(tmp_path: Path) -> None:
     run = simple_run(tmp_path, {"m": [9] * 5, "n": [1] * 5}, SIX[:5])
     found = compare(run, "m", "n", "psnr")
-    assert found.better is None
-    assert "smallest possible p-value is 0.0625" in str(found)
+    assert (found.better, found.p, found.p_adjusted) == (None, None, None)
+    assert found.low is not None
+    assert "too few scenes for a test at 5 %" in str(found)
+    assert "significant" not in str(found)
 
 
 def test_one_scene_gives_a_difference_without_interval_or_test(tmp_path: Path) -> None:
     found = compare(simple_run(tmp_path, {"m": [2, 4], "n": [1, 1]}, ["a", "a"]), "m", "n", "psnr")
     assert (found.difference, found.low, found.p, found.better) == (2.0, None, None, None)
-    assert "no test is possible" in str(found)
+    assert "one scene: the figures hold for it alone" in str(found)
 
 
 def test_a_comparison_is_plain_json(tmp_path: Path) -> None:
@@ -114,16 +116,39 @@ def test_short_metric_names_are_written_out(tmp_path: Path) -> None:
     assert compare(run, "m", "n", "lpips").metric == "lpips-alex"
 
 
-def test_p_values_of_several_metrics_are_adjusted_together(photographs_run: RunFolder) -> None:
-    several = compare_metrics(photographs_run, "sharper", "input")
-    assert [found.metric for found in several] == ["psnr", "ssim", "psnr-y", "ssim-y"]
-    for found in several:
-        alone = compare(photographs_run, "sharper", "input", found.metric)
-        assert found.p == alone.p == alone.p_adjusted
-        assert found.p_adjusted is not None
-        assert alone.p is not None
-        assert found.p_adjusted >= alone.p
-        assert (found.low, found.high) == (alone.low, alone.high)
+def test_a_pair_is_told_apart_by_the_same_test_wherever_it_is_met(
+    photographs_run: RunFolder,
+) -> None:
+    run, table = photographs_run, read_scores(photographs_run)
+    for metric in ("psnr", "ssim"):
+        best = best_model(table, metric)
+        assert best is not None
+        gains = dict(zip(table.models, improvements(table, metric), strict=True))
+        for standing in standings(table, metric):
+            against = standing.against_best
+            if against is None:
+                continue
+            found = compare(run, standing.model, best, metric)
+            assert found.p_adjusted == against.p_adjusted
+            assert found.difference == pytest.approx(against.value)
+            assert (found.better is None) == (standing.mark == "tied")
+            if standing.model == "input":
+                gain = gains[best]
+                assert gain is not None
+                assert gain.p_adjusted == against.p_adjusted
+
+
+def test_the_pairs_of_the_best_have_the_p_values_of_the_best_against_all() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal([30, 31, 30.4, 28], 1, (18, 4))
+    clusters = np.repeat(np.arange(9), 2)
+    best = int(values.mean(axis=0).argmax())
+    others = [i for i in range(4) if i != best]
+    tested = paired_differences(values[:, others] - values[:, [best]], clusters)
+    found = pairwise_p(values, clusters)
+    assert found[best, others] == pytest.approx([d.p_adjusted for d in tested if d])
+    assert np.array_equal(found, found.T)
+    assert np.diag(found).tolist() == [1.0] * 4
 
 
 def test_the_best_is_marked_and_what_cannot_be_told_from_it_is_tied(tmp_path: Path) -> None:

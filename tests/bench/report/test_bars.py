@@ -19,7 +19,7 @@ def analysed(path: Path, figures: list[Profile], models: int = 3) -> Analysis:
 
 
 def drawn(analysis: Analysis) -> dict[str, Plot]:
-    styles = looks(list(analysis.order), analysis.base)
+    styles = looks(list(analysis.order), analysis.base, {})
     found = [p for at in analysis.data.conditions() for p in bars(analysis, at, styles)]
     return {plot.name: plot for plot in found}
 

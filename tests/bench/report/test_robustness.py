@@ -40,7 +40,7 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
 @pytest.fixture(scope="module")
 def plots(analysis: Analysis) -> list[Plot]:
-    return curves(analysis, "psnr", looks(["input", "tv"], "input"))
+    return curves(analysis, "psnr", looks(["input", "tv"], "input", {}))
 
 
 def test_only_kinds_whose_levels_are_numbers_are_charted(plots: list[Plot]) -> None:

@@ -43,7 +43,7 @@ def trained(tmp_path: Path) -> RunFolder:
 
 
 def drawn(analysis: Analysis, folder: Path) -> dict[str, str]:
-    plots = curves(analysis, looks(list(analysis.order), analysis.base))
+    plots = curves(analysis, looks(list(analysis.order), analysis.base, {}))
     for plot in plots:
         plot.write(folder)
     return {plot.name: plot.alt for plot in plots}

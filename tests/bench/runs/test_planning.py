@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import save_file
 
 from bench.image import write_png
-from bench.records import RunSpec
-from bench.runs.planning import TIMED_ITERATIONS, Entry, Planner
+from bench.records import Pair, RunSpec
+from bench.runs.planning import TIMED_ITERATIONS, Entry, Planner, told_to
 from bench.runs.store import RunFolder
 from bench.suites import open_suite
+from models.loading import load_restorer
 from models.prior import PriorRestorer
 from models.restorer import Hints
 from models.specs import card_of
@@ -85,3 +86,21 @@ def test_kept_weights_that_cannot_be_read_fail_alone(spec: RunSpec, tmp_path: Pa
 def test_a_first_image_that_cannot_be_opened_stops_no_plan(spec: RunSpec, tmp_path: Path) -> None:
     (tmp_path / "photos" / "input" / "a.png").write_bytes(b"no image")
     assert planned(spec, tmp_path)[1] == "dip: fits a network to each image: 400 iterations"
+
+
+@pytest.mark.parametrize(
+    ("model", "degradation", "told"),
+    [
+        ("nlm", {"sigma": 25.0}, ("noise",)),
+        ("nlm", {"blur": "gaussian"}, ()),
+        ("input", {"sigma": 25.0}, ()),
+        ("dip", {"sigma": 25.0}, ("noise",)),
+        ("wiener", {"blur": "gaussian"}, ("psf",)),
+        ("unsharp", {"blur": "gaussian"}, ()),
+    ],
+)
+def test_what_a_model_is_told_of_the_degradation_is_known(
+    model: str, degradation: dict[str, object], told: tuple[str, ...]
+) -> None:
+    pairs = [Pair("a", Path("a.png"), Path("a.png"), "a", degradation=degradation)]
+    assert told_to(load_restorer(model), pairs) == told

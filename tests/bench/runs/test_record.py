@@ -31,7 +31,7 @@ from bench.runs.record import (
 OLD = Path(__file__).parent / "data"
 NEWER, OLDER = OLD / "run-schema-1.json", OLD / "run-schema-1-first.json"
 """What this program wrote at the end and at the beginning of schema 1."""
-ADDED = ("digest", "remarks", "separation", "separation_note")
+ADDED = ("digest", "remarks", "separation", "separation_note", "told")
 """Of each model, by schema 3."""
 
 TEXT = st.text(max_size=8)

@@ -1,0 +1,98 @@
+"""Marks on models whose figures need a word: who was told more, and who learned less or elsewhere.
+
+One list for all tables and plots. Who was told the answer, or a part of it, is ranked apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.core.formats import to_json
+from bench.runs.record import ModelRecord
+from models.catalogue import model_cards
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """``symbol`` stands beside the model's name, ``short`` says why in a few words, ``sentence`` in
+    the legend. ``apart``: it was told more than the others, and is ranked apart from them."""
+
+    symbol: str
+    short: str
+    sentence: str
+    apart: bool = False
+
+
+PSF = Mark(
+    "†", "knows the PSF", "given the true blur (its PSF), which the others have to do without",
+    apart=True,
+)  # fmt: skip
+NOISE = Mark(
+    "‡", "knows the noise level",
+    "given the true noise level, which the others have to do without", apart=True,
+)  # fmt: skip
+
+
+def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
+    """Return the marks of a model of a run on ``suite``, a suite's spec."""
+    found = []
+    card = model_cards().get(info.spec)
+    if "psf" in info.told or (card and card.needs_psf):
+        found.append(PSF)
+    if "noise" in info.told:
+        found.append(NOISE)
+    if info.separation == "overlap":
+        found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))
+    if info.separation == "unknown":
+        found.append(Mark("?", "learned from unknown images", info.separation_note))
+    header = info.weights.header if info.weights else {}
+    if short := _short_training(header):
+        found.append(Mark("°", "trained briefly", short))
+    learned_on = header.get("suite")
+    if isinstance(learned_on, str) and learned_on != suite:
+        found.append(Mark("§", f"trained on {learned_on}", f"trained on {learned_on}"))
+    return tuple(found)
+
+
+def symbols(marks: Iterable[Mark]) -> str:
+    """Return what stands beside a model's name: "†", "?°" or nothing."""
+    return "".join(mark.symbol for mark in marks)
+
+
+def legend(marks: Mapping[str, tuple[Mark, ...]]) -> list[str]:
+    """Return a line on each mark of the models, which are by name."""
+    told: dict[Mark, list[str]] = {}
+    for name, own in marks.items():
+        for mark in own:
+            told.setdefault(mark, []).append(name)
+    return [
+        f"{mark.symbol} {', '.join(names)}: {mark.sentence}"
+        + ("; ranked apart." if mark.apart else ".")
+        for mark, names in sorted(told.items(), key=lambda item: item[0].symbol)
+    ]
+
+
+def _short_training(header: Mapping[str, Any]) -> str:
+    """Say how long a network was trained here, unless that was its paper's recipe, in full."""
+    budget, recipe = header.get("budget"), header.get("recipe")
+    if not isinstance(budget, str) or not isinstance(recipe, dict):
+        return ""
+    card = model_cards().get(str(header.get("model")))
+    paper = card.paper if card else None
+    given = paper.budget if paper and "budget" not in paper.not_given else None
+    if paper and recipe == to_json(paper) and (given is None or _as_long(budget, given)):
+        return ""
+    steps = header.get("planned_steps")
+    said = f"trained for {budget}" + (f" ({steps} steps)" if steps else "")
+    return said + (f"; its paper trains for {given}" if given else "")
+
+
+def _as_long(budget: str, other: str) -> bool:
+    """Whether a training's length, as typed, is at least another's; never of different units."""
+    (mine, unit), (theirs, their_unit) = (
+        (text.strip().rstrip("acehmopst"), text.strip().lstrip("0123456789. "))
+        for text in (budget, other)
+    )
+    return unit == their_unit and float(mine) >= float(theirs)

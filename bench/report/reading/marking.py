@@ -1,0 +1,79 @@
+"""What is said of every table and plot: marks on models (`bench.framework.marks`), and that the
+images are a part of the test set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench.framework.marks import Mark, legend, symbols
+from bench.report.drawing.content import Block, Content, Html, Missing
+from bench.report.drawing.tables import Table
+from bench.report.drawing.theme import Plot
+from bench.report.reading.context import Context
+
+Marks = dict[str, tuple[Mark, ...]]
+
+
+def marked(content: Content | Missing, context: Context) -> Content | Missing:
+    """Return the content with symbols beside marked models, and a legend of those that it has.
+
+    The titles of tables and plots, and the sentences for the head of the page, say which part of
+    the test set they are of; costs are of none.
+    """
+    data = context.analysis.data
+    marks = {name: own for name, own in data.table.marks.items() if own}
+    if isinstance(content, Missing) or not (marks or data.part):
+        return content
+
+    def one(found: Table | Plot) -> Table | Plot:
+        return _table(found, marks, data.part) if isinstance(found, Table) else plot(found)
+
+    def plot(found: Plot) -> Plot:
+        return _plot(found, marks, data.part)
+
+    def block(found: Block) -> Block:
+        if isinstance(found, str | Html):
+            return found
+        return _table(found, marks, data.part) if isinstance(found, Table) else [*map(plot, found)]
+
+    beginning = f"{data.part[0].upper()}{data.part[1:]}. " if data.part else ""
+    return replace(
+        content,
+        body=[block(found) for found in content.body],
+        kept=[one(found) for found in content.kept],
+        findings=[beginning + text for text in content.findings],
+    )
+
+
+def _part(name: str, title: str, part: str) -> str:
+    return f"{title} ({part})" if part and not name.startswith(("cost", "training")) else title
+
+
+def _table(table: Table, marks: Marks, part: str) -> Table:
+    """Mark the cells and heads that are a model's name and nothing else."""
+    table = replace(table, caption=_part(table.name, table.caption, part))
+    words = [column for column in table.columns if not column.numeric]
+    here = {cell.text for row in table.rows for cell in row} | {c.head for c in table.columns}
+    found = {name: own for name, own in marks.items() if name in here}
+    if not found or not words:
+        return table
+
+    def named(text: str) -> str:
+        return f"{text} {symbols(found[text])}" if text in found else text
+
+    return replace(
+        table,
+        columns=[replace(column, head=named(column.head)) for column in table.columns],
+        rows=[[replace(cell, text=named(cell.text)) for cell in row] for row in table.rows],
+        legend=[*table.legend, " ".join(legend(found))],
+    )
+
+
+def _plot(plot: Plot, marks: Marks, part: str) -> Plot:
+    """Say under a plot what the symbols beside its models stand for."""
+    found = {n: own for n, own in marks.items() if f">{n} {symbols(own)}" in plot.svg}
+    return replace(
+        plot,
+        title=_part(plot.name, plot.title, part),
+        notes=[*plot.notes, *([" ".join(legend(found))] if found else [])],
+    )
