@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import click
 import pytest
 import skimage
 from typer.main import get_command
@@ -101,10 +100,10 @@ RUN = [
 PLACEHOLDER = re.compile(r"(?<![\w$])[A-Z]{1,}(_[A-Z]+)*(?![\w.])|\.\.(?!/)|\[")
 
 
-def verbs() -> Iterator[tuple[list[str], click.Command]]:
+def verbs() -> Iterator[tuple[list[str], Any]]:
     """Yield every command of the command line with its words."""
 
-    def walk(command: click.Command, words: list[str]) -> Iterator[tuple[list[str], click.Command]]:
+    def walk(command: Any, words: list[str]) -> Iterator[tuple[list[str], Any]]:
         yield words, command
         for name, below in getattr(command, "commands", {}).items():
             yield from walk(below, [*words, name])
