@@ -37,10 +37,13 @@ from bench.metrics.table import DEFAULT, resolve
 from bench.records import RunSpec
 from bench.runs.record import RunRecord
 from bench.runs.scoring import FolderScores, score_folder
+from bench.runs.splits import nothing_to_learn
 from bench.runs.store import RunFolder
+from bench.suites import Suite
 from bench.suites.table import open_suite
-from models.catalogue import baselines
+from models.catalogue import baselines, model_cards
 from models.specs import label
+from models.weights_folder import WeightsFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +172,8 @@ def run(
 
     The same call again does only what is missing, and anew what has changed since: ``changed``
     says otherwise: ``refuse``, or begin ``afresh``. Weights that learned from test images fail,
-    unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, no
+    unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, without networks
+    that have no weights and nothing here to learn from, no
     ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, None for no
     costs. ``options`` are kept with the run as what was asked for. What fails is listed in the
     run's record. Raises `BenchError` for what cannot begin, and KeyboardInterrupt; the same call
@@ -188,10 +192,11 @@ def run(
     )
     told = progress or Unheard()
     opened = open_suite(suite, data, progress=told.update)
+    chosen = asked.models if models else _that_can_run(asked.models, opened, told)
     spec = RunSpec(
         suite=opened.spec,
         data=str(opened.root.absolute()),
-        models=asked.models,
+        models=chosen,
         metrics=asked.metrics,
         limit=limit,
         device=pick_device(device),
@@ -205,10 +210,20 @@ def run(
     from bench.runs.runner import run as run_suite  # and torch, which a wrong option need not await
 
     place = out or run_folder(opened.card.name, spec.digest())
-    told.note(
-        f"{opened.card.title}; {len(asked.models)} models, {len(asked.metrics)} metrics; {place}"
-    )
+    told.note(f"{opened.card.title}; {len(chosen)} models, {len(asked.metrics)} metrics; {place}")
     return Run(run_suite(spec, opened, place, told, profile, options, executor, changed, overlap))
+
+
+def _that_can_run(standard: Sequence[str], suite: Suite, told: Progress) -> tuple[str, ...]:
+    """Return the standard models of a suite without networks that have no weights and get none."""
+    why = nothing_to_learn(suite)
+    kept, cards = WeightsFolder(), model_cards()
+    idle = [
+        name for name in standard if why and cards[name].recipe and not kept.all_of(name, suite.key)
+    ]
+    if idle:
+        told.note(f"left out: {', '.join(idle)}: no weights, and {why}")
+    return tuple(name for name in standard if name not in idle)
 
 
 def score(

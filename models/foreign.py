@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
+from bench.core.extras import extra
 from models.catalogue import NONCOMMERCIAL
 from models.checkpoints import kind_of, network_states, read_state
 from models.classical import noise_of
@@ -145,15 +146,15 @@ def _recognised(found: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], s
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # theirs to see to
             from spandrel_extra_arches import EXTRA_REGISTRY
     except ImportError:
-        more = f"; {', '.join(LICENCES)} need pip install 'restoration-bench[noncommercial]'"
+        more = f"; {', '.join(LICENCES)} need {extra('noncommercial')}"
     else:
         more = ""
         if seen := known(EXTRA_REGISTRY):
-            state, taken, extra = seen
+            state, taken, name = seen
             if os.environ.get(NONCOMMERCIAL):
                 return state, taken, EXTRA_REGISTRY
             raise BenchError(
-                f"'{path}' is {extra}, whose licence ({LICENCES.get(extra, 'not MIT')}) forbids "
+                f"'{path}' is {name}, whose licence ({LICENCES.get(name, 'not MIT')}) forbids "
                 f"commercial use; if yours is none, give --noncommercial, or set {NONCOMMERCIAL}=1"
             )
     names = states[0][0]

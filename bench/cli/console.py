@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import textwrap
 import time
@@ -36,6 +37,15 @@ def complain(text: str) -> None:
 def say(text: str) -> None:
     """Print a line of text as it is."""
     console().print(text, markup=False, soft_wrap=True)
+
+
+def next_line(*words: object) -> str:
+    """Return what to do next, as a shell takes it.
+
+    >>> next_line("run", "--suite", "folder", "--data", "my photographs")
+    "next: bench run --suite folder --data 'my photographs'"
+    """
+    return f"next: {shlex.join(['bench', *map(str, words)])}"
 
 
 def say_prose(text: str) -> None:
@@ -123,9 +133,11 @@ def part(option: str, text: str) -> float:
     0.05
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
-    if not match:
-        raise BenchError(f"--{option} {text}: expected a part such as 5% or 0.05")
-    return float(match[1]) / (100 if match[2] else 1)
+    found = float(match[1]) / (100 if match[2] else 1) if match else None
+    if found is None or found > 1:
+        meant = f"; did you mean {text.strip()}%?" if match and not match[2] else ""
+        raise BenchError(f"--{option} {text}: expected a part such as 5% or 0.05{meant}")
+    return found
 
 
 def parse_size(text: str) -> tuple[int, int]:

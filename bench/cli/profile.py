@@ -9,9 +9,18 @@ from typing import Annotated
 import typer
 
 from bench.checks import check_profile
-from bench.cli.console import ShownProgress, parse_size, print_json, print_table, say
+from bench.cli.console import (
+    ShownProgress,
+    next_line,
+    parse_size,
+    print_json,
+    print_table,
+    say,
+    say_prose,
+)
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
 from bench.compute.quantities import quantities, row_of
+from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 
 
@@ -36,7 +45,18 @@ def _list(shown: bool) -> None:
 
 
 def profile(
-    model: Annotated[str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.")],
+    model: Annotated[
+        str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.", show_default="needed, or --again")
+    ] = "",
+    again: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Measure anew the costs in a run (a folder, or a suite's name for its latest run) "
+            "that were noisy, under their own conditions, and replace them there.",
+            show_default="none",
+        ),
+    ] = None,
     size: Annotated[str, typer.Option(help="Input HEIGHTxWIDTH in pixels.")] = "256x256",
     batch: Annotated[int, typer.Option(help="Images in one pass.", min=1)] = 1,
     device: Device = "auto",
@@ -63,8 +83,14 @@ def profile(
 ) -> None:
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
 
-    Every figure comes from fresh processes, and carries its device, size, batch and threads.
+    Every figure comes from fresh processes, and carries its device, size, batch and threads. With
+    --again, exit status 1 says that some are noisy still.
     """
+    if bool(model) == (again is not None):
+        raise BenchError("expected a model to measure, or --again RUN; give one of them")
+    if again is not None:
+        _measure_again(again, processes, passes, seconds, as_json)
+        return
     height_width = parse_size(size)
     check_profile(model, size=height_width, seconds=seconds, weights=weights)
 
@@ -114,3 +140,35 @@ def profile(
     )
     for note in found.notes():
         say(f"note: {note}")
+
+
+def _measure_again(run: str, processes: int, passes: int, seconds: float, as_json: bool) -> None:
+    """Measure anew what was noisy in a run, and say what changed. Exit status 1: still noisy."""
+    from bench.runs.store import RunFolder
+
+    folder = RunFolder.find(run)
+
+    from bench.runs.again import remeasure
+
+    with ShownProgress() as progress:
+        changes = remeasure(folder, processes, passes, seconds, progress.update)
+    if as_json:
+        print_json([asdict(change) for change in changes])
+    elif not changes:
+        say_prose(f"no cost in {folder.path} was noisy; nothing is measured anew")
+    else:
+        print_table(
+            "latency in ms",
+            ("model", "size", "before", "now", "why", "still noisy"),
+            (
+                (c.model, f"{c.height}x{c.width}", _ms(c.before), _ms(c.after), c.why, c.still)
+                for c in changes
+            ),
+        )
+        say(next_line("report", folder.path))
+    if any(change.still for change in changes):
+        raise typer.Exit(1)
+
+
+def _ms(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4g}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import print_json, print_table, say
+from bench.cli.console import next_line, print_json, print_table, say
 from bench.cli.options import Json
 from bench.core.errors import BenchError
 
@@ -62,7 +62,7 @@ def show(run: Name, as_json: Json = False) -> None:
     print_table("", ("model", "state", "why"), (
         (label, model["state"], model["reason"] or "") for label, model in models.items()
     ))  # fmt: skip
-    say(f"next: bench report {found['run']}")
+    say(next_line("report", found["run"]))
 
 
 @app.command(epilog="Example: [bold]bench runs remove results/demo/0a1b2c3d --yes[/bold]")

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from bench.cli.console import (
     ShownProgress,
     complain,
+    next_line,
     part,
     print_json,
     print_table,
@@ -78,7 +79,7 @@ def _show(
     if row["source"]:
         say(f"source: {row['source']}")
     if row["download"]:
-        say(f"next: bench fetch {name}")
+        say(next_line("fetch", name))
     if row["found"]:
         say(f"here: {row['data']}")
     elif not row["made_here"]:
@@ -221,7 +222,7 @@ def _make(
     if not made["new"]:
         say(f"'{out}' holds this suite already, nothing to do")
     say(", ".join(f"{count} {name} images" for name, count in made["images"].items()))
-    say(f"next: bench run --suite folder --data {out}")
+    say(next_line("run", "--suite", "folder", "--data", out))
 
 
 for _name, _function, _example in (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.checks import check_training
-from bench.cli.console import ShownProgress, complain, print_json, say, split_specs
+from bench.cli.console import ShownProgress, complain, next_line, print_json, say, split_specs
 from bench.cli.options import Device, Json
 from bench.core.errors import BenchError
 from bench.core.formats import to_json
@@ -146,7 +146,8 @@ def train(
         return
     say(_closing(model, trained.header, time.monotonic() - began))
     say(f"weights: {trained.weights}")
-    say(f"next: bench run --suite {suite} --models input,{model}")
+    given = () if data is None else ("--data", data)
+    say(next_line("run", "--suite", suite, *given, "--models", f"input,{model}"))
 
 
 def _closing(model: str, header: WeightsHeader, seconds: float) -> str:

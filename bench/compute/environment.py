@@ -21,6 +21,7 @@ import psutil
 
 from bench.compute.processes import THREAD_VARIABLES
 from bench.core.errors import BenchError, Unscorable
+from bench.core.extras import INSTALL, extra
 from bench.core.version import VERSION
 
 PACKAGES = (
@@ -101,8 +102,12 @@ def doctor() -> dict[str, dict[str, Any]]:
     checks = {"CUDA": _check(has_cuda, name), "NVML": _check(*_nvml())}
     for name, version in found["packages"].items():
         if version is None:
-            checks[name] = _check(False, "not installed: 'pip install restoration-bench'")
+            checks[name] = _check(
+                False,
+                f"not installed: {INSTALL}",
+            )
     checks |= _backbones()
+    checks |= _data_sets()
     free = shutil.disk_usage(".").free
     checks["free disk"] = _check(free >= LITTLE_DISK, f"{free / 1e9:.1f} GB in this folder")
     return {"environment": found, "checks": checks}
@@ -242,7 +247,7 @@ def _check(found: bool, detail: str) -> dict[str, Any]:
 
 def _nvml() -> tuple[bool, str]:
     if not find_spec("pynvml"):
-        return False, "no GPU energy: 'pip install restoration-bench[nvml]' for it"
+        return False, f"no GPU energy: {extra('nvml')} for it"
     import pynvml
 
     try:
@@ -250,6 +255,20 @@ def _nvml() -> tuple[bool, str]:
     except pynvml.NVMLError as error:
         return False, f"no GPU energy: {error}"
     return True, f"driver {pynvml.nvmlSystemGetDriverVersion()}"
+
+
+def _data_sets() -> dict[str, dict[str, Any]]:
+    """Return a check for the folder of each suite that needs data of its own name."""
+    from bench.suites.table import suite_cards
+
+    checks = {}
+    for name, card in suite_cards().items():
+        if card.source and not card.made_here:
+            folder = Path("data") / name
+            how = f"bench fetch {name}" if card.download else card.source
+            found = folder.is_dir()
+            checks[f"{name} data"] = _check(found, str(folder) if found else f"no {folder}; {how}")
+    return checks
 
 
 def _backbones() -> dict[str, dict[str, Any]]:

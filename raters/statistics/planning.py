@@ -186,12 +186,12 @@ def raters_needed(
 
     low, high = 1, 4
     while (reached := at(high)).value < target:
-        low, high = high, 2 * high
-        if high > MOST_RATERS:
+        if high == MOST_RATERS:
             raise BenchError(
-                f"{low} raters reach a power of {reached.value:.2f}, not {target:g}; take more "
+                f"{high} raters reach a power of {reached.value:.2f}, not {target:g}; take more "
                 "images, more judgements a rater, or a larger difference"
             )
+        low, high = high, min(2 * high, MOST_RATERS)
     while high - low > max(1, high // 50):
         middle = (low + high) // 2
         tried = at(middle)

@@ -11,7 +11,7 @@ from bench.cli.rate import analyse, plan, serve, study, watch
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
 VERBS: dict[str, tuple[Callable[..., None], str]] = {
-    "plan": (plan.plan, "bench rate plan --share 60% --models 6"),
+    "plan": (plan.plan, "bench rate plan --share 60% --models 6 --images 40"),
     "new": (study.new, "bench rate new --run demo --protocol pair --ties"),
     "invite": (study.invite, "bench rate invite demo-pair -n 30 --out links.txt"),
     "serve": (serve.serve, "bench rate serve --host 0.0.0.0 --url https://study.example.org"),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import part, print_json, say, split_models
+from bench.cli.console import next_line, part, print_json, say, split_models
 from bench.cli.options import Json
 from bench.cli.rate.options import (
     DEFAULT_DB,
@@ -134,7 +134,9 @@ def new(
         f"dashboard (keep this link, it is shown once): {dashboard_link(url, made.dashboard_token)}"
     )
     say(f"link for a crowd platform: {crowd_link(url, made.entry_token)}")
-    say(f"next: bench rate serve, and bench rate invite {made.name} -n {raters}")
+    place = () if db == DEFAULT_DB else ("--db", db)
+    say(next_line("rate", "serve", *place))
+    say(next_line("rate", "invite", made.name, "-n", raters, *place))
 
 
 def invite(
@@ -204,4 +206,6 @@ def close(
     if as_json:
         print_json({"study": study, "state": "closed"})
         return
-    say(f"study '{study}' is closed; bench rate export {study} names the models")
+    place = () if db == DEFAULT_DB else ("--db", db)
+    say(f"study '{study}' is closed, and its exports name the models")
+    say(next_line("rate", "analyse", study, *place))

@@ -8,8 +8,8 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import numpy as np
 import pytest
 from typer.main import get_command
@@ -40,7 +40,7 @@ def all_verbs() -> list[list[str]]:
     """Every command and group of the command line, as words."""
     found: list[list[str]] = []
 
-    def walk(command: click.Command, words: list[str]) -> None:
+    def walk(command: Any, words: list[str]) -> None:
         found.append(words)
         for name, below in getattr(command, "commands", {}).items():
             walk(below, [*words, name])

@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from bench.cli.tables import laid_out
+from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
@@ -68,8 +69,9 @@ def test_other_lists_fit_80_columns(bench_here: Bench, arguments: list[str]) -> 
 def test_a_list_in_a_pipe_cuts_nothing(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     shown = bench_here("metrics").stdout.splitlines()
-    assert len(shown) == len(METRICS) + 1
-    assert all(card.citation in shown[i + 1] for i, card in enumerate(METRICS.values()))
+    listed = [*METRICS.values(), *set_metric_cards().values()]
+    assert len(shown) == len(listed) + 1
+    assert all(card.citation in line for card, line in zip(listed, shown[1:], strict=True))
 
 
 def test_models_are_chosen_by_task_and_family(bench_here: Bench) -> None:

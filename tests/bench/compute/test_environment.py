@@ -92,6 +92,10 @@ def test_doctor_says_what_is_found_and_what_is_not(monkeypatch, tmp_path):
     assert checks["free disk"]["detail"].endswith("GB in this folder")
     assert checks["lpips-alex weights"]["found"] is False
     assert "bench fetch weights" in checks["lpips-alex weights"]["detail"]
+    assert checks["gopro data"] == {"found": False, "detail": "no data/gopro; bench fetch gopro"}
+    (tmp_path / "data" / "gopro").mkdir(parents=True)
+    assert doctor()["checks"]["gopro data"] == {"found": True, "detail": "data/gopro"}
+    assert "demo data" not in checks  # it is made here
 
 
 def test_device_is_what_is_asked_for_or_the_best_there_is():
