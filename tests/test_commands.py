@@ -274,7 +274,7 @@ def test_next_lines_run_as_printed_from_a_folder_with_spaces(
     photos.mkdir()
     shutil.copy(Path(skimage.data_dir) / "astronaut.png", photos)
     status, shown = call(
-        "bench suites make 'my photos' --out 'my set' --extent 3 --noise 0 --crop 32"
+        "bench suites make 'my photos' --out 'my set' --extent 3 --noise 0 --crop 64"
     )
     assert status == 0, shown
     (line,) = re.findall(r"^next: (.*)$", shown, re.MULTILINE)
