@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.core.errors import BenchError
 from bench.framework.costs import CostConditions, all_conditions
-from bench.framework.joint import Axis, Evidence, Joint, join, resolve_axis
+from bench.framework.joint import RANKED_APART, Axis, Evidence, Joint, join, resolve_axis
 from bench.framework.pareto import on_front
 from bench.framework.ranking import beats, p_values, tied
 from bench.statistics.claims import LEVEL, told_apart
@@ -151,7 +151,7 @@ def pick(
     ranked = [candidate(i) for i in [*(i for i in order if i in inside),
                                      *(i for i in order if i not in inside)]]  # fmt: skip
     unknown = [
-        Candidate(m, "apart" if m in evidence.table.apart else "unknown", {}, reason=why)
+        Candidate(m, "apart" if why.endswith(RANKED_APART) else "unknown", {}, reason=why)
         for m, why in joint.left_out.items()
     ]
     return Pick(

@@ -44,6 +44,7 @@ PEOPLE = "people"
 """The axis of what people said."""
 SAMPLES = 2000
 NORMAL = 1.959964
+RANKED_APART = "ranked apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +256,6 @@ def _why_absent(
     evidence: Evidence, name: str, axes: Sequence[Axis], conditions: CostConditions | None
 ) -> str | None:
     table = evidence.table
-    if name in table.apart and name != evidence.base:
-        return f"{table.apart[name]}: ranked apart"
     for axis in axes:
         if axis.kind == "metric":
             at = table.models.index(name)
@@ -276,7 +275,8 @@ def _why_absent(
                 why = why_no_figure(figures, axis.name, conditions) if conditions else ""
                 state = "" if figures else table.states.get(name, "")
                 return f"no {axis.name}: {state or why or 'costs were not measured'}"
-    return None
+    apart = table.apart.get(name)
+    return f"{apart}: {RANKED_APART}" if apart else None
 
 
 def _base_fits(evidence: Evidence, axes: Sequence[Axis]) -> bool:

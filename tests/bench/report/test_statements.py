@@ -95,6 +95,7 @@ def test_means_of_a_column_are_over_the_same_images_and_order_the_rows(
     assert "Left out of all: 6 images: clean pair" in clean_page.text
 
 
+@pytest.mark.usefixtures("clean_page")
 def test_terminal_files_pick_and_compare_say_what_the_page_says(clean: RunFolder) -> None:
     found = pd.read_csv(clean.path / "report" / "tables" / "results.csv").set_index("model")
     assert set(found["images"]) == {12}
