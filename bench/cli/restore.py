@@ -40,11 +40,12 @@ def restore(
 
     from bench.suites.folder import named_images
 
-    files = [
-        file
-        for given in images
-        for file in (named_images(given).values() if given.is_dir() else [given])
-    ]
+    files: dict[Path, Path] = {}  # each with the folder below which it is mirrored
+    for given in images:
+        if given.is_dir():
+            files |= dict.fromkeys(named_images(given).values(), given)
+        else:
+            files[given] = given.parent
     targets = mirrored(files, out, ".png")
     refuse_collisions(targets, overwrite)
     if card and card.recipe and weights is None:

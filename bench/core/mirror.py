@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.core.errors import BenchError
 
 
-def mirrored(files: Iterable[Path], out: Path, suffix: str) -> dict[Path, Path]:
-    """Return where what is made of each file goes: below ``out`` as it lies below their folder.
+def mirrored(files: Mapping[Path, Path], out: Path, suffix: str) -> dict[Path, Path]:
+    """Return where what is made of each file goes: below ``out`` as it lies below its base.
 
-    Files that differ in nothing but their suffix keep it: ``a.jpg`` and ``a.bmp`` go to
-    ``a.jpg.png`` and ``a.bmp.png``, while ``a.jpg`` without the other goes to ``a.png``.
+    ``files`` are files, each with the folder that is its base. Where two would have one name, all
+    lie as they do below the folder that they share. Files that then differ in nothing but their
+    suffix keep it: ``a.jpg`` and ``a.bmp`` go to ``a.jpg.png`` and ``a.bmp.png``, while ``a.jpg``
+    without the other goes to ``a.png``.
     """
     # links keep their own names: no resolve()
     places = {file: Path(os.path.abspath(file)) for file in files}  # noqa: PTH100
     if not places:
         return {}
-    folder = os.path.commonpath([path.parent for path in places.values()])
-    below = {file: path.relative_to(folder) for file, path in places.items()}
+    below = {
+        file: path.relative_to(os.path.abspath(files[file]))  # noqa: PTH100
+        for file, path in places.items()
+    }
+    if len({_stem(path) for path in below.values()}) < len(set(places.values())):
+        folder = os.path.commonpath([path.parent for path in places.values()])
+        below = {file: path.relative_to(folder) for file, path in places.items()}
     shared = Counter(_stem(path) for path in set(below.values()))
     return {
         file: out / path.with_name((path.name if shared[_stem(path)] > 1 else path.stem) + suffix)

@@ -23,22 +23,37 @@ def photo(path: Path, photograph: Pixels, at: int) -> Path:
     return path
 
 
+def beside(*files: Path) -> dict[Path, Path]:
+    """Files that are given one by one: each below its own folder."""
+    return {file: file.parent for file in files}
+
+
 def test_folders_are_mirrored_and_suffixes_kept_apart(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     files = [a / "IMG_1.jpg", b / "IMG_1.jpg", a / "IMG_1.png", b / "IMG_2.png"]
-    found = mirrored(files, Path("restored"), ".png")
+    found = mirrored(beside(*files), Path("restored"), ".png")
     assert [str(path) for path in found.values()] == [
         "restored/a/IMG_1.jpg.png", "restored/b/IMG_1.png", "restored/a/IMG_1.png.png",
         "restored/b/IMG_2.png",
     ]  # fmt: skip
-    assert mirrored([a / "x.jpg", a / ".." / "a" / "y.jpg"], Path("o"), ".png") == {
-        a / "x.jpg": Path("o/x.png"), a / ".." / "a" / "y.jpg": Path("o/y.png")
+    assert mirrored({}, Path("o"), ".png") == {}
+
+
+def test_files_of_many_folders_lie_side_by_side_and_those_of_a_folder_as_below_it(
+    tmp_path: Path,
+) -> None:
+    one, other = tmp_path / "deep" / "er" / "x.jpg", tmp_path / "b" / ".." / "b" / "y.jpg"
+    assert mirrored(beside(one, other), Path("o"), ".png") == {
+        one: Path("o/x.png"), other: Path("o/y.png")
     }  # fmt: skip
-    assert mirrored([], Path("o"), ".png") == {}
+    inside = tmp_path / "photos" / "sub" / "z.jpg"
+    assert mirrored({inside: tmp_path / "photos"}, Path("o"), ".png") == {
+        inside: Path("o/sub/z.png")
+    }
 
 
 def test_names_that_differ_in_case_only_stay_apart_where_case_counts_for_nothing() -> None:
-    found = mirrored([Path("IMG.JPG"), Path("img.png")], Path("o"), ".png")
+    found = mirrored(beside(Path("IMG.JPG"), Path("img.png")), Path("o"), ".png")
     assert len({str(path).lower() for path in found.values()}) == 2
 
 
@@ -46,17 +61,17 @@ def test_a_source_is_never_a_target_and_what_is_there_only_when_told(tmp_path: P
     source, there = tmp_path / "a.png", tmp_path / "out" / "a.png"
     source.write_bytes(b"source")
     with pytest.raises(BenchError, match=r"a\.png' is one of the files given .* another --out"):
-        refuse_collisions(mirrored([source], tmp_path, ".png"), overwrite=True)
+        refuse_collisions(mirrored(beside(source), tmp_path, ".png"), overwrite=True)
     there.parent.mkdir()
     there.write_bytes(b"made before")
-    targets = mirrored([source], tmp_path / "out", ".png")
+    targets = mirrored(beside(source), tmp_path / "out", ".png")
     with pytest.raises(BenchError, match=r"is there already; .* or give --overwrite"):
         refuse_collisions(targets, overwrite=False)
     refuse_collisions(targets, overwrite=True)
     link = tmp_path / "link"
     link.symlink_to(tmp_path)
     with pytest.raises(BenchError, match="is one of the files given"):
-        refuse_collisions(mirrored([source], link, ".png"), overwrite=True)
+        refuse_collisions(mirrored(beside(source), link, ".png"), overwrite=True)
 
 
 def test_three_photographs_of_one_name_become_three(
