@@ -6,6 +6,7 @@ with a line ``name.png (h,w,c) level`` for each.
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SUFFIX = ".lmdb"
 _META = "meta_info.txt"
 _DATA = "data.mdb"
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -67,8 +69,13 @@ def names_in(folder: Path) -> list[str]:
     return [key if "." in key.rpartition("/")[2] else f"{key}.png" for key in keys]
 
 
-@cache
 def _opened(folder: Path) -> Environment:
+    with _ONE_AT_A_TIME:  # a process may open an LMDB once only
+        return _open_once(folder)
+
+
+@cache
+def _open_once(folder: Path) -> Environment:
     import lmdb
 
     try:

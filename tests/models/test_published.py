@@ -208,5 +208,5 @@ def test_where_the_extra_architectures_are_missing_it_says_how_to_get_them(
 ) -> None:
     path = saved("mprnet", tmp_path)
     monkeypatch.setitem(sys.modules, "spandrel_extra_arches", None)
-    with pytest.raises(BenchError, match=r"MPRNet, .* pip install 'restoration-bench\[noncomm"):
+    with pytest.raises(BenchError, match=r"MPRNet, .* pip install -e '\.\[noncomm"):
         load_restorer(str(path))

@@ -88,7 +88,8 @@ def test_the_same_training_twice_gives_the_same_file(
     )  # fmt: skip
     assert sha256_of(once.weights) == sha256_of(again.weights)
     assert names(tmp_path / "once") == FINISHED
-    assert names(tmp_path) == {"data", "once", "again"}  # no stray log folders
+    assert names(tmp_path) == {"data", "once", "again", "results"}  # no stray log folders
+    assert names(tmp_path / "results") == {"digests.db"}
     assert told == [(step, 42) for step in range(1, 43)] * 2
     other = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "other", STEPS, seed=4)
     assert sha256_of(other.weights) != sha256_of(once.weights)
