@@ -202,7 +202,9 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
         return ""
     unit = f" {table.units[metric]}" if table.units[metric] else ""
     around = interval(estimate.low, estimate.high, places)
-    text = f"{title(metric)}: {best} has the best mean, {fixed(estimate.value, places)}{unit}"
+    among = " of the models that were told no more than the image" if table.apart else ""
+    mean = f"{fixed(estimate.value, places)}{unit}"
+    text = f"{title(metric)}: {best} has the best mean{among}, {mean}"
     text += f" {around}" if around else ""
     images = analysis.data.table.shared(metric).images
     text += "" if images.all() else over(analysis, metric)
