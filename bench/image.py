@@ -71,7 +71,7 @@ def read(path: Path) -> Pixels:
     decoded = converted(decoded[:, :, 0] if grey else decoded, icc_profile(data))
     if decoded.ndim == 2:
         decoded = np.repeat(decoded[:, :, None], 3, axis=2)
-    return np.ascontiguousarray(decoded)
+    return np.require(decoded, np.uint8, ["C", "W"])  # torch warns of arrays that are read-only
 
 
 def icc_profile(data: bytes) -> bytes | None:

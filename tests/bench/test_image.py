@@ -58,6 +58,16 @@ def test_jpeg_reads_as_pillow_reads_it(tmp_path: Path, rgb: Pixels) -> None:
     np.testing.assert_array_equal(read(path), np.asarray(Image.open(path)))
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "bmp", "tiff"])
+def test_what_is_read_becomes_a_tensor_without_a_warning(
+    tmp_path: Path, rgb: Pixels, suffix: str
+) -> None:
+    Image.fromarray(rgb).save(tmp_path / f"x.{suffix}")
+    pixels = read(tmp_path / f"x.{suffix}")
+    assert pixels.flags.writeable
+    assert to_tensor(pixels).shape == (1, 3, *rgb.shape[:2])  # a warning would be an error here
+
+
 def test_a_suffix_that_lies_does_not_matter(tmp_path: Path, rgb: Pixels) -> None:
     path = saved(tmp_path / "a.png", rgb).rename(tmp_path / "a.jpg")
     np.testing.assert_array_equal(read(path), rgb)
