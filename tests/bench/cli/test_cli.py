@@ -176,5 +176,5 @@ def test_compare_and_report_and_restore_take_a_finished_run(
     assert restored.returncode == 1  # the second photograph is not there
     assert "gone.png" in restored.stderr
     mine = (folder_suite.parent / "better" / "scene0.png").read_bytes()
-    runs = list((folder_suite.parent / "results" / "folder").glob("*/images/unsharp/scene0.png"))
+    runs = list((folder_suite.parent / "results" / "data").glob("*/images/unsharp/scene0.png"))
     assert mine == runs[0].read_bytes()

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from bench.core.errors import BenchError
+from bench.core.layout import file_name
 from bench.records import Pair
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named, executors
@@ -42,7 +43,7 @@ def blend():
     network = torch.nn.Conv2d(3, 3, 5, padding=2)
     torch.manual_seed(0)
     for weight in network.parameters():
-        torch.nn.init.uniform_(weight, -0.1, 0.1)
+        torch.nn.init.uniform_(weight, -0.01, 0.02)
     return network
 def dies(): return Dies()
 """
@@ -88,7 +89,7 @@ def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     assert "None" not in apart.stderr
     assert "dies: its process ended with status 7" in apart.stderr
     record = json.loads((tmp_path / "apart" / "run.json").read_text())
-    assert record["models"]["dies"]["state"] == "failed"
+    assert record["models"]["strange:dies"]["state"] == "failed"
     written, expected = digests(tmp_path / "apart"), digests(tmp_path / "here")
     same = {name for name in expected if name != "scores.csv"}
     assert len([name for name in same if name.endswith(".png")]) == 18  # 3 models, 6 images
@@ -112,7 +113,7 @@ def test_ctrl_c_ends_the_processes_and_the_run_taken_up_is_the_same(
         env={**os.environ, "PYTHONPATH": strange}, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
-    cells = broken / "cells" / "waits.jsonl"
+    cells = broken / "cells" / f"{file_name('strange:waits')}.jsonl"
     wait_for(lambda: cells.is_file() and cells.read_bytes().count(b"\n") >= 2, began)
     workers = psutil.Process(began.pid).children(recursive=True)
     os.killpg(began.pid, signal.SIGINT)  # as a terminal does: to the workers too
