@@ -193,6 +193,8 @@ def run(
     told = progress or Unheard()
     opened = open_suite(suite, data, progress=told.update)
     chosen = asked.models if models else _that_can_run(asked.models, opened, told)
+    if limit is not None and limit >= len(opened.pairs("test")):
+        limit = None  # all of them: the same run, and no part of the test set
     spec = RunSpec(
         suite=opened.spec,
         data=str(opened.root.absolute()),

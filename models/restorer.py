@@ -119,6 +119,8 @@ class NetworkRestorer:
         self._call = network
         self._multiple, self._minimum = steps, both(minimum)
         self._tile: tuple[int, int] | None = None
+        self.shrinks = True
+        """Whether an image that is too large for the memory is worked on in smaller tiles."""
         self._fixed = isinstance(tile, tuple)
         """Whether the network takes no other tiles."""
         if tile is not None:
@@ -184,8 +186,8 @@ class NetworkRestorer:
             self.remarks.append(f"{TOO_LARGE}: worked in tiles of {smaller[0]}x{smaller[1]}")
 
     def _smaller_tile(self, side: int) -> tuple[int, int] | None:
-        """Return tiles of half the side, None where they would be too small or are fixed."""
-        if self._fixed:
+        """Return tiles of half the side, None where they would be too small or may not be."""
+        if self._fixed or not self.shrinks:
             return None
         half = min(side, *(self._tile or (side, side))) // 2
         high, wide = (half // step * step for step in self._multiple)
@@ -193,15 +195,13 @@ class NetworkRestorer:
         return (high, wide) if min(high, wide) >= least else None
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
-        restored = self._call(image.contiguous(memory_format=self._layout))
-        if isinstance(restored, torch.Tensor):
-            restored = as_floats(self.name, restored)
+        made = self._call(image.contiguous(memory_format=self._layout))
+        restored = as_floats(self.name, made)
         expected = (*image.shape[:2], *(side * self._enlarges for side in image.shape[-2:]))
-        if not isinstance(restored, torch.Tensor) or restored.shape != expected:
-            shape = tuple(restored.shape) if isinstance(restored, torch.Tensor) else type(restored)
+        if restored.shape != expected:
             raise ImageSizeError(
-                f"'{self.name}' made {shape} of {tuple(image.shape)}; expected {expected} (the "
-                "size multiple or the scale of the network is not what was said)"
+                f"'{self.name}' made {tuple(restored.shape)} of {tuple(image.shape)}; expected "
+                f"{expected} (the size multiple or the scale of the network is not what was said)"
             )
         return restored
 

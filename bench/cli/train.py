@@ -123,7 +123,7 @@ def train(
         job = Job(
             card=card,
             recipe=recipe,
-            suite=opened.spec,
+            suite=opened.key,
             train=splits.train,
             val=splits.val,
             folder=folder,

@@ -104,7 +104,7 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     from bench.compute.memory import peak_resident, reset_peak, resident
     from models.contract import Contained
     from models.loading import load_restorer
-    from models.restorer import Hints
+    from models.restorer import Hints, NetworkRestorer
 
     image = torch.rand(job.batch, 3, job.height, job.width)
     reset, before = reset_peak(), resident()
@@ -120,6 +120,8 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     )
     if isinstance(restorer, Contained):
         restorer = restorer.inner  # what holds it back is no cost of the model's
+    if isinstance(restorer, NetworkRestorer):
+        restorer.shrinks = False  # what is measured is what was asked for, or missing
     if restorer.network is None and job.dtype != "float32":
         raise BenchError(f"no network: it computes in its own precision, not in {job.dtype}")
     loaded = time.perf_counter()

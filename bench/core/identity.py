@@ -2,7 +2,7 @@
 
 A *digest* here is sixteen hexadecimal digits of the SHA-256 of all that a thing follows from. Cells
 carry those of their model, their images and their metrics (`bench.runs.store.Inputs`); weights
-those of the images that they learned from (`bench.suites.identity`). What has another digest is
+those of the images that they learned from (`bench.suites.learned`). What has another digest is
 another thing, whatever it is called.
 
 Digests of files are remembered in ``digests.db`` under the root of results, for as long as a file's

@@ -36,7 +36,7 @@ NOISE = Mark(
 
 
 def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
-    """Return the marks of a model of a run on ``suite``, a suite's spec."""
+    """Return the marks of a model of a run on ``suite``, a suite's key."""
     found = []
     card = model_cards().get(info.spec)
     if "psf" in info.told or (card and card.needs_psf):

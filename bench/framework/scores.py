@@ -219,7 +219,7 @@ def read_scores(run: RunFolder) -> ScoreTable:
         higher_is_better={m: record.metrics[m].higher_is_better for m in metrics},
         units={m: record.metrics[m].unit for m in metrics},
         states={m: state for m in models if (state := _state(record.models[m]))},
-        marks={m: marks_of(record.models[m], record.spec.suite) for m in models},
+        marks={m: marks_of(record.models[m], record.suite_key) for m in models},
     )
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from bench.core.errors import BenchError
-from bench.core.names import choose
 from bench.core.plugins import extended, load_object
-from bench.metrics.table import ALIASES, metric_cards
+from bench.metrics.table import metric_cards, resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,17 +139,13 @@ class Chosen:
 
 
 def choose_metrics(names: Iterable[str]) -> Chosen:
-    """Write out aliases and ``all`` (every metric of single images), drop repeats, sort by table.
+    """Return the metrics of both tables that are named, as `resolve` writes them out.
 
-    Raises `BenchError` for an unknown name.
+    ``all`` is every metric of single images. Raises `BenchError` for an unknown name.
     """
-    images, sets = metric_cards(), set_metric_cards()
-    found: list[str] = []
-    for name in names:
-        known = {**images, **sets}
-        found += images if name == "all" else [choose("metric", ALIASES.get(name, name), known)]
-    unique = dict.fromkeys(found)
+    sets = set_metric_cards()
+    found = resolve(names, sets)
     return Chosen(
-        tuple(name for name in unique if name in images),
-        tuple(name for name in unique if name in sets),
+        tuple(name for name in found if name not in sets),
+        tuple(name for name in found if name in sets),
     )

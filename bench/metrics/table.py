@@ -369,10 +369,14 @@ def metric_cards() -> dict[str, MetricCard]:
     return extended(METRICS, "restoration_bench.metrics", MetricCard)
 
 
-def resolve(names: Iterable[str]) -> tuple[str, ...]:
-    """Write out aliases and ``all``, keep the order, drop repeats; raise on an unknown name."""
-    known = metric_cards()
+def resolve(names: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Write out aliases and ``all``, keep the order, drop repeats; raise on an unknown name.
+
+    ``others`` are names that are known beside the table's, and no part of ``all``.
+    """
+    table = metric_cards()
+    known = [*table, *others]
     found: list[str] = []
     for name in names:
-        found += known if name == "all" else [choose("metric", ALIASES.get(name, name), known)]
+        found += table if name == "all" else [choose("metric", ALIASES.get(name, name), known)]
     return tuple(dict.fromkeys(found))

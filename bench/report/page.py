@@ -104,7 +104,7 @@ def _facts(data: Gathered) -> list[tuple[str, str]]:
         device += f", {counted(torch, 'thread')}"
     failures = sum(len(r.failures) for r in data.records)
     return [
-        ("Suite", record.spec.suite),
+        ("Suite", record.suite_key),
         ("Task", suite.task),
         ("Images", images),
         ("Models", ", ".join(f"{n} {state}" for state, n in counts.items())),

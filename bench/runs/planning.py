@@ -262,7 +262,7 @@ class Planner:
         return Job(
             card=card,
             recipe=card.preset(self.spec.preset),
-            suite=self.suite.spec,
+            suite=self.suite.key,
             train=self._splits.train,
             val=self._splits.val,
             folder=self.folder.path / "training",

@@ -134,6 +134,12 @@ class RunRecord:
     failures: tuple[Failure, ...]
     environment: Mapping[str, Any]
 
+    @property
+    def suite_key(self) -> str:
+        """The suite's name with its options, as `bench.suites.table.Suite.key` has it."""
+        _, colon, options = self.spec.suite.partition(":")
+        return f"{self.suite.name}{colon}{options}"
+
 
 def _always_there(record: dict[str, Any]) -> dict[str, Any]:
     """Schema 1 to 2: fill in what came up while the schema was 1."""

@@ -32,7 +32,7 @@ from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder, SetRow
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
-from bench.suites.identity import colour_note
+from bench.suites.identity import colour_note, pair_digest
 from bench.suites.listing import prepared
 from models.identity import model_digest
 from models.loading import load_restorer
@@ -120,8 +120,10 @@ class Run:
     def renew(self) -> None:
         """Drop finished cells that would come out otherwise now, to be done anew.
 
-        Raises `BenchError` instead where the run is to be kept as it is.
+        The costs of a model that has changed go with them. Raises `StaleError` instead where the
+        run is to be kept as it is.
         """
+        self._renew_costs()
         scorer = Scorer(self.chosen.of_images, self.spec.device, self.suite.border)
         for entry in self.entries:
             if not entry.active or entry.restorer is None or entry.digest is None:
@@ -146,6 +148,23 @@ class Run:
                 )
             self.progress.note(f"  {what}; done anew")
             self.folder.drop(entry.label, stale)
+
+    def _renew_costs(self) -> None:
+        changed = {
+            entry.label
+            for entry in self.entries
+            if entry.restorer and self.before.get(entry.label) not in (None, entry.digest)
+        }
+        rows = self.folder.read_profiles()
+        kept = [row for row in rows if row.model not in changed]
+        if len(kept) == len(rows):
+            return
+        gone = sorted({row.model for row in rows} & changed)
+        what = f"{', '.join(gone)}: costs were measured of another model than there is now"
+        if self.keep:
+            raise StaleError(f"{what}; without --keep they are forgotten, or give another --out")
+        self.progress.note(f"  {what}; forgotten")
+        self.folder.write_profiles(kept)
 
     # --- restore, score, profile ----------------------------------------------------------------
 
@@ -199,6 +218,7 @@ class Run:
         truths = [Path(path) for path in self.folder.images()["reference"] if path]
         reference: Described | None = None
         asked = {pair.id for pair in self.pairs}
+        against = [pair_digest(pair) for pair in self.pairs]
         rows: list[SetRow] = []
         for number, entry in enumerate(self.entries, start=1):
             cells = sorted(
@@ -213,7 +233,7 @@ class Run:
             if not cells:
                 continue
             made = [[cell.image, cell.inputs and asdict(cell.inputs)] for cell in cells]
-            inputs = digest_of(made, self.chosen.of_sets, scorer.digest, self.suite.border)
+            inputs = digest_of(made, against, self.chosen.of_sets, scorer.digest, scorer.border)
             if (entry.label, inputs) in known:
                 rows += known[entry.label, inputs]
                 continue
@@ -231,10 +251,9 @@ class Run:
     def profile(self, size: tuple[int, int]) -> None:
         """Measure what every model costs, in fresh processes, unless it was measured before.
 
-        Figures of other sizes are kept. Those of a model that has changed are not.
+        Figures of other sizes are kept.
         """
-        same = {e.label for e in self.entries if self.before.get(e.label) in (None, e.digest)}
-        old = [profile for profile in self.folder.read_profiles() if profile.model in same]
+        old = self.folder.read_profiles()
         known = {profile.model for profile in old if (profile.height, profile.width) == size}
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
@@ -335,6 +354,7 @@ def run(
             for entry in entries:
                 if entry.label in known.models:
                     entry.remarks = known.models[entry.label].remarks
+                    entry.digest = known.models[entry.label].digest  # until it is loaded anew
         planner = Planner(spec, folder, suite, pairs, progress, job.kept, overlap, job.keep)
         planner.decide(entries)
         try:

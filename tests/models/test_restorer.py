@@ -183,6 +183,13 @@ def test_an_image_larger_than_the_memory_is_restored_in_tiles_and_that_is_said(
     assert torch.equal(restorer.restore(small), small / 2)
 
 
+def test_where_costs_are_measured_the_error_stands() -> None:
+    restorer = NetworkRestorer("hungry", Hungry(64 * 64, MemoryError("nothing left")))
+    restorer.shrinks = False
+    with pytest.raises(MemoryError, match="nothing left"):
+        restorer.restore(torch.rand(1, 3, 200, 170))
+
+
 def test_without_memory_for_a_tile_the_error_stands() -> None:
     restorer = NetworkRestorer("hungry", Hungry(10, MemoryError("nothing left")))
     with pytest.raises(MemoryError, match="nothing left"):

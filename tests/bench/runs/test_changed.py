@@ -135,6 +135,14 @@ def test_changed_source_of_a_factory_or_of_what_it_imports_is_done_anew(
     assert found.to_list() == pytest.approx([shifted_psnr(-10)] * 2)
 
 
+def test_a_limit_that_takes_all_images_is_none(photos: Path) -> None:
+    asked = {"data": photos, "models": ("input",), "metrics": ("psnr",), "profile": None}
+    for limit, kept in ((1, 1), (2, None), (9, None)):
+        made = product.run("folder", limit=limit, out=photos.parent / str(limit), **asked)
+        assert made.record.spec.limit == kept
+        assert ("only 1 image" in made.report().read_text()) == (limit == 1)
+
+
 def test_kept_runs_refuse_what_changed_and_fresh_ones_forget(photos: Path, tmp_path: Path) -> None:
     model = outputs(tmp_path / "net", 20)
     before = scores(photos, model)

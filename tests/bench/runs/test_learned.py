@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import bench
+from bench.core.errors import BenchError
+from bench.framework.marks import marks_of
 from bench.image import Pixels, read, write_png
-from bench.records import Pair
+from bench.records import Pair, Profile
 from bench.runs.planning import OnOverlap
 from bench.runs.record import ModelRecord
 from bench.runs.splits import learned_here
@@ -34,11 +38,14 @@ def collection(root: Path, photograph: Pixels, places: range) -> Path:
     return root
 
 
-def trained(path: Path, pairs: list[Pair] | None) -> Path:
+def trained(path: Path, pairs: list[Pair] | None, seed: int = 0, suite: str = "demo") -> Path:
     """Weights of `rescnn` that say they learned from these pairs, or say nothing of it."""
-    network = build_network(model_cards()["rescnn"], 0)
+    network = build_network(model_cards()["rescnn"], seed)
+    if seed:
+        with torch.no_grad():
+            next(network.parameters()).add_(0.01)
     learned = None if pairs is None else learned_from(pairs)
-    save_weights(path, network, header_of("rescnn", learned=learned))
+    save_weights(path, network, header_of("rescnn", learned=learned, suite=suite))
     return path
 
 
@@ -132,6 +139,44 @@ def test_separate_weights_are_said_to_be_so_and_those_without_a_record_unknown(
     unknown = ran(data, trained(tmp_path / "w.safetensors", None))
     assert unknown.separation == "unknown"
     assert unknown.separation_note.startswith("what it learned from is not recorded")
+
+
+COST = Profile(
+    model="w", device="cpu", dtype="float32", height=64, width=64, batch=1, threads=1,
+    quantity="latency_ms", unit="ms", value=5.0, low=4.0, high=6.0,
+)  # fmt: skip
+
+
+def test_costs_of_a_model_that_has_changed_are_forgotten_even_where_none_are_measured(
+    tmp_path: Path, photograph: Pixels
+) -> None:
+    data = collection(tmp_path / "holiday", photograph, range(2))
+    others = pairs_in(collection(tmp_path / "others", photograph, range(5, 8)))
+    weights = trained(tmp_path / "w.safetensors", others)
+    ran(data, weights)
+    folder = bench.open_run(tmp_path / "run").folder
+    folder.write_profiles([COST, replace(COST, model="input")])
+    ran(data, weights)
+    assert [row.model for row in folder.read_profiles()] == ["w", "input"]
+    trained(weights, others, seed=1)
+    with pytest.raises(BenchError, match="w: costs were measured of another model than there is"):
+        bench.run("folder", data=data, models=("input", str(weights)), metrics=("psnr",),
+                  profile=None, train="never", changed="refuse", out=Path("run"))  # fmt: skip
+    assert len(folder.read_profiles()) == 2
+    ran(data, weights)
+    assert [row.model for row in folder.read_profiles()] == ["input"]
+
+
+def test_weights_of_another_own_folder_are_marked_by_its_name(
+    tmp_path: Path, photograph: Pixels
+) -> None:
+    data = collection(tmp_path / "holiday", photograph, range(2))
+    others = pairs_in(collection(tmp_path / "harbour", photograph, range(5, 8)))
+    for suite, marks in (("harbour", ["trained on harbour"]), ("holiday", [])):
+        found = ran(data, trained(tmp_path / "w.safetensors", others, suite=suite))
+        key = bench.open_run(tmp_path / "run").record.suite_key
+        assert key == "holiday"
+        assert [mark.short for mark in marks_of(found, key) if mark.symbol == "§"] == marks
 
 
 def test_two_collections_called_the_same_share_no_weights(
