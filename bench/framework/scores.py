@@ -56,6 +56,7 @@ class ScoreTable:
     units: Mapping[str, str]
     states: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
+    _shared: dict[str, Shared] = field(init=False, repr=False, default_factory=dict)
     _p_values: dict[str, Floats] = field(init=False, repr=False, default_factory=dict)
 
     def column(self, metric: str, model: str) -> Floats:
@@ -100,15 +101,20 @@ class ScoreTable:
         """Return what the metric's means are over.
 
         The base comes first, then the models by their number of scores; each joins the others if
-        that leaves at least `ENOUGH` of the images that anybody has a score on.
+        that leaves at least `ENOUGH` of the images that anybody has a score on. Computed once.
         """
+        if metric not in self._shared:
+            self._shared[metric] = self._share(metric)
+        return self._shared[metric]
+
+    def _share(self, metric: str) -> Shared:
         known = ~np.isnan(self.restored(metric))
         counts = known.sum(axis=0)
         images = known.any(axis=1)
         models = np.zeros(len(self.models), dtype=bool)
         least = max(1.0, ENOUGH * float(counts.max(initial=0)))
-        first = [self.models[i] != self.base for i in range(len(counts))]
-        for at in sorted(range(len(counts)), key=lambda i: (first[i], -counts[i])):
+        order = sorted(range(len(counts)), key=lambda i: (self.models[i] != self.base, -counts[i]))
+        for at in order:
             both = images & known[:, at]
             if both.sum() >= least:
                 images, models[at] = both, True
@@ -130,8 +136,9 @@ class ScoreTable:
     def p_values(self, metric: str) -> Floats:
         """Return (M, M): how surely two models differ, by the one test that decides everywhere.
 
-        It is that of `bench.statistics.clusters.pairwise_p` over the models that are ranked
-        together and the images that they share; NaN where there is no test. Computed once.
+        It is that of `bench.statistics.clusters.pairwise_p` over the images that models share, and
+        all of these models, those that are told more among them; NaN where there is no test.
+        Computed once.
         """
         if metric not in self._p_values:
             shared = self.shared(metric)

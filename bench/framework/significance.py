@@ -27,7 +27,7 @@ class Comparison:
     """Two models on common images. ``difference`` is the mean of ``a`` minus ``b``.
 
     The images are those of the run's other tables, where both are ranked there; else those on which
-    both have a finite score. ``p_adjusted`` is corrected for all models that are ranked with them.
+    both have a finite score. ``p_adjusted`` is corrected for all models that are compared on them.
     ``better`` names the better model where that is below 5 %, else None; both are None with too few
     scenes for a test. ``excluded`` counts images left out, by reason.
     """

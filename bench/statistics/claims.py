@@ -6,7 +6,8 @@ p-value by sign flips is 2 / 2^n. 6 and more: sign flips of whole scenes, adjust
 by step-down max-T (`bench.statistics.clusters`).
 
 Two models are *tied* if that test against the better of the two, adjusted for all models that are
-ranked with it, does not tell them apart at 5 %. Nothing is called tied where there is no test.
+compared on these images, does not tell them apart at 5 %. Nothing is called tied where there is no
+test.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FEWEST_TESTED = 6
 TOO_FEW = "too few scenes for a test at 5 %"
 TIED = (
     "Tied: sign flips of whole scenes against the better of the two, adjusted for all models "
-    "ranked with it, do not tell them apart at 5 %"
+    "compared on these images, do not tell them apart at 5 %"
 )
 
 
