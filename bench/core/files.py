@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from bench.core.errors import BenchError
@@ -43,6 +45,17 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what processes that were killed left half-written anywhere under ``folder``.
+
+    A process that still runs keeps its files.
+    """
+    for path in folder.rglob(".*.part"):
+        writer = re.fullmatch(r"\..+\.(\d+)\.part", path.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            path.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

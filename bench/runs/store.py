@@ -20,7 +20,13 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import BenchError
-from bench.core.files import locked, number_from_json, number_to_json, write_atomic
+from bench.core.files import (
+    locked,
+    number_from_json,
+    number_to_json,
+    remove_partials,
+    write_atomic,
+)
 from bench.core.formats import to_json
 from bench.core.layout import OTHERS, file_name, results
 from bench.core.names import parse_spec
@@ -210,9 +216,13 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for one writing process. The lock ends with the process, however."""
+        """Hold the folder for one writing process. The lock ends with the process, however.
+
+        What a killed one left half-written is removed.
+        """
         busy = f"another bench process is writing to '{self.path}'; wait for it or stop it"
         with locked(self.path / ".lock", busy):
+            remove_partials(self.path)
             yield
 
     def remove(self) -> None:

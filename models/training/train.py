@@ -20,7 +20,7 @@ from typing import get_args
 import torch
 
 from bench.core.errors import BenchError
-from bench.core.files import sha256_of
+from bench.core.files import remove_partials, sha256_of
 from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.core.progress import Update, unheard
@@ -111,6 +111,7 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
     files = Files(job.folder, job.card.name)
     plan = Plan.read(files.plan, to_json(terms))
     if plan is None or not files.weights.is_file():
+        remove_partials(files.folder)
         for term, why in terms.left_out.items():
             if note:
                 note(f"{job.card.name}: trains without its loss '{term}': {why}")

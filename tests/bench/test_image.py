@@ -6,6 +6,8 @@ import io
 import os
 import stat
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import torch
 from PIL import Image, ImageOps
 
 from bench import image
-from bench.core.files import write_atomic
+from bench.core.files import remove_partials, replacing, write_atomic
 from bench.image import (
     ImageError,
     ImageSizeError,
@@ -287,6 +289,25 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
         write_atomic(path, b"new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    writing = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from bench.core.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as partial:\n"
+        "    partial.write_bytes(b'half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", writing, tmp_path / "a" / "x.png"], check=False)
+    (left,) = (tmp_path / "a").iterdir()
+    assert left.read_bytes() == b"half"
+    (tmp_path / "a" / ".of-somebody-else.part").write_bytes(b"")
+    with replacing(tmp_path / "a" / "y.png") as mine:
+        mine.write_bytes(b"whole")
+        remove_partials(tmp_path)
+        assert not left.exists()
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == [".of-somebody-else.part", "y.png"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")

@@ -292,6 +292,25 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     )
 
 
+def test_what_models_did_and_learned_from_stands_beside_their_state(tmp_path: Path) -> None:
+    run = made_run(
+        tmp_path / "run", {m: dict.fromkeys(EXTENTS, 25 + STEPS) for m in ("input", "theirs")}
+    )
+    record = run.record()
+    theirs = replace(
+        record.models["theirs"],
+        remarks=("out of memory on a whole image: worked in tiles of 50x50",),
+        separation="separate",
+        separation_note="8 training images compared by bytes and pixels",
+    )
+    run.write_record(replace(record, models={**record.models, "theirs": theirs}))
+    text = " ".join(Page(write_report([run]).read_text(encoding="utf-8")).text.split())
+    assert (
+        "done; out of memory on a whole image: worked in tiles of 50x50; 8 training images "
+        "compared by bytes and pixels"
+    ) in text
+
+
 def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
     marked: RunFolder,
 ) -> None:
