@@ -5,6 +5,7 @@ The command line asks before it imports torch, the Python API before it opens a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +51,11 @@ def check_run(
     found = Asked(card, chosen, choose_metrics(tuple(metrics) or card.metrics).all)
     for spec in chosen:
         card_of(spec)
-    labels = [label(spec) for spec in chosen]
-    if doubled := sorted({name for name in labels if labels.count(name) > 1}):
+    labels = [label(spec) for spec in chosen]  # some file systems take no notice of their case
+    if doubled := [name for name, n in Counter(map(str.casefold, labels)).items() if n > 1]:
         raise BenchError(
-            f"two models would both be called {', '.join(doubled)}; name each once, or rename a "
-            "file"
+            f"two models would both be called {', '.join(sorted(doubled))}; name each once, or "
+            "rename a file"
         )
     _check_steps(prepare)
     if limit is not None and limit < 1:

@@ -48,12 +48,14 @@ def read(path: Path) -> Pixels:
     Grey becomes three equal channels, 16 bits are rounded to 8, an opaque alpha channel is dropped,
     EXIF orientation is applied and colours of another ICC profile are converted. Raises
     `ImageError` for unreadable files and for transparency, which has no colour until it is laid on
-    a background.
+    a background, and for animations and several pages.
     """
     try:
         data = read_bytes(path)
     except OSError as error:
         raise ImageError(f"cannot read image '{path}': {error.strerror or error}") from error
+    if (count := _frames_in(data)) > 1:
+        raise ImageError(f"'{path}' holds {count} images (frames or pages); save the one meant")
     decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
     if decoded is None:
         decoded = _decode_pillow(data, path)
@@ -125,6 +127,34 @@ def _peek(data: bytes, question: Callable[[Image], Any]) -> Any:
             return question(image)
     except UnidentifiedImageError:
         return None
+
+
+def _frames_in(data: bytes) -> int:
+    """Return how many frames or pages an animation or a TIFF has, thumbnails not counted.
+
+    What a phone adds to a JPEG is no page of it. A damaged file has one: decoding says the rest.
+    """
+    if data.startswith(_PNG):
+        still = b"acTL" not in data[: max(data.find(b"IDAT"), 0)]
+    else:
+        still = not data.startswith((b"GIF8", b"II", b"MM", b"RIFF"))
+    if still:
+        return 1
+    try:
+        return _peek(data, _pages) or 1
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return 1
+
+
+def _pages(image: Image) -> int:
+    count = int(getattr(image, "n_frames", 1))
+    if image.format != "TIFF":
+        return count
+    sizes = []
+    for page in range(count):
+        image.seek(page)
+        sizes.append(image.size)
+    return sizes.count(sizes[0])
 
 
 def _has_alpha(image: Image) -> bool:

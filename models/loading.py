@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 RANDOM_SEED = 0
+AS_JPEG = "its files are JPEG: what that coding lost is part of its scores"
+AS_JPEG = "its files are JPEG: what that coding lost is part of its scores"
 
 
 def load_restorer(
@@ -177,6 +179,8 @@ class OutputsRestorer:
     scale: int | None = None
     device: torch.device = CPU
     network: torch.nn.Module | None = None
+    remarks: list[str] = field(default_factory=list)
+    """What a reader of the scores should know of the files."""
     outputs: Outputs = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -189,4 +193,6 @@ class OutputsRestorer:
         path = self.outputs.find((hints.image, *hints.names))
         if path is None:
             raise NotApplicable(f"no image '{hints.image}' in '{self.folder}'")
+        if path.suffix.lower() in (".jpg", ".jpeg") and AS_JPEG not in self.remarks:
+            self.remarks.append(AS_JPEG)
         return to_tensor(read(path))

@@ -5,9 +5,9 @@ Size multiples, tiling, dtype and device are handled here once, never inside an 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from bench.core.errors import BenchError
 from bench.image import ImageSizeError
 
-Network = Callable[[torch.Tensor], torch.Tensor]
-"""(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one."""
+Network = Callable[[torch.Tensor], Any]
+"""(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one.
+
+Of several outputs in a list, a tuple or a dict the only one of that size is taken.
+"""
 AnyModule = TypeVar("AnyModule", bound=torch.nn.Module)
 
 Sides = int | tuple[int, int]
@@ -196,14 +199,43 @@ class NetworkRestorer:
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
         made = self._call(image.contiguous(memory_format=self._layout))
-        restored = as_floats(self.name, made)
         expected = (*image.shape[:2], *(side * self._enlarges for side in image.shape[-2:]))
+        if isinstance(made, list | tuple | dict):
+            made = self._chosen(made, expected)
+        restored = as_floats(self.name, made)
         if restored.shape != expected:
+            same_kind = restored.ndim == 4 and restored.shape[:2] == expected[:2]
             raise ImageSizeError(
                 f"'{self.name}' made {tuple(restored.shape)} of {tuple(image.shape)}; expected "
-                f"{expected} (the size multiple or the scale of the network is not what was said)"
+                f"{expected}"
+                + (
+                    " (the size multiple or the scale of the network is not what was said)"
+                    if same_kind
+                    else ""
+                )
             )
         return restored
+
+    def _chosen(
+        self, made: Sequence[object] | Mapping[Any, object], expected: tuple[int, ...]
+    ) -> torch.Tensor:
+        """Return the only one of several outputs that is the restored image, and remark it."""
+        outputs = made if isinstance(made, Mapping) else dict(enumerate(made))
+        tensors = {key: one for key, one in outputs.items() if isinstance(one, torch.Tensor)}
+        fitting = [key for key, one in tensors.items() if one.shape == expected]
+        if len(fitting) != 1:
+            shapes = ", ".join(f"{key} {tuple(one.shape)}" for key, one in tensors.items())
+            raise BenchError(
+                f"'{self.name}' returned {len(outputs)} outputs ({shapes or 'no tensors'}), "
+                f"{len(fitting) or 'none'} of them of {expected}; return the restored image alone"
+            )
+        (key,) = fitting
+        remark = (
+            f"it returns {len(outputs)} outputs: the only one of the image's size, {key}, counts"
+        )
+        if remark not in self.remarks:
+            self.remarks.append(remark)
+        return tensors[key]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

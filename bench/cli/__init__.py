@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from bench.cli import (
     suites,
     train,
 )
-from bench.cli.console import complain
+from bench.cli.console import complain, reserving_stdout
 from bench.core.errors import BenchError
 from bench.core.layout import move_results
 from bench.core.version import VERSION
@@ -95,7 +96,8 @@ def _main(
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 finished with failures, 2 cannot, 130 Ctrl-C."""
     try:
-        app()
+        with reserving_stdout() if "--json" in sys.argv else nullcontext():
+            app()
     except BenchError as error:
         complain(str(error))
         sys.exit(2)

@@ -9,10 +9,11 @@ import shlex
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -66,9 +67,36 @@ def text_width() -> int | None:
     return screen.width if screen.is_terminal or fixed else None
 
 
+_reserved: list[TextIO] = []
+"""Where values for programs go while `reserving_stdout` holds the standard output."""
+
+
+@contextmanager
+def reserving_stdout() -> Iterator[None]:
+    """Keep the standard output for `print_json`: whatever else is printed goes to standard error.
+
+    That is also what models of others print, and the processes that they work in.
+    """
+    sys.stdout.flush()
+    with ExitStack() as stack:
+        kept: TextIO = stack.enter_context(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+        os.dup2(2, 1)
+        stack.callback(os.dup2, kept.fileno(), 1)
+        try:
+            sys.stdout.fileno()
+        except (OSError, ValueError):  # it is no file: only Python writes to it
+            kept = sys.stdout
+        _reserved.append(kept)
+        stack.callback(_reserved.pop)
+        with redirect_stdout(sys.stderr):
+            yield
+
+
 def print_json(value: Any) -> None:
     """Print a value for a program to read."""
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+    out = _reserved[-1] if _reserved else sys.stdout
+    out.write(json.dumps(value, indent=1) + "\n")
+    out.flush()
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

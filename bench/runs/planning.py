@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from bench.core.errors import BenchError
 from bench.core.formats import to_json
+from bench.core.identity import file_digest
 from bench.core.progress import Progress
 from bench.image import to_tensor
 from bench.records import Learned, Pair, RunSpec
@@ -58,6 +59,8 @@ class Entry:
     restorer: Restorer | None = None
     digest: str | None = None
     """What it is by content, once it is loaded."""
+    noticed: tuple[str, ...] = ()
+    """What a reader of its scores should know that was seen before it ran."""
     remarks: tuple[str, ...] = ()
     """What a reader of its scores should know of what it did."""
     separation: Separation = "nothing learned"
@@ -101,7 +104,7 @@ class Entry:
             reason=self.reason,
             weights=weights,
             digest=self.digest,
-            remarks=self.remarks,
+            remarks=tuple(dict.fromkeys((*self.noticed, *self.remarks))),
             separation=self.separation,
             separation_note=self.separation_note,
             told=self.told,
@@ -170,6 +173,13 @@ class Planner:
     def _count_outputs(self, entry: Entry) -> None:
         """Say how many images a folder of outputs has. Raises `BenchError` where it has none."""
         found = Outputs(Path(entry.spec.removeprefix("outputs:"))).match(self.pairs)
+        copies = [pair.id for pair in self.pairs if _is_reference(found.get(pair.id), pair)]
+        if copies:
+            entry.noticed = (
+                f"{len(copies)} of its {len(found)} files are the references themselves, byte for "
+                f"byte ({first_few(copies)})",
+            )
+            self.progress.note(f"  {entry.label}: {entry.noticed[0]}")
         if len(found) < len(self.pairs):
             entry.takes = f"has outputs of {len(found)} of {len(self.pairs)} images"
 
@@ -328,6 +338,15 @@ def _header(weights: Path) -> dict[str, Any]:
         few = {key: learned[key] for key in ("images", "digest") if key in learned}
         found = {**found, "learned": few}
     return found
+
+
+def _is_reference(output: Path | None, pair: Pair) -> bool:
+    if output is None or pair.reference is None:
+        return False
+    try:
+        return file_digest(output) == file_digest(pair.reference)
+    except OSError:
+        return False  # whoever reads it says so
 
 
 def told_to(restorer: Restorer, pairs: Iterable[Pair]) -> tuple[Told, ...]:

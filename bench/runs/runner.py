@@ -32,7 +32,7 @@ from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder, SetRow
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
-from bench.suites.identity import colour_note, pair_digest
+from bench.suites.identity import clean_note, colour_note, one_scene_each, pair_digest
 from bench.suites.listing import prepared
 from models.identity import model_digest
 from models.loading import load_restorer
@@ -338,8 +338,11 @@ def run(
     pairs = prepared(spread(suite.pairs("test"), spec.limit), spec.prepare)
     if not pairs:
         raise BenchError(f"suite '{suite.spec}' has no test images in '{suite.root}'")
-    if note := colour_note(pairs):
-        suite = replace(suite, notes=(*suite.notes, note))
+    pairs, joined = one_scene_each(pairs)
+    noticed = [note for note in (colour_note(pairs), joined, clean_note(pairs)) if note]
+    for note in noticed:
+        progress.note(f"  {note}")
+    suite = replace(suite, notes=(*suite.notes, *noticed))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()

@@ -129,8 +129,10 @@ def files_in(
                 f"two images are called '{called}': '{folder / clash}' and '{folder / file}'"
             )
     if not found:
+        holds = first_few(path.name for path in folder.iterdir()) or "nothing"
         raise BenchError(
-            f"no images in '{folder}'; expected files that end in {', '.join(sorted(SUFFIXES))}"
+            f"no images in '{folder}', which holds {holds}; expected files that end in "
+            f"{', '.join(sorted(SUFFIXES))}"
         )
     return dict(sorted(found.items()))
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.core.identity import digest_of, file_digest, remembered
 from bench.image import converted_from
 from bench.records import Pair
+from bench.suites.folder import first_few
+
+MISSING = "missing"
 
 
 def pair_digest(pair: Pair) -> str:
@@ -35,6 +39,54 @@ def colour_note(pairs: Sequence[Pair]) -> str | None:
     return f"colours of {sum(found.values())} of {len(files)} files converted to sRGB from {names}"
 
 
+def one_scene_each(pairs: Sequence[Pair]) -> tuple[list[Pair], str | None]:
+    """Give pairs with the same reference one cluster, whatever their files are called.
+
+    Images of one scene are not independent: an interval that counted them so would be too narrow.
+    Returns the pairs, and what is to be said where clusters became one.
+    """
+    first: dict[str, str] = {}
+    joined: dict[str, str] = {}
+
+    def scene(cluster: str) -> str:
+        while cluster in joined:
+            cluster = joined[cluster]
+        return cluster
+
+    for pair in pairs:
+        if (content := _file(pair.reference)) in (None, MISSING):
+            continue
+        ours, theirs = scene(pair.cluster), scene(first.setdefault(str(content), pair.cluster))
+        if ours != theirs:
+            joined[ours] = theirs
+    if not joined:
+        return list(pairs), None
+    before = len({pair.cluster for pair in pairs})
+    found = [replace(pair, cluster=scene(pair.cluster)) for pair in pairs]
+    after = len({pair.cluster for pair in found})
+    return found, (
+        f"references that are the same file count as one scene: {after} scenes, by name {before}"
+    )
+
+
+def clean_note(pairs: Sequence[Pair]) -> str | None:
+    """Say how many pairs have nothing to restore: one file stands for both images; None: none."""
+    clean = [
+        pair.id
+        for pair in pairs
+        if pair.reference is not None
+        and (content := _file(pair.reference)) != MISSING
+        and content == _file(pair.degraded)
+        and not (pair.degradation or pair.prepare or pair.scale > 1)
+    ]
+    if not clean:
+        return None
+    return (
+        f"{len(clean)} of {len(pairs)} pairs have one and the same file as degraded image and as "
+        f"reference ({first_few(clean)}): nothing is to be restored there"
+    )
+
+
 def _profile(path: Path) -> str:
     try:
         return remembered("profile", path, lambda path: converted_from(path) or "")
@@ -46,4 +98,4 @@ def _file(path: Path | None) -> str | None:
     try:
         return None if path is None else file_digest(path)
     except OSError:
-        return "missing"
+        return MISSING

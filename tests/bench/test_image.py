@@ -75,6 +75,28 @@ def test_a_suffix_that_lies_does_not_matter(tmp_path: Path, rgb: Pixels) -> None
     np.testing.assert_array_equal(read(path), rgb)
 
 
+@pytest.mark.parametrize(
+    ("name", "count"), [("x.gif", 2), ("x.png", 2), ("x.webp", 2), ("x.tif", 2), ("x.jpg", 1)]
+)
+def test_animations_and_pages_are_refused_and_what_a_phone_adds_is_none(
+    tmp_path: Path, rgb: Pixels, name: str, count: int
+) -> None:
+    first, second = Image.fromarray(rgb), Image.fromarray(255 - rgb)
+    kind = {"format": "MPO"} if name.endswith("jpg") else {}
+    first.save(tmp_path / name, save_all=True, append_images=[second], **kind)
+    if count == 1:
+        assert read(tmp_path / name).shape == rgb.shape
+        return
+    with pytest.raises(ImageError, match=r"holds 2 images \(frames or pages\); save the one meant"):
+        read(tmp_path / name)
+
+
+def test_a_tiff_with_a_thumbnail_is_one_image(tmp_path: Path, rgb: Pixels) -> None:
+    small = Image.fromarray(rgb).resize((4, 3))
+    Image.fromarray(rgb).save(tmp_path / "x.tif", save_all=True, append_images=[small])
+    np.testing.assert_array_equal(read(tmp_path / "x.tif"), rgb)
+
+
 def test_grey_becomes_three_equal_channels(tmp_path: Path, rgb: Pixels) -> None:
     grey = rgb[:, :, 0]
     for suffix in ("png", "bmp", "tif", "gif"):

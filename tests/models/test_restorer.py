@@ -134,6 +134,50 @@ def test_a_result_of_the_wrong_size_is_refused() -> None:
         restorer.restore(torch.rand(1, 3, 8, 8))
 
 
+class Several(nn.Module):
+    """Returns whatever it was made to."""
+
+    def __init__(self, *keys: str, sides: tuple[int, ...]) -> None:
+        super().__init__()
+        self.keys, self.sides = keys, sides
+
+    def forward(self, image: torch.Tensor) -> object:
+        made = [image[..., :side, :side] for side in self.sides]
+        return dict(zip(self.keys, made, strict=True)) if self.keys else made
+
+
+@pytest.mark.parametrize(
+    ("network", "which"),
+    [
+        (Several(sides=(2, 4, 8)), "3 outputs: the only one of the image's size, 2, counts"),
+        (Several("mask", "restored", sides=(4, 8)), "2 outputs: the only one of the image's size, "
+                                                    "restored, counts"),
+    ],
+)  # fmt: skip
+def test_of_several_outputs_the_only_one_of_the_images_size_is_taken_and_that_is_said(
+    network: nn.Module, which: str
+) -> None:
+    restorer, image = NetworkRestorer("several", network), torch.rand(1, 3, 8, 8)
+    for _ in range(2):
+        assert torch.equal(restorer.restore(image), image)
+    assert restorer.remarks == [f"it returns {which}"]
+
+
+@pytest.mark.parametrize(
+    ("sides", "message"),
+    [
+        ((8, 8), r"returned 2 outputs \(0 \(1, 3, 8, 8\), 1 \(1, 3, 8, 8\)\), 2 of them of"),
+        ((4,), r"returned 1 outputs \(0 \(1, 3, 4, 4\)\), none of them of \(1, 3, 8, 8\)"),
+        ((), r"returned 0 outputs \(no tensors\)"),
+    ],
+)
+def test_of_outputs_that_all_could_be_it_or_none_the_network_has_to_choose(
+    sides: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(BenchError, match=message):
+        NetworkRestorer("several", Several(sides=sides)).restore(torch.rand(1, 3, 8, 8))
+
+
 def test_impossible_tiles_are_refused() -> None:
     with pytest.raises(BenchError, match="tiles of at least 16"):
         NetworkRestorer("half", NeedsMultiple(), tile=8)

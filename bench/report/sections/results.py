@@ -230,4 +230,7 @@ def why_without_score(analysis: Analysis, metric: str) -> str:
         reasons.update(standing.missing)
     if len(reasons) > 1:
         reasons.pop(NOT_HERE, None)
+    if not reasons:
+        for model in analysis.data.table.models:
+            reasons.update(analysis.data.table.excluded(metric, model))
     return reasons.most_common(1)[0][0] if reasons else "the run has no images"

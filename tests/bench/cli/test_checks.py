@@ -22,6 +22,7 @@ WRONG = [
     ("run --suite folder --data gone", "no folder 'input' and no 'target' in 'gone'"),
     ("run --suite demo --models input,unett", "did you mean 'unet'"),
     ("run --suite demo --models input,input", "would both be called input"),
+    ("run --suite demo --models outputs:Net,outputs:net", "would both be called net"),
     ("run --suite demo --models gone.pth", "no model file 'gone.pth'"),
     ("run --suite demo --models gone.onnx:out", "no model file 'gone.onnx'"),
     ("run --suite demo --models outputs:gone", "no folder 'gone' to take finished images from"),
@@ -85,6 +86,8 @@ print(json.dumps(told))
 
 def test_a_wrong_option_is_answered_without_torch_and_without_an_image(tmp_path: Path) -> None:
     (tmp_path / "photo.png").touch()
+    for name in ("Net", "net"):
+        (tmp_path / name).mkdir()
     done = subprocess.run(
         [sys.executable, "-c", CALLER],
         input=json.dumps([line for line, _ in WRONG]),
@@ -101,7 +104,8 @@ def test_a_wrong_option_is_answered_without_torch_and_without_an_image(tmp_path:
         if answers[line][0] != 2 or said not in answers[line][1]
     }
     assert amiss == {}
-    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]  # nothing was made
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"photo.png", "Net", "net"}  # nothing was made
 
 
 @pytest.mark.parametrize("option", [["--limit", "0"], ["--models", "unett"]])

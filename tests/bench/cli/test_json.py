@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli import app, main
 from bench.image import write_png
 from tests.support.runs import photograph_run, simple_run
 
@@ -30,6 +32,37 @@ def test_a_run_tells_where_it_lies_and_what_became_of_each_model(
     states = {name: model["state"] for name, model in found["models"].items()}
     assert states == {"input": "done", "wiener": "not applicable"}
     assert found["failures"] == []
+
+
+LOUD = """
+import os, torch
+print("imported")
+class Loud(torch.nn.Module):
+    def forward(self, image):
+        print("restoring")
+        os.write(1, b"from below python\\n")
+        return image
+"""
+
+
+def test_what_a_model_prints_goes_to_standard_error(
+    folder_suite: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "loud.py").write_text(LOUD)
+    asked = ("run", "--suite", "folder", "--data", folder_suite, "--models",
+             f"{tmp_path}/loud.py:Loud", "--metrics", "psnr", "--profile", "none",
+             "--out", tmp_path / "out", "--json")  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["bench", *map(str, asked)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capfd.readouterr()
+    assert ended.value.code in (None, 0), shown.err
+    assert json.loads(shown.out)["run"] == str(tmp_path / "out")
+    for line in ("imported", "restoring", "from below python"):
+        assert line in shown.err
+    sys.stdout.write("as before")
+    assert capfd.readouterr().out == "as before"
 
 
 def test_restored_photographs_are_told_one_by_one(folder_suite: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 
 import bench as product
 from bench.core.errors import BenchError
@@ -133,6 +134,53 @@ def test_changed_source_of_a_factory_or_of_what_it_imports_is_done_anew(
     assert bench(*command).returncode == 0
     found = product.open_run(tmp_path / "run").scores["value"]
     assert found.to_list() == pytest.approx([shifted_psnr(-10)] * 2)
+
+
+def test_pairs_of_one_reference_are_one_scene_and_that_is_said(photos: Path) -> None:
+    """The two photographs are the same one: their files are, whatever they are called."""
+    told = Told()
+    assert len(scores(photos, "input", told=told)) == 2
+    assert "references that are the same file count as one scene: 1 scenes, by name 2" in " ".join(
+        told.notes
+    )
+    table = product.open_run(photos.parent / "run").folder.images()
+    assert set(table["cluster"]) == {"a"}
+
+
+def test_pairs_without_anything_to_restore_are_told(photos: Path) -> None:
+    for half in ("input", "target"):  # another scene, and sharp on both sides
+        write_png(photos / half / "c.png", shifted(5))
+    told = Told()
+    found = scores(photos, "input", told=told)
+    assert found["input", "c"] == np.inf
+    assert (
+        "1 of 3 pairs have one and the same file as degraded image and as reference (c)"
+        in " ".join(told.notes)
+    )
+    for name in "ab":
+        (photos / "input" / f"{name}.png").unlink()
+        (photos / "target" / f"{name}.png").unlink()
+    made = product.run("folder", data=photos, models=("input",), metrics=("psnr",), profile=None,
+                       out=photos.parent / "clean")  # fmt: skip
+    page = made.report().read_text(encoding="utf-8")
+    assert "Without any score: PSNR (clean pair: what is degraded is the reference itself)." in page
+    assert "the run has no images" not in page
+
+
+def test_outputs_that_are_the_references_or_jpeg_are_remarked(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "jpeg").mkdir()
+    for name in "ab":
+        Image.fromarray(shifted(2)).save(tmp_path / "jpeg" / f"{name}.jpg", quality=90)
+    told = Told()
+    scores(photos, "outputs:photos/target", "outputs:jpeg", told=told)
+    models = product.open_run(tmp_path / "run").record.models
+    assert models["target"].remarks == (
+        "2 of its 2 files are the references themselves, byte for byte (a, b)",
+    )
+    assert models["jpeg"].remarks == (
+        "its files are JPEG: what that coding lost is part of its scores",
+    )
+    assert "target: 2 of its 2 files are the references themselves" in " ".join(told.notes)
 
 
 def test_a_limit_that_takes_all_images_is_none(photos: Path) -> None:

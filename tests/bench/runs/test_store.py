@@ -113,6 +113,18 @@ def test_a_folder_refuses_a_run_with_other_options_and_names_them(tmp_path: Path
         RunFolder.create(tmp_path, other)
 
 
+def test_a_folder_goes_on_where_its_data_has_been_moved(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    spec = replace(SPEC, data=str(here))
+    RunFolder.create(tmp_path / "run", spec).write_record(run_record(spec))
+    moved = replace(SPEC, data=str(there))
+    with pytest.raises(BenchError, match="data was"):
+        RunFolder.create(tmp_path / "run", moved)
+    here.rename(there)
+    RunFolder.create(tmp_path / "run", moved)
+
+
 def test_one_process_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
     with (
         RunFolder(tmp_path).locked(),
