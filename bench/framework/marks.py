@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.core.formats import to_json
+from bench.core.names import parse_spec
 from bench.runs.record import ModelRecord
 from models.catalogue import model_cards
 
@@ -33,24 +34,30 @@ NOISE = Mark(
     "‡", "knows the noise level",
     "given the true noise level, which the others have to do without", apart=True,
 )  # fmt: skip
+TRAINED_FOR_NOISE = Mark(
+    "‡", "trained for this noise level",
+    "trained for the one noise level of these images (a non-blind denoiser)", apart=True,
+)  # fmt: skip
 
 
 def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
     """Return the marks of a model of a run on ``suite``, a suite's key."""
     found = []
+    header = info.weights.header if info.weights else {}
+    learned_on = header.get("suite")
     card = model_cards().get(info.spec)
     if "psf" in info.told or (card and card.needs_psf):
         found.append(PSF)
     if "noise" in info.told:
         found.append(NOISE)
+    elif _sigma(suite) is not None and _sigma(learned_on) == _sigma(suite):
+        found.append(TRAINED_FOR_NOISE)
     if info.separation == "overlap":
         found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))
     if info.separation == "unknown":
         found.append(Mark("?", "learned from unknown images", info.separation_note))
-    header = info.weights.header if info.weights else {}
     if short := _short_training(header):
         found.append(Mark("°", "trained briefly", short))
-    learned_on = header.get("suite")
     if isinstance(learned_on, str) and learned_on != suite:
         found.append(Mark("§", f"trained on {learned_on}", f"trained on {learned_on}"))
     return tuple(found)
@@ -72,6 +79,19 @@ def legend(marks: Mapping[str, tuple[Mark, ...]]) -> list[str]:
         + ("; ranked apart." if mark.apart else ".")
         for mark, names in sorted(told.items(), key=lambda item: item[0].symbol)
     ]
+
+
+def _sigma(suite: object) -> float | None:
+    """Return the noise level that all images of a suite have by its name, None where they differ.
+
+    >>> _sigma("bsd68:sigma=25")
+    25.0
+    """
+    text = parse_spec(suite)[1].get("sigma", "") if isinstance(suite, str) else ""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _short_training(header: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 import bench
 from bench.core.formats import to_json
+from bench.framework.marks import marks_of
 from bench.records import Pair, Score
 from bench.report import summary_table, write_report
 from bench.runs.record import WeightsRecord
@@ -309,6 +310,24 @@ def test_what_models_did_and_learned_from_stands_beside_their_state(tmp_path: Pa
         "done; out of memory on a whole image: worked in tiles of 50x50; 8 training images "
         "compared by bytes and pixels"
     ) in text
+
+
+def test_a_network_trained_for_the_noise_level_knows_it_as_one_that_is_told_does(
+    marked: RunFolder,
+) -> None:
+    info = marked.record().models["blind"]
+    for trained_on, suite, short in (
+        ("bsd400:sigma=25", "bsd68:sigma=25.0", ["trained for this noise level"]),
+        ("bsd400:sigma=15", "bsd68:sigma=25", []),
+        ("bsd400", "bsd68:sigma=25", []),
+        ("demo", "demo", []),
+    ):
+        own = replace(info, separation="separate", weights=weights(trained_on))
+        assert [mark.short for mark in marks_of(own, suite) if mark.apart] == short
+    told = replace(info, told=("noise",), weights=weights("bsd400:sigma=25"))
+    assert [m.short for m in marks_of(told, "bsd68:sigma=25") if m.apart] == [
+        "knows the noise level"
+    ]
 
 
 def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
