@@ -1,4 +1,5 @@
-"""Sessions `demo`, `lint`, `tests`, `slow` and `performance`: each installs all that it needs."""
+"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage` and `performance`: each installs all that it
+needs."""
 
 from __future__ import annotations
 
@@ -48,7 +49,14 @@ def run_tests(session: nox.Session, which: str, *options: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests but the slow ones; hold the coverage to its floor."""
+    """Run all tests but the slow ones."""
+    run_tests(session, "not slow")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run them again, counting what they and the processes that they start execute; hold that to
+    its floor. Counting takes half as long again."""
     run_tests(session, "not slow", "--cov", "--cov-report=term:skip-covered")
 
 

@@ -33,7 +33,7 @@ from bench.framework.significance import compare as compare_models
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import set_metric_cards
-from bench.metrics.table import DEFAULT, resolve
+from bench.metrics.table import resolve
 from bench.records import RunSpec
 from bench.runs.record import RunRecord
 from bench.runs.scoring import FolderScores, score_folder
@@ -232,7 +232,7 @@ def score(
     restored: Path,
     reference: Path,
     *,
-    metrics: Sequence[str] = DEFAULT,
+    metrics: Sequence[str] = (),
     border: int = 0,
     scale: int = 1,
     device: str = "auto",
@@ -240,7 +240,8 @@ def score(
 ) -> FolderScores:
     """Score the images of a folder, the outputs of any program, with the numbers of a run.
 
-    Images are paired by name, as those of a run are; references are cut to multiples of ``scale``.
+    No ``metrics``: those of `bench.metrics.table.DEFAULT` whose weights are here. Images are paired
+    by name, as those of a run are; references are cut to multiples of ``scale``.
     Raises `BenchError` for images without a reference.
     """
     names = check_scoring([restored, reference], metrics)

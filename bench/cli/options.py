@@ -52,9 +52,7 @@ METRICS_HELP = (
     f"Metrics, separated by commas: all, {', '.join([*metric_cards(), *set_metric_cards()])}."
 )
 
-Metrics = Annotated[str, typer.Option(help=METRICS_HELP)]
-
-DEFAULT_METRICS = ",".join(DEFAULT)
+DEFAULT_METRICS = f"{', '.join(DEFAULT)}, where their weights are"
 
 MODEL_FORMS = (
     "a name of 'bench models', FILE.safetensors, FILE.pth, FILE.onnx, package.module:factory, "

@@ -9,7 +9,7 @@ import typer
 
 from bench.checks import check_scoring
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
-from bench.cli.options import DEFAULT_METRICS, Device, Json, Metrics
+from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json
 from bench.records import SetScore
 
 
@@ -19,7 +19,9 @@ def score(
     degraded: Annotated[
         Path | None, typer.Option(help="Folder of the degraded images, scored beside.")
     ] = None,
-    metrics: Metrics = DEFAULT_METRICS,
+    metrics: Annotated[
+        str | None, typer.Option(help=METRICS_HELP, show_default=DEFAULT_METRICS)
+    ] = None,
     border: Annotated[int, typer.Option(help="Pixels cut from each side first.", min=0)] = 0,
     scale: Annotated[
         int, typer.Option(help="References are cut to multiples of this first.", min=1)
@@ -30,7 +32,7 @@ def score(
 ) -> None:
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
-    chosen = check_scoring([*folders.values(), reference], split(metrics))
+    chosen = check_scoring([*folders.values(), reference], split(metrics or ""))
 
     from bench import api
     from bench.runs.store import write_cells

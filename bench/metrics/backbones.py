@@ -65,6 +65,11 @@ def folders() -> Iterator[Path]:
     yield Path(torch_home).expanduser() / "hub" / "checkpoints"
 
 
+def has_backbone(name: str) -> bool:
+    """Say whether there is a file that is called like a backbone's."""
+    return any((folder / BACKBONES[name].file).is_file() for folder in folders())
+
+
 def find_backbone(name: str) -> Path:
     """Return the verified file of a backbone.
 

@@ -269,6 +269,37 @@ def _lpips_network(net: str, backbone: Path) -> Any:
     return network
 
 
+def st_lpips_alex(restored: Pixels, reference: Pixels) -> float:
+    """The stlpips-pytorch package's."""
+    return _st_lpips("alex", restored, reference)
+
+
+def st_lpips_vgg(restored: Pixels, reference: Pixels) -> float:
+    """The stlpips-pytorch package's."""
+    return _st_lpips("vgg", restored, reference)
+
+
+def _st_lpips(net: str, restored: Pixels, reference: Pixels) -> float:
+    import torch
+
+    network = _st_lpips_network(net)
+    x, y = (2 * _tensor(image).float() - 1 for image in (restored, reference))
+    with torch.inference_mode():
+        return float(network(x, y))
+
+
+@cache
+def _st_lpips_network(net: str) -> Any:
+    try:
+        from stlpips_pytorch import stlpips
+    except ImportError as error:
+        raise Unscorable(
+            f"the package's own code needs {error.name}, which it does not declare: install "
+            "ipython and torchsummary to check against it"
+        ) from None
+    return stlpips.LPIPS(net=net, variant="shift_tolerant", verbose=False).eval()
+
+
 def _skimage() -> Any:
     """Return scikit-image's metrics, which are untyped."""
     from skimage import metrics

@@ -11,7 +11,8 @@ Zhang et al. 2018, doi:10.1109/CVPR.2018.00068.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
@@ -40,36 +41,31 @@ DEVIATION = (0.458, 0.448, 0.450)
 TINY = 1e-10
 
 
-class Lpips:
-    """LPIPS with one backbone. The network is built when first used, once its file is known good.
+class DeepDistance(ABC):
+    """A distance of deep features. The network is built when first used.
 
     One image is worked on at a time: that bounds memory, and torch shares the cores by itself.
     """
 
-    def __init__(self, net: str, device: str = "cpu") -> None:
-        self.net = net
-        self.device = device
+    def __init__(self, smallest: int, device: str) -> None:
+        self.smallest, self.device = smallest, device
         self._lock = threading.Lock()
         self._network: Network | None = None
 
-    @property
-    def weights(self) -> str:
-        """Which weights there are; see `bench.metrics.scorer.Scorer.digest`."""
-        try:
-            return find_backbone(self.net).name
-        except Unscorable:
-            return "none"
+    @abstractmethod
+    def build(self) -> Network:
+        """Load the network. Raises Unscorable where its weights are not found or not right."""
 
     def features(self, reference: Picture) -> list[Tensor]:
         """Return the weighted features of every layer, (1, C, H, W) float32.
 
-        For 1280x720 pixels they take 36 (alex), 121 (squeeze) or 430 MiB (vgg). Raises Unscorable
-        where the backbone's weights are not found or not right, or the image is too small.
+        For 1280x720 pixels LPIPS' take 36 (alex), 121 (squeeze) or 430 MiB (vgg). Raises Unscorable
+        without weights, or for an image that is too small.
         """
         with self._lock:
             if self._network is None:
-                self._network = Network(self.net, find_backbone(self.net), self.device)
-            require(reference, SMALLEST[self.net])
+                self._network = self.build()
+            require(reference, self.smallest)
             return list(self._network.features(reference.pixels))
 
     def compare(self, restored: Picture, features: list[Tensor]) -> float:
@@ -80,28 +76,47 @@ class Lpips:
             return self._network.distance(restored.pixels, features)
 
 
+class Lpips(DeepDistance):
+    """LPIPS with one of torchvision's backbones."""
+
+    def __init__(self, net: str, device: str = "cpu") -> None:
+        super().__init__(SMALLEST[net], device)
+        self.net = net
+
+    @property
+    def weights(self) -> str:
+        """Which weights there are; see `bench.metrics.scorer.Scorer.digest`."""
+        try:
+            return find_backbone(self.net).name
+        except Unscorable:
+            return "none"
+
+    def build(self) -> Network:
+        """Load the network, once its file is known good. Raises Unscorable where it is not."""
+        return load_network(self.net, find_backbone(self.net), self.device)
+
+
 alex = partial(Lpips, "alex")
 vgg = partial(Lpips, "vgg")
 squeeze = partial(Lpips, "squeeze")
 
 
 class Network:
-    """A loaded backbone cut into slices, with the linear weights of each slice."""
+    """A loaded backbone, tapped after each of ``cuts`` layers, with its layers' linear weights.
 
-    def __init__(self, net: str, backbone: Path, device: str) -> None:
+    These are (1, C, 1, 1) for each cut, none negative.
+    """
+
+    def __init__(
+        self, layers: nn.Sequential, cuts: Sequence[int], linear: Sequence[Tensor], device: str
+    ) -> None:
         import torch
 
-        layers = _layers(net)
-        state: dict[str, Tensor] = torch.load(backbone, map_location="cpu", weights_only=True)
-        prefix = "features."
-        own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-        layers.load_state_dict(own, assign=True)
         layers = layers.eval().requires_grad_(False)
         layers = layers.to(device).to(memory_format=torch.channels_last)
-        cuts = CUTS[net]
         self.slices = [layers[a:b] for a, b in pairwise((0, *cuts))]
         # No weight is negative: w (f - g)^2 = (sqrt(w) f - sqrt(w) g)^2, which is less to compute.
-        self.roots = [weights.sqrt().to(device) for weights in _linear_weights(net)]
+        self.roots = [weights.sqrt().to(device) for weights in linear]
         self.device = device
 
     def features(self, pixels: Pixels) -> Iterator[Tensor]:
@@ -125,6 +140,18 @@ class Network:
                 positions = ours.shape[2] * ours.shape[3]
                 total += float(torch.linalg.vector_norm(ours.sub_(theirs))) ** 2 / positions
         return total
+
+
+def load_network(net: str, backbone: Path, device: str) -> Network:
+    """Load one of torchvision's backbones from its file, with the package's linear weights."""
+    import torch
+
+    state: dict[str, Tensor] = torch.load(backbone, map_location="cpu", weights_only=True)
+    prefix = "features."
+    own = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    layers = _layers(net)
+    layers.load_state_dict(own, assign=True)
+    return Network(layers, CUTS[net], _linear_weights(net), device)
 
 
 def _layers(net: str) -> nn.Sequential:

@@ -66,6 +66,8 @@ class MetricCard:
     convention: str
     citation: str
     needs_reference: bool = True
+    backbone: str = ""
+    """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
     check: Check | str = "its row names no reference"
     """What proves it, or why nothing does."""
 
@@ -102,7 +104,25 @@ def _lpips(name: str, net: str) -> MetricCard:
             f"{net} backbone, version 0.1 linear weights, RGB in [-1,1], mean over the image"
         ),
         citation=_LPIPS,
+        backbone=net,
         check=_check("the lpips package", "lpips", f"lpips_{net}", 1e-5),
+    )
+
+
+def _st_lpips(name: str, net: str) -> MetricCard:
+    return MetricCard(
+        name=name,
+        factory=f"bench.metrics.st_lpips:{net}",
+        higher_is_better=False,
+        low=0,
+        high=_INF,
+        unit="",
+        convention=(
+            f"shift-tolerant {net} (blurred pooling), version ST0.0 weights, RGB in [-1,1], mean "
+            "over the image; not comparable with lpips"
+        ),
+        citation="Ghildyal and Liu 2022, doi:10.1007/978-3-031-19797-0_6",
+        check=_check("the stlpips-pytorch package", "stlpips-pytorch", f"st_lpips_{net}", 1e-5),
     )
 
 
@@ -249,6 +269,8 @@ METRICS: dict[str, MetricCard] = {
             citation="Sheikh and Bovik 2006, doi:10.1109/TIP.2005.859378",
             check=_check("piq's vif_p", "piq", "vif", 1e-9),
         ),
+        _st_lpips("st-lpips-alex", "alex"),
+        _st_lpips("st-lpips-vgg", "vgg"),
         _lpips("lpips-alex", "alex"),
         _lpips("lpips-vgg", "vgg"),
         _lpips("lpips-squeeze", "squeeze"),
@@ -360,13 +382,21 @@ METRICS: dict[str, MetricCard] = {
 ALIASES = {"lpips": "lpips-alex"}
 """Short names, written out before anything is recorded."""
 
-DEFAULT = ("psnr", "ssim", "vif", "lpips-alex")
-"""What `bench run` and `bench score` measure unless told otherwise."""
+DEFAULT = ("psnr", "ssim", "vif", "st-lpips-alex", "lpips-alex")
+"""What `bench run` and `bench score` measure unless told otherwise, of `at_hand`."""
 
 
 def metric_cards() -> dict[str, MetricCard]:
     """Return the table with the metrics of installed third-party packages."""
     return extended(METRICS, "restoration_bench.metrics", MetricCard)
+
+
+def at_hand(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the metrics whose weights are on this machine. That of a file is not looked into."""
+    from bench.metrics.backbones import has_backbone
+
+    table = metric_cards()
+    return tuple(n for n in names if not table[n].backbone or has_backbone(table[n].backbone))
 
 
 def resolve(names: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:

@@ -78,8 +78,8 @@ class SuiteCard:
     """``module:NAME`` of a `bench.suites.fetch.Download`, or None: comes with us or from you."""
 
 
-_UNALIGNED = ("psnr-aligned", "ssim-aligned", "vif", "lpips-alex")
-_LUMA = ("psnr-y", "ssim-y", "vif", "lpips-alex")
+_UNALIGNED = ("psnr-aligned", "ssim-aligned", "vif", "st-lpips-alex", "lpips-alex")
+_LUMA = ("psnr-y", "ssim-y", "vif", "st-lpips-alex", "lpips-alex")
 ANY_NUMBER = "any number"
 _SIGMA = {"sigma": ("25", "15", "50", ANY_NUMBER)}
 _SCALE = {"scale": ("4", "2", "3")}

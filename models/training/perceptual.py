@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from bench.metrics.backbones import find_backbone
-from bench.metrics.lpips import DEVIATION, MEAN, TINY, Network
+from bench.metrics.lpips import DEVIATION, MEAN, TINY, load_network
 
 Perceptual = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -70,7 +70,7 @@ class LpipsLoss:
 
     def load(self, device: torch.device) -> Perceptual:
         """Return the loss. Raises `Unscorable` where the weights are not found."""
-        network = Network(self.backbone, find_backbone(self.backbone), str(device))
+        network = load_network(self.backbone, find_backbone(self.backbone), str(device))
         for part in network.slices:
             for layer in part:
                 if isinstance(layer, torch.nn.ReLU):

@@ -128,7 +128,9 @@ def strata(analysis: Analysis) -> dict[str, dict[str, list[int]]]:
 
 
 def family(metric: str) -> str:
-    """Return what a metric is a convention of: PSNR, SSIM, LPIPS, or itself."""
+    """Return what a metric is a convention of: PSNR, SSIM, ST-LPIPS, LPIPS, or itself."""
+    if metric.startswith("st-lpips"):  # another network: its values are not LPIPS'
+        return "st-lpips"
     for name in ("psnr", "ssim", "lpips"):
         if name in metric.split("-"):
             return name

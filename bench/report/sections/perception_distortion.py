@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 DISTORTION = ("psnr", "ssim", "ms-ssim", "vif", "mse", "mae")
 """Families of metrics that hold the output against the reference pixel by pixel, in this order."""
-PERCEPTION = ("lpips", "blur-effect")
+PERCEPTION = ("lpips", "st-lpips", "blur-effect")
 """Families of perceptual metrics and of those that need no reference; people come first of all."""
 
 

@@ -108,6 +108,7 @@ def test_a_changed_image_that_now_fails_leaves_no_old_score(photos: Path) -> Non
     assert not (photos.parent / "run" / "images" / "input" / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_changed_source_of_a_factory_or_of_what_it_imports_is_done_anew(
     photos: Path, tmp_path: Path, bench: Bench
 ) -> None:
