@@ -24,7 +24,7 @@ from bench.core.layout import run_folder
 from bench.core.progress import Progress, Unheard
 from bench.framework.budgets import Pick
 from bench.framework.budgets import pick as pick_within
-from bench.framework.costs import read_costs
+from bench.framework.costs import read_costs, read_figures
 from bench.framework.joint import Evidence
 from bench.framework.people import HumanScale, read_study
 from bench.framework.scores import read_scores
@@ -83,8 +83,8 @@ class Run:
 
     @cached_property
     def costs(self) -> pd.DataFrame:
-        """Tidy costs: model, the conditions, quantity, value, low, high, unit, missing."""
-        return self.folder.profiles()
+        """Tidy costs: model, the conditions, quantity, value, low, high, unit, missing, noisy."""
+        return self.folder.profiles(read_figures(self.folder))
 
     @cached_property
     def images(self) -> pd.DataFrame:

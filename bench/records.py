@@ -146,6 +146,8 @@ class Profile:
     ``low`` and ``high`` bound the 95 % interval where the quantity is a sample. ``samples`` are the
     single measurements behind it, one tuple for each process, in ``unit``; a figure that follows
     from another's (the 90th percentile from the passes of the latency) has none of its own.
+    ``noisy`` says why it is, by `bench.compute.noise`, and is empty where nothing was seen; None
+    where that was not kept.
     """
 
     model: str
@@ -162,6 +164,7 @@ class Profile:
     high: float | None = None
     missing: str | None = None
     samples: tuple[tuple[float, ...], ...] = ()
+    noisy: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)

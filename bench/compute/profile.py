@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.compute.messages import ProfileJob, ProfileReport, Timing
+from bench.compute.noise import disagreement, with_noise
 from bench.compute.processes import Child
 from bench.compute.quantities import Quantity, quantities
 from bench.core.errors import BenchError
@@ -24,9 +25,6 @@ from bench.statistics.intervals import quantile_with_interval
 
 DTYPES = ("float32", "bfloat16", "float16")
 """Precisions. All but the first are mixed: torch.autocast chooses operation by operation."""
-
-DISAGREE = 0.2
-"""Processes whose medians differ by more than this fraction of the smallest are called noisy."""
 
 Found = dict[str, tuple[float, float | None, float | None] | str]
 """Quantity -> value, low and high end of its interval, or the reason why there is none."""
@@ -82,7 +80,7 @@ class Measurement:
         return next(told, self.conditions.threads or 0)
 
     def profiles(self) -> list[Profile]:
-        """Return a row for every quantity of the table, in its order."""
+        """Return a row for every quantity of the table, in its order; noisy ones say so."""
         asked, samples = self.conditions, self._samples()
         rows = []
         for name, found in self._found().items():
@@ -104,9 +102,10 @@ class Measurement:
                     high=high,
                     missing=missing,
                     samples=samples.get(name, ()),
+                    noisy=None,
                 )
             )
-        return rows
+        return with_noise(rows, {self.model: self.notes()})
 
     def notes(self) -> list[str]:
         """Return what a reader of the figures should know: noise, failures, what is not counted."""
@@ -114,10 +113,8 @@ class Measurement:
         notes = [f"a process failed: {r.failed}" for r in self.reports if r.failed is not None]
         if self.conditions.tile:
             notes.append(f"in tiles of {self.conditions.tile} pixels")
-        medians = [quantile_with_interval([t.passes_ms], 0.5)[0] for t in timings]
-        if medians and max(medians) > min(medians) * (1 + DISAGREE):
-            worst = max(medians) / min(medians) - 1
-            notes.append(f"noisy: medians of the processes differ by {100 * worst:.0f} %")
+        if differ := disagreement([timing.passes_ms for timing in timings]):
+            notes.append(f"noisy: {differ}")
         if repeated := sum(timing.repeated for timing in timings):
             notes.append(f"noisy: passes repeated in {repeated} of {len(timings)} processes")
         if timings:

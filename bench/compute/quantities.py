@@ -26,7 +26,8 @@ class Quantity:
     then in the table's order. ``aliases``: other names for `bench pick`, and what one of them is in
     ``unit``; a name that several rows have is the first of them of which there is any figure.
     ``depends``: figures of different conditions, of different input, or none at all are apart.
-    ``passes``: the quantile of latency's passes that it follows from. ``measure`` is for rows that
+    ``passes``: the quantile of latency's passes that it follows from. ``timed``: it takes time, and
+    a busy machine lengthens it (`bench.compute.noise`). ``measure`` is for rows that
     `bench.compute.profile` does not know: it gets the `Measurement` of one model and returns the
     value or the reason why there is none; ``module:function``, or the function itself.
     """
@@ -43,6 +44,7 @@ class Quantity:
     rank: int = 100
     aliases: Mapping[str, float] = field(default_factory=dict)
     passes: float | None = None
+    timed: bool = False
     measure: str | Callable[[Any], float | str] | None = None
 
     @property
@@ -120,6 +122,7 @@ QUANTITIES: dict[str, Quantity] = {
             rank=1,
             aliases={"latency": 1.0, "latency_s": 1e3},
             passes=0.5,
+            timed=True,
         ),
         Quantity(
             name="latency_ms_p90",
@@ -128,6 +131,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Latency, 90 %",
             aliases={"latency_p90_ms": 1.0},
             passes=0.9,
+            timed=True,
         ),
         Quantity(
             name="throughput_mpix_s",
@@ -137,6 +141,7 @@ QUANTITIES: dict[str, Quantity] = {
             higher_is_better=True,
             aliases={"throughput": 1.0},
             passes=0.5,
+            timed=True,
         ),
         Quantity(
             name="device_memory_mb",
@@ -163,6 +168,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Cold start",
             places=("bars",),
             aliases={"cold_start": 1.0},
+            timed=True,
         ),
         Quantity(
             name="energy_j",
@@ -171,6 +177,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Energy",
             places=("axis", "bars"),
             aliases={"energy": 1.0},
+            timed=True,
         ),
     )
 }

@@ -9,12 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from bench.compute.noise import with_noise
 from bench.compute.quantities import named, names, row_of
 from bench.core.errors import BenchError
 from bench.core.names import choose
@@ -23,6 +25,8 @@ from bench.runs.store import RunFolder
 from bench.statistics.intervals import draw_quantile
 
 Floats = NDArray[np.float64]
+
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +74,58 @@ def conditions_of(figure: Profile, machine: int = 0) -> CostConditions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A figure, and what it may be compared by, in the quantity's unit.
+
+    ``low`` and ``high``: its 95 % interval, the value itself where there is none; where it is
+    ``noisy``, which says why, the range that it lies in: from the smallest median of a process to
+    the largest, and its interval.
+    """
+
+    value: float
+    low: float
+    high: float
+    noisy: str = ""
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The ends between which it is compared: the range of a noisy figure, else the value.
+
+        One cost is said to be less than another only where their reaches do not meet.
+        """
+        return (self.low, self.high) if self.noisy else (self.value, self.value)
+
+
+def cost_of(figures: Mapping[str, Profile], quantity: str) -> Cost | None:
+    """Return a figure of one set of conditions as a cost; None where it has no value."""
+    figure = figures.get(quantity)
+    if figure is None or figure.value is None:
+        return None
+    value = figure.value
+    low = value if figure.low is None else figure.low
+    high = value if figure.high is None else figure.high
+    if not figure.noisy:
+        return Cost(value, low, high)
+    ends = [low, value, high, *(median(passes) for passes in figure.samples if passes)]
+    time = cost_of(figures, "latency_ms") if quantity != "latency_ms" else None
+    if time and len(figure.samples) < 2:  # measured once: it varies as the latency does
+        slower = [end / time.value for end in (time.low, time.high)]
+        ends += [value / s if row_of(quantity).higher_is_better else value * s for s in slower]
+    return Cost(value, min(ends), max(ends), figure.noisy)
+
+
+def read_figures(run: RunFolder) -> list[Profile]:
+    """Return all figures of a run, the noisy ones with the reason, whatever version measured."""
+    return with_noise(run.read_profiles(), run.record().profile_notes)
+
+
 def read_costs(run: RunFolder) -> dict[str, dict[CostConditions, dict[str, Profile]]]:
     """Return a run's figures, model -> conditions -> quantity -> figure; none for a new model."""
     found: dict[str, dict[CostConditions, dict[str, Profile]]] = {
         model: {} for model in run.record().models
     }
-    for figure in run.read_profiles():
+    for figure in read_figures(run):
         if figure.model in found:
             found[figure.model].setdefault(conditions_of(figure), {}).setdefault(
                 figure.quantity, figure
@@ -98,12 +148,27 @@ def all_conditions(costs: Mapping[str, Figures]) -> list[CostConditions]:
     return [conditions for conditions in found if counts[conditions]] or found[:1]
 
 
-def figure_under(figures: Figures, quantity: str, conditions: CostConditions) -> Profile | None:
-    """Return a figure measured under conditions that are the same as far as they matter."""
+def measured_with(
+    figures: Figures, quantity: str, conditions: CostConditions
+) -> tuple[CostConditions, Mapping[str, Profile]] | None:
+    """Return the first conditions that are the same as far as they matter for a quantity and have a
+    figure of it, and all figures measured under them; None where there are none."""
     for at, by_quantity in figures.items():
         if at.of(quantity) == conditions.of(quantity) and quantity in by_quantity:
-            return by_quantity[quantity]
+            return at, by_quantity
     return None
+
+
+def figure_under(figures: Figures, quantity: str, conditions: CostConditions) -> Profile | None:
+    """Return a figure measured under conditions that are the same as far as they matter."""
+    found = measured_with(figures, quantity, conditions)
+    return found[1][quantity] if found else None
+
+
+def cost_under(figures: Figures, quantity: str, conditions: CostConditions) -> Cost | None:
+    """Return a cost measured under such conditions; None where there is no value."""
+    found = measured_with(figures, quantity, conditions)
+    return cost_of(found[1], quantity) if found else None
 
 
 def why_no_figure(figures: Figures, quantity: str, conditions: CostConditions) -> str:
@@ -170,13 +235,21 @@ def cost_draws(
     Where the processes and passes behind it are known they are drawn anew, as the figure's own
     interval was made; latency, its 90th percentile and throughput by the same draws. Where only the
     interval is known, the draws are log-normal on either side of the value so that 95 % lie inside
-    it. A count does not vary.
+    it. What is noisy is drawn evenly, by its logarithm, from its range: nothing says where in it
+    the figure lies. A count does not vary.
     """
-    figure = figures[quantity]
+    figure, cost = figures[quantity], cost_of(figures, quantity)
     assert figure.value is not None
+    assert cost is not None
+    rng = np.random.default_rng([seed, zlib.crc32(figure.model.encode())])
+    if cost.noisy:
+        share = rng.random(samples)
+        if row_of(quantity).higher_is_better:
+            share = 1 - share  # as slow a draw as that of its latency
+        low, high = max(cost.low, _TINY), max(cost.high, _TINY)
+        return np.asarray(low * (high / low) ** share), "noise"
     if figure.low is None or figure.high is None:
         return np.full(samples, figure.value), "exact"
-    rng = np.random.default_rng([seed, zlib.crc32(figure.model.encode())])
     passes = row_of(quantity).passes
     source = figure if passes is None else figures.get("latency_ms")
     if source and source.samples:
@@ -201,17 +274,23 @@ def _positive(figure: Profile) -> tuple[float, float, float]:
     assert figure.value is not None
     low = figure.value if figure.low is None else figure.low
     high = figure.value if figure.high is None else figure.high
-    tiny = 1e-12
-    return max(figure.value, tiny), max(min(low, figure.value), tiny), max(high, figure.value, tiny)
+    return (
+        max(figure.value, _TINY),
+        max(min(low, figure.value), _TINY),
+        max(high, figure.value, _TINY),
+    )
 
 
-def told(sources: Sequence[str]) -> str | None:
-    """Say how cost draws of ``sources`` were made, or None where nothing is to be said."""
+def told(sources: Sequence[str]) -> list[str]:
+    """Say how cost draws of ``sources`` were made, as far as there is something to be said."""
+    found = []
     if "interval" in sources:
-        return (
+        found.append(
             "single measurements of some costs were not kept: their draws follow the interval alone"
         )
-    return None
+    if "noise" in sources:
+        found.append("some costs are noisy: they are drawn evenly from their range")
+    return found
 
 
 def as_record(at: CostConditions) -> dict[str, Any]:

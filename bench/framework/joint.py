@@ -22,7 +22,9 @@ from bench.framework.costs import (
     Figures,
     all_conditions,
     cost_draws,
+    cost_of,
     figure_under,
+    measured_with,
     require_same,
     resolve_quantity,
     told,
@@ -74,7 +76,8 @@ class Evidence:
 class Joint:
     """M models on A axes: ``values``, ``low``, ``high`` (M, A) and ``draws`` (S, M, A).
 
-    ``low`` and ``high`` are 95 % intervals, the value itself where there is nothing to vary.
+    ``low`` and ``high`` are 95 % intervals, the value itself where there is nothing to vary, and
+    the range of a noisy cost (`bench.framework.costs.Cost`). ``noise``: model -> axis -> why.
     ``base`` (S, A) and ``base_value`` (A,) are the base's, its costs 0; None without one.
     ``left_out`` says why a model is not among them, ``notes`` what weakens the numbers.
     """
@@ -93,6 +96,17 @@ class Joint:
     base_value: Floats | None
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
+    noise: Mapping[str, Mapping[str, str]]
+
+    @property
+    def reach(self) -> tuple[Floats, Floats]:
+        """The least and the most (M, A) that figures may be: the range of noisy costs, else the
+        values."""
+        noisy = np.array(
+            [[axis.name in self.noise.get(name, {}) for axis in self.axes] for name in self.models],
+            dtype=bool,
+        ).reshape(self.values.shape)
+        return np.where(noisy, self.low, self.values), np.where(noisy, self.high, self.values)
 
     @property
     def claims(self) -> Claims:
@@ -204,6 +218,7 @@ def join(
     values, low, high = (np.zeros(shape) for _ in range(3))
     draws = np.zeros((samples, *shape))
     sources: list[str] = []
+    noise: dict[str, dict[str, str]] = {}
     for place, axis in enumerate(found):
         if axis.kind == "metric":
             scores = table.values[axis.name][common][:, columns]
@@ -222,14 +237,19 @@ def join(
             nothing = np.inf if axis.higher_is_better else 0.0
             draws[:, len(kept) :, place] = values[len(kept) :, place] = nothing
             behind = {
-                name: _behind(evidence.costs[name], axis.name, conditions)
+                name: with_it
                 for name in kept
                 if conditions is not None
+                and (with_it := measured_with(evidence.costs[name], axis.name, conditions))
             }
             require_same((by[axis.name], at.machine) for at, by in behind.values())
-            for row, (_, figures) in enumerate(behind.values()):
-                sources.append(_put_cost(figures, axis.name, (values, low, high, draws),
-                                         (row, place), seed))  # fmt: skip
+            for row, (name, (_, figures)) in enumerate(behind.items()):
+                source, noisy = _put_cost(
+                    figures, axis.name, (values, low, high, draws), (row, place), seed
+                )
+                sources.append(source)
+                if noisy:
+                    noise.setdefault(name, {})[axis.name] = noisy
     number = len(kept)
     return Joint(
         models=kept,
@@ -245,6 +265,7 @@ def join(
         base_value=values[number] if base else None,
         left_out=left_out,
         notes=tuple(_notes(table, metrics, common, sources)),
+        noise=noise,
     )
 
 
@@ -321,23 +342,14 @@ def _put_people(
 
 def _put_cost(
     figures: Mapping[str, Profile], quantity: str, into: Arrays, where: tuple[int, int], seed: int
-) -> str:
+) -> tuple[str, str]:
+    """Fill in a cost; return how its draws were made, and why it is noisy, "" where it is not."""
     values, low, high, draws = into
-    figure = figures[quantity]
-    assert figure.value is not None
-    values[where] = figure.value
-    low[where] = figure.value if figure.low is None else figure.low
-    high[where] = figure.value if figure.high is None else figure.high
+    cost = cost_of(figures, quantity)
+    assert cost is not None
+    values[where], low[where], high[where] = cost.value, cost.low, cost.high
     draws[:, *where], source = cost_draws(figures, quantity, len(draws), seed)
-    return source
-
-
-def _behind(
-    figures: Figures, quantity: str, conditions: CostConditions
-) -> tuple[CostConditions, Mapping[str, Profile]]:
-    """Return under what a figure was measured, and the figures measured together with it."""
-    figure = figure_under(figures, quantity, conditions)
-    return next((at, by) for at, by in figures.items() if by.get(quantity) is figure)
+    return source, cost.noisy
 
 
 def _notes(
@@ -349,6 +361,4 @@ def _notes(
             f"compared on the {int(common.sum())} of {len(table.images)} images "
             f"on which all have a finite {' and '.join(metrics)}"
         )
-    if note := told(sources):
-        notes.append(note)
-    return notes
+    return [*notes, *told(sources)]

@@ -14,14 +14,39 @@ _BLOCK = 4_000_000
 """Comparisons made at a time: bounds the memory of many draws of many models."""
 
 
-def dominates(points: ArrayLike, higher_is_better: Sequence[bool]) -> Bools:
+def dominates(
+    points: ArrayLike, higher_is_better: Sequence[bool], others: ArrayLike | None = None
+) -> Bools:
     """Return (..., N, N), True where the row's point dominates the column's.
 
     ``points`` (..., N, A) are finite or infinite, never NaN; ``higher_is_better`` (A,). One point
     dominates another if it is at least as good on every axis and better on one; equal points do
-    not dominate each other. Raises ValueError for NaN and for a wrong number of axes.
+    not dominate each other. ``others``, of the same shape, has the columns' points where they are
+    not the rows' own. Raises ValueError for NaN and for a wrong number of axes.
     """
-    return _dominates(_towards_more(points, higher_is_better))
+    rows = _towards_more(points, higher_is_better)
+    return _dominates(rows, rows if others is None else _towards_more(others, higher_is_better))
+
+
+def dominates_surely(
+    least: ArrayLike, most: ArrayLike, higher_is_better: Sequence[bool]
+) -> tuple[Bools, Bools]:
+    """Return (N, N) twice: True where the row dominates the column, and True where it may.
+
+    The models lie anywhere between ``least`` and ``most`` (N, A), which are equal where a figure
+    is known: where all are, both say what `dominates` says.
+    """
+    low, high = np.asarray(least, dtype=np.float64), np.asarray(most, dtype=np.float64)
+    worst, best = np.where(higher_is_better, (low, high), (high, low))
+    may = dominates(best, higher_is_better, worst)
+    np.fill_diagonal(may, False)
+    return dominates(worst, higher_is_better, best), may
+
+
+def standing(surely: Bools, may: Bools) -> list[bool | None]:
+    """Say of each model whether it is on the front, by `dominates_surely`; None: not known."""
+    beaten, doubtful = surely.any(axis=0), may.any(axis=0)
+    return [False if b else None if d else True for b, d in zip(beaten, doubtful, strict=True)]
 
 
 def on_front(points: ArrayLike, higher_is_better: Sequence[bool]) -> Bools:
@@ -37,7 +62,8 @@ def shares(draws: ArrayLike, higher_is_better: Sequence[bool]) -> tuple[Floats, 
     kept, over = np.zeros(number), np.zeros((number, number))
     step = max(1, _BLOCK // max(1, number * number))
     for start in range(0, samples, step):
-        some = _dominates(found[start : start + step])
+        drawn = found[start : start + step]
+        some = _dominates(drawn, drawn)
         over += some.sum(axis=0)
         kept += (~some.any(axis=1)).sum(axis=0)
     return kept / samples, over / samples
@@ -78,11 +104,11 @@ def _towards_more(points: ArrayLike, higher_is_better: Sequence[bool]) -> Floats
     return np.asarray(table * np.where(higher_is_better, 1.0, -1.0))
 
 
-def _dominates(points: Floats) -> Bools:
-    shape = (*points.shape[:-1], points.shape[-2])
+def _dominates(rows: Floats, columns: Floats) -> Bools:
+    shape = (*rows.shape[:-1], rows.shape[-2])
     no_worse, better = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for place in range(points.shape[-1]):  # axis by axis: reducing over a short last one is slow
-        ahead, behind = points[..., :, None, place], points[..., None, :, place]
+    for place in range(rows.shape[-1]):  # axis by axis: reducing over a short last one is slow
+        ahead, behind = rows[..., :, None, place], columns[..., None, :, place]
         no_worse &= ahead >= behind
         better |= ahead > behind
     return no_worse & better

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.framework.joint import Evidence, Joint
-from bench.framework.pareto import dominates, margins, on_front, shares
+from bench.framework.pareto import dominates_surely, margins, shares, standing
 from bench.statistics.claims import LEVEL
 
 Floats = NDArray[np.float64]
@@ -91,11 +91,13 @@ class Dominator:
 class FrontRow:
     """One model and the front. ``probability``: share of the draws in which it is on the front.
 
+    ``on_front`` is None where noisy costs leave it open, and ``dominators`` are those that dominate
+    wherever in their range such costs lie.
     ``worthless``: the base, which costs nothing, is at least as good.
     """
 
     model: str
-    on_front: bool
+    on_front: bool | None
     probability: float
     dominators: tuple[Dominator, ...]
     worthless: bool = False
@@ -106,13 +108,14 @@ def fronts(joint: Joint) -> list[FrontRow]:
     higher, number = joint.directions, len(joint.models)
     if not number:
         return []
-    values, drawn = joint.values, joint.draws
+    (least, most), drawn = joint.reach, joint.draws
     if joint.base is not None and joint.base_value is not None:
-        values = np.vstack([values, joint.base_value])
+        least, most = (np.vstack([ends, joint.base_value]) for ends in (least, most))
         drawn = np.concatenate([drawn, joint.base[:, None]], axis=1)
-    kept = on_front(values, higher)
+    over, may = dominates_surely(least, most, higher)
+    kept = standing(over, may)
     probability, share = shares(drawn, higher)
-    over, gap = dominates(values, higher), margins(joint.values, higher)
+    gap = margins(joint.values, higher)
     rows = []
     for i, name in enumerate(joint.models):
         by = [int(j) for j in np.flatnonzero(over[:number, i])]
@@ -120,7 +123,7 @@ def fronts(joint: Joint) -> list[FrontRow]:
         rows.append(
             FrontRow(
                 name,
-                bool(kept[i]),
+                kept[i],
                 float(probability[i]),
                 tuple(
                     Dominator(joint.models[j], tuple(map(float, gap[j, i])), float(share[j, i]))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
-from bench.compute.profile import DISAGREE, Conditions, Measurement, measure
+from bench.compute.noise import at, seen, with_noise
+from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
 from bench.core.progress import Update, unheard
 from bench.records import Profile
 from bench.runs.record import ModelRecord
 from bench.runs.store import RunFolder
-
-At = tuple[str, str, str, int, int, int, int]
-"""Model, device, dtype, height, width, batch and threads."""
-
-_LOAD = re.compile(r"; load (\d+(?:\.\d+)?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,64 +41,48 @@ def remeasure(
     Raises `BenchError` where a model's weights are not those that the run measured.
     """
     with folder.locked():
-        record, rows = folder.record(), folder.read_profiles()
-        why = noisy(rows, record.profile_notes)
+        record = folder.record()
+        rows = with_noise(folder.read_profiles(), record.profile_notes)
         notes, changes = dict(record.profile_notes), []
-        for at, reason in why.items():
-            model = record.models[at[0]]
+        for this in dict.fromkeys(at(row) for row in rows if row.noisy):
+            label, device, dtype, height, width, batch, threads = this
+            model = record.models[label]
             asked = Conditions(
-                height=at[3],
-                width=at[4],
-                batch=at[5],
-                device=at[1],
-                threads=at[6] or None,
-                dtype=at[2],
+                height=height,
+                width=width,
+                batch=batch,
+                device=device,
+                threads=threads or None,
+                dtype=dtype,
                 processes=processes,
                 passes=passes,
                 seconds=seconds,
                 tile=record.spec.tile,
                 scale=record.suite.scale,
             )
-            (found,) = measure([(at[0], model.spec, _weights(at[0], model))], asked, update)
+            (found,) = measure([(label, model.spec, _weights(label, model))], asked, update)
             new = {row.quantity: row for row in found.profiles()}
-            before = _latency(rows, at)
-            rows = [new.get(row.quantity, row) if _at(row) == at else row for row in rows]
-            notes[at[0]] = tuple(found.notes())
+            old = [row for row in rows if at(row) == this]
+            rows = [new.get(row.quantity, row) if at(row) == this else row for row in rows]
+            notes[label] = tuple(found.notes())
             folder.write_profiles(rows)
             folder.write_record(replace(folder.record(), profile_notes=notes))
-            changes.append(_change(at, reason, before, new, found))
+            changes.append(
+                Remeasured(
+                    label,
+                    height,
+                    width,
+                    seen(old),
+                    _latency(old),
+                    new["latency_ms"].value,
+                    seen(new.values()),
+                )
+            )
     return changes
 
 
-def noisy(rows: Sequence[Profile], notes: Mapping[str, Sequence[str]]) -> dict[At, str]:
-    """Return the models and conditions whose latency was measured on a busy machine, and why.
-
-    Busy: the medians of its processes differ by more than `DISAGREE`, passes had to be repeated, or
-    more processes wanted to run than threads were measured and as many again.
-    """
-    found: dict[At, str] = {}
-    for row in rows:
-        if row.quantity != "latency_ms" or row.value is None:
-            continue
-        medians = [median(passes) for passes in row.samples if passes]
-        told = [note for note in notes.get(row.model, ()) if note.startswith("noisy: passes")]
-        loads = [float(m[1]) for note in notes.get(row.model, ()) if (m := _LOAD.search(note))]
-        if medians and max(medians) > min(medians) * (1 + DISAGREE):
-            apart = max(medians) / min(medians) - 1
-            found[_at(row)] = f"medians of the processes differ by {100 * apart:.0f} %"
-        elif told:
-            found[_at(row)] = told[0].removeprefix("noisy: ")
-        elif loads and max(loads) > 2 * max(1, row.threads):
-            found[_at(row)] = f"load {max(loads):.1f} on {row.threads} threads"
-    return found
-
-
-def _at(row: Profile) -> At:
-    return row.model, row.device, row.dtype, row.height, row.width, row.batch, row.threads
-
-
-def _latency(rows: Sequence[Profile], at: At) -> float | None:
-    return next((r.value for r in rows if _at(r) == at and r.quantity == "latency_ms"), None)
+def _latency(rows: Sequence[Profile]) -> float | None:
+    return next((row.value for row in rows if row.quantity == "latency_ms"), None)
 
 
 def _weights(label: str, model: ModelRecord) -> Path | None:
@@ -118,13 +96,3 @@ def _weights(label: str, model: ModelRecord) -> Path | None:
             f"{model.weights.sha256[:12]}); the same 'bench run' command does anew what follows"
         )
     return file
-
-
-def _change(
-    at: At, why: str, before: float | None, new: Mapping[str, Profile], found: Measurement
-) -> Remeasured:
-    latency = new["latency_ms"]
-    again = noisy([latency], {at[0]: found.notes()})
-    return Remeasured(
-        at[0], at[3], at[4], why, before, latency.value, next(iter(again.values()), "")
-    )

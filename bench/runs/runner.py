@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.compute.environment import environment
+from bench.compute.noise import with_noise
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError, said
 from bench.core.identity import digest_of
@@ -155,7 +156,7 @@ class Run:
             for entry in self.entries
             if entry.restorer and self.before.get(entry.label) not in (None, entry.digest)
         }
-        rows = self.folder.read_profiles()
+        rows = with_noise(self.folder.read_profiles(), self.notes)
         kept = [row for row in rows if row.model not in changed]
         if len(kept) == len(rows):
             return
@@ -253,7 +254,7 @@ class Run:
 
         Figures of other sizes are kept.
         """
-        old = self.folder.read_profiles()
+        old = with_noise(self.folder.read_profiles(), self.notes)
         known = {profile.model for profile in old if (profile.height, profile.width) == size}
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:

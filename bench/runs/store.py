@@ -417,14 +417,18 @@ class RunFolder:
             of.setdefault(row["process"], []).append(float(row["value"]))
         return [_profile(row, samples) for row in _rows(self.path / "profiles.csv")]
 
-    def profiles(self) -> pd.DataFrame:
-        """Return profiles.csv; value, low and high are floats, NaN where missing."""
+    def profiles(self, rows: Sequence[Profile] | None = None) -> pd.DataFrame:
+        """Return ``rows`` (default: those of profiles.csv) as a table.
+
+        value, low and high are floats, NaN where missing; missing and noisy are texts.
+        """
         import pandas as pd
 
+        texts = ("missing", "noisy")
         return pd.DataFrame(
             [
-                {key: "" if v is None and key == "missing" else v for key, v in asdict(p).items()}
-                for p in self.read_profiles()
+                {key: "" if v is None and key in texts else v for key, v in asdict(p).items()}
+                for p in (self.read_profiles() if rows is None else rows)
             ],
             columns=_COLUMNS,
         ).astype({"value": float, "low": float, "high": float})
@@ -456,13 +460,14 @@ def write_cells(path: Path, cells: Iterable[Cell]) -> None:
 
 
 _KEY = ("model", "device", "dtype", "height", "width", "batch", "threads")
-_COLUMNS = (*_KEY, "quantity", "value", "low", "high", "unit", "missing")
+_COLUMNS = (*_KEY, "quantity", "value", "low", "high", "unit", "missing", "noisy")
 
 
 def _profile(
     row: Mapping[str, str], samples: Mapping[tuple[str, ...], Mapping[str, Sequence[float]]]
 ) -> Profile:
     values: dict[str, Any] = dict(row) | {"missing": row["missing"] or None}
+    values["noisy"] = row.get("noisy")  # runs of earlier versions do not tell
     behind = samples.get(tuple(row[name] for name in (*_KEY, "quantity")), {})
     values["samples"] = tuple(tuple(passes) for passes in behind.values())
     values |= {key: float(row[key]) if row[key] else None for key in ("value", "low", "high")}

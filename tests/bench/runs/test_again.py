@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from bench.compute.noise import noisy
 from bench.records import Profile
-from bench.runs.again import noisy
 from bench.runs.store import RunFolder
 from tests.conftest import Bench
 from tests.support.runs import simple_run
@@ -24,7 +24,7 @@ def test_what_is_called_noisy_has_its_reason() -> None:
     assert list(noisy([ROW], {}).values()) == ["medians of the processes differ by 141 %"]
     assert noisy([QUIET], {"tv": ("3 involuntary context switches while timing; load 0.9",)}) == {}
     busy = {"tv": ("3 involuntary context switches while timing; load 11.5",)}
-    assert list(noisy([QUIET], busy).values()) == ["load 11.5 on 1 threads"]
+    assert list(noisy([QUIET], busy).values()) == ["load 11.5 on 1 thread"]
     repeated = {"tv": ("noisy: passes repeated in 1 of 2 processes",)}
     assert list(noisy([QUIET], repeated).values()) == ["passes repeated in 1 of 2 processes"]
     missing = replace(ROW, value=None, low=None, high=None, samples=(), missing="it crashed")

@@ -169,7 +169,7 @@ def test_profiles_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert list(table["value"].isna()) == [False, True]
     header = (tmp_path / "profiles.csv").read_text().splitlines()[0]
     assert header == (
-        "model,device,dtype,height,width,batch,threads,quantity,value,low,high,unit,missing"
+        "model,device,dtype,height,width,batch,threads,quantity,value,low,high,unit,missing,noisy"
     )
     assert (tmp_path / "samples.csv").read_text().splitlines()[4] == (
         "m,cpu,float32,256,256,1,2,latency_ms,2,0.30000000000000004"
