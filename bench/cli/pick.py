@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import print_json, print_table, say_prose
+from bench.cli.console import next_line, print_json, print_table, say, say_prose
 from bench.cli.options import Json, Study
+from bench.compute.noise import MARK, footnote
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 
 if TYPE_CHECKING:
-    from bench.framework.budgets import Candidate, Pick
+    from bench.framework.budgets import Candidate, Limit, Pick
 
 
 def pick(
@@ -29,7 +31,7 @@ def pick(
             metavar="NAME=VALUE",
             help="Not more than this of a cost or a metric: latency_ms, memory_mb, gmacs, mparams, "
             "cold_start_s, energy_j .. ('bench profile --quantities' lists all). The upper end of "
-            "the interval is what counts. Repeat it.",
+            "the interval is what counts, or of the range of a noisy cost. Repeat it.",
             show_default="no limit",
         ),
     ] = None,
@@ -47,20 +49,23 @@ def pick(
 ) -> None:
     """Choose the best model within a budget, and say which others cannot be told from it.
 
-    A limit is held against the worse 95 % confidence bound of a figure. Where nothing fits, the
+    A limit is held against the worse 95 % confidence bound of a figure. Of a noisy cost the limits
+    inside its range are neither kept nor broken, which is said. Where nothing fits, the
     smallest changes of the budget that admit a model are given. Costs are those measured under one
     set of conditions: figures of another device, size, batch or number of threads are not mixed in.
-    Exit status 1: nothing fits.
+    Exit status 1: nothing surely fits.
     """
     most, least = _limits("--max", maxima), _limits("--min", minima)
 
     from bench import api
 
-    found = api.open_run(run).pick(quality, most, least, study)
+    opened = api.open_run(run)
+    found = opened.pick(quality, most, least, study)
     if as_json:
         print_json(_json(asdict(found)))
     else:
         _show(found)
+        _show_noise(found, opened.path)
     if found.chosen is None:
         raise typer.Exit(1)
 
@@ -88,7 +93,8 @@ def _show(found: Pick) -> None:
         if also := [c.model for c in found.candidates if c.state == "tied"]:
             say_prose(f"tied with it: {', '.join(also)}")
     else:
-        say_prose(f"no model fits the budget ({budget}); what would have to give:")
+        surely = " surely" if any(c.state == "open" for c in found.candidates) else ""
+        say_prose(f"no model{surely} fits the budget ({budget}); what would have to give:")
         for way in found.relaxations:
             needed = " and ".join(_wider(given, value) for given, value in way.limits.items())
             say_prose(f"  {way.model} ({found.quality.name} {way.quality:.4g}) with {needed}")
@@ -101,7 +107,7 @@ def _show(found: Pick) -> None:
         (
             (
                 c.model,
-                *(_figure(c.figures.get(name)) for name in axes),
+                *(_figure(c.figures.get(name), name in c.noisy) for name in axes),
                 _WORDS[c.state],
                 _why(found, c),
             )
@@ -118,15 +124,28 @@ def _show(found: Pick) -> None:
 
 _WORDS = {
     "chosen": "yes, the best", "tied": "yes, tied", "behind": "yes, worse",
-    "untested": "yes", "over": "no", "apart": "ranked apart", "unknown": "not known",
+    "untested": "yes", "open": "not known", "over": "no", "apart": "ranked apart",
+    "unknown": "not known",
 }  # fmt: skip
 
 
-def _figure(figure: tuple[float, float, float] | None) -> str:
+def _show_noise(found: Pick, run: Path) -> None:
+    """Say which costs are noisy, which models it leaves open, and what to do."""
+    noisy = {c.model: c.noisy for c in found.candidates if c.noisy}
+    if not noisy:
+        return
+    if doubtful := [c.model for c in found.candidates if c.state == "open"]:
+        say_prose(f"not known whether within the budget: {', '.join(doubtful)}")
+    say_prose(footnote({m: "; ".join(dict.fromkeys(why.values())) for m, why in noisy.items()}))
+    say(next_line("profile", "--again", run))
+
+
+def _figure(figure: tuple[float, float, float] | None, noisy: bool) -> str:
     if figure is None:
         return "—"
     value, low, high = figure
-    return f"{value:.4g}" if low == high else f"{value:.4g} [{low:.4g}, {high:.4g}]"
+    text = f"{value:.4g} {MARK}" if noisy else f"{value:.4g}"
+    return text if low == high else f"{text} [{low:.4g}, {high:.4g}]"
 
 
 def _wider(given: str, value: float) -> str:
@@ -139,6 +158,8 @@ def _wider(given: str, value: float) -> str:
 
 def _why(found: Pick, one: Candidate) -> str:
     broken = [limit for limit in found.limits if limit.given in one.broken]
+    if one.state == "open":
+        return ", ".join(_between(limit, one) for limit in broken) + "; measure anew"
     if broken:
         return ", ".join(
             f"{limit.axis.name} may be {limit.needed(*one.figures[limit.axis.name][1:]):.4g}"
@@ -148,6 +169,11 @@ def _why(found: Pick, one: Candidate) -> str:
         share = "over 0.99" if one.beaten > 0.99 else f"{one.beaten:.2f}"
         return f"{found.chosen} is better with probability {share}"
     return one.reason or ""
+
+
+def _between(limit: Limit, one: Candidate) -> str:
+    _, low, high = one.figures[limit.axis.name]
+    return f"{limit.axis.name} measured between {low:.4g} and {high:.4g} {limit.axis.unit}".rstrip()
 
 
 def _json(value: Any) -> Any:

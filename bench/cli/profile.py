@@ -19,9 +19,11 @@ from bench.cli.console import (
     say_prose,
 )
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
+from bench.compute.noise import MARK, seen
 from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
+from bench.records import Profile
 
 
 def _list(shown: bool) -> None:
@@ -130,7 +132,7 @@ def profile(
         (
             (
                 row.quantity,
-                "—" if row.value is None else f"{row.value:,.6g}",
+                _value(row),
                 "" if row.low is None or row.high is None else f"[{row.low:,.5g}, {row.high:,.5g}]",
                 row.unit,
                 row.missing or "",
@@ -140,6 +142,14 @@ def profile(
     )
     for note in found.notes():
         say(f"note: {note}")
+    if why := seen(rows):
+        say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
+
+
+def _value(row: Profile) -> str:
+    if row.value is None:
+        return "—"
+    return f"{row.value:,.6g} {MARK}" if row.noisy else f"{row.value:,.6g}"
 
 
 def _measure_again(run: str, processes: int, passes: int, seconds: float, as_json: bool) -> None:

@@ -21,6 +21,11 @@ DISAGREE = 0.2
 BUSY = 2.0
 """Processes that want to run for each thread that is measured, above which a machine is busy."""
 
+MARK = "≈"
+"""What stands beside a noisy figure, in every table and plot."""
+_TOLD = 4
+"""So many models are named in a line on noisy costs."""
+
 At = tuple[str, str, str, int, int, int, int]
 """Model, device, dtype, height, width, batch and threads."""
 
@@ -84,6 +89,16 @@ def seen(rows: Iterable[Profile]) -> str:
     return "; ".join(
         reason if "latency_ms" in of else f"{row_of(of[0]).word}: {reason}"
         for reason, of in why.items()
+    )
+
+
+def footnote(noisy: Mapping[str, str]) -> str:
+    """Return the line on what `MARK` stands for; ``noisy``: model -> what was seen of it."""
+    told = [f"{model} ({why})" for model, why in list(noisy.items())[:_TOLD]]
+    more = [f"and {len(noisy) - _TOLD} more"] if len(noisy) > _TOLD else []
+    return (
+        f"{MARK} noisy, known only to lie in a range (in brackets; dashed in plots): "
+        f"{', '.join([*told, *more])}. Where ranges meet, neither is said to cost less."
     )
 
 

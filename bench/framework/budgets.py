@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -38,12 +38,18 @@ class Limit:
         """Return the limit that a model with this interval would just meet."""
         return high if self.bound == "max" else low
 
-    def admits(self, low: float, high: float) -> bool:
-        """Tell whether a model with this interval surely keeps to the limit."""
+    def keeps(self, low: float, high: float, noisy: bool = False) -> bool | None:
+        """Tell whether a model with this interval surely keeps to the limit.
+
+        Of a ``noisy`` cost, whose range this is, nothing is known (None) where the limit is inside.
+        """
+        inside = low <= self.value < high if self.bound == "max" else low < self.value <= high
+        if noisy and inside:
+            return None
         return high <= self.value if self.bound == "max" else low >= self.value
 
 
-State = Literal["chosen", "tied", "behind", "untested", "over", "apart", "unknown"]
+State = Literal["chosen", "tied", "behind", "untested", "open", "over", "apart", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,12 @@ class Candidate:
     """One model under a budget.
 
     ``state``: "chosen"; "tied" with it (`bench.statistics.claims`) within the budget; "behind",
-    within it and worse; "untested", within it with too few scenes to tell; "over", outside it, by
-    the limits in ``broken``; "apart", told more than the others (`ScoreTable.apart`); "unknown"
+    within it and worse; "untested", within it with too few scenes to tell; "open", not known to be
+    within it, because noisy costs reach across the limits in ``broken``; "over", outside it, by the
+    limits in ``broken``; "apart", told more than the others (`ScoreTable.apart`); "unknown"
     without a figure, ``reason`` says of what. ``figures``: axis -> value, low, high in the axis's
-    unit. ``beaten``: the probability that the chosen model is better, None with one scene.
+    unit. ``noisy``: axis -> why, where low and high are the range of a noisy cost. ``beaten``: the
+    probability that the chosen model is better, None with one scene.
     """
 
     model: str
@@ -63,6 +71,7 @@ class Candidate:
     broken: tuple[str, ...] = ()
     beaten: float | None = None
     reason: str | None = None
+    noisy: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class Relaxation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
     """The answer to a budget query; candidates are best first, those within the budget before
-    others. ``chosen`` is None where nothing fits, and ``relaxations`` then says what would.
+    others. ``chosen`` is None where nothing surely fits, and ``relaxations`` then says what would.
     """
 
     quality: Axis
@@ -104,8 +113,9 @@ def pick(
     """Choose the best model by ``quality`` among those that surely keep to all limits.
 
     ``maxima`` and ``minima`` bound metrics, ``people`` or costs, by name or alias: a maximum holds
-    for the upper end of a model's 95 % interval, a minimum for the lower end. The base is never
-    chosen. Raises `BenchError` for an unknown name and for a limit that no number keeps.
+    for the upper end of a model's 95 % interval, or of the range of a noisy cost, a minimum for the
+    lower end. The base is never chosen. Raises `BenchError` for an unknown name and for a limit
+    that no number keeps.
     """
     axis = resolve_axis(evidence, quality)[0]
     if axis.kind == "cost":
@@ -127,10 +137,16 @@ def pick(
         }
         for i in range(len(joint.models))
     ]
-    broken = [
-        tuple(limit.given for limit in limits if not limit.admits(*f[limit.axis.name][1:]))
-        for f in figures
+    noisy = [joint.noise.get(name, {}) for name in joint.models]
+    kept = [
+        {
+            limit.given: limit.keeps(*f[limit.axis.name][1:], limit.axis.name in why)
+            for limit in limits
+        }
+        for f, why in zip(figures, noisy, strict=True)
     ]
+    broken = [tuple(given for given, keeps in of.items() if not keeps) for of in kept]
+    doubtful = [bool(broken[i]) and False not in of.values() for i, of in enumerate(kept)]
     inside = [i for i in range(len(joint.models)) if not broken[i]]
     better = 1.0 if axis.higher_is_better else -1.0
     order = sorted(range(len(joint.models)), key=lambda i: -better * joint.values[i, 0])
@@ -141,15 +157,14 @@ def pick(
         beaten = None
         if chosen is not None and i != chosen and joint.claims.intervals:
             beaten = float(share[chosen, i])
-        state: State = "over"
+        state: State = "open" if doubtful[i] else "over"
         if i in inside:
             apart = told_apart(float(p[chosen, i]))
             state = "untested" if apart is None else "behind" if apart else "tied"
             state = "chosen" if i == chosen else state
-        return Candidate(joint.models[i], state, figures[i], broken[i], beaten)
+        return Candidate(joint.models[i], state, figures[i], broken[i], beaten, noisy=noisy[i])
 
-    ranked = [candidate(i) for i in [*(i for i in order if i in inside),
-                                     *(i for i in order if i not in inside)]]  # fmt: skip
+    ranked = [candidate(i) for i in sorted(order, key=lambda i: (i not in inside, not doubtful[i]))]
     unknown = [
         Candidate(m, "apart" if why.endswith(RANKED_APART) else "unknown", {}, reason=why)
         for m, why in joint.left_out.items()
@@ -172,20 +187,25 @@ def pick(
 
 @dataclass(frozen=True, slots=True)
 class BudgetStep:
-    """From this budget on, ``model`` is chosen; ``tied`` are those within it that are tied."""
+    """From this budget on, ``model`` is chosen; ``tied`` are those within it that are tied.
+
+    ``least`` is below ``budget`` where the model's cost is noisy: between the two it is not known
+    whether the model keeps to a budget.
+    """
 
     budget: float
     model: str
     quality: float
     tied: tuple[str, ...]
+    least: float
 
 
 def ladder(evidence: Evidence, joint: Joint) -> list[BudgetStep]:
     """Return which model to take as a budget grows, from the smallest that admits any.
 
     ``joint`` has two axes, a quality and a cost where less is better. A step is a budget, the upper
-    end of a model's cost, from which on another model is chosen. No model is taken that is no
-    better than the base.
+    end of a model's cost or of its range, from which on another model is chosen. No model is taken
+    that is no better than the base.
     """
     quality = joint.axes[0]
     better = 1.0 if quality.higher_is_better else -1.0
@@ -199,7 +219,8 @@ def ladder(evidence: Evidence, joint: Joint) -> list[BudgetStep]:
             also = [j for j in np.flatnonzero(same[i] & (limit <= limit[i])) if j != i]
             steps.append(
                 BudgetStep(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
-                     tuple(joint.models[j] for j in also))
+                     tuple(joint.models[j] for j in also),
+                     float(joint.low[i, 1] if joint.models[i] in joint.noise else limit[i]))
             )  # fmt: skip
     return steps
 

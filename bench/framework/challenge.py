@@ -24,7 +24,8 @@ class ChallengeScore:
     """A model's score, less is better; the base model has e^2 = 7.389.
 
     ``parts``: quantity -> exp(2 m / m_base), before weighting. ``low`` and ``high``: 95 % of the
-    draws.
+    draws. ``reach``: between which the score lies for all that is known of noisy costs, of the
+    model and of the base; the score itself without any.
     """
 
     model: str
@@ -32,6 +33,12 @@ class ChallengeScore:
     low: float
     high: float
     parts: Mapping[str, float]
+    reach: tuple[float, float]
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the score is of noisy costs."""
+        return self.reach[0] < self.reach[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +74,23 @@ def efficiency(
     at = joint.models.index(base)
     share = np.array(list(weights.values()))
 
-    def parts(costs: Floats) -> Floats:
+    def parts(costs: Floats, of_base: Floats | None = None) -> Floats:
+        base_costs = costs[..., [at], :] if of_base is None else of_base[at]
         with np.errstate(over="ignore"):  # many times dearer than the base: infinite is fair
-            return np.asarray(np.exp(2 * costs / costs[..., [at], :]))
+            return np.asarray(np.exp(2 * costs / base_costs))
 
     each, drawn = parts(joint.values), parts(joint.draws) @ share
     low = np.quantile(drawn, 0.025, axis=0, method="lower")  # between infinities is no number
     high = np.quantile(drawn, 0.975, axis=0, method="higher")
     total = each @ share
+    least, most = joint.reach
+    reach = np.column_stack([parts(least, most) @ share, parts(most, least) @ share])
+    reach[at] = total[at]  # against itself
     return Scores(
         base, weights,
         tuple(ChallengeScore(joint.models[i], float(total[i]), float(low[i]), float(high[i]),
-                    dict(zip(weights, map(float, each[i]), strict=True)))
+                    dict(zip(weights, map(float, each[i]), strict=True)),
+                    (float(reach[i, 0]), float(reach[i, 1])))
               for i in np.argsort(total, kind="stable")),
         joint.conditions, joint.left_out,
     )  # fmt: skip

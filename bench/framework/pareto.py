@@ -45,7 +45,7 @@ def dominates_surely(
 
 def standing(surely: Bools, may: Bools) -> list[bool | None]:
     """Say of each model whether it is on the front, by `dominates_surely`; None: not known."""
-    beaten, doubtful = surely.any(axis=0), may.any(axis=0)
+    beaten, doubtful = np.any(surely, axis=0).tolist(), np.any(may, axis=0).tolist()
     return [False if b else None if d else True for b, d in zip(beaten, doubtful, strict=True)]
 
 
@@ -67,20 +67,6 @@ def shares(draws: ArrayLike, higher_is_better: Sequence[bool]) -> tuple[Floats, 
         over += some.sum(axis=0)
         kept += (~some.any(axis=1)).sum(axis=0)
     return kept / samples, over / samples
-
-
-def front(quality: ArrayLike, cost: ArrayLike, higher_is_better: bool = True) -> list[int]:
-    """Return the indices of the points on the front of quality and cost, cheapest first.
-
-    ``quality`` (n,) in the metric's own direction, ``cost`` (n,) where less is better, both finite.
-    """
-    gain, price = np.asarray(quality, dtype=np.float64), np.asarray(cost, dtype=np.float64)
-    if gain.shape != price.shape or gain.ndim != 1:
-        raise ValueError(f"expected two arrays (n,), got {gain.shape} and {price.shape}")
-    if not (np.isfinite(gain).all() and np.isfinite(price).all()):
-        raise ValueError("a point without a finite quality and cost has no place on a front")
-    kept = on_front(np.column_stack([gain, price]), [higher_is_better, False])
-    return [int(index) for index in np.argsort(price, kind="stable") if kept[index]]
 
 
 def margins(points: ArrayLike, higher_is_better: Sequence[bool]) -> Floats:

@@ -166,6 +166,9 @@ def _fit(evidence: Evidence, joint: Joint, votes: Votes, samples: int, seed: int
     notes = weaknesses(rater, image, labels)
     if lost := int((~usable).sum()):
         notes.append(f"{lost} of {len(votes)} votes are on what has no figure, and are left out")
+    if joint.noise:
+        costs = ", ".join(axis.name for axis in joint.axes if axis.kind == "cost")
+        notes.append(f"{costs} of {', '.join(joint.noise)} is noisy, and what it is worth with it")
     if np.abs(estimate[: problem.predictors]).max() > _SEPARATED:
         notes.append("the votes follow a predictor without exception: its slope has no upper end")
     number = problem.predictors

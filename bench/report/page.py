@@ -14,6 +14,7 @@ from bench.report.drawing.numbers import counted
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
+from bench.report.sections.costs import noise_lines
 from bench.report.sections.results import caveats
 from bench.report.sections.table import Built, build, section_table
 from bench.runs.store import RunFolder
@@ -63,7 +64,7 @@ def _write_files(sections: Sequence[Built], out: Path) -> None:
 
 
 def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -> str:
-    data = context.analysis.data
+    data, noise = context.analysis.data, noise_lines(context.analysis)
     contents = [part.content for one in sections for part in one.with_parts()]
     return render(
         "page.html",
@@ -71,7 +72,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
         left_out=data.left_out,
-        caveats=caveats(context.analysis),
+        caveats=[*caveats(context.analysis), *([" ".join(noise)] if noise else [])],
         findings=[text for content in contents for text in content.findings],
         sections=sections,
         missing=missing,

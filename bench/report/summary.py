@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bench.compute.noise import MARK
 from bench.compute.quantities import shown_in
 from bench.framework.marks import legend, symbols
 from bench.report.drawing.numbers import title
 from bench.report.drawing.tables import Cell
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
-from bench.report.sections.costs import cost_cell, cost_column
+from bench.report.sections.costs import cost_cell, cost_column, noise_lines
 from bench.report.sections.results import caveats, head_unit, result_cell, why_without_score
 from bench.runs.store import RunFolder
 
@@ -42,7 +43,7 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
             cells = [replace(cell, detail="") for cell in cells]
         marks = analysis.data.table.marks
         row = [f"{name} {symbols(marks.get(name, ()))}".rstrip(), *map(_text, cells)]
-        row += [cost_cell(analysis, name, q, at).text for at in conditions for q in short]
+        row += [_cost(cost_cell(analysis, name, q, at)) for at in conditions for q in short]
         rows.append([*row, _note(analysis, name)])
     for metric in analysis.data.table.metrics:
         if metric not in analysis.measured:
@@ -52,7 +53,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     part = [f"{analysis.data.part}: a part of the test set"] if analysis.data.part else []
-    return heads, rows, [*part, *caveats(analysis), *legend(analysis.data.table.marks)]
+    told = [*part, *caveats(analysis), *legend(analysis.data.table.marks), *noise_lines(analysis)]
+    return heads, rows, told
 
 
 def _part(analysis: Analysis, metric: str) -> str:
@@ -63,6 +65,11 @@ def _part(analysis: Analysis, metric: str) -> str:
 
 def _text(cell: Cell) -> str:
     return cell.text + _MARKS.get(cell.mark, "") + (f" {cell.detail}" if cell.detail else "")
+
+
+def _cost(cell: Cell) -> str:
+    """Return a cost; a noisy one with its range, which says more than the figure."""
+    return f"{cell.text} {cell.detail}" if MARK in cell.text else cell.text
 
 
 def _note(analysis: Analysis, name: str) -> str:

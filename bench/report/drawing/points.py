@@ -22,7 +22,10 @@ Segment = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One model in a plane, with its interval on both axes. ``label`` is written beside it."""
+    """One model in a plane, with its interval on both axes. ``label`` is written beside it.
+
+    ``noisy``: from ``left`` to ``right`` is the range of a noisy cost.
+    """
 
     name: str
     label: str
@@ -32,20 +35,25 @@ class Point:
     y: float
     low: float
     high: float
+    noisy: bool = False
 
 
-def draw_point(axes: Axes, point: Point, look: Look, filled: bool) -> None:
-    """Draw a point with its bars; filled where it is on the front."""
+def draw_point(axes: Axes, point: Point, look: Look, filled: bool | None) -> None:
+    """Draw a point with its bars; filled where it is on the front, half filled where noise leaves
+    that open (None)."""
     bars = axes.errorbar(
         point.x, point.y,
         xerr=[[max(0, point.x - point.left)], [max(0, point.right - point.x)]],
         yerr=[[max(0, point.y - point.low)], [max(0, point.high - point.y)]],
         fmt=look.marker, color=look.colour, ecolor=look.colour, elinewidth=1.0, markersize=6.5,
-        markerfacecolor=look.colour if filled else PAPER, markeredgewidth=1.3,
-        markeredgecolor=look.colour, zorder=3,
+        markerfacecolor=PAPER if filled is False else look.colour, markeredgewidth=1.3,
+        markeredgecolor=look.colour, zorder=3, fillstyle="left" if filled is None else "full",
+        markerfacecoloralt=PAPER,
     )  # fmt: skip
     for line in bars[2]:
         line.set_alpha(0.6)  # the points are what is compared
+    if point.noisy:
+        bars[2][0].set_linestyle("--")
 
 
 def name_points(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.framework.costs import CostConditions, figure_under
+from bench.framework.costs import Cost, CostConditions, cost_under, figure_under
 from bench.framework.significance import Standing, improvements, standings
 from bench.records import Profile
 from bench.report.drawing.numbers import decimals
@@ -71,9 +71,13 @@ class Analysis:
         table = self.data.table
         return float(table.values[metric][table.images.index(image), table.models.index(name)])
 
-    def cost(self, name: str, quantity: str, conditions: CostConditions) -> Profile | None:
+    def figure(self, name: str, quantity: str, conditions: CostConditions) -> Profile | None:
         """Return a figure measured under conditions that are the same as far as they matter."""
         return figure_under(self.data.costs[name], quantity, conditions)
+
+    def cost(self, name: str, quantity: str, conditions: CostConditions) -> Cost | None:
+        """Return a cost measured under such conditions; None where there is no value."""
+        return cost_under(self.data.costs[name], quantity, conditions)
 
 
 def analyse(data: Gathered) -> Analysis:
@@ -147,6 +151,5 @@ def conventions(analysis: Analysis) -> dict[str, list[str]]:
 
 def memory(analysis: Analysis, conditions: CostConditions) -> str:
     """Return the GPU's memory where any model has it, else the process's."""
-    found = [analysis.cost(n, "device_memory_mb", conditions) for n in analysis.order]
-    on_gpu = any(figure and figure.value is not None for figure in found)
+    on_gpu = any(analysis.cost(n, "device_memory_mb", conditions) for n in analysis.order)
     return "device_memory_mb" if on_gpu else "process_memory_mb"

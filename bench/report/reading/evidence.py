@@ -91,9 +91,7 @@ def gather_facts(analysis: Analysis, people: HumanScale | None) -> Facts:
             known = [
                 name
                 for name in analysis.order
-                if name != analysis.base
-                and (figure := analysis.cost(name, cost, conditions))
-                and figure.value is not None
+                if name != analysis.base and analysis.cost(name, cost, conditions)
             ]
             costs += [cost] if len(known) > 1 else []
     evidence = Evidence(

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.compute.noise import seen
 from bench.core.layout import file_name
 from bench.core.names import parse_spec
-from bench.framework.costs import CostConditions, all_conditions, conditions_of
+from bench.framework.costs import CostConditions, all_conditions, conditions_of, read_figures
 from bench.framework.scores import ScoreTable
 from bench.records import Profile
 from bench.report.drawing.numbers import counted
@@ -64,6 +66,8 @@ class Gathered:
     """Path and reason of the runs that cannot share tables with the others."""
     machines: tuple[int, ...]
     """Run by run the number of its machine, from 0: costs of different machines do not mix."""
+    noisy_runs: tuple[RunFolder, ...] = ()
+    """The runs that noisy costs are of."""
 
     @property
     def record(self) -> RunRecord:
@@ -95,6 +99,15 @@ class Gathered:
         row = self.row(name)
         return self.runs[row.run].path / "training" / f"{file_name(row.label)}.csv"
 
+    @cached_property
+    def noisy(self) -> dict[str, str]:
+        """Row name -> what was seen, of those with a noisy cost."""
+        found = {
+            name: seen(figure for by in figures.values() for figure in by.values())
+            for name, figures in self.costs.items()
+        }
+        return {name: why for name, why in found.items() if why}
+
     def conditions(self) -> list[CostConditions]:
         """Return the conditions that costs were measured under, those of most figures first."""
         return all_conditions(self.costs)
@@ -119,12 +132,14 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
     places = [_machine(record) for record in records]
     machines = [places.index(place) for place in places]
     costs: dict[str, dict[CostConditions, dict[str, Profile]]] = {row.name: {} for row in rows}
+    noisy_runs: dict[int, RunFolder] = {}
     for number, run in enumerate(runs):
-        for figure in run.read_profiles():
+        for figure in read_figures(run):
             if (number, figure.model) in names:
                 at = conditions_of(figure, machines[number])
                 figures = costs[names[number, figure.model]].setdefault(at, {})
-                figures.setdefault(figure.quantity, figure)
+                if figures.setdefault(figure.quantity, figure) is figure and figure.noisy:
+                    noisy_runs[number] = run
     images = runs[0].images()
     return Gathered(
         runs=tuple(runs),
@@ -147,6 +162,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
         },
         left_out=tuple(left_out),
         machines=tuple(machines),
+        noisy_runs=tuple(noisy_runs.values()),
     )
 
 

@@ -1,10 +1,12 @@
-"""What is said of every table and plot: marks on models (`bench.framework.marks`), and that the
-images are a part of the test set."""
+"""What is said of every table and plot: marks on models (`bench.framework.marks`) and on noisy
+costs (`bench.compute.noise`), and that the images are a part of the test set."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from bench.compute.noise import MARK, footnote
 from bench.framework.marks import Mark, legend, symbols
 from bench.report.drawing.content import Block, Content, Html, Missing
 from bench.report.drawing.tables import Table
@@ -15,26 +17,30 @@ Marks = dict[str, tuple[Mark, ...]]
 
 
 def marked(content: Content | Missing, context: Context) -> Content | Missing:
-    """Return the content with symbols beside marked models, and a legend of those that it has.
+    """Return the content with symbols beside marked models, and a legend of those that it has and
+    of noisy costs.
 
     The titles of tables and plots, and the sentences for the head of the page, say which part of
     the test set they are of; costs are of none.
     """
     data = context.analysis.data
     marks = {name: own for name, own in data.table.marks.items() if own}
-    if isinstance(content, Missing) or not (marks or data.part):
+    if isinstance(content, Missing) or not (marks or data.part or data.noisy):
         return content
 
-    def one(found: Table | Plot) -> Table | Plot:
-        return _table(found, marks, data.part) if isinstance(found, Table) else plot(found)
+    def table(found: Table) -> Table:
+        return _table(_noisy_table(found, data.noisy), marks, data.part)
 
     def plot(found: Plot) -> Plot:
-        return _plot(found, marks, data.part)
+        return _plot(_noisy_plot(found, data.noisy), marks, data.part)
+
+    def one(found: Table | Plot) -> Table | Plot:
+        return table(found) if isinstance(found, Table) else plot(found)
 
     def block(found: Block) -> Block:
         if isinstance(found, str | Html):
             return found
-        return _table(found, marks, data.part) if isinstance(found, Table) else [*map(plot, found)]
+        return table(found) if isinstance(found, Table) else [*map(plot, found)]
 
     beginning = f"{data.part[0].upper()}{data.part[1:]}. " if data.part else ""
     return replace(
@@ -67,6 +73,24 @@ def _table(table: Table, marks: Marks, part: str) -> Table:
         rows=[[replace(cell, text=named(cell.text)) for cell in row] for row in table.rows],
         legend=[*table.legend, " ".join(legend(found))],
     )
+
+
+def _noisy_table(table: Table, noisy: Mapping[str, str]) -> Table:
+    """Say under a table with marks what was seen of the models in whose rows they stand; of all
+    that are noisy where these only left something open."""
+    rows = [[cell.text for cell in row] for row in table.rows]
+    named = {text for row in rows if any(MARK in text for text in row) for text in row}
+    if not named:
+        return table
+    found = {name: why for name, why in noisy.items() if name in named}
+    return replace(table, legend=[*table.legend, footnote(found or noisy)])
+
+
+def _noisy_plot(plot: Plot, noisy: Mapping[str, str]) -> Plot:
+    """Say under a plot what was seen of the models, where it has noisy figures."""
+    if MARK not in plot.svg:
+        return plot
+    return replace(plot, notes=[*plot.notes, footnote(noisy)])
 
 
 def _plot(plot: Plot, marks: Marks, part: str) -> Plot:

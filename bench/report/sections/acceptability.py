@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bench.compute.noise import MARK
 from bench.core.errors import BenchError
 from bench.framework.acceptability import Acceptable, acceptability
 from bench.framework.joint import Joint
@@ -108,10 +109,14 @@ def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
         weights = [Cell.missing("no weighting puts it first")] * len(done.axes)
         if not never:
             weights = [Cell(percent(float(w)), sort=float(w)) for w in done.central[i]]
+        mark = f" {MARK}" if done.models[i] in joint.noise else ""
         rows.append(
             [
                 Cell(done.models[i]),
-                *(Cell(percent(float(s)), sort=float(s)) for s in done.ranks[i, : len(SHADES)]),
+                *(
+                    Cell(f"{percent(float(s))}{mark}", sort=float(s))
+                    for s in done.ranks[i, : len(SHADES)]
+                ),
                 *weights,
                 Cell("" if never else percent(float(done.confidence[i]))),
             ]
@@ -139,6 +144,7 @@ def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
             f"{counted(done.draws, 'weighting')}, uniform over all that sum to one, each with one "
             f"draw of everything uncertain (SMAA-2, doi:10.1287/opre.49.3.444.11220). 0 to 1 on "
             f"each axis: {scale}; costs by their logarithm.",
+            *(f"{note[0].upper()}{note[1:]}." for note in joint.notes if joint.noise),
             *(
                 [f"Left out: {'; '.join(f'{m} ({why})' for m, why in joint.left_out.items())}."]
                 if joint.left_out

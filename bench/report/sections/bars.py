@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
+from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
 from bench.framework.costs import CostConditions
 from bench.report.drawing.axes import log_axis
@@ -23,12 +25,18 @@ LINEAR = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One model's cost in the unit of the axis, with its interval where it has one."""
+    """One model's cost in the unit of the axis, with its interval, or its range if it is noisy."""
 
     name: str
     value: float
     low: float
     high: float
+    noisy: bool
+
+    @property
+    def written(self) -> str:
+        """The number beside the bar."""
+        return f"{significant(self.value)} {MARK}" if self.noisy else significant(self.value)
 
 
 def bars(analysis: Analysis, conditions: CostConditions, styles: Mapping[str, Look]) -> list[Plot]:
@@ -49,12 +57,12 @@ def bars(analysis: Analysis, conditions: CostConditions, styles: Mapping[str, Lo
 
 
 def _bar(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> Bar | None:
-    figure = analysis.cost(name, quantity, conditions)
-    if figure is None or not figure.value:  # 0 has no place on a log scale, and is in the table
+    cost = analysis.cost(name, quantity, conditions)
+    if cost is None or not cost.value:  # 0 has no place on a log scale, and is in the table
         return None
-    low, high = (end if end else figure.value for end in (figure.low, figure.high))
+    low, high = (end if end else cost.value for end in (cost.low, cost.high))
     factor = row_of(quantity).factor
-    return Bar(name, figure.value * factor, low * factor, high * factor)
+    return Bar(name, cost.value * factor, low * factor, high * factor, bool(cost.noisy))
 
 
 def _chart(
@@ -75,7 +83,7 @@ def _chart(
         notes += (
             [f"{counted(without, 'model')} without a figure; see the table."] if without else []
         )
-        told = ", ".join(f"{bar.name} {significant(bar.value)}" for bar in shown)
+        told = ", ".join(f"{bar.name} {bar.written}" for bar in shown)
         return finish(
             figure,
             name if number == 0 else f"{name}-{number + 1}",
@@ -99,11 +107,17 @@ def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
         axes.set_xlim(0, 1.2 * max(ends))
     for place, bar in enumerate(shown):
         look = styles[bar.name]
-        axes.barh(place, bar.value - start, 0.6, start, color=look.colour, alpha=0.8, zorder=2)
+        style: dict[str, Any] = {"color": look.colour}
+        if bar.noisy:
+            style = {"facecolor": "none", "edgecolor": look.colour, "linestyle": "--"}
+        axes.barh(place, bar.value - start, 0.6, start, alpha=0.8, zorder=2, **style)
         if bar.low < bar.high:
-            axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.0, zorder=3)
+            axes.plot(
+                [bar.low, bar.high], [place, place], color=INK, linewidth=1.0, zorder=3,
+                linestyle="--" if bar.noisy else "-",
+            )  # fmt: skip
         axes.annotate(
-            significant(bar.value), (max(bar.value, bar.high), place), xytext=(4, 0),
+            bar.written, (max(bar.value, bar.high), place), xytext=(4, 0),
             textcoords="offset points", va="center", fontsize=7.5, color=INK,
         )  # fmt: skip
     axes.set_yticks(range(len(shown)), [styles[bar.name].name for bar in shown])

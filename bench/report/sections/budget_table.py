@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
 from bench.framework.budgets import ladder
 from bench.report.drawing.axes import axis_title
@@ -36,10 +37,16 @@ def section(context: Context) -> Content | Missing:
             for step in ladder(found.evidence, joint):
                 row = row_of(cost)
                 budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
+                noisy = joint.noise.get(step.model, {}).get(cost, "")
+                ends = [significant(end * row.factor) for end in (step.least, step.budget)]
                 rows.append(
                     [
                         Cell(axis_title(cost)),
-                        Cell(budget, sort=step.budget),
+                        Cell(
+                            f"{budget} {MARK}" if noisy else budget,
+                            f"[{', '.join(ends)}]" if noisy else "",
+                            sort=step.budget,
+                        ),
                         Cell(step.model),
                         Cell(axis_title(quality)),
                         Cell(found.written(joint.axes[0], step.quality), sort=step.quality),
@@ -48,14 +55,16 @@ def section(context: Context) -> Content | Missing:
                 )
                 records.append(
                     {"quality": quality, "cost": cost, "budget": step.budget,
-                     "model": step.model, "value": step.quality, "tied": "; ".join(step.tied)}
+                     "model": step.model, "value": step.quality, "tied": "; ".join(step.tied),
+                     "noisy": noisy or None, "range_low": step.least if noisy else None}
                 )  # fmt: skip
+    noisy_costs = any(record["noisy"] for record in records)
     if not rows:
         return Missing("no model is better than doing nothing")
     return Content(
         [
             "The best model as a budget grows. A budget is held against the upper end of a cost’s "
-            "interval.",
+            "interval" + (", or of its range where it is noisy." if noisy_costs else "."),
             Table(
                 "budgets",
                 f"What to take within a budget, on {found.conditions}",
@@ -66,6 +75,12 @@ def section(context: Context) -> Content | Missing:
                     "From the budget in a row on, up to the next row's, its model is the best that "
                     "surely keeps to it. As good within it: what is tied with that model. Several "
                     "limits at once: bench pick."
+                    + (
+                        " Between the ends in brackets it is not known whether a noisy model keeps "
+                        "to a budget."
+                        if noisy_costs
+                        else ""
+                    )
                 ],
             ),
         ]

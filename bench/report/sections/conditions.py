@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bench.compute.noise import BUSY, DISAGREE
 from bench.report.drawing.content import Content
 from bench.report.drawing.html import render
+from bench.report.drawing.numbers import percent
 from bench.report.reading.context import Context
 from bench.report.reading.gather import Gathered
 from bench.statistics.clusters import EXACT_CLUSTERS, SAMPLES
@@ -23,6 +25,8 @@ def section(context: Context) -> Content:
                 environments=_environments(data),
                 samples_drawn=f"{SAMPLES:,}".replace(",", " "),
                 exact_scenes=EXACT_CLUSTERS,
+                disagree=percent(DISAGREE),
+                busy=f"{BUSY:g}",
             )
         ]
     )

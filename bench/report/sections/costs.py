@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
+from bench.compute.noise import MARK, footnote
 from bench.compute.quantities import quantities, row_of
-from bench.framework.costs import CostConditions, as_record, why_no_figure
+from bench.framework.costs import Cost, CostConditions, as_record, cost_of, why_no_figure
 from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Cell, Column, Table
@@ -55,7 +58,8 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
             for name, _, _ in measured]  # fmt: skip
     records = [
         {"model": name, **as_record(at), "quantity": q, "unit": f.unit,
-         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing}
+         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing,
+         **_noise(cost_of(figures, q))}
         for name, at, figures in measured
         for q, f in figures.items()
     ]  # fmt: skip
@@ -67,24 +71,42 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
         rows=rows,
         records=records,
         legend=[
-            "Brackets: 95 % interval, where a figure is a sample of several measurements.",
+            "Brackets: 95 % interval, where a figure is a sample of several measurements"
+            + ("; its range, where it is noisy." if analysis.data.noisy else "."),
             *nowhere,
         ],
     )
 
 
+def noise_lines(analysis: Analysis) -> list[str]:
+    """Return what is said above all figures where costs are noisy: what was seen, what to do."""
+    data = analysis.data
+    if not data.noisy:
+        return []
+    again = [shlex.join(["bench", "profile", "--again", str(run.path)]) for run in data.noisy_runs]
+    return [footnote(data.noisy), f"To measure these anew: {'; '.join(again)}"]
+
+
+def _noise(cost: Cost | None) -> dict[str, str | float | None]:
+    """Return the columns on noise: the reason, and the range that a noisy figure lies in."""
+    if cost is None or not cost.noisy:
+        return {"noisy": None, "range_low": None, "range_high": None}
+    return {"noisy": cost.noisy, "range_low": cost.low, "range_high": cost.high}
+
+
 def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> Cell:
-    """Return a cost in the unit of its column."""
-    figure = analysis.cost(name, quantity, conditions)
+    """Return a cost in the unit of its column; a noisy one marked, with its range."""
+    figure = analysis.figure(name, quantity, conditions)
+    cost = analysis.cost(name, quantity, conditions)
     if figure is None:
         return Cell.missing(_no_cost(analysis, name, quantity, conditions))
-    if figure.value is None:
+    if cost is None:
         return Cell.missing(figure.missing or "not measured")
     factor = row_of(quantity).factor
-    detail = ""
-    if figure.low is not None and figure.high is not None:
-        detail = f"[{significant(figure.low * factor)}, {significant(figure.high * factor)}]"
-    return Cell(significant(figure.value * factor), detail, sort=figure.value)
+    text, detail = significant(cost.value * factor), ""
+    if cost.noisy or (figure.low is not None and figure.high is not None):
+        detail = f"[{significant(cost.low * factor)}, {significant(cost.high * factor)}]"
+    return Cell(f"{text} {MARK}" if cost.noisy else text, detail, sort=cost.value)
 
 
 def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.compute.noise import MARK
 from bench.core.errors import BenchError
 from bench.framework.challenge import WEIGHTS, Scores, efficiency
 from bench.framework.hypervolume import Covered, covered
@@ -40,13 +41,15 @@ def _challenge(scores: Scores) -> Table:
     formula = " + ".join(f"{w:g} {_PARTS[q]}" for q, w in scores.weights.items())
     columns = [Column("Model", numeric=False), Column("Score", "95 % of draws ↓")]
     columns += [Column(f"exp(2 {_PARTS[q]})", f"weight {w:g}") for q, w in scores.weights.items()]
+    first, *others = scores.scores
+    surely = all(first.reach[1] <= other.reach[0] for other in others)
     rows = [
         [
             Cell(one.model),
             Cell(
-                significant(one.score) if one.score < float("inf") else "∞",
-                "" if one.low == one.high else f"[{significant(one.low)}, {_upper(one.high)}]",
-                "best" if one is scores.scores[0] else "",
+                f"{_upper(one.score)} {MARK}" if one.noisy else _upper(one.score),
+                _ends(*(one.reach if one.noisy else (one.low, one.high))),
+                "best" if one is first and surely else "",
                 sort=one.score,
             ),
             *(Cell(_upper(part), sort=part) for part in one.parts.values()),
@@ -55,7 +58,8 @@ def _challenge(scores: Scores) -> Table:
     ]
     records = [
         {"model": one.model, "base": scores.base, "score": one.score, "low": one.low,
-         "high": one.high} | {f"exp_2_{_PARTS[q]}": part for q, part in one.parts.items()}
+         "high": one.high, "noisy": one.noisy}
+        | {f"exp_2_{_PARTS[q]}": part for q, part in one.parts.items()}
         for one in scores.scores
     ]  # fmt: skip
     return Table(
@@ -71,6 +75,10 @@ def _challenge(scores: Scores) -> Table:
             *([f"Without all three: {', '.join(scores.left_out)}."] if scores.left_out else []),
         ],
     )
+
+
+def _ends(low: float, high: float) -> str:
+    return "" if low == high else f"[{_upper(low)}, {_upper(high)}]"
 
 
 def _upper(value: float) -> str:
@@ -108,11 +116,14 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
                 row += [Cell.missing(joint.left_out.get(name, MISSING))] * 2
                 continue
             at = joint.models.index(name)
-            row += [Cell(percent(x), sort=x) for x in (volume.added[at], volume.alone[at])]
+            mark = f" {MARK}" if name in joint.noise else ""
+            row += [
+                Cell(f"{percent(x)}{mark}", sort=x) for x in (volume.added[at], volume.alone[at])
+            ]
             records.append(
                 {"model": name, "quality": quality, "cost": cost, "adds": volume.added[at],
-                 "alone": volume.alone[at], "all": volume.share, "low": volume.low,
-                 "high": volume.high, "reference_quality": volume.reference[0],
+                 "alone": volume.alone[at], "noisy": name in joint.noise, "all": volume.share,
+                 "low": volume.low, "high": volume.high, "reference_quality": volume.reference[0],
                  "reference_cost": volume.reference[1], "ideal_quality": volume.ideal[0],
                  "ideal_cost": volume.ideal[1]}
             )  # fmt: skip

@@ -9,11 +9,12 @@ from itertools import zip_longest
 
 from matplotlib.axes import Axes
 
+from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
 from bench.core.errors import BenchError
 from bench.framework.costs import CostConditions
 from bench.framework.joint import Evidence, join
-from bench.framework.pareto import front
+from bench.framework.pareto import dominates_surely, standing
 from bench.framework.ranking import fronts
 from bench.report.drawing.axes import log_axis, with_unit
 from bench.report.drawing.content import Content, Missing
@@ -55,11 +56,14 @@ def section(context: Context) -> Content | Missing:
     chance = ""
     if any(analysis.data.table.claims(metric).intervals for metric in analysis.shown):
         chance = "The percentage beside a name is the probability of being on the front. "
+    doubt = ""
+    if analysis.data.noisy:
+        doubt = "Half filled: noisy costs leave open whether another does. "
     return Content(
         [
             "Filled markers and the step line: models that no other beats in both (Pareto front). "
-            f"Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under the same "
-            "conditions.",
+            f"{doubt}Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under "
+            "the same conditions.",
             shown,
         ],
         findings=_fastest(analysis),
@@ -93,10 +97,17 @@ def quality_against_cost(
     if len(points) < 2:
         return None
     up = analysis.data.table.higher_is_better[metric]
-    on_front = _front(analysis, metric, points)
+    on_front = _standing(analysis, metric, points)
+    surely_on = _cheapest_first(points, on_front, True)
     chances = _chances(evidence, metric, quantity, conditions)
     points = [
-        replace(p, label=" ".join([styles[p.name].name, *_chance(chances, p.name)])) for p in points
+        replace(
+            p,
+            label=" ".join(
+                [styles[p.name].name, *_chance(chances, p.name), *([MARK] if p.noisy else [])]
+            ),
+        )
+        for p in points
     ]
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
@@ -104,11 +115,11 @@ def quality_against_cost(
         axes.set_xscale("log")
         _frame(axes, points, analysis, metric, up)
         across = _base_line(axes, analysis, metric)
-        steps = _steps(axes, [points[i] for i in on_front])
+        steps = _steps(axes, [points[i] for i in surely_on])
         for xs, ys in steps:
             axes.plot(xs, ys, color=MUTED, linewidth=1.1, zorder=2)
-        shown = [index in on_front for index in range(len(points))]
-        for point, best in zip(points, shown, strict=True):
+        shown = [best is not False for best in on_front]
+        for point, best in zip(points, on_front, strict=True):
             draw_point(axes, point, styles[point.name], filled=best)
         axes.set_xlabel(f"{head}, {unit} (log scale)\n{conditions.of(quantity)}".strip())
         arrow = "higher is better" if up else "lower is better, axis turned over"
@@ -116,7 +127,9 @@ def quality_against_cost(
         axes.set_ylabel(f"{name} ({arrow})")
         notes = name_points(figure, axes, points, shown, [*steps, *across])
         notes += [f"Not shown: {'; '.join(absent)}."] if absent else []
-        named = ", ".join(points[i].label for i in on_front)
+        named = ", ".join(points[i].label for i in surely_on)
+        open_to = ", ".join(points[i].label for i in _cheapest_first(points, on_front, None))
+        doubt = f" Not known, because costs are noisy: {open_to}." if open_to else ""
         surely = ", and how surely" if chances else ""
         name = f"{metric}-against-{quantity}".replace("_", "-")
         number = analysis.data.conditions().index(conditions)
@@ -125,7 +138,7 @@ def quality_against_cost(
             name if number == 0 else f"{name}-{number + 1}",
             f"{title(metric)} against {row.word}",
             f"{title(metric)} of {len(points)} models against {head} ({conditions}). "
-            f"On the Pareto front, cheapest first{surely}: {named or 'none'}.",
+            f"On the Pareto front, cheapest first{surely}: {named or 'none'}.{doubt}",
             notes,
         )
 
@@ -134,21 +147,21 @@ def _point(
     analysis: Analysis, name: str, metric: str, quantity: str, conditions: CostConditions
 ) -> Point | None:
     estimate = analysis.standing(metric, name).estimate
-    figure = analysis.cost(name, quantity, conditions)
-    if name == analysis.base or estimate is None or figure is None or not figure.value:
+    cost = analysis.cost(name, quantity, conditions)
+    if name == analysis.base or estimate is None or cost is None or not cost.value:
         return None  # a cost of 0 has no place on a log axis
     factor = row_of(quantity).factor
-    cost = figure.value * factor
     value, low, high = _bounds(estimate)
     return Point(
         name=name,
         label=name,
-        x=cost,
-        left=figure.low * factor if figure.low else cost,
-        right=figure.high * factor if figure.high else cost,
+        x=cost.value * factor,
+        left=(cost.low or cost.value) * factor,
+        right=(cost.high or cost.value) * factor,
         y=value,
         low=low,
         high=high,
+        noisy=bool(cost.noisy),
     )
 
 
@@ -172,8 +185,8 @@ def _chance(chances: Mapping[str, float], name: str) -> list[str]:
     return [percent(chances[name])] if name in chances else []
 
 
-def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int]:
-    """Return the indices of the points on the front, cheapest first.
+def _standing(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[bool | None]:
+    """Say of each point whether it is on the front; None where noisy costs leave that open.
 
     The base costs next to nothing, so a model that is no better than it is dominated. What is
     ranked apart is on no front.
@@ -186,8 +199,24 @@ def _front(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[int
         if point.name not in analysis.data.table.apart
         and (base is None or (point.y > base.value if up else point.y < base.value))
     ]
-    found = front([points[i].y for i in worth], [points[i].x for i in worth], up)
-    return [worth[i] for i in found]
+    ranked = [points[index] for index in worth]
+    least = [(p.y, p.left if p.noisy else p.x) for p in ranked]
+    most = [(p.y, p.right if p.noisy else p.x) for p in ranked]
+    found: list[bool | None] = [False] * len(points)
+    if ranked:
+        told = standing(*dominates_surely(least, most, [up, False]))
+        for index, is_on in zip(worth, told, strict=True):
+            found[index] = is_on
+    return found
+
+
+def _cheapest_first(
+    points: Sequence[Point], on_front: Sequence[bool | None], asked: bool | None
+) -> list[int]:
+    """Return the indices of the points of one standing, cheapest first."""
+    return sorted(
+        (i for i, is_on in enumerate(on_front) if is_on is asked), key=lambda i: points[i].x
+    )
 
 
 def _bounds(estimate: Estimate) -> tuple[float, float, float]:
@@ -203,7 +232,7 @@ def _why_absent(
     standing = analysis.standing(metric, name)
     if standing.estimate is None:
         return next(iter(standing.missing), "no finite score")
-    figure = analysis.cost(name, quantity, conditions)
+    figure = analysis.figure(name, quantity, conditions)
     if figure is None:
         return "not measured under these conditions"
     return figure.missing or "0 has no place on a log scale"
@@ -257,6 +286,18 @@ def _fastest(analysis: Analysis) -> list[str]:
     ]
     if len(points) < 2:
         return []
-    on_front = [points[i] for i in _front(analysis, metric, points)]
-    named = ", ".join(f"{p.name} ({significant(p.x)} ms)" for p in on_front) or "no model"
-    return [f"Not beaten in both {title(metric)} and latency: {named}."]
+    on_front = _standing(analysis, metric, points)
+    named, doubtful = (
+        ", ".join(_told(points[i]) for i in _cheapest_first(points, on_front, asked))
+        for asked in (True, None)
+    )
+    text = f"Not beaten in both {title(metric)} and latency: {named or 'no model'}."
+    return [text + (f" Not known, because latencies are noisy: {doubtful}." if doubtful else "")]
+
+
+def _told(point: Point) -> str:
+    """Return a model with its latency, or between what it was measured where it is noisy."""
+    if not point.noisy:
+        return f"{point.name} ({significant(point.x)} ms)"
+    ends = f"{significant(point.left)} and {significant(point.right)} ms"
+    return f"{point.name} (between {ends})"

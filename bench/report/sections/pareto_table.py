@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.compute.noise import MARK
 from bench.framework.joint import Joint
 from bench.framework.ranking import Dominator, FrontRow, beats, fronts, ranks
 from bench.report.drawing.axes import axis_title, in_words
@@ -76,25 +77,30 @@ def front(context: Context) -> Content | Missing:
 def _share(row: FrontRow | None, joint: Joint, name: str) -> Cell:
     if row is None:
         return Cell.missing(joint.left_out.get(name, "not among the models"))
+    mark = "best" if row.on_front else ""
+    if row.on_front is None:
+        return Cell(f"not known {MARK}", sort=row.probability)
     if not joint.claims.intervals:
-        return Cell("yes" if row.on_front else "no", mark="best" if row.on_front else "")
-    return Cell(percent(row.probability), mark="best" if row.on_front else "", sort=row.probability)
+        return Cell("yes" if row.on_front else "no", mark=mark)
+    return Cell(percent(row.probability), mark=mark, sort=row.probability)
 
 
 def _beaten(found: Facts, joint: Joint, row: FrontRow) -> str:
     """Say who dominates a model and by how much: the surest two."""
     if row.worthless:
         return f"no better than {found.analysis.base_title}"
-    told = [_dominator(found, joint, by) for by in row.dominators[:2]]
+    told = [_dominator(found, joint, by, row.model) for by in row.dominators[:2]]
     more = len(row.dominators) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more else "")
 
 
-def _dominator(found: Facts, joint: Joint, by: Dominator) -> str:
+def _dominator(found: Facts, joint: Joint, by: Dominator, beaten: str) -> str:
     parts = []
     for axis, margin in zip(joint.axes, by.margins, strict=True):
         if axis.kind == "cost":
             words = "more" if axis.higher_is_better else "less"
+            noisy = any(axis.name in joint.noise.get(name, {}) for name in (by.model, beaten))
+            words += f" {MARK}" if noisy else ""
             parts.append(f"{found.written(axis, margin)} {words}")
         else:
             turned = margin if axis.higher_is_better else -margin
@@ -112,6 +118,7 @@ def _record(quality: str, joint: Joint, row: FrontRow) -> dict[str, Any]:
         "probability": row.probability if joint.claims.intervals else None,
         "dominators": "; ".join(by.model for by in row.dominators),
         "no_better_than_the_base": row.worthless,
+        "noisy": "; ".join(joint.noise.get(row.model, {})),
     }
 
 

@@ -69,7 +69,7 @@ def _plane(
         _point(joint, spread, i, " ".join([styles[name].name, *_chance(joint, rows[name])]))
         for i, name in enumerate(joint.models)
     ]
-    filled = [rows[point.name].on_front for point in points]
+    filled = [rows[point.name].on_front is True for point in points]  # no cost, no noise
     with drawing(WIDTH, 3.7) as (figure, axes):
         for point, full in zip(points, filled, strict=True):
             draw_point(axes, point, styles[point.name], filled=full)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.framework.pareto import dominates, front, margins, on_front, shares
+from bench.framework.pareto import (
+    dominates,
+    dominates_surely,
+    margins,
+    on_front,
+    shares,
+    standing,
+)
 
 
 def test_the_front_is_what_nothing_dominates() -> None:
@@ -20,18 +27,44 @@ def test_the_front_is_what_nothing_dominates() -> None:
             for j in range(60)
         )
     }  # fmt: skip
-    assert set(front(quality, cost)) == expected
+    points = np.column_stack([quality, cost])
+    assert set(np.flatnonzero(on_front(points, [True, False]))) == expected
 
 
-def test_the_front_is_ordered_by_cost_and_knows_the_direction() -> None:
-    assert front([0.3, 0.1, 0.2], [1, 9, 4], higher_is_better=False) == [0, 2, 1]
-    assert front([0.3, 0.1, 0.2], [1, 9, 4], higher_is_better=True) == [0]
+def test_a_front_of_known_points_is_the_same_by_their_ranges() -> None:
+    points = np.random.default_rng(0).integers(0, 12, (60, 3)).astype(float)
+    higher = [True, False, True]
+    surely, may = dominates_surely(points, points, higher)
+    assert (surely == dominates(points, higher)).all()
+    assert (surely == may).all()
+    assert standing(surely, may) == on_front(points, higher).tolist()
 
 
-def test_points_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ValueError, match="finite"):
-        front([1.0, np.nan], [1.0, 2.0])
-    assert front([], []) == []
+def test_a_range_that_meets_another_leaves_open_who_is_on_the_front() -> None:
+    quality, cheap = [30.0, 20.0, 10.0], [100.0, 175.0, 500.0]
+    least = np.column_stack([quality, [100.0, 80.0, 500.0]])  # the second: between 80 and 210
+    most = np.column_stack([quality, [100.0, 210.0, 500.0]])
+    surely, may = dominates_surely(least, most, [True, False])
+    assert standing(surely, may) == [True, None, False]
+    assert on_front(np.column_stack([quality, cheap]), [True, False]).tolist() == [
+        True, False, False
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_said_of_ranges_holds_wherever_in_them_the_figures_lie(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    middle = rng.uniform(0, 10, (12, 2))
+    reach = np.where(rng.random((12, 2)) < 0.4, rng.uniform(0, 3, (12, 2)), 0.0)
+    surely, may = dominates_surely(middle - reach, middle + reach, [True, False])
+    for _ in range(100):
+        drawn = middle + reach * rng.uniform(-1, 1, (12, 2))
+        over = dominates(drawn, [True, False])
+        assert not (surely & ~over).any()  # what is sure is so in every draw
+        assert not (over & ~may).any()  # and what is so in a draw was possible
+        said = standing(surely, may)
+        for was, now in zip(said, on_front(drawn, [True, False]), strict=True):
+            assert was in (None, now)
 
 
 @pytest.mark.parametrize("axes", [1, 3, 4])
