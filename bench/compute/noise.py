@@ -97,8 +97,8 @@ def footnote(noisy: Mapping[str, str]) -> str:
     told = [f"{model} ({why})" for model, why in list(noisy.items())[:_TOLD]]
     more = [f"and {len(noisy) - _TOLD} more"] if len(noisy) > _TOLD else []
     return (
-        f"{MARK} noisy, known only to lie in a range (in brackets; dashed in plots): "
-        f"{', '.join([*told, *more])}. Where ranges meet, neither is said to cost less."
+        f"Costs marked {MARK} are noisy, known only to lie in a range (in brackets; dashed in "
+        f"plots): {', '.join([*told, *more])}. Where ranges meet, neither is said to cost less."
     )
 
 

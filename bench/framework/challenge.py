@@ -24,8 +24,8 @@ class ChallengeScore:
     """A model's score, less is better; the base model has e^2 = 7.389.
 
     ``parts``: quantity -> exp(2 m / m_base), before weighting. ``low`` and ``high``: 95 % of the
-    draws. ``reach``: between which the score lies for all that is known of noisy costs, of the
-    model and of the base; the score itself without any.
+    draws. ``noisy`` says why costs of the model or of the base are, and ``reach`` between which the
+    score then lies for all that is known of them; without any the score itself.
     """
 
     model: str
@@ -34,11 +34,7 @@ class ChallengeScore:
     high: float
     parts: Mapping[str, float]
     reach: tuple[float, float]
-
-    @property
-    def noisy(self) -> bool:
-        """Whether the score is of noisy costs."""
-        return self.reach[0] < self.reach[1]
+    noisy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +82,16 @@ def efficiency(
     least, most = joint.reach
     reach = np.column_stack([parts(least, most) @ share, parts(most, least) @ share])
     reach[at] = total[at]  # against itself
+
+    def why_noisy(model: str) -> str:
+        of = {} if model == base else {m: joint.noise.get(m, {}) for m in (model, base)}
+        return "; ".join(f"{m}: {why}" for m, costs in of.items() for why in costs.values())
+
     return Scores(
         base, weights,
         tuple(ChallengeScore(joint.models[i], float(total[i]), float(low[i]), float(high[i]),
                     dict(zip(weights, map(float, each[i]), strict=True)),
-                    (float(reach[i, 0]), float(reach[i, 1])))
+                    (float(reach[i, 0]), float(reach[i, 1])), why_noisy(joint.models[i]))
               for i in np.argsort(total, kind="stable")),
         joint.conditions, joint.left_out,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.compute.noise import BUSY, DISAGREE
+from bench.compute.noise import BUSY, DISAGREE, MARK
 from bench.report.drawing.content import Content
 from bench.report.drawing.html import render
 from bench.report.drawing.numbers import percent
@@ -27,6 +27,7 @@ def section(context: Context) -> Content:
                 exact_scenes=EXACT_CLUSTERS,
                 disagree=percent(DISAGREE),
                 busy=f"{BUSY:g}",
+                mark=MARK,
             )
         ]
     )

@@ -58,7 +58,7 @@ def _challenge(scores: Scores) -> Table:
     ]
     records = [
         {"model": one.model, "base": scores.base, "score": one.score, "low": one.low,
-         "high": one.high, "noisy": one.noisy}
+         "high": one.high, "noisy": one.noisy or None}
         | {f"exp_2_{_PARTS[q]}": part for q, part in one.parts.items()}
         for one in scores.scores
     ]  # fmt: skip
@@ -122,7 +122,8 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
             ]
             records.append(
                 {"model": name, "quality": quality, "cost": cost, "adds": volume.added[at],
-                 "alone": volume.alone[at], "noisy": name in joint.noise, "all": volume.share,
+                 "alone": volume.alone[at], "all": volume.share,
+                 "noisy": joint.noise.get(name, {}).get(cost),
                  "low": volume.low, "high": volume.high, "reference_quality": volume.reference[0],
                  "reference_cost": volume.reference[1], "ideal_quality": volume.ideal[0],
                  "ideal_cost": volume.ideal[1]}

@@ -101,13 +101,8 @@ def quality_against_cost(
     surely_on = _cheapest_first(points, on_front, True)
     chances = _chances(evidence, metric, quantity, conditions)
     points = [
-        replace(
-            p,
-            label=" ".join(
-                [styles[p.name].name, *_chance(chances, p.name), *([MARK] if p.noisy else [])]
-            ),
-        )
-        for p in points
+        replace(p, label=_label(p, styles[p.name], chances, is_on))
+        for p, is_on in zip(points, on_front, strict=True)
     ]
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
@@ -181,8 +176,11 @@ def _chances(
     return {row.model: row.probability for row in fronts(joint)}
 
 
-def _chance(chances: Mapping[str, float], name: str) -> list[str]:
-    return [percent(chances[name])] if name in chances else []
+def _label(point: Point, look: Look, chances: Mapping[str, float], is_on: bool | None) -> str:
+    """Return a model's name, how surely it is on the front, and the mark of a noisy cost."""
+    chance = percent(chances[point.name]) if point.name in chances else ""
+    standing = "not known" if is_on is None else chance
+    return " ".join(filter(None, (look.name, standing, MARK if point.noisy else "")))
 
 
 def _standing(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[bool | None]:

@@ -118,7 +118,7 @@ def _record(quality: str, joint: Joint, row: FrontRow) -> dict[str, Any]:
         "probability": row.probability if joint.claims.intervals else None,
         "dominators": "; ".join(by.model for by in row.dominators),
         "no_better_than_the_base": row.worthless,
-        "noisy": "; ".join(joint.noise.get(row.model, {})),
+        "noisy": "; ".join(f"{q}: {why}" for q, why in joint.noise.get(row.model, {}).items()),
     }
 
 
