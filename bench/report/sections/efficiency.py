@@ -116,7 +116,7 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
                 row += [Cell.missing(joint.left_out.get(name, MISSING))] * 2
                 continue
             at = joint.models.index(name)
-            mark = f" {MARK}" if name in joint.noise else ""
+            mark = f" {MARK}" if joint.noise else ""  # all shares are of one box
             row += [
                 Cell(f"{percent(x)}{mark}", sort=x) for x in (volume.added[at], volume.alone[at])
             ]
