@@ -109,9 +109,8 @@ def cost_of(figures: Mapping[str, Profile], quantity: str) -> Cost | None:
         return Cost(value, low, high)
     ends = [low, value, high, *(median(passes) for passes in figure.samples if passes)]
     time = cost_of(figures, "latency_ms") if quantity != "latency_ms" else None
-    if (
-        time and time.value and len(figure.samples) < 2
-    ):  # measured once: it varies as the latency does
+    if time and time.value and len(figure.samples) < 2:
+        # It was measured once, or follows from the latency: it varies as that does.
         slower = [end / time.value for end in (time.low, time.high)]
         ends += [value / s if row_of(quantity).higher_is_better else value * s for s in slower]
     return Cost(value, min(ends), max(ends), figure.noisy)
