@@ -98,6 +98,8 @@ def _show(found: Pick) -> None:
         for way in found.relaxations:
             needed = " and ".join(_wider(given, value) for given, value in way.limits.items())
             say_prose(f"  {way.model} ({found.quality.name} {way.quality:.4g}) with {needed}")
+    if doubtful := [c.model for c in found.candidates if c.state == "open"]:
+        say_prose(f"not known whether within the budget, for noise: {', '.join(doubtful)}")
     axes = list(dict.fromkeys([found.quality.name, *(limit.axis.name for limit in found.limits)]))
     units = {found.quality.name: found.quality.unit}
     units |= {limit.axis.name: limit.axis.unit for limit in found.limits}
@@ -130,12 +132,10 @@ _WORDS = {
 
 
 def _show_noise(found: Pick, run: Path) -> None:
-    """Say which costs are noisy, which models it leaves open, and what to do."""
+    """Say which costs are noisy, and what to do."""
     noisy = {c.model: c.noisy for c in found.candidates if c.noisy}
     if not noisy:
         return
-    if doubtful := [c.model for c in found.candidates if c.state == "open"]:
-        say_prose(f"not known whether within the budget: {', '.join(doubtful)}")
     say_prose(footnote({m: "; ".join(dict.fromkeys(why.values())) for m, why in noisy.items()}))
     say(next_line("profile", "--again", run))
 

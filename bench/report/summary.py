@@ -24,8 +24,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
     """Return the header and the rows of the results, best model first, for a terminal.
 
     The third value is what is said of them all, line by line. ``*`` marks the best mean and ``=``
-    what is tied with it (`bench.statistics.claims`). A dash is a
-    missing number; the last column says why, and the last rows name metrics without any score.
+    what is tied with it (`bench.statistics.claims`), ``≈`` a noisy cost, with its range. A dash is
+    a missing number; the last column says why, and the last rows name metrics without any score.
     All means of a column are over the same images, of a number that its head tells unless it is
     all; a model that has too few of them is not ranked.
     """

@@ -191,7 +191,7 @@ def test_pick_says_that_it_does_not_know_where_a_limit_lies_within_a_range(run: 
     assert shown.exit_code == 0
     assert "fair is the best by psnr within the budget" in shown.output
     assert "latency_ms measured between 30.5 and 80 ms; measure anew" in shown.output
-    assert "not known whether within the budget: best" in shown.output
+    assert "not known whether within the budget, for noise: best" in shown.output
     assert f"next: bench profile --again {run.path}" in shown.output
     assert "45 ≈ [30.5, 80]" in shown.output
     found = json.loads(asked(run, 50, "--json").output)
@@ -211,7 +211,7 @@ def test_where_only_a_noisy_model_may_fit_none_surely_does(run: RunFolder) -> No
     shown = asked(run, 50, "--min", "psnr=30")
     assert shown.exit_code == 1
     assert "no model surely fits the budget" in shown.output
-    assert "not known whether within the budget: best" in shown.output
+    assert "not known whether within the budget, for noise: best" in shown.output
 
 
 def test_a_run_of_several_sizes_keeps_each_ones_noise(tmp_path: Path) -> None:
