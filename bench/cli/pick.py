@@ -86,19 +86,19 @@ def _limits(option: str, texts: list[str] | None) -> dict[str, float]:
 
 def _show(found: Pick) -> None:
     budget = ", ".join(limit.given for limit in found.limits) or "no limit"
+    doubtful = [c.model for c in found.candidates if c.state == "open"]
+    surely = " surely" if doubtful else ""
     if found.chosen:
-        say_prose(
-            f"{found.chosen} is the best by {found.quality.name} within the budget ({budget})"
-        )
+        best = f"{found.chosen} is the best by {found.quality.name}"
+        say_prose(f"{best}{surely} within the budget ({budget})")
         if also := [c.model for c in found.candidates if c.state == "tied"]:
             say_prose(f"tied with it: {', '.join(also)}")
     else:
-        surely = " surely" if any(c.state == "open" for c in found.candidates) else ""
         say_prose(f"no model{surely} fits the budget ({budget}); what would have to give:")
         for way in found.relaxations:
             needed = " and ".join(_wider(given, value) for given, value in way.limits.items())
             say_prose(f"  {way.model} ({found.quality.name} {way.quality:.4g}) with {needed}")
-    if doubtful := [c.model for c in found.candidates if c.state == "open"]:
+    if doubtful:
         say_prose(f"not known whether within the budget, for noise: {', '.join(doubtful)}")
     axes = list(dict.fromkeys([found.quality.name, *(limit.axis.name for limit in found.limits)]))
     units = {found.quality.name: found.quality.unit}

@@ -189,7 +189,7 @@ def asked(run: RunFolder, limit: float, *options: str) -> Any:
 def test_pick_says_that_it_does_not_know_where_a_limit_lies_within_a_range(run: RunFolder) -> None:
     shown = asked(run, 50)
     assert shown.exit_code == 0
-    assert "fair is the best by psnr within the budget" in shown.output
+    assert "fair is the best by psnr surely within the budget" in shown.output
     assert "latency_ms measured between 30.5 and 80 ms; measure anew" in shown.output
     assert "not known whether within the budget, for noise: best" in shown.output
     assert f"next: bench profile --again {run.path}" in shown.output
