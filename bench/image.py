@@ -105,6 +105,8 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
         if is_png:  # no second opinion: Pillow does not verify all of a PNG's checksums
             raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
         return None
+    if data.startswith((b"II", b"MM")) and _peek(data, lambda image: image.mode == "CMYK"):
+        return None  # OpenCV knows nothing of inks' profile
     if decoded.ndim == 2:
         # OpenCV drops the alpha of some grey images in silence.
         if decoded.dtype == np.uint8 and _peek(data, _has_alpha):

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 import bench
 from bench.colour import profile_name
 from bench.image import Pixels, converted_from, read
-from tests.support.icc import ADOBE_RGB, DISPLAY_P3, SRGB, by_hand, profile
+from tests.support.icc import ADOBE_RGB, DISPLAY_P3, SRGB, by_hand, of_inks, profile
 
 P3 = profile(DISPLAY_P3, None, "Display P3")
 
@@ -55,6 +55,25 @@ def test_a_telephones_photograph_scores_what_its_colours_are_worth(
     psnr = bench.metric("psnr")
     assert psnr(in_p3, photograph) < 34  # what ignoring the profile costs
     assert psnr(path, photograph) > 50
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jpg"])
+def test_inks_become_the_colours_that_their_profile_says(tmp_path: Path, suffix: str) -> None:
+    """Corners of the cube of inks, in fields of 16x16: what naive filters let through."""
+    inks = [(0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0), (255, 255, 0, 0),
+            (0, 255, 255, 0), (0, 0, 0, 255)]  # fmt: skip
+    fields = np.repeat(np.repeat(np.array(inks, np.uint8)[None], 16, 1), 16, 0)
+    image = Image.fromarray(fields, mode="CMYK")
+    path = tmp_path / f"x.{suffix}"
+    image.save(path, icc_profile=of_inks(), **({"quality": 100} if suffix == "jpg" else {}))
+    found = read(path)[8, 8::16]
+    expected = [(255 - c) * (255 - k) // 255 for *three, k in inks for c in three]
+    assert np.abs(found.astype(int) - np.reshape(expected, (-1, 3))).max() <= 9  # Lab in 8 bits
+    assert converted_from(path) == "made inks"
+    grey = Image.new("CMYK", (16, 16), (0, 0, 0, 128))
+    grey.save(tmp_path / f"grey.{suffix}", icc_profile=of_inks())
+    half = read(tmp_path / f"grey.{suffix}")[8, 8]
+    assert np.abs(half.astype(int) - 119).max() <= 2  # half way in L*; without the profile 127
 
 
 def test_a_run_says_which_colours_it_converted(tmp_path: Path, photograph: Pixels) -> None:

@@ -64,12 +64,7 @@ def profile(
     curve = b"curv\0\0\0\0" + struct.pack(">I", 1024) + b"".join(
         struct.pack(">H", round(float(v) * 65535)) for v in levels
     )  # fmt: skip
-    text = name.encode("ascii") + b"\0"
-    tags = {
-        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(8 + 3 + 67),
-        b"cprt": b"text\0\0\0\0none\0",
-        b"wtpt": xyz(D50),
-    }
+    tags = {b"wtpt": xyz(D50)}
     if primaries is None:
         tags[b"kTRC"] = curve
     else:
@@ -77,14 +72,43 @@ def profile(
         tags |= {key: xyz(column) for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns,
                                                          strict=True)}  # fmt: skip
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    return _assembled(name, tags, b"mntr" + (b"GRAY" if primaries is None else b"RGB ") + b"XYZ ")
+
+
+def of_inks(name: str = "made inks") -> bytes:
+    """Return an ICC profile, version 2, of a printer whose inks multiply as naive filters.
+
+    Full ink of C takes all red, of M all green, of Y all blue, of K all light; corners of the cube
+    of inks are in a table of Lab, between which littleCMS interpolates.
+    """
+    corners = np.array([[n >> 3 & 1, n >> 2 & 1, n >> 1 & 1, n & 1] for n in range(16)])
+    rgb = (1 - corners[:, :3]) * (1 - corners[:, 3:])
+    relative = (rgb @ matrix(SRGB).T) / D50
+    f = np.where(relative > 216 / 24389, np.cbrt(relative), (24389 / 27 * relative + 16) / 116)
+    lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+    nodes = np.rint(lab * [2.55, 1, 1] + [0, 128, 128]).clip(0, 255).astype(np.uint8)
+    straight = bytes(range(256))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0])
+    table += b"".join(struct.pack(">i", 65536 * value) for value in (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    table += 4 * straight + nodes.tobytes() + 3 * straight
+    return _assembled(name, {b"A2B0": table, b"A2B1": table}, b"prtrCMYKLab ")
+
+
+def _assembled(name: str, tags: dict[bytes, bytes], kind: bytes) -> bytes:
+    """Return a profile of these tags; ``kind``: its class, its space and what it connects to."""
+    text = name.encode("ascii") + b"\0"
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(8 + 3 + 67),
+        b"cprt": b"text\0\0\0\0none\0",
+        **tags,
+    }
     table, data = b"", b""
     start = 128 + 4 + 12 * len(tags)
     for key, value in tags.items():
         table += key + struct.pack(">II", start + len(data), len(value))
         data += value + bytes(-len(value) % 4)
-    space = b"GRAY" if primaries is None else b"RGB "
     size = struct.pack(">I", start + len(data))
-    header = size + bytes(4) + bytes([2, 0x40, 0, 0]) + b"mntr" + space + b"XYZ " + bytes(12)
-    header += b"acsp" + bytes(28) + b"".join(fixed(v) for v in D50)
+    header = size + bytes(4) + bytes([2, 0x40, 0, 0]) + kind + bytes(12)
+    header += b"acsp" + bytes(28) + b"".join(struct.pack(">i", round(v * 65536)) for v in D50)
     header += bytes(128 - len(header))
     return header + struct.pack(">I", len(tags)) + table + data
