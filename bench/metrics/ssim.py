@@ -39,7 +39,7 @@ C2 = (0.03 * 255) ** 2
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class WindowMeans:
     """A reference, or one band of its rows: the samples, and their mean in each window."""
 
     samples: Samples
@@ -59,7 +59,7 @@ def _mean(
 
 
 def _fractions(
-    samples: Samples, other: Side, mix: Floats | None
+    samples: Samples, other: WindowMeans, mix: Floats | None
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return a, b, c, d with SSIM = a/b * c/d in every window. They may lie in scratch arrays.
 
@@ -85,7 +85,7 @@ def _fractions(
     return a, b, c, d
 
 
-def _ssim(samples: Samples, other: Side, mix: Floats | None = None) -> float:
+def _ssim(samples: Samples, other: WindowMeans, mix: Floats | None = None) -> float:
     """Return the sum of SSIM over the windows that lie inside."""
     a, b, c, d = _fractions(samples, other, mix)
     a *= c
@@ -93,7 +93,7 @@ def _ssim(samples: Samples, other: Side, mix: Floats | None = None) -> float:
     return _sum(a)
 
 
-def _structure(samples: Samples, other: Side) -> float:
+def _structure(samples: Samples, other: WindowMeans) -> float:
     """Return the sum of the contrast-structure term over the windows that lie inside."""
     _, _, c, d = _fractions(samples, other, None)
     c /= d
@@ -110,11 +110,11 @@ def _parts(planes: list[Samples]) -> list[Samples]:
     return [plane[rows] for plane in planes for rows in bands(plane.shape, SIZE)]
 
 
-def _sides(parts: list[Samples], mix: Floats | None = None) -> list[Side]:
-    return list(map(Side, parts, in_parallel(_mean, parts, repeat(mix))))
+def _sides(parts: list[Samples], mix: Floats | None = None) -> list[WindowMeans]:
+    return list(map(WindowMeans, parts, in_parallel(_mean, parts, repeat(mix))))
 
 
-def _windows(sides: list[Side]) -> int:
+def _windows(sides: list[WindowMeans]) -> int:
     """Return the number of windows that lie inside."""
     return sum(inside(side.mean, WINDOW).size for side in sides)
 
@@ -134,12 +134,12 @@ class Ssim(OnCpu):
         """Return the (H, W[, C]) planes that are compared, in 0..255."""
         return [*picture.planes]
 
-    def features(self, reference: Picture) -> list[Side]:
+    def features(self, reference: Picture) -> list[WindowMeans]:
         """Return the reference's sides, band by band. Raises Unscorable under `SMALLEST`."""
         require(reference, self.SMALLEST)
         return _sides(_parts(self.planes(reference)), self.MIX)
 
-    def compare(self, restored: Picture, features: list[Side]) -> float:
+    def compare(self, restored: Picture, features: list[WindowMeans]) -> float:
         """Return the mean over all windows and planes."""
         parts = _parts(self.planes(restored))
         return sum(in_parallel(_ssim, parts, features, repeat(self.MIX))) / _windows(features)
@@ -189,7 +189,7 @@ class MultiScaleSsim(OnCpu):
     WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
     SMALLEST = (SIZE - 1) * 2 ** (len(WEIGHTS) - 1) + 1
 
-    def features(self, reference: Picture) -> list[list[Side]]:
+    def features(self, reference: Picture) -> list[list[WindowMeans]]:
         """Return the reference's sides: 5 scales of R, of G and of B, band by band.
 
         Raises Unscorable under 161x161 pixels.
@@ -197,7 +197,7 @@ class MultiScaleSsim(OnCpu):
         require(reference, self.SMALLEST)
         return [_sides(_parts([scale])) for scale in self._scales(reference)]
 
-    def compare(self, restored: Picture, features: list[list[Side]]) -> float:
+    def compare(self, restored: Picture, features: list[list[WindowMeans]]) -> float:
         """Return the mean over the channels of the weighted product over the scales."""
         terms = ([_structure] * (len(self.WEIGHTS) - 1) + [_ssim]) * 3
         means = [

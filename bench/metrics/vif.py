@@ -33,7 +33,7 @@ WINDOWS = tuple(gaussian(size, size / 5) for size in SIZES)
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ReferenceBand:
     """One band of rows of the reference at one scale.
 
     ``inverse`` is 1/(variance + TINY), and 0 where the reference is flat. ``information`` is what
@@ -55,7 +55,7 @@ class Vif(OnCpu):
 
     SMALLEST = 41
 
-    def features(self, reference: Picture) -> list[list[Side]]:
+    def features(self, reference: Picture) -> list[list[ReferenceBand]]:
         """Return the reference's sides, scale by scale and band by band.
 
         Raises Unscorable under 41x41 pixels, and for a constant reference: it carries no
@@ -70,7 +70,7 @@ class Vif(OnCpu):
             raise Unscorable("the reference is constant: it has no information to be kept")
         return scales
 
-    def compare(self, restored: Picture, features: list[list[Side]]) -> float:
+    def compare(self, restored: Picture, features: list[list[ReferenceBand]]) -> float:
         """Return the information kept over the information there was."""
         kept = sum(
             sum(in_parallel(_kept, parts, sides, repeat(window)))
@@ -91,7 +91,7 @@ def _parts(luma: Plane) -> Iterator[list[Plane]]:
         yield [luma[rows] for rows in bands(luma.shape, len(window))]
 
 
-def _side(samples: Plane, window: Floats) -> Side:
+def _side(samples: Plane, window: Floats) -> ReferenceBand:
     mean = smooth(samples, window)
     square = np.multiply(samples, samples, out=scratch.like("product", samples))
     variance = smooth(square, window, into=scratch.like("variance", samples))
@@ -104,10 +104,10 @@ def _side(samples: Plane, window: Floats) -> Side:
         inverse *= detailed
     variance /= NOISE
     variance += 1
-    return Side(samples, mean, inverse, _log10_of_product(inside(variance, window)))
+    return ReferenceBand(samples, mean, inverse, _log10_of_product(inside(variance, window)))
 
 
-def _kept(samples: Plane, side: Side, window: Floats) -> float:
+def _kept(samples: Plane, side: ReferenceBand, window: Floats) -> float:
     """Return the information of the reference that a band of the restored image keeps.
 
     The restored image is seen as gain x reference + noise. A negative gain keeps nothing. A flat

@@ -47,7 +47,7 @@ NO_RECORD = "an older version kept no record of what they were made of"
 
 
 @dataclass
-class Run:
+class RunJob:
     """The state of one run while it works. `run` is the way in."""
 
     spec: RunSpec
@@ -349,7 +349,7 @@ def run(
         RunFolder(out).remove()
     folder = RunFolder.create(out, spec)
     with folder.locked():
-        job = Run(spec, folder, suite, pairs, entries, progress, options or {}, _now())
+        job = RunJob(spec, folder, suite, pairs, entries, progress, options or {}, _now())
         job.executor, job.keep = executor, changed == "refuse"
         if folder.exists:
             known = folder.record()
