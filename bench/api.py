@@ -213,7 +213,19 @@ def run(
 
     place = out or run_folder(opened.card.name, spec.digest())
     told.note(f"{opened.card.title}; {len(chosen)} models, {len(asked.metrics)} metrics; {place}")
-    return Run(run_suite(spec, opened, place, told, profile, options, executor, changed, overlap))
+    return Run(
+        run_suite(
+            spec,
+            opened,
+            out=place,
+            progress=told,
+            profile_size=profile,
+            options=options,
+            executor=executor,
+            changed=changed,
+            overlap=overlap,
+        )
+    )
 
 
 def _that_can_run(standard: Sequence[str], suite: Suite, told: Progress) -> tuple[str, ...]:
@@ -247,7 +259,13 @@ def score(
     names = check_scoring([restored, reference], metrics)
     told = progress or Unheard()
     return score_folder(
-        restored, reference, names.all, border, pick_device(device), scale, told.update
+        restored,
+        reference,
+        metrics=names.all,
+        border=border,
+        device=pick_device(device),
+        scale=scale,
+        update=told.update,
     )
 
 

@@ -99,7 +99,9 @@ def _load_card(
 ) -> Restorer:
     if card.recipe is None:
         built = load_object(card.build)(**card.options)
-        return _wrap(built, card.build, card.name, device, tile, card.multiple)
+        return _wrap(
+            built, card.build, name=card.name, device=device, tile=tile, multiple=card.multiple
+        )
     if weights is None and not random_weights:
         raise no_weights(card.name)
     network = build_network(card, RANDOM_SEED)
@@ -137,7 +139,14 @@ def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restor
         except TypeError as error:
             raise BenchError(f"'{spec}' cannot be called without arguments: {error}") from error
     multiple = getattr(found, "multiple", 1)
-    return _wrap(found, spec, name, device, tile, multiple if isinstance(multiple, int) else 1)
+    return _wrap(
+        found,
+        spec,
+        name=name,
+        device=device,
+        tile=tile,
+        multiple=multiple if isinstance(multiple, int) else 1,
+    )
 
 
 def _load_onnx(spec: str, name: str, device: str, tile: int | None) -> Restorer:

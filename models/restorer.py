@@ -176,7 +176,12 @@ class NetworkRestorer:
                 ):
                     return self._forward(image)
                 return in_tiles(
-                    self._forward, image, self._tile, self._overlap, self._multiple, self._enlarges
+                    self._forward,
+                    image,
+                    tile=self._tile,
+                    overlap=self._overlap,
+                    multiple=self._multiple,
+                    scale=self._enlarges,
                 )
             except (RuntimeError, MemoryError) as error:
                 smaller = self._smaller_tile(sides) if is_out_of_memory(error) else None
@@ -319,8 +324,12 @@ def in_tiles(
     for top in _starts(height, high, strides[0]):
         for left in _starts(width, wide, strides[1]):
             piece = image[..., top : top + high, left : left + wide]
-            rows = _window(top, piece.shape[-2], height, shares[0], scale, image)
-            columns = _window(left, piece.shape[-1], width, shares[1], scale, image)
+            rows = _window(
+                top, piece.shape[-2], side=height, overlap=shares[0], scale=scale, like=image
+            )
+            columns = _window(
+                left, piece.shape[-1], side=width, overlap=shares[1], scale=scale, like=image
+            )
             weight = rows[:, None] * columns[None, :]
             place = (
                 ...,

@@ -87,11 +87,16 @@ def efficiency(
         of = {} if model == base else {m: joint.noise.get(m, {}) for m in (model, base)}
         return "; ".join(f"{m}: {why}" for m, costs in of.items() for why in costs.values())
 
-    return Scores(
-        base, weights,
-        tuple(ChallengeScore(joint.models[i], float(total[i]), float(low[i]), float(high[i]),
-                    dict(zip(weights, map(float, each[i]), strict=True)),
-                    (float(reach[i, 0]), float(reach[i, 1])), why_noisy(joint.models[i]))
-              for i in np.argsort(total, kind="stable")),
-        joint.conditions, joint.left_out,
-    )  # fmt: skip
+    ranked = tuple(
+        ChallengeScore(
+            joint.models[i],
+            float(total[i]),
+            low=float(low[i]),
+            high=float(high[i]),
+            parts=dict(zip(weights, map(float, each[i]), strict=True)),
+            reach=(float(reach[i, 0]), float(reach[i, 1])),
+            noisy=why_noisy(joint.models[i]),
+        )
+        for i in np.argsort(total, kind="stable")
+    )
+    return Scores(base, weights, ranked, joint.conditions, joint.left_out)

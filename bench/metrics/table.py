@@ -284,10 +284,10 @@ METRICS: dict[str, MetricCard] = {
         _piq(
             "gmsd",
             False,
-            0.5,
-            "standard deviation of Prewitt gradients' similarity, luma halved",
-            "Xue et al. 2014, doi:10.1109/TIP.2013.2293423",
-            _check("its formula by scipy.ndimage", "scipy", "gmsd", 1e-6),
+            high=0.5,
+            convention="standard deviation of Prewitt gradients' similarity, luma halved",
+            citation="Xue et al. 2014, doi:10.1109/TIP.2013.2293423",
+            check=_check("its formula by scipy.ndimage", "scipy", "gmsd", 1e-6),
         ),
         _piq(
             "ms-gmsd",

@@ -71,11 +71,11 @@ def remeasure(
                 Remeasured(
                     label,
                     height,
-                    width,
-                    seen(old),
-                    _latency(old),
-                    new["latency_ms"].value,
-                    seen(new.values()),
+                    width=width,
+                    why=seen(old),
+                    before=_latency(old),
+                    after=new["latency_ms"].value,
+                    still=seen(new.values()),
                 )
             )
     return changes

@@ -349,7 +349,16 @@ def run(
         RunFolder(out).remove()
     folder = RunFolder.create(out, spec)
     with folder.locked():
-        job = RunJob(spec, folder, suite, pairs, entries, progress, options or {}, _now())
+        job = RunJob(
+            spec,
+            folder,
+            suite=suite,
+            pairs=pairs,
+            entries=entries,
+            progress=progress,
+            options=options or {},
+            started=_now(),
+        )
         job.executor, job.keep = executor, changed == "refuse"
         if folder.exists:
             known = folder.record()
@@ -359,7 +368,16 @@ def run(
                 if entry.label in known.models:
                     entry.remarks = known.models[entry.label].remarks
                     entry.digest = known.models[entry.label].digest  # until it is loaded anew
-        planner = Planner(spec, folder, suite, pairs, progress, job.kept, overlap, job.keep)
+        planner = Planner(
+            spec,
+            folder,
+            suite=suite,
+            pairs=pairs,
+            progress=progress,
+            kept=job.kept,
+            overlap=overlap,
+            keep=job.keep,
+        )
         planner.decide(entries)
         try:
             job.train()

@@ -109,7 +109,9 @@ def cluster_means(
         if size == 1:
             note = "one cluster: nothing to resample, so no interval"
             for i, column in enumerate(columns):
-                found[column] = Estimate(float(means[i]), None, None, int(totals[i]), 1, note)
+                found[column] = Estimate(
+                    float(means[i]), None, high=None, n=int(totals[i]), clusters=1, note=note
+                )
             continue
         lows, highs = _interval(mine, numbers, samples, seed, level)
         note = (
@@ -117,7 +119,12 @@ def cluster_means(
         )
         for i, column in enumerate(columns):
             found[column] = Estimate(
-                float(means[i]), float(lows[i]), float(highs[i]), int(totals[i]), size, note or None
+                float(means[i]),
+                float(lows[i]),
+                high=float(highs[i]),
+                n=int(totals[i]),
+                clusters=size,
+                note=note or None,
             )
     return found
 

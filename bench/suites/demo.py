@@ -51,9 +51,15 @@ def make_demo(root: Path, shots: Sequence[DemoShot], progress: Update = unheard)
     from bench.suites import demo_plan
 
     items = [
-        Item(shot.id, shot.split, shot.scene, shot.strata, partial(demo_plan.make, shot),
-             shot.as_dict())
+        Item(
+            shot.id,
+            shot.split,
+            cluster=shot.scene,
+            strata=shot.strata,
+            make=partial(demo_plan.make, shot),
+            parameters=shot.as_dict(),
+        )
         for shot in shots
-    ]  # fmt: skip
+    ]
     order = Order("the demo suite", IDENTITY, items, {"notes": NOTES})
     return make(root, order, progress, replace=True)

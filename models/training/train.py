@@ -122,11 +122,11 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
         since = time.monotonic()
         task = _task(job)
         if plan is None:
-            plan = _planned(job, task, files, terms, since, update)
+            plan = _planned(job, task, files=files, terms=terms, since=since, update=update)
         tell = partial(update, f"train {job.card.name}")
         learned = learned_from([*job.train, *job.val], update)
-        stopped = _fit(task, plan, files, since, job.devices, tell)
-        header = _header(terms, files, plan, stopped, job, learned)
+        stopped = _fit(task, plan, files=files, since=since, devices=job.devices, tell=tell)
+        header = _header(terms, files, plan=plan, stopped=stopped, job=job, learned=learned)
         _best_into(task, files)
         save_weights(files.weights, task.network, header)
     files.finished()
@@ -150,7 +150,7 @@ def estimate(job: Job) -> TimeEstimate:
     _import_trainer()
     task = _task(job)
     if plan is None and limits.seconds is not None:
-        plan = _planned(job, task, files, terms, time.monotonic(), unheard)
+        plan = _planned(job, task, files=files, terms=terms, since=time.monotonic(), update=unheard)
     if plan is not None and plan.step_seconds is not None:
         return TimeEstimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
     steps = max(1, limits.steps or round((limits.epochs or 0) * task.epoch))

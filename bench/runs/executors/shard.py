@@ -76,7 +76,9 @@ def restore_shard(
     scorer = Scorer(shard.metrics, shard.device, shard.border, shard.no_reference)
     folder = RunFolder(shard.folder)
     digests = {model.label: model.digest for model in shard.models}
-    failed = restore_and_score(shard.pairs, restorers, scorer, folder, progress, digests)
+    failed = restore_and_score(
+        shard.pairs, restorers, scorer=scorer, folder=folder, progress=progress, digests=digests
+    )
     remarks = {
         name: tuple(found)
         for name, restorer in restorers.items()
