@@ -20,12 +20,13 @@ from sqlalchemy import select
 
 from bench.core.errors import BenchError
 from raters.audit.copies import copy_study
-from raters.audit.features import Truth, compare, extra_bytes
+from raters.audit.features import Truth, compare, digests, extra_bytes, paddings
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.audit.names import needles, search
+from raters.audit.seeds import SEEDS, seeds_of_bytes, seeds_of_places
 from raters.audit.walk import Exchange, Record, Shown, Walker
 from raters.database import schema
-from raters.database.schema import MAIN
+from raters.database.schema import MAIN, RELEASED, TRAINING
 from raters.database.store import Store
 from raters.studies.creation import close_study
 from raters.studies.tokens import invite
@@ -54,15 +55,17 @@ class AuditReport:
 
 
 def audit(
-    store_url: str, study_name: str, address: str | None = None, raters: int = 3
-) -> AuditReport:
+    store_url: str, study_name: str, address: str | None = None, raters: int = 3,
+    seeds: int = SEEDS,
+) -> AuditReport:  # fmt: skip
     """Walk ``raters`` times through a study, from the link to the thanks, and look for leaks.
 
     Without ``address`` the walk is through a copy of the study as it was on its first day, served
     by the app on a port of this machine; the study itself is only read. With the ``address`` of a
     running server, such as ``https://example.org``, raters are invited there and erased afterwards:
     until then they hold places of its quotas. Searched for are the names of models, images and the
-    run, in clear and coded, and anything but pixels that tells models or images apart. Raises
+    run, in clear and coded, and anything but pixels that tells models or images apart; and that
+    none of it follows from a number below ``seeds``, or from the study's own seed. Raises
     `BenchError` for an unknown study, a closed one at an ``address``, and a server that fails.
     """
     if raters < 1:
@@ -72,17 +75,22 @@ def audit(
         folder = Path(temporary)
         row = store.study(study_name)
         with closing(copy_study(store, study_name, folder / "control.db", disguised=True)) as other:
-            control, _ = _served(other, raters=1)
+            control = _served(other, raters=1).record
         if address is None:
             with closing(copy_study(store, study_name, folder / "copy.db")) as copy:
-                record, truths = _served(copy, raters)
+                walk = _served(copy, raters)
         else:
-            record, truths = _visited(store, study_name, address, raters)
+            walk = _visited(store, study_name, address, raters)
         wanted = needles(*_names(store, row.id), row.run)
+    record, truths = walk.record, walk.truths
     named, searched = search(record, control, wanted)
     tells, compared = compare(record.shown, truths)
-    images = list({id(e.body): e for e in record.exchanges if _is_image(e)}.values())
+    images = list({e.path: e for e in record.exchanges if _is_image(e)}.values())
     surplus = {leak for exchange in images for leak in extra_bytes(exchange)}
+    bytes_of, tried = seeds_of_bytes(paddings(images), row.seed, seeds)
+    planned = row.options["trials"], row.golden, row.repeats
+    places, placed = seeds_of_places(walk.kinds, planned, row.seed, seeds)
+    known = (*digests(images, record.shown, truths), *bytes_of, *places)
     numbers = {
         "raters": raters,
         "requests": len(record.exchanges),
@@ -91,11 +99,16 @@ def audit(
         "images": len(images),
         **searched,
         **compared,
+        **tried,
+        **placed,
     }
     return AuditReport(
-        study_name, address or "a copy on this machine", (*named, *surplus, *tells), numbers,
+        study_name,
+        address or "a copy on this machine",
+        (*named, *surplus, *tells, *known),
+        numbers,
         tuple(_notes(numbers, truths)),
-    )  # fmt: skip
+    )
 
 
 def _is_image(exchange: Exchange) -> bool:
@@ -110,7 +123,21 @@ def _names(store: Store, study: int) -> tuple[list[str], list[str]]:
         return list(methods.scalars()), list(images.scalars())
 
 
-def _served(copy: Store, raters: int) -> tuple[Record, list[Truth]]:
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    """What raters saw, what it was, and the kinds of each one's trials by their numbers."""
+
+    record: Record
+    truths: list[Truth]
+    kinds: dict[int, list[str]]
+
+    @classmethod
+    def of(cls, store: Store, record: Record) -> _Walked:
+        """Look both up."""
+        return cls(record, _truths(store, record.shown), _kinds(store))
+
+
+def _served(copy: Store, raters: int) -> _Walked:
     """Walk through the one study of a copy, and knock at the door after it has closed."""
     with copy.read() as connection:
         name = connection.execute(select(schema.study.c.name)).scalar_one()
@@ -122,14 +149,13 @@ def _served(copy: Store, raters: int) -> tuple[Record, list[Truth]]:
         with closing(Walker(address, record)) as walker:
             for path in (f"/r/{late}", "/rate/", "/dashboard/"):
                 walker.ask("GET", path)
-    return record, _truths(copy, record.shown)
+    return _Walked.of(copy, record)
 
 
-def _visited(store: Store, name: str, address: str, raters: int) -> tuple[Record, list[Truth]]:
+def _visited(store: Store, name: str, address: str, raters: int) -> _Walked:
     """Walk through the study itself on the server at ``address``; leave no rater behind."""
     try:
-        record = _walked(store, name, address, raters)
-        return record, _truths(store, record.shown)
+        return _Walked.of(store, _walked(store, name, address, raters))
     finally:
         table = schema.rater
         with store.read() as connection:
@@ -193,7 +219,23 @@ def _truths(store: Store, shown: Sequence[Shown]) -> list[Truth]:
     return [known[view.step["trial"], view.slot] for view in shown]
 
 
-_UNNAMED = {"reference": -1, "golden": -2, "training": -3}
+_UNNAMED = {"reference": -1, "golden": -2, "training": -3, "copy": -4}
+
+
+def _kinds(store: Store) -> dict[int, list[str]]:
+    """Return the kinds of the trials of each rater of an audit, in their order."""
+    a, r = schema.assignment.c, schema.rater.c
+    found: dict[int, list[str]] = {}
+    with store.read() as connection:
+        rows = connection.execute(
+            select(a.rater, a.kind)
+            .join(schema.rater, r.id == a.rater)
+            .where(r.source == SOURCE, a.kind != TRAINING, a.state != RELEASED)
+            .order_by(a.rater, a.position)
+        )
+        for row in rows:
+            found.setdefault(row.rater, []).append(row.kind)
+    return found
 
 
 def _notes(numbers: dict[str, int], truths: Sequence[Truth]) -> Iterator[str]:

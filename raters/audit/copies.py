@@ -12,6 +12,7 @@ from sqlalchemy import Table, select
 from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import protocol_called
+from raters.studies.secret import new_secret
 
 _COPIED = (
     schema.study, schema.method, schema.content, schema.stimulus, schema.comparison, schema.item,
@@ -22,7 +23,8 @@ def copy_study(source: Store, study_name: str, path: Path, disguised: bool = Fal
     """Copy a study as it was on its first day, open and without raters, into a new SQLite file.
 
     ``disguised``: all that a coordinator named (models, images, the question) gets a random name,
-    so that what the copy's pages say they would say of any study. Raises `BenchError` for an
+    so that what the copy's pages say they would say of any study. The copy has a secret of its own:
+    that of a study is in one place only. Raises `BenchError` for an
     unknown study.
     """
     study = source.study(study_name)
@@ -48,7 +50,7 @@ def _of(table: Table, study: int) -> Any:
 
 def _reset(table: Table, row: Any) -> dict[str, Any]:
     if table is schema.study:
-        return {"state": "open", "closed": None}
+        return {"state": "open", "closed": None, "secret": new_secret()}
     if table is schema.item:
         return {"room": row["quota"]}
     if table is schema.comparison:

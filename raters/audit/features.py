@@ -29,9 +29,7 @@ from raters.studies.stimuli import PADDING, SIGNATURE, chunks
 Ints = NDArray[np.intp]
 
 ALLOWED_CHUNKS = (b"IHDR", b"IDAT", PADDING, b"IEND")
-SAME_FOR_AN_IMAGE = (
-    "zlib header", "number of IDAT chunks", "padding begins", "padding ends", "trial reply: number",
-)  # fmt: skip
+SAME_FOR_AN_IMAGE = ("zlib header", "number of IDAT chunks", "trial reply: number")
 """Only models are asked about: these are inside the file, or the place in the session."""
 
 
@@ -136,6 +134,39 @@ def extra_bytes(exchange: Exchange) -> Iterator[Leak]:
     if inflater.unused_data:
         hidden = repr(inflater.unused_data[:80])
         yield Leak(f"{where} chunk IDAT", "bytes behind the pixels", hidden)
+
+
+def paddings(images: Sequence[Exchange]) -> list[bytes]:
+    """Return the padding of each image that has one."""
+    files = (image.body for image in images if image.body.startswith(SIGNATURE))
+    found = (dict(chunks(file)).get(PADDING) for file in files)
+    return [padding for padding in found if padding]
+
+
+def digests(
+    images: Sequence[Exchange], shown: Sequence[Shown], truths: Sequence[Truth]
+) -> Iterator[Leak]:
+    """Name what a digest tells: files that come again, and known answers with a reference's pixels.
+
+    ``images``: each address once.
+    """
+    again = Counter(image.body for image in images)
+    if (twice := sum(count - 1 for count in again.values())) > 0:
+        yield Leak("GET /s/<random>: bytes", "a file that was seen before",
+                   f"{twice} of {len(images)} images")  # fmt: skip
+    known = [
+        _pixels(view.image) == _pixels(view.beside)
+        for view, truth in zip(shown, truths, strict=True)
+        if truth.model < 0 and view.beside is not None
+    ]
+    if any(known):
+        yield Leak("GET /s/<random>: PNG chunk IDAT", "a known answer, which is the reference",
+                   f"{sum(known)} of {len(known)} images of such trials")  # fmt: skip
+
+
+def _pixels(image: Exchange) -> bytes:
+    body = image.body
+    return b"".join(data for name, data in chunks(body) if name == b"IDAT")
 
 
 def compare(

@@ -54,13 +54,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An image that was judged: ``step`` is what the server said of its trial."""
+    """An image that was judged: ``step`` is what the server said of its trial, ``beside`` the
+    reference that was shown with it."""
 
     walk: int
     slot: str
     url: str
     step: Mapping[str, Any]
     image: Exchange
+    beside: Exchange | None = None
 
 
 @dataclass(slots=True)
@@ -208,8 +210,9 @@ class Walker:
                 self.record.issued.add(urlsplit(url).path.rsplit("/", 1)[-1])
                 self._images[url] = self.ask("GET", url)
         if not step["training"]:
+            beside = self._images.get(step["slots"].get("reference"))
             self.record.shown += [
-                Shown(self.number, slot, url, step, self._images[url])
+                Shown(self.number, slot, url, step, self._images[url], beside)
                 for slot, url in step["slots"].items()
                 if slot != "reference"
             ]

@@ -7,6 +7,7 @@ address of a rater's machine is kept. Times are UTC.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -96,6 +97,7 @@ study = Table(
     Column("dashboard_token_hash", String, nullable=False, unique=True),
     Column("entry_token_hash", String, nullable=False, unique=True),  # of crowd platforms
     Column("salt", String, nullable=False),  # of external_hash
+    Column("secret", String, nullable=False),  # see raters.studies.secret; leaves the study never
     Column("run", String, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -122,7 +124,7 @@ stimulus = Table(
     _key(),
     _ref("content", "content", index=True),
     _ref("method", "method", nullable=True),
-    Column("kind", String, nullable=False),  # method | reference | golden | training
+    Column("kind", String, nullable=False),  # method | reference | copy | golden | training
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
     Column("png", LargeBinary, nullable=False),
@@ -255,7 +257,18 @@ schema_version = Table("schema_version", MetaData(), Column("number", Integer, n
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Sequence[Migration] = ()
+
+def _give_secrets(connection: Connection) -> None:
+    """Version 2: every study has a secret, which what raters may observe is drawn from."""
+    connection.execute(text("ALTER TABLE study ADD COLUMN secret VARCHAR NOT NULL DEFAULT ''"))
+    for key in connection.execute(text("SELECT id FROM study")).scalars().all():
+        connection.execute(
+            text("UPDATE study SET secret = :secret WHERE id = :key"),
+            {"secret": secrets.token_hex(32), "key": key},
+        )
+
+
+MIGRATIONS: Sequence[Migration] = (_give_secrets,)
 """The n-th brings a database from version n to n + 1. An empty one is made as it now should be."""
 
 

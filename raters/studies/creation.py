@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, text
@@ -21,9 +21,12 @@ from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called, protocols
+from raters.studies.secret import derived, drawn, new_secret, stream
 from raters.studies.selection import SMALLEST, Notes, SourceCrop, choose_crops, chosen_models
-from raters.studies.stimuli import degrade_golden, opaque_pngs
+from raters.studies.stimuli import copied, degrade_golden, opaque_pngs
 from raters.studies.tokens import hashed, new_token
+
+Shown = TypeVar("Shown")
 
 TRAINING = 3
 REFERENCE = "reference"
@@ -80,9 +83,10 @@ class Created:
 def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Created:
     """Make a study out of a finished run, in one transaction.
 
-    Crops and items follow from the run and ``options.seed``; the numbers that stand for models in
-    an export are drawn at random and follow from nothing. Raises `BenchError` for options that make
-    no study, unknown models, images too small, and a name that is taken.
+    Crops follow from the run and ``options.seed``; all else that chance decides follows from the
+    study's secret, and the numbers that stand for models in an export from nothing. Raises
+    `BenchError` for options that make no study, unknown models, images too small, and a name that
+    is taken.
     """
     protocol = _check(options)
     _name_free(store, options.name)
@@ -101,13 +105,14 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     question = options.question or (
         protocol.question_with_reference if shown else protocol.question
     )
-    dashboard, entry = new_token(), new_token()
+    dashboard, entry, secret = new_token(), new_token(), new_secret()
     stored = asdict(options) | {"reference": "shown" if shown else "hidden", "notes": notes.lines}
     row = {
         "name": options.name, "created": store.clock(), "protocol": protocol.name,
         "question": question, "options": stored, "seed": options.seed,
         "height": max(c.height for c in crops), "width": max(c.width for c in crops),
         "golden": golden, "repeats": repeats, "salt": secrets.token_hex(16),
+        "secret": secret,
         "dashboard_token_hash": hashed(dashboard), "entry_token_hash": hashed(entry),
         "run": str(run_folder.absolute()),
     }  # fmt: skip
@@ -115,7 +120,7 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
         with store.write() as connection:
             study = _insert(connection, schema.study, row)
             labels = [*models, REFERENCE] if hidden else models
-            builder = _Builder(connection, study, protocol, options, labels)
+            builder = _Builder(connection, study, protocol, options, labels, secret)
             builder.build(crops, hidden, golden)
             store.log(connection, study, "created", run=str(run_folder.absolute()))
     except IntegrityError:
@@ -222,11 +227,11 @@ class _Builder:
 
     def __init__(
         self, connection: Connection, study: int, protocol: Protocol, options: StudyOptions,
-        labels: Sequence[str],
+        labels: Sequence[str], secret: str,
     ) -> None:  # fmt: skip
         self.connection, self.study = connection, study
         self.protocol, self.options = protocol, options
-        self.rng = np.random.Generator(np.random.PCG64([options.seed, 1]))
+        self.secret = secret
         self.items = self.judgements = 0
         shuffled = list(labels)
         secrets.SystemRandom().shuffle(shuffled)  # ids in no order that a reader could use
@@ -246,10 +251,7 @@ class _Builder:
             if crop.reference is not None:
                 images[REFERENCE] = crop.reference
             for kind, number in degraded[index]:
-                base = crop.reference
-                if base is None:
-                    base = crop.outputs[sorted(crop.outputs)[0]]
-                images[f"{kind} {number}"] = degrade_golden(base, number)
+                images |= self._known_images(crop, kind, number)
             key = _insert(self.connection, schema.content, {
                 "study": self.study, "image": crop.image, "cluster": crop.cluster,
                 "strata": dict(crop.strata), "top": crop.top, "left": crop.left,
@@ -259,28 +261,47 @@ class _Builder:
             stimuli.append(self._stimuli(key, crop, images, hidden))
         self._main(crops, keys, stimuli, hidden)
         for index, kinds in enumerate(degraded):
-            good = crops[index].reference
+            referenced = crops[index].reference is not None
             for kind, number in kinds:
-                names = sorted(crops[index].outputs)
-                best = REFERENCE if good is not None else names[0]
-                self._known(keys[index], stimuli[index], kind, number, best)
+                self._known(keys[index], stimuli[index], kind, number, referenced)
 
     def _known_answers(
         self, crops: Sequence[SourceCrop], golden: int
     ) -> list[list[tuple[str, int]]]:
         """Say which degraded images each crop gets: of golden trials over all, then training."""
         planned: list[list[tuple[str, int]]] = [[] for _ in crops]
-        order = self.rng.permutation(len(crops))
+        order = self._shuffled(range(len(crops)), "crops of known answers")
         kinds = ["golden"] * (2 * golden) + ["training"] * TRAINING
         for number, kind in enumerate(kinds):
             planned[order[number % len(crops)]].append((kind, number))
         return planned
 
+    def _shuffled(self, values: Iterable[Shown], purpose: str) -> list[Shown]:
+        """Return ``values`` in an order that follows from the secret."""
+        order = list(values)
+        drawn(self.secret, purpose).shuffle(order)
+        return order
+
+    def _known_images(self, crop: SourceCrop, kind: str, number: int) -> dict[str, Pixels]:
+        """Return a good image and a visibly worse one, of the reference or of any model's output.
+
+        The good one is not quite what other trials show: there is nothing to recognise it by.
+        """
+        which, base = (kind, number), crop.reference
+        if base is None:
+            names = sorted(crop.outputs)
+            base = crop.outputs[drawn(self.secret, "base", *which).choice(names)]
+        seed = int.from_bytes(derived(self.secret, "degradation", *which)[:8])
+        return {
+            f"copy {kind} {number}": copied(base, stream(self.secret, base.size, "copy", *which)),
+            f"{kind} {number}": degrade_golden(base, number, seed),
+        }
+
     def _stimuli(
         self, content: int, source: SourceCrop, images: Mapping[str, Pixels], hidden: bool
     ) -> dict[str, int]:
         names = list(images)
-        files = dict(zip(names, opaque_pngs([images[n] for n in names], self.rng), strict=True))
+        files = dict(zip(names, opaque_pngs([images[n] for n in names]), strict=True))
         secrets.SystemRandom().shuffle(names)
         made = {}
         for name in names:
@@ -312,7 +333,9 @@ class _Builder:
             if self.protocol.pairwise
             else [(label,) for label in self.labels]
         )
-        order = [int(index) for index in self.rng.permutation(len(crops))]
+        groups = self._shuffled(groups, "comparisons")
+        order = self._shuffled(range(len(crops)), "crops")
+        rank_of = drawn(self.secret, "ranks")
         ranked: list[tuple[int, float, dict[str, Any]]] = []
         for number, group in enumerate(groups):
             having = [
@@ -337,7 +360,7 @@ class _Builder:
                     row = {"content": keys[index], "comparison": comparison, "kind": "main",
                            "first": stimuli[index][group[0]], "second": second, "quota": quota,
                            "room": quota, "correct": None}  # fmt: skip
-                    ranked.append((turn, float(self.rng.random()), row))
+                    ranked.append((turn, rank_of.random(), row))
         ranked.sort(key=lambda entry: entry[:2])
         rows = [
             row | {"study": self.study, "rank": rank} for rank, (_, _, row) in enumerate(ranked)
@@ -355,16 +378,17 @@ class _Builder:
         return [each + (index < more) for index in range(images)]
 
     def _known(
-        self, content: int, stimuli: Mapping[str, int], kind: str, number: int, best: str
-    ) -> None:
+        self, content: int, stimuli: Mapping[str, int], kind: str, number: int,
+        referenced: bool,
+    ) -> None:  # fmt: skip
         """Write an item whose answer is known: the degraded image is the worse one."""
         degraded = stimuli[f"{kind} {number}"]
         # Every other rating is of the reference itself, so that "always bad" fails too; but not
         # where it is rated as well, and would be seen twice.
         good = self.protocol.pairwise or (
-            best == REFERENCE and REFERENCE not in self.methods and number % 2 == 1
+            referenced and REFERENCE not in self.methods and number % 2 == 1
         )
-        first = stimuli[best] if good else degraded
+        first = stimuli[f"copy {kind} {number}"] if good else degraded
         correct = list(self.protocol.golden_better if good else self.protocol.golden_worse)
         _insert(self.connection, schema.item, {
             "study": self.study, "content": content, "comparison": None, "first": first,

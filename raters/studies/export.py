@@ -8,7 +8,8 @@ colour-vision check is ``colour_vision``, empty where a study has none. ``screen
 hold all that the screen checks and the judging page noted, as JSON.
 
 Until a study is closed, ``left`` and ``right`` are stimulus numbers, drawn at random, instead of
-names: ``#12`` says which image was judged and not who made it.
+names: ``#12`` says which image was judged and not who made it. Where the answer is known, the good
+image is called ``copy`` and the spoilt one ``golden`` or ``training``.
 """
 
 from __future__ import annotations

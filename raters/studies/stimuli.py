@@ -1,8 +1,9 @@
 """Opaque images: the same pixels for all who judge them, and nothing else.
 
-A file here is a PNG of the chunks IHDR, IDAT and IEND and one padding chunk of random bytes, which
-gives all stimuli of one crop the same length: the size of a download would tell sharp from
-blurred. None is without: that would be the one with most detail, hence often of the same model.
+A file here is a PNG of the chunks IHDR, IDAT and IEND and one padding chunk, which gives all
+stimuli of one crop the same length: the size of a download would tell sharp from blurred. None is
+without: that would be the one with most detail, hence often of the same model. Whenever one is
+served, its padding is other bytes, so that no digest tells that a file has been seen before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -56,8 +57,11 @@ def decoded(png: bytes) -> Pixels:
     return np.ascontiguousarray(np.asarray(bgr, np.uint8)[:, :, ::-1])
 
 
-def opaque_pngs(images: Sequence[Pixels], rng: np.random.Generator) -> list[bytes]:
-    """Encode (H, W, 3) uint8 images of one size losslessly, all to the same number of bytes."""
+def opaque_pngs(images: Sequence[Pixels]) -> list[bytes]:
+    """Encode (H, W, 3) uint8 images of one size losslessly, all to the same number of bytes.
+
+    The padding is zero until `padded_anew` fills it.
+    """
     if len({image.shape for image in images}) > 1:
         raise ImageError(f"stimuli of several sizes: {sorted({i.shape for i in images})}")
     bare = [_bare(encode_png(image)) for image in images]
@@ -65,9 +69,27 @@ def opaque_pngs(images: Sequence[Pixels], rng: np.random.Generator) -> list[byte
     files = []
     for parts in bare:
         room = LEAST_PADDING + longest - sum(map(len, parts))
-        padding = _chunk(PADDING, rng.bytes(room))
+        padding = _chunk(PADDING, bytes(room))
         files.append(b"".join([SIGNATURE, *parts[:-1], padding, parts[-1]]))
     return files
+
+
+def padded_anew(png: bytes, padding: Callable[[int], bytes]) -> bytes:
+    """Return a stimulus with other padding: ``padding`` of its length, in bytes."""
+    parts = [
+        _chunk(name, padding(len(data)) if name == PADDING else data) for name, data in chunks(png)
+    ]
+    return b"".join([SIGNATURE, *parts])
+
+
+def copied(pixels: Pixels, noise: bytes) -> Pixels:
+    """Return an image that nobody can tell from ``pixels`` by looking, and that is not the same.
+
+    One value in sixteen is a level off (60.2 dB), where ``noise`` says so: as many random bytes as
+    there are values. What is shown as known to be good would else be known by its digest.
+    """
+    off = np.frombuffer(noise, np.uint8).reshape(pixels.shape) < 256 // 16
+    return np.asarray(pixels ^ off.astype(np.uint8), np.uint8)
 
 
 def spread(outputs: Sequence[Pixels]) -> NDArray[np.float64]:
@@ -105,8 +127,11 @@ GOLDEN_DEGRADATIONS = (
 flat image is degraded too."""
 
 
-def degrade_golden(pixels: Pixels, number: int) -> Pixels:
-    """Return a visibly worse version, (H, W, 3) uint8; ``number`` varies how."""
+def degrade_golden(pixels: Pixels, number: int, seed: int) -> Pixels:
+    """Return a visibly worse version, (H, W, 3) uint8; ``number`` varies how, ``seed`` the noise.
+
+    Who knows the seed and the image can compute the result: it is drawn from the study's secret.
+    """
     how = GOLDEN_DEGRADATIONS[number % len(GOLDEN_DEGRADATIONS)]
-    seeded = {**how.as_dict(), "seed": number}
+    seeded = {**how.as_dict(), "seed": seed}
     return degrade(pixels, Degradation(**seeded)).pixels

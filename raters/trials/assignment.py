@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
@@ -33,6 +33,7 @@ from raters.database.schema import (
 from raters.database.store import Store
 from raters.protocols import REFERENCE_SLOT
 from raters.statistics.active import ordering_gain, posterior
+from raters.studies.secret import drawn
 from raters.trials.quota import take_place
 
 REPEAT_GAP = 5
@@ -47,7 +48,7 @@ class Rules:
     """What of a study decides assignments."""
 
     study: int
-    seed: int
+    secret: str = field(repr=False)
     trials: int
     golden: int
     repeats: int
@@ -120,14 +121,12 @@ _REFERENCE = select(schema.stimulus.c.id).where(
 )
 
 
-def plan(seed: int, rater: int, trials: int, golden: int, repeats: int) -> list[str]:
-    """Return the kind of each of a rater's trials.
+def plan(rng: random.Random, trials: int, golden: int, repeats: int) -> list[str]:
+    """Return the kind of each of a rater's trials, drawn from ``rng``.
 
     Golden trials are spread over the session, one at a random position in each equal part; so are
-    repeats, over what follows the first `REPEAT_GAP` trials. The first trial is never either. The
-    same rater gets the same plan.
+    repeats, over what follows the first `REPEAT_GAP` trials. The first trial is never either.
     """
-    rng = random.Random(f"plan {seed} {rater}")
     kinds = [MAIN] * trials
     for kind, count, begin in ((REPEAT, repeats, REPEAT_GAP + 1), (GOLDEN, golden, 1)):
         for part in range(count):
@@ -187,7 +186,8 @@ class Chooser:
 
     def _lease(self, position: int) -> bool:
         rules = self.rules
-        kind = plan(rules.seed, self.rater, rules.trials, rules.golden, rules.repeats)[position]
+        planned = drawn(rules.secret, "plan", self.rater)
+        kind = plan(planned, rules.trials, rules.golden, rules.repeats)[position]
         if kind == GOLDEN and self._golden(position):
             return True
         if kind == REPEAT and self._repeat(position):
@@ -202,7 +202,8 @@ class Chooser:
         fresh = [row for row in rows if row.id not in seen]
         if not fresh:
             return False
-        self._insert(self._rng(position).choice(fresh), GOLDEN, position, self._known_side(GOLDEN))
+        chosen = self._rng("golden", position).choice(fresh)
+        self._insert(chosen, GOLDEN, position, self._known_side(GOLDEN))
         return True
 
     def _repeat(self, position: int) -> bool:
@@ -212,7 +213,7 @@ class Chooser:
                and row.position <= position - REPEAT_GAP]  # fmt: skip
         if not far:
             return False
-        first = self._rng(position).choice(far)
+        first = self._rng("repeat", position).choice(far)
         row = self.connection.execute(select(item).where(item.c.id == first.item)).one()
         swapped = self.rules.pairwise and not first.swapped
         self._insert(row, REPEAT, position, swapped, repeat_of=first.id)
@@ -254,7 +255,7 @@ class Chooser:
         rows = self.connection.execute(query, {"of": key, "rater": self.rater}).all()
         least = min(((-row.room, row.taken) for row in rows), default=None)
         equals = [row for row in rows if (-row.room, row.taken) == least]
-        return self._rng(position).choice(equals) if equals else None
+        return self._rng("main", position).choice(equals) if equals else None
 
     def _active(self, position: int) -> AnyRow | None:
         """Return an item of the comparison that tells most and still has one for this rater."""
@@ -281,18 +282,18 @@ class Chooser:
                 side = -1 if seen.swapped else 1
                 lean += side * ((seen.first == pair.first) - (seen.first == pair.second))
                 lean -= side * ((seen.second == pair.first) - (seen.second == pair.second))
-        return bool(lean > 0) if lean else self._rng(position).random() < 0.5
+        return bool(lean > 0) if lean else self._rng("sides", position).random() < 0.5
 
     def _known_side(self, kind: str) -> bool:
         """Right answers take turns, and which side begins differs between raters."""
         if not self.rules.pairwise:
             return False
         before = len([row for row in self.own if row.kind == kind])
-        start = random.Random(f"side {self.rules.seed} {self.rater} {kind}").random() < 0.5
+        start = drawn(self.rules.secret, "first side", self.rater, kind).random() < 0.5
         return (before % 2 == 0) == start
 
-    def _rng(self, position: int) -> random.Random:
-        return random.Random(f"trial {self.rules.seed} {self.rater} {position}")
+    def _rng(self, what: str, position: int) -> random.Random:
+        return drawn(self.rules.secret, what, self.rater, position)
 
     def _insert(
         self, row: AnyRow, kind: str, position: int, swapped: bool, repeat_of: int | None = None,

@@ -114,7 +114,7 @@ def view_study(connection: Connection, study: int) -> StudyView:
     shown = options["reference"] == "shown"
     rules = Rules(
         study=row.id,
-        seed=row.seed,
+        secret=row.secret,
         trials=options["trials"],
         golden=row.golden,
         repeats=row.repeats,

@@ -54,9 +54,11 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         )  # fmt: skip
         return response
 
-    def given(step: Trial | Elsewhere | Finished, request: Request) -> dict[str, Any]:
+    def given(
+        step: Trial | Elsewhere | Finished, session: Session, request: Request
+    ) -> dict[str, Any]:
         if isinstance(step, Trial):
-            cache.remember(step.stimuli, request.cookies[COOKIE])
+            cache.remember(step.stimuli, request.cookies[COOKIE], session.study.rules.secret)
         return next_step(step)
 
     @routes.get("/r/{token}")
@@ -105,16 +107,20 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
 
     @routes.post("/api/trial")
     def trial(body: TrialRequest, request: Request) -> dict[str, Any]:
-        return given(opened(request).trial(body.tab, body.take_over), request)
+        session = opened(request)
+        return given(session.trial(body.tab, body.take_over), session, request)
 
     @routes.post("/api/judgement")
     def judgement(body: JudgementRequest, request: Request) -> dict[str, Any]:
         client = body.client.model_dump() | body.model_dump(
             include={"response_ms", "timer_broken", "reloads"}
         )
-        saved = opened(request).submit(body.trial, body.answer, body.key, body.tab, client)
-        return {"saved": True, "repeated": saved.repeated, "answer": saved.answer_stored,
-                "feedback": saved.feedback, "next": given(saved.next, request)}  # fmt: skip
+        session = opened(request)
+        saved = session.submit(body.trial, body.answer, body.key, body.tab, client)
+        return {
+            "saved": True, "repeated": saved.repeated, "answer": saved.answer_stored,
+            "feedback": saved.feedback, "next": given(saved.next, session, request),
+        }  # fmt: skip
 
     @routes.post("/api/revision")
     def revision(body: RevisionRequest, request: Request) -> dict[str, Any]:

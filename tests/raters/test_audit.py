@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
+import secrets
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,13 +20,16 @@ from raters.audit import AuditReport, audit, running
 from raters.audit.copies import copy_study
 from raters.audit.features import agreement, extra_bytes
 from raters.audit.names import needles, search
+from raters.audit.seeds import GUESSES, first_words, seeds_of_bytes, seeds_of_places
 from raters.audit.walk import Exchange, Record
 from raters.database import schema
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
-from raters.studies.stimuli import PADDING, chunks, opaque_pngs
+from raters.studies.stimuli import PADDING, chunks, opaque_pngs, padded_anew
 from raters.studies.tokens import invite
-from raters.trials.assignment import Chooser
+from raters.trials import assignment
+from raters.trials.assignment import Chooser, plan
+from raters.web import stimulus_cache
 from raters.web.app import create_app
 from raters.web.security import content_policy
 from tests.support import postgres
@@ -72,7 +77,7 @@ def test_a_study_leaks_nothing_and_an_audit_leaves_it_untouched(
 ) -> None:
     name = make_study(store, run, protocol=protocol)
     before = contents(store)
-    report = audit(store.url, name, raters=2)
+    report = audit(store.url, name, raters=2, seeds=100_000)
     assert report.leaks == ()
     assert contents(store) == before
     # 14 trials of each of 2 raters, with 1 or 2 images to judge
@@ -197,6 +202,94 @@ def written(parts: list[tuple[bytes, bytes]]) -> bytes:
     )
 
 
+# --- somebody who has read the source -------------------------------------------------------------
+
+
+def pad_as_before(store: Store, seed: int) -> None:
+    """Fill all padding from a generator of the study's seed, in the order of images and models."""
+    rng = np.random.Generator(np.random.PCG64([seed, 1]))
+    with store.write() as connection:
+        contents = connection.execute(select(schema.content.c.id)).scalars().all()
+        rng.permutation(len(contents))
+        rows = connection.execute(
+            select(schema.stimulus).order_by(
+                schema.stimulus.c.content, schema.stimulus.c.kind, schema.stimulus.c.method
+            )
+        ).all()
+        for row in rows:
+            connection.execute(
+                schema.stimulus.update()
+                .where(schema.stimulus.c.id == row.id)
+                .values(png=padded_anew(row.png, rng.bytes))
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [3, 77_123])
+def test_padding_order_and_golden_images_that_follow_from_a_seed_are_found(
+    store: Store, run: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    name = make_study(store, run, seed=seed, trials=24, golden=0.2, repeats=0.2, images=4)
+    pad_as_before(store, seed)
+    with store.write() as connection:
+        for row in connection.execute(select(schema.item).where(schema.item.c.kind == "golden")):
+            same = (schema.stimulus.c.content == row.content) & (
+                schema.stimulus.c.kind == "reference"
+            )
+            connection.execute(
+                schema.item.update()
+                .where(schema.item.c.id == row.id)
+                .values(first=select(schema.stimulus.c.id).where(same).scalar_subquery())
+            )
+    monkeypatch.setattr(stimulus_cache, "served", lambda png, *_: png)
+    monkeypatch.setattr(
+        assignment, "drawn", lambda _, what, *of: random.Random(f"{what} {seed} {of[0]}")
+    )
+    report = audit(store.url, name, raters=3, seeds=100_000)
+    assert found(report, "PNG chunk padding", "bytes that follow from a seed")
+    assert any(f"seed {seed} gives the padding" in leak.evidence for leak in report.leaks)
+    assert found(report, "order of trials", "follows from the seed and the rater's number")
+    assert found(report, "PNG chunk IDAT", "a known answer, which is the reference")
+    assert found(report, "bytes", "a file that was seen before")
+
+
+def test_numpys_generators_are_computed_for_many_seeds_at_once() -> None:
+    seeds = [0, 1, 7, 123_456, 999_999, 2**32 - 1]
+    for stream in (0, 1, 5):
+        words = first_words(np.array(seeds, np.uint64), stream)
+        for seed, row in zip(seeds, words, strict=True):
+            raw = np.random.PCG64([seed, stream]).random_raw(32)
+            assert row.astype("<u4").tobytes() == raw.astype("<u8").tobytes()
+
+
+def test_one_padding_in_sixty_gives_its_seed_away_and_random_ones_give_none() -> None:
+    paddings = [secrets.token_bytes(90) for _ in range(60)]
+    leaks, numbers = seeds_of_bytes(paddings, 0, 100_000)
+    assert (leaks, numbers) == ([], {"paddings tried": 60, "seeds tried against them": 100_000})
+    paddings[31] = np.random.default_rng(86_420).bytes(90)
+    (leak,), _ = seeds_of_bytes(paddings, 0, 100_000)
+    assert leak.evidence == "the generator of seed 86420 gives the padding of 1 of 60 images"
+    (own,), _ = seeds_of_bytes(paddings, 86_420, 10)  # as the study's own seed
+    assert own.evidence == leak.evidence
+
+
+@pytest.mark.parametrize("words", GUESSES)
+def test_places_that_follow_from_a_number_are_found_where_luck_would_not_do(words: str) -> None:
+    def seen(guess: Any, raters: int) -> dict[int, list[str]]:
+        return {rater: plan(guess(321, rater), 60, 3, 3) for rater in range(1, raters + 1)}
+
+    (leak,), numbers = seeds_of_places(seen(GUESSES[words], 3), (60, 3, 3), 0, 10_000)
+    assert (leak.what, leak.evidence.split(",")[0]) == (f"follows from {words}", "with 321")
+    assert list(numbers.values()) == [1000]
+    fair = {rater: plan(random.Random(secrets.token_bytes(32)), 60, 3, 3) for rater in range(3)}
+    assert seeds_of_places(fair, (60, 3, 3), 0, 10_000)[0] == []
+    short = {1: plan(GUESSES[words](321, 1), 8, 1, 0)}
+    # one golden trial in eight places: a million numbers explain it many times
+    assert seeds_of_places(short, (8, 1, 0), 321, 10_000) == (
+        [], {"seeds tried against the places of trials": 0}
+    )  # fmt: skip
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 
@@ -271,7 +364,7 @@ def test_short_names_in_random_strings_are_chance_and_long_ones_are_not() -> Non
 
 def stimulus() -> bytes:
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
-    return opaque_pngs([image], np.random.default_rng(1))[0]
+    return opaque_pngs([image])[0]
 
 
 def served(body: bytes) -> Exchange:

@@ -42,7 +42,7 @@ from tests.support.outside import ENTRY_POINTS, put_protocols
 from tests.support.studies import Shown
 
 PAIR, ACR, DCR = (PROTOCOLS[name] for name in ("pair", "acr", "dcr"))
-BLUR = {"reference": 0, "deblurnet": 1, "restoreformer": 2, "plainconv": 3, "golden": 9,
+BLUR = {"reference": 0, "copy": 0, "deblurnet": 1, "restoreformer": 2, "plainconv": 3, "golden": 9,
         "training": 9}  # fmt: skip
 
 

@@ -77,7 +77,7 @@ class Shown:
             }  # fmt: skip
 
     def sides(self, slots: Mapping[str, str]) -> tuple[dict[str, str], int]:
-        """Return the model (or reference, golden, training) of each slot, and the content.
+        """Return the model (or reference, copy, golden, training) of each slot, and the content.
 
         ``slots`` name servings, by their id or by the address that ends in it.
         """
@@ -96,7 +96,7 @@ def preferring(store: Store, strength: Mapping[str, float], seed: int = 0) -> Ru
     A reference is better, a golden or training image worse, than all. Ratings are 3 + strength.
     """
     shown, rng = Shown(store), np.random.default_rng(seed)
-    known = {"reference": 9.0, "golden": -9.0, "training": -9.0} | dict(strength)
+    known = {"reference": 9.0, "copy": 9.0, "golden": -9.0, "training": -9.0} | dict(strength)
 
     def rule(trial: Trial) -> str:
         sides, _ = shown.sides(trial.slots)
@@ -120,7 +120,7 @@ def seeing(store: Store, run: RunFolder, metric: str, seed: int, gain: float = 2
 
     def worth(label: str, content: int) -> float:
         if label not in table.models:
-            return float(label == "reference")
+            return float(label in ("reference", "copy"))
         return float(table.column(metric, label)[table.images.index(images[content])])
 
     def rule(trial: Trial) -> str:

@@ -74,7 +74,7 @@ def new(
         str | None,
         typer.Option(help="Shown at the end, for a crowd platform.", show_default="one per rater"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of crops and items.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of which crops are judged.")] = 0,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
     db: Db = DEFAULT_DB,

@@ -16,7 +16,8 @@ from raters.database import schema
 from raters.database.store import Store, utc_now
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
-from tests.support.studies import trained
+from raters.trials.session import Session
+from tests.support.studies import judge, trained
 
 
 def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ def insert_study(connection: Connection, name: str = "s") -> None:
         schema.study.insert().values(
             name=name, created=utc_now(), protocol="pair", question="?", options={}, seed=0,
             height=64, width=64, golden=0, repeats=0, dashboard_token_hash=name,
-            entry_token_hash=name, salt="", run="",
+            entry_token_hash=name, salt="", secret="", run="",
         )
     )  # fmt: skip
 
@@ -78,7 +79,9 @@ def test_an_empty_database_is_made_and_opening_again_changes_nothing(address: st
     for _ in range(2):
         store = Store(address)
         with store.read() as connection:
-            assert connection.execute(schema.schema_version.select()).scalars().all() == [1]
+            assert connection.execute(schema.schema_version.select()).scalars().all() == [
+                1 + len(schema.MIGRATIONS)
+            ]
         store.close()
 
 
@@ -102,7 +105,7 @@ def test_many_may_open_a_new_database_at_once(address: str) -> None:
 def test_a_later_version_is_refused_with_what_to_do(store: Store, address: str) -> None:
     with store.write() as connection:
         connection.execute(schema.schema_version.update().values(number=7))
-    with pytest.raises(BenchError, match=r"has version 7.* up to 1; install a later"):
+    with pytest.raises(BenchError, match=r"has version 7.* up to 2; install a later"):
         Store(address)
 
 
@@ -115,7 +118,7 @@ def test_an_older_database_is_migrated_once_and_keeps_its_rows(store: Store) -> 
         insert_study(connection)
     for _ in range(2):
         with store.write() as connection:
-            assert schema.migrate(connection, [add_mood]) == 2
+            assert schema.migrate(connection, [*schema.MIGRATIONS, add_mood]) == 3
     with store.read() as connection:
         columns = {column["name"] for column in inspect(connection).get_columns("rater")}
         assert "mood" in columns
@@ -128,11 +131,66 @@ def test_a_migration_that_fails_changes_nothing(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), store.write() as connection:
-        schema.migrate(connection, [fail])
+        schema.migrate(connection, [*schema.MIGRATIONS, fail])
     with store.read() as connection:
         columns = {column["name"] for column in inspect(connection).get_columns("rater")}
         assert "mood" not in columns
-        assert connection.execute(schema.schema_version.select()).scalar() == 1
+        assert connection.execute(schema.schema_version.select()).scalar() == 2
+
+
+@pytest.fixture
+def first_version(store: Store, address: str, run_folder: Path) -> tuple[Store, list[str]]:
+    """Two studies as the first version of this program left them, with a rater at work in one."""
+    for name in ("s", "t"):
+        create_study(store, run_folder, StudyOptions(name, images=2, crop=64, trials=12))
+    tokens = invite(store, "s", 2)
+    judge(trained(store, tokens[0]), lambda trial: "a", 3)
+    with store.read() as connection:
+        kept = {
+            table: [dict(row) for row in connection.execute(select(table)).mappings()]
+            for table in schema.metadata.sorted_tables
+        }
+    kind = "sqlite" if store.is_sqlite else "postgresql"
+    ddl = (Path(__file__).parent / f"version_1.{kind}.sql").read_text().split(";\n")
+    with store.write() as connection:
+        schema.metadata.drop_all(connection)
+        schema.schema_version.drop(connection)
+        for statement in filter(str.strip, ddl):
+            connection.execute(text(statement))
+        connection.execute(schema.schema_version.insert().values(number=1))
+        for table, rows in kept.items():
+            columns = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for row in rows:
+                connection.execute(
+                    table.insert().values({k: v for k, v in row.items() if k in columns})
+                )
+            if kind == "postgresql" and "id" in columns and table.name != "serving":
+                connection.execute(text(
+                    f"SELECT setval('{table.name}_id_seq', (SELECT max(id) + 1 FROM {table.name}))"
+                ))  # fmt: skip
+    store.close()
+    return Store(address, store.clock), tokens
+
+
+def test_studies_of_the_first_version_get_a_secret_each_and_go_on(
+    first_version: tuple[Store, list[str]],
+) -> None:
+    store, tokens = first_version
+    try:
+        with store.read() as connection:
+            secrets = connection.execute(select(schema.study.c.secret)).scalars().all()
+            assert connection.execute(schema.schema_version.select()).scalar() == 2
+        assert {len(bytes.fromhex(secret)) for secret in secrets} == {32}
+        assert len(set(secrets)) == 2
+        for token in tokens:
+            session = Session.open(store, token)
+            if token == tokens[1]:
+                session = trained(store, token)
+            judge(session, lambda trial: "a")
+            assert session.state().stage == "done"
+            assert session.state().done == 12
+    finally:
+        store.close()
 
 
 @pytest.mark.parametrize(

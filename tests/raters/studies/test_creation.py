@@ -172,9 +172,41 @@ def test_known_answers_are_known(sqlite_store: Store, run_folder: Path) -> None:
     known = [i for i in rows(sqlite_store, schema.item) if i.kind in ("golden", "training")]
     for item in known:
         better, worse = stimuli[item.first], stimuli[item.second]
-        assert (better.kind, worse.kind, item.correct) == ("reference", item.kind, ["a"])
+        assert (better.kind, worse.kind, item.correct) == ("copy", item.kind, ["a"])
         difference = decoded(better.png).astype(float) - decoded(worse.png)
         assert np.abs(difference).mean() > 4
+
+
+def test_no_stimulus_has_the_pixels_of_another(sqlite_store: Store, run_folder: Path) -> None:
+    create_study(sqlite_store, run_folder, StudyOptions("s", images=4, crop=64))
+    stimuli = rows(sqlite_store, schema.stimulus)
+    # a golden trial would be known by an image that is the reference shown beside it
+    assert len({decoded(s.png).tobytes() for s in stimuli}) == len(stimuli) > 20
+
+
+def test_of_two_studies_with_one_seed_the_crops_are_all_that_is_the_same(
+    sqlite_store: Store, run_folder: Path
+) -> None:
+    def told(name: str) -> tuple[list, list, set]:
+        create_study(
+            sqlite_store, run_folder, StudyOptions(name, images=4, crop=64, golden=0.2, seed=7)
+        )
+        key = sqlite_store.study(name).id
+        content = {c.id: c for c in rows(sqlite_store, schema.content, study=key)}
+        labels = {m.id: m.label for m in rows(sqlite_store, schema.method)}
+        pairs = {c.id: (labels[c.first], labels[c.second])
+                 for c in rows(sqlite_store, schema.comparison, study=key)}  # fmt: skip
+        items = sorted(rows(sqlite_store, schema.item, study=key), key=lambda item: item.rank)
+        order = [(pairs[i.comparison], content[i.content].image) for i in items if i.comparison]
+        known = {decoded(s.png).tobytes() for s in rows(sqlite_store, schema.stimulus)
+                 if s.content in content and s.kind not in ("method", "reference")}  # fmt: skip
+        return [(c.image, c.top, c.left) for c in content.values()], order, known
+
+    (crops, order, known), (same, other, more) = told("one"), told("two")
+    assert crops == same
+    assert order != other
+    assert sorted(order) == sorted(other)
+    assert not known & more
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def prefer(store: Store) -> object:
     with store.read() as connection:
         labels = {m.id: m.label for m in connection.execute(select(schema.method))}
         order = {
-            s.id: labels.get(s.method, "" if s.kind == "reference" else "zzz")
+            s.id: labels.get(s.method, "" if s.kind in ("reference", "copy") else "zzz")
             for s in connection.execute(select(schema.stimulus))
         }
 

@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from raters.database.store import Store
+from raters.studies.secret import new_secret
+from raters.studies.stimuli import opaque_pngs
+from raters.web import stimulus_cache
 from raters.web.app import create_app
-from raters.web.stimulus_cache import StimulusCache
+from raters.web.stimulus_cache import StimulusCache, served
 from tests.browser.studies import Study, make_run, make_study
 from tests.raters.web.test_app import judgement, ready, trial
+
+SECRET = new_secret()
 
 
 @pytest.fixture
@@ -40,10 +46,13 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield said
 
 
-def test_what_was_used_last_is_held_up_to_the_limit(tmp_path: Path) -> None:
+def test_what_was_used_last_is_held_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stimulus_cache, "served", lambda png, *_: png)  # of bytes that are no PNG
     store = Store(f"sqlite:///{tmp_path / 's.db'}")
     cache = StimulusCache(store, limit=10)
-    cache.remember({str(number): number for number in range(5)}, "mine")
+    cache.remember({str(number): number for number in range(5)}, "mine", SECRET)
 
     def held() -> list[int]:
         return [number for number in range(5) if number in cache._pngs]
@@ -68,10 +77,11 @@ def test_what_was_used_last_is_held_up_to_the_limit(tmp_path: Path) -> None:
 def test_an_image_is_at_hand_for_its_rater_once_given_and_seen(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 's.db'}")
     cache = StimulusCache(store)
-    cache.keep(7, b"png")
+    (png,) = opaque_pngs([np.zeros((8, 8, 3), np.uint8)])
+    cache.keep(7, png)
     assert cache.cached("serving", "mine") is None
-    cache.remember({"serving": 7, "unseen": 8}, "mine")
-    assert cache.cached("serving", "mine") == b"png"
+    cache.remember({"serving": 7, "unseen": 8}, "mine", SECRET)
+    assert cache.cached("serving", "mine") == served(png, SECRET, "serving") != png
     assert cache.cached("unseen", "mine") is None
     assert cache.cached("serving", "theirs") is None
     assert cache.cached("", "") is None
