@@ -19,12 +19,14 @@ from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
+    MOST_REVISIONS,
     Elsewhere,
     Expired,
     Finished,
     Next,
     NotNow,
     NotYours,
+    RevisedEnough,
     Saved,
     Stage,
     State,
@@ -35,7 +37,7 @@ from raters.trials.views import (
 from raters.trials.withdrawal import final_answer, free_leases
 
 __all__ = [
-    "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "Saved", "Session", "Stage",
+    "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "RevisedEnough", "Saved", "Session", "Stage",
     "State", "StudyView", "Trial",
 ]  # fmt: skip
 
@@ -187,7 +189,11 @@ class Session:
             return Saved(final, True, feedback, self._after(connection, tab))
 
     def revise(self, key: str, answer: str, tab: str) -> Saved:
-        """Replace the answer of the rater's last trial; the first one stays on record."""
+        """Replace the answer of the rater's last trial; all that were given stay on record.
+
+        Raises `RaterRefused` once the study is closed, `RevisedEnough` after `MOST_REVISIONS`, and
+        `NotNow` before the first answer.
+        """
         with self._write() as connection:
             known = connection.execute(
                 select(schema.revision.c.answer, schema.assignment.c.rater)
@@ -199,7 +205,8 @@ class Session:
                 if known.rater != self.rater:
                     raise NotYours("this key belongs to another rater's revision")
                 return Saved(known.answer, True, None, self._after(connection, tab))
-            self._allowed(connection)
+            if self._allowed(connection).state == "closed":
+                raise RaterRefused("closed")
             self.study.protocol.check(answer, self.study.ties)
             last = connection.execute(
                 select(schema.judgement, schema.assignment.c.item, schema.assignment.c.kind,
@@ -211,6 +218,9 @@ class Session:
             ).one_or_none()  # fmt: skip
             if last is None:
                 raise NotNow("there is no answer to revise yet")
+            revisions = select(func.count()).where(schema.revision.c.judgement == last.id)
+            if connection.execute(revisions).scalar_one() >= MOST_REVISIONS:
+                raise RevisedEnough
             before = final_answer(connection, last.id, last.answer)
             connection.execute(
                 self.store.insert(schema.revision)

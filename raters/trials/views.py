@@ -34,6 +34,22 @@ class Expired(Exception):
     )
 
 
+MOST_REVISIONS = 5
+"""Of one answer. Changing one's mind is not answering without end."""
+
+
+class RevisedEnough(Exception):
+    """An answer was changed as often as it may be; ``message`` is for the rater."""
+
+    message = (
+        f"You have changed your last answer {MOST_REVISIONS} times, which is as often as that can "
+        "be done. It stays as it is now."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(self.message)
+
+
 @dataclass(frozen=True, slots=True)
 class StudyView:
     """What a rater's page may know of a study. ``name`` is not shown to raters."""

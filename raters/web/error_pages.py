@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from raters.protocols import NotAnAnswer
 from raters.studies.tokens import RaterRefused
 from raters.studies.unblinding import StillOpen
-from raters.trials.session import Expired, NotNow, NotYours
+from raters.trials.session import Expired, NotNow, NotYours, RevisedEnough
 from raters.web.rate_limiter import TooManyGuesses
 from raters.web.rating_page import ASSETS
 
@@ -61,6 +61,10 @@ def _expired(request: Request, _: Exception) -> Response:
     return respond(request, 409, "expired", "Given to someone else", Expired.message)
 
 
+def _revised_enough(request: Request, _: Exception) -> Response:
+    return respond(request, 409, "revised_enough", "Not again", RevisedEnough.message)
+
+
 def _not_now(request: Request, _: Exception) -> Response:
     return respond(request, 409, "not_now", "Not now", OUT_OF_STEP)
 
@@ -96,6 +100,7 @@ def add_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(RaterRefused, _refused)
     app.add_exception_handler(TooManyGuesses, _too_many)
     app.add_exception_handler(Expired, _expired)
+    app.add_exception_handler(RevisedEnough, _revised_enough)
     app.add_exception_handler(NotNow, _not_now)
     app.add_exception_handler(NotYours, _not_yours)
     app.add_exception_handler(NotAnAnswer, _invalid)

@@ -12,8 +12,18 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.export import judgements_csv
 from raters.studies.tokens import RaterRefused, invite
-from raters.trials.session import Elsewhere, Expired, Finished, NotNow, NotYours, Session, Trial
+from raters.trials.session import (
+    Elsewhere,
+    Expired,
+    Finished,
+    NotNow,
+    NotYours,
+    RevisedEnough,
+    Session,
+    Trial,
+)
 from raters.trials.withdrawal import erase
 from raters.web.stimulus_cache import StimulusCache
 from tests.raters.conftest import Clock
@@ -211,6 +221,38 @@ def test_a_revision_supersedes_and_keeps_what_was_there(store: Store, study: str
         # counted once, as it now stands
         assert counted.first_better + counted.second_better + counted.same == 1
     assert session.submit(trial.id, "a", "key-0", "tab", {}).answer_stored == "b"
+
+
+def test_an_answer_is_revised_five_times_and_all_are_kept(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    session.submit(first_trial(session).id, "a", "key-0", "tab", {})
+    given = ["b", "a", "b", "a", "b"]
+    for number, answer in enumerate(given):
+        session.revise(f"rev-{number}", answer, "tab")
+    with pytest.raises(RevisedEnough, match="5 times") as caught:
+        session.revise("rev-5", "a", "tab")
+    assert caught.value.message == RevisedEnough.message
+    assert session.revise("rev-4", "b", "tab").repeated  # sent again: nothing new
+    with store.read() as connection:
+        kept = select(schema.revision.c.answer).order_by(schema.revision.c.id)
+        assert connection.execute(kept).scalars().all() == given
+    session.submit(first_trial(session).id, "a", "key-1", "tab", {})
+    assert session.revise("rev-6", "b", "tab").answer_stored == "b"  # of the next answer, again
+
+
+def test_after_closing_nothing_is_revised(store: Store, study: str) -> None:
+    (token,) = invite(store, study, 1)
+    session = trained(store, token)
+    last = judge(session, lambda trial: "a")[-1]
+    session.revise("rev-0", "b", "tab")
+    close_study(store, study)
+    before = judgements_csv(store, study)
+    late = Session.open(store, token)  # who has finished may look at their code again
+    with pytest.raises(RaterRefused) as caught:
+        late.revise("rev-1", "a", "tab")
+    assert (caught.value.kind, late.revise("rev-0", "a", "tab").answer_stored) == ("closed", "b")
+    assert late.submit(last.id, "a", "key-late", "tab", {}).answer_stored == "b"
+    assert judgements_csv(store, study) == before
 
 
 def test_an_expired_lease_is_honoured_while_there_is_room(
