@@ -27,7 +27,8 @@ OUTSIDE = (
     "/rate/gradio_api/openapi.json", "/rate/gradio_api/startup-events",
     "/rate/gradio_api/queue/data", "/rate/gradio_api/file=pyproject.toml", "/rate/monitoring",
     "/api/session", "/r/", "/r/wrong", "/r/wrong/link", "/p/wrong?PROLIFIC_PID=nobody", "/s/wrong",
-    "/dashboard", "/dashboard/", "/dashboard/open", "/dashboard/export", "/dashboard/enter/wrong",
+    "/dashboard", "/dashboard/", "/dashboard/of/wrong/open",
+    "/dashboard/of/wrong/export", "/dashboard/of/wrong/", "/dashboard/enter/wrong",
 )  # fmt: skip
 """What somebody may ask for who has no link, or a wrong one."""
 

@@ -156,6 +156,16 @@ def study_of_dashboard(store: Store, token: str) -> str | None:
     return name
 
 
+def dashboard_tag(store: Store, study_name: str) -> str | None:
+    """Return what tells one dashboard's link from all others and opens none; None if unknown."""
+    named = schema.study.c.name == study_name
+    with store.read() as connection:
+        kept = connection.execute(
+            select(schema.study.c.dashboard_token_hash).where(named)
+        ).scalar_one_or_none()
+    return None if kept is None else hashed(f"tag {kept}")[:16]
+
+
 def completion_code(alphabet: Sequence[str] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789") -> str:
     """Return eight letters and digits that are hard to misread."""
     return "".join(secrets.choice(alphabet) for _ in range(8))

@@ -37,8 +37,8 @@ from raters.trials.views import (
 from raters.trials.withdrawal import final_answer, free_leases
 
 __all__ = [
-    "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "RevisedEnough", "Saved", "Session", "Stage",
-    "State", "StudyView", "Trial",
+    "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "RevisedEnough", "Saved",
+    "Session", "Stage", "State", "StudyView", "Trial",
 ]  # fmt: skip
 
 LONGEST_MS = 24 * 3600 * 1000

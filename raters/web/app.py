@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -17,7 +17,7 @@ from raters.web.images import StimulusCacheMiddleware
 from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import mount_rating_page
 from raters.web.routes import asset_routes, rater_routes
-from raters.web.security import SecurityMiddleware
+from raters.web.security import SecurityMiddleware, origin_of
 from raters.web.stimulus_cache import StimulusCache
 
 THREADS = 4
@@ -25,12 +25,15 @@ THREADS = 4
 forty, an answer waits for a turn at each of its steps."""
 
 
-def create_app(store_url: str) -> FastAPI:
+def create_app(store_url: str, trusted: Iterable[str] = ()) -> FastAPI:
     """Return the app on the study database at ``store_url``; it closes it when it shuts down.
+
+    ``trusted``: addresses under which raters and coordinators reach it, where a proxy does not pass
+    them on in ``Host``.
 
     Everything is on one origin, works without the internet, and needs no Gradio queue: see
     `SecurityMiddleware` for what is let in. Raises `BenchError` for a database that cannot be
-    opened.
+    opened, and for a trusted address that is none.
     """
     store = Store(store_url)
     cache = StimulusCache(store)
@@ -53,7 +56,7 @@ def create_app(store_url: str) -> FastAPI:
     add_error_pages(app)
     mount_rating_page(app)
     app.add_middleware(StimulusCacheMiddleware, cache=cache)
-    app.add_middleware(SecurityMiddleware)
+    app.add_middleware(SecurityMiddleware, trusted=frozenset(map(origin_of, trusted)))
     return app
 
 

@@ -17,13 +17,12 @@ from raters.studies.answers import results
 from raters.studies.creation import close_study
 from raters.studies.export import judgements_csv
 from raters.studies.status import status
-from raters.studies.tokens import RaterRefused, study_of_dashboard
+from raters.studies.tokens import RaterRefused, dashboard_tag, study_of_dashboard
 from raters.studies.unblinding import unblind, unblinded
 from raters.web.rate_limiter import RateLimiter
 from raters.web.routes import address
 
 PATH = "/dashboard"
-COOKIE = "dashboard"
 
 
 @cache
@@ -34,7 +33,11 @@ def _templates() -> Environment:
 
 
 def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
-    """Return the routes of the dashboard, under `PATH`."""
+    """Return the routes of the dashboards, under `PATH`.
+
+    A browser may hold several: a study is in the path of all that its page asks for, and its cookie
+    is of that path and has a name of its own, on every server.
+    """
     routes = APIRouter(prefix=PATH)
 
     def named(token: str) -> str:
@@ -43,33 +46,33 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
             raise RaterRefused("wrong")
         return name
 
-    def study_of(request: Request) -> str:
-        token = request.cookies.get(COOKIE)
-        if not token:
+    def check(request: Request, name: str) -> None:
+        """Raise `RaterRefused` unless the cookie opens the dashboard of that very study."""
+        tag = dashboard_tag(store, name)
+        token = request.cookies.get(f"dashboard-{tag}")
+        if tag is None or not token or limiter.open(token, address(request), named) != name:
             raise RaterRefused("wrong")
-        return limiter.open(token, address(request), named)
 
     @routes.get("/enter/{token}")
     def enter(token: str, request: Request) -> Response:
-        limiter.open(token, address(request), named)
-        response = RedirectResponse(f"{PATH}/open", status_code=303)
+        name = limiter.open(token, address(request), named)
+        own = f"{PATH}/of/{name}"
+        response = RedirectResponse(f"{own}/open", status_code=303)
         response.set_cookie(
-            COOKIE, token, httponly=True, samesite="strict", path=PATH,
-            secure=request.url.scheme == "https", max_age=90 * 86400,
+            f"dashboard-{dashboard_tag(store, name)}", token, httponly=True, samesite="strict",
+            path=own, secure=request.url.scheme == "https", max_age=90 * 86400,
         )  # fmt: skip
         return response
 
-    @routes.get("/open")
-    def come_in() -> Response:
+    @routes.get("/of/{name}/open")
+    def come_in(name: str) -> Response:
         # A strict cookie is held back while a link of another site is followed; a page of our own
         # that goes on by itself is where that ends.
-        return HTMLResponse(
-            '<!doctype html><meta http-equiv="refresh" content="0; url=/dashboard/">'
-        )
+        return HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0; url=./">')
 
-    @routes.get("/")
-    def figures(request: Request) -> Response:
-        name = study_of(request)
+    @routes.get("/of/{name}/")
+    def figures(name: str, request: Request) -> Response:
+        check(request, name)
         known = unblinded(store, name)
         page = _templates().get_template("dashboard.html").render(
             p=status(store, name), named=known, results=results(store, name) if known else None,
@@ -77,20 +80,22 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
         )  # fmt: skip
         return HTMLResponse(page)
 
-    @routes.get("/export")
-    def export(request: Request) -> Response:
-        name = study_of(request)
+    @routes.get("/of/{name}/export")
+    def export(name: str, request: Request) -> Response:
+        check(request, name)
         headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
         return Response(judgements_csv(store, name), media_type="text/csv", headers=headers)
 
-    @routes.post("/close")
-    def close(request: Request) -> Response:
-        close_study(store, study_of(request))
-        return RedirectResponse(f"{PATH}/", status_code=303)
+    @routes.post("/of/{name}/close")
+    def close(name: str, request: Request) -> Response:
+        check(request, name)
+        close_study(store, name)
+        return RedirectResponse("./", status_code=303)
 
-    @routes.post("/unblind")
-    def show_names(request: Request) -> Response:
-        unblind(store, study_of(request))
-        return RedirectResponse(f"{PATH}/", status_code=303)
+    @routes.post("/of/{name}/unblind")
+    def show_names(name: str, request: Request) -> Response:
+        check(request, name)
+        unblind(store, name)
+        return RedirectResponse("./", status_code=303)
 
     return routes

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.core.errors import BenchError
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,6 +30,11 @@ GRADIO = re.compile(
 )
 """Of Gradio's routes, those that the page loads."""
 READING = ("GET", "HEAD")
+DASHBOARD = "/dashboard/"
+FOREIGN = (
+    "This came from a page of another site, so nothing was done. Open the page by its own link; "
+    "where it is reached under another name, 'bench rate serve' is told so with --url or --trust."
+)
 
 CLOSED = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 OWN_PAGE = (
@@ -44,7 +51,7 @@ GRADIO_PAGE = (
 )
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
@@ -60,7 +67,7 @@ def content_policy(page: bytes) -> str:
     return GRADIO_PAGE.format(hashes=hashes)
 
 
-def refusal(scope: Scope) -> tuple[int, str, str] | None:
+def refusal(scope: Scope, trusted: frozenset[str] = frozenset()) -> tuple[int, str, str] | None:
     """Say why a request is turned away before any code of ours sees it: status, kind, words."""
     path, method = scope["path"], scope["method"]
     if f"{path}/".startswith(PAGE) and not (GRADIO.fullmatch(path) and method in READING):
@@ -70,8 +77,8 @@ def refusal(scope: Scope) -> tuple[int, str, str] | None:
     if method in (*READING, "OPTIONS"):
         return None
     headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-    if _foreign(headers):
-        return 403, "foreign", "This request came from another site."
+    if _foreign(headers, trusted):
+        return 403, "foreign", FOREIGN
     if headers.get("content-type", "").split(";")[0].strip() not in _types(path):
         return 415, "type", "Expected application/json."
     length = headers.get("content-length", "0")
@@ -80,25 +87,44 @@ def refusal(scope: Scope) -> tuple[int, str, str] | None:
     return None
 
 
-def _foreign(headers: dict[str, str]) -> bool:
-    """Whether a browser says that another site made the request. Programs send neither header."""
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-        return True
-    return headers.get("sec-fetch-site", "same-origin") != "same-origin"
+def _foreign(headers: dict[str, str], trusted: frozenset[str]) -> bool:
+    """Whether a browser says that another site made the request. Programs send neither header.
+
+    ``Sec-Fetch-Site`` decides where there is one: no page can forge it, and it is right behind a
+    proxy that changes the host and where the browser keeps its ``Origin`` to itself (``null``).
+    Browsers leave it out where the connection is not encrypted.
+    """
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if site is not None or origin is None or origin in trusted:
+        return site not in (None, "same-origin")
+    return urlsplit(origin).netloc != headers.get("host")
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of an address; raises `BenchError` unless it is a web page's."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise BenchError(
+            f"'{url}' is no address of a web site; expected https://HOST or http://HOST"
+        )
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
 
 
 def _types(path: str) -> tuple[str, ...]:
     """The dashboard's buttons are plain forms; everything else speaks JSON."""
     form = "application/x-www-form-urlencoded"
-    return (form,) if path.startswith("/dashboard") else ("application/json",)
+    return (form,) if path.startswith(DASHBOARD) else ("application/json",)
 
 
 class SecurityMiddleware:
-    """ASGI middleware: turns away what `refusal` names, limits bodies, sets the headers."""
+    """ASGI middleware: turns away what `refusal` names, limits bodies, sets the headers.
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    ``trusted``: origins, besides the one that a request is addressed to, whose pages are ours.
+    """
+
+    def __init__(self, app: App, trusted: frozenset[str] = frozenset()) -> None:
+        self.app, self.trusted = app, trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on HTTP and the life cycle; there are no web sockets here."""
@@ -107,9 +133,9 @@ class SecurityMiddleware:
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
         outgoing = self._sealed(scope["path"], send)
-        refused = refusal(scope)
+        refused = refusal(scope, self.trusted)
         if refused:
-            return await _answer(outgoing, *refused)
+            return await _answer(outgoing, scope["path"], *refused)
         if scope["path"] == PAGE:
             return await self._page(scope, receive, outgoing)
         return await self.app(scope, _limited(receive), outgoing)
@@ -175,8 +201,12 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-async def _answer(send: Send, status: int, kind: str, words: str) -> None:
-    body = json.dumps({"error": kind, "message": words}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+async def _answer(send: Send, path: str, status: int, kind: str, words: str) -> None:
+    """Answer in JSON; where somebody pressed a button of the dashboard, with a page."""
+    body, of_type = json.dumps({"error": kind, "message": words}).encode(), b"application/json"
+    if path.startswith(DASHBOARD):
+        body = f'<!doctype html><html lang="en"><title>Not done</title><p>{words}</p>'.encode()
+        of_type = b"text/html; charset=utf-8"
+    headers = [(b"content-type", of_type), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -150,7 +150,7 @@ def test_the_dashboard_refreshes_by_itself(study: MakeStudy, enter: Open) -> Non
     dashboard.clock.install()
     dashboard.goto(f"{rater.address}/dashboard/enter/{made.dashboard}")
     dashboard.wait_for_selector("#live")
-    assert dashboard.url.endswith("/dashboard/")
+    assert dashboard.url.endswith(f"/dashboard/of/{made.name}/")
     assert "0 of 1 began" in dashboard.inner_text("#live")
     rater.begin()
     dashboard.clock.run_for(6000)

@@ -23,6 +23,10 @@ def serve(
         str | None,
         typer.Option(help="How raters reach it, where that differs.", show_default="HOST:PORT"),
     ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(help="Another address that raters or you use; may be given more than once."),
+    ] = None,
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
@@ -42,8 +46,8 @@ def serve(
             f"cannot listen on {host}:{port} ({error.strerror or error}); stop what does, or give "
             "another --port"
         ) from error
-    address = url or f"http://{host}:{listening.getsockname()[1]}"
-    serving = server(create_app(store.url), host, port)
+    address = url.rstrip("/") if url else f"http://{host}:{listening.getsockname()[1]}"
+    serving = server(create_app(store.url, [*([url] if url else ()), *(trust or ())]), host, port)
 
     def tell() -> None:
         is_open = store.study(chosen).state == "open"

@@ -4,7 +4,7 @@ const EVERY_MS = 5000;
 
 async function refresh() {
   if (document.hidden) return;
-  const response = await fetch("/dashboard/", { cache: "no-store" });
+  const response = await fetch("./", { cache: "no-store" });
   if (!response.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const [now, next] = [document, fresh].map((page) => page.querySelector("#live"));

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import Mount
 
+from bench.core.errors import BenchError
 from raters.database.store import Store
 from raters.studies.creation import close_study
 from raters.web.app import create_app, server
@@ -169,6 +170,36 @@ def test_requests_of_other_sites_are_refused(app: FastAPI, study: Study) -> None
     assert client.post("/api/consent", json={}, headers=own).status_code == 200
 
 
+def test_a_browser_that_keeps_its_origin_to_itself_is_believed_where_it_came_from(
+    app: FastAPI, study: Study
+) -> None:
+    dashboard = at_dashboard(app, study)
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "null"}
+    for site, status in ((None, 403), ("cross-site", 403), ("same-origin", 303)):
+        headers = form if site is None else {**form, "Sec-Fetch-Site": site}
+        reply = dashboard.post(at(study, "close"), headers=headers)
+        assert reply.status_code == status, site
+        if status == 403:
+            assert reply.headers["content-type"].startswith("text/html")
+            assert "nothing was done" in reply.text
+
+
+def test_the_address_that_raters_use_is_trusted_behind_a_proxy_that_hides_it(
+    study: Study,
+) -> None:
+    made = create_app(study.url, ["https://Study.example.org:443/", "http://lab.local:8080"])
+    with TestClient(made):
+        client = enter(made, study.tokens[0])
+        for origin, status in (
+            ("https://study.example.org", 200), ("http://lab.local:8080", 200),
+            ("http://study.example.org", 403), ("http://lab.local", 403),
+        ):  # fmt: skip
+            reply = client.post("/api/consent", json={}, headers={"Origin": origin})
+            assert reply.status_code == status, origin
+    with pytest.raises(BenchError, match=r"'study\.example\.org' is no address of a web site"):
+        create_app(study.url, ["study.example.org"])
+
+
 def test_what_is_not_expected_is_refused_and_not_stored(app: FastAPI, study: Study) -> None:
     client = ready(app, study.tokens[0])
     step = trial(client)
@@ -253,7 +284,7 @@ def test_every_answer_carries_the_security_headers(app: FastAPI, study: Study) -
                  "/s/nothing", "/dashboard/", "/rate/config", "/favicon.ico"):  # fmt: skip
         reply = client.get(path)
         assert reply.headers["x-content-type-options"] == "nosniff", path
-        assert reply.headers["referrer-policy"] == "no-referrer", path
+        assert reply.headers["referrer-policy"] == "same-origin", path
         assert policies(reply)["frame-ancestors"] == "'none'", path
         assert policies(reply)["default-src"] == "'none'", path
         assert not {"server", "etag", "access-control-allow-origin"} & set(reply.headers), path
@@ -296,6 +327,11 @@ def test_the_server_logs_no_requests_and_does_not_name_itself(app: FastAPI) -> N
 # --- the dashboard -------------------------------------------------------------------------------
 
 
+def at(study: Study, what: str = "") -> str:
+    """Return the address of something at a study's dashboard."""
+    return f"/dashboard/of/{study.name}/{what}"
+
+
 def at_dashboard(app: FastAPI, study: Study) -> TestClient:
     client = visit(app)
     assert client.get(f"/dashboard/enter/{study.dashboard}").status_code == 303
@@ -303,12 +339,29 @@ def at_dashboard(app: FastAPI, study: Study) -> TestClient:
 
 
 def test_the_dashboard_opens_with_its_own_token_only(app: FastAPI, study: Study) -> None:
-    assert visit(app, "dashboard 1").get("/dashboard/").status_code == 404
-    assert enter(app, study.tokens[0]).get("/dashboard/").status_code == 404
+    assert visit(app, "dashboard 1").get(at(study)).status_code == 404
+    assert enter(app, study.tokens[0]).get(at(study)).status_code == 404
     assert visit(app, "dashboard 2").get(f"/dashboard/enter/{study.tokens[0]}").status_code == 404
     client = at_dashboard(app, study)
-    assert client.get("/dashboard/").status_code == 200
+    assert client.get(at(study)).status_code == 200
     assert client.get("/api/session").status_code == 401
+
+
+def test_a_dashboards_cookie_opens_no_other_study(
+    app: FastAPI, study: Study, run: Path, folder: Path
+) -> None:
+    other = make_study(run, f"sqlite:///{folder / 'studies.db'}", crop=96)
+    client = at_dashboard(app, study)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.get(at(other)).status_code == 404
+    assert client.post(at(other, "close"), headers=form).status_code == 404
+    assert client.get(f"/dashboard/enter/{other.dashboard}").status_code == 303
+    assert [client.get(at(made)).status_code for made in (study, other)] == [200, 200]
+    # under the name of the other's cookie, a token opens nothing but its own study
+    mixed = visit(app, "mixed")
+    for cookie in client.cookies.jar:
+        mixed.cookies.set(cookie.name, study.dashboard)
+    assert [mixed.get(at(made)).status_code for made in (study, other)] == [200, 404]
 
 
 def test_names_stay_hidden_until_closed_and_asked_for_on_record(app: FastAPI, study: Study) -> None:
@@ -321,23 +374,23 @@ def test_names_stay_hidden_until_closed_and_asked_for_on_record(app: FastAPI, st
     dashboard = at_dashboard(app, study)
 
     def named() -> list[str]:
-        return [model for model in MODELS if model in dashboard.get("/dashboard/").text]
+        return [model for model in MODELS if model in dashboard.get(at(study)).text]
 
     def export_named() -> list[str]:
-        return [model for model in MODELS if model in dashboard.get("/dashboard/export").text]
+        return [model for model in MODELS if model in dashboard.get(at(study, "export")).text]
 
-    assert "Judgements" in dashboard.get("/dashboard/").text
+    assert "Judgements" in dashboard.get(at(study)).text
     assert (named(), export_named()) == ([], [])
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert dashboard.post("/dashboard/unblind", headers=form).status_code == 409
+    assert dashboard.post(at(study, "unblind"), headers=form).status_code == 409
     assert named() == []
     foreign = {**form, "Origin": "https://elsewhere.example"}
-    assert dashboard.post("/dashboard/close", headers=foreign).status_code == 403
-    assert dashboard.post("/dashboard/close", headers=form).status_code == 303
+    assert dashboard.post(at(study, "close"), headers=foreign).status_code == 403
+    assert dashboard.post(at(study, "close"), headers=form).status_code == 303
     assert named() == []
-    assert dashboard.post("/dashboard/unblind", headers=form).status_code == 303
+    assert dashboard.post(at(study, "unblind"), headers=form).status_code == 303
     assert sorted(named()) == sorted(MODELS)
     events = [row.what for row in study.rows("event")]
     assert events.count("unblinded") == 1
-    assert dashboard.post("/dashboard/unblind", headers=form).status_code == 303
+    assert dashboard.post(at(study, "unblind"), headers=form).status_code == 303
     assert [row.what for row in study.rows("event")] == events
