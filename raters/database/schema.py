@@ -253,13 +253,24 @@ event = Table(
     Column("detail", JSON, nullable=False),
 )
 
+name_of_database = Table("name_of_database", metadata, Column("tag", String, primary_key=True))
+"""One row, drawn at random: cookies of several servers under one host are told apart by it."""
+
 schema_version = Table("schema_version", MetaData(), Column("number", Integer, nullable=False))
 
 Migration = Callable[[Connection], None]
 
 
-def _give_secrets(connection: Connection) -> None:
+def _new_tag() -> str:
+    return secrets.token_hex(4)
+
+
+def _secrets_and_a_name(connection: Connection) -> None:
     """Version 2: every study has a secret, which what raters may observe is drawn from."""
+    connection.execute(text("CREATE TABLE name_of_database (tag VARCHAR NOT NULL PRIMARY KEY)"))
+    connection.execute(
+        text("INSERT INTO name_of_database (tag) VALUES (:tag)"), {"tag": _new_tag()}
+    )
     connection.execute(text("ALTER TABLE study ADD COLUMN secret VARCHAR NOT NULL DEFAULT ''"))
     for key in connection.execute(text("SELECT id FROM study")).scalars().all():
         connection.execute(
@@ -268,7 +279,7 @@ def _give_secrets(connection: Connection) -> None:
         )
 
 
-MIGRATIONS: Sequence[Migration] = (_give_secrets,)
+MIGRATIONS: Sequence[Migration] = (_secrets_and_a_name,)
 """The n-th brings a database from version n to n + 1. An empty one is made as it now should be."""
 
 
@@ -282,6 +293,7 @@ def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
         schema_version.create(connection)
         metadata.create_all(connection)
         connection.execute(schema_version.insert().values(number=newest))
+        connection.execute(name_of_database.insert().values(tag=_new_tag()))
         return newest
     found = int(connection.execute(schema_version.select()).scalar_one())
     if found > newest:

@@ -49,6 +49,8 @@ class Store:
                 if not self.is_sqlite:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
                 schema.migrate(connection)
+                self.tag = str(connection.execute(select(schema.name_of_database)).scalar_one())
+                """What tells this database from others; no secret."""
         except OperationalError as error:
             self.close()
             reason = str(error.orig).strip().splitlines()[0]

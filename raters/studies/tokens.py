@@ -16,7 +16,7 @@ from raters.database import schema
 from raters.database.schema import AnyRow
 from raters.database.store import Store
 
-Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn"]
+Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn", "another"]
 
 MESSAGES: dict[Kind, str] = {
     "wrong": "This link is not one of ours. Please check that you copied all of it, or ask the "
@@ -27,6 +27,8 @@ MESSAGES: dict[Kind, str] = {
     "used_up": "This study has all the people it needs. Thank you for wanting to take part!",
     "withdrawn": "You have withdrawn from this study, and nothing more is asked of you. Thank you "
     "for your time.",
+    "another": "Somebody else has opened their link in this browser, so this page stops here. To "
+    "go on, open your own link again. An answer that was not saved yet is kept until then.",
 }
 
 

@@ -15,6 +15,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
+from raters.studies.secret import derived
 from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
@@ -117,6 +118,11 @@ class Session:
                 if row.link_expires is not None and row.link_expires < store.clock():
                     raise RaterRefused("expired")
             return cls(store, _view(store, connection, row.study), row.id)
+
+    @property
+    def who(self) -> str:
+        """Name the rater to their own page: the same with every link, and of no use to others."""
+        return derived(self.study.rules.secret, "who", self.rater).hex()[:16]
 
     # --- the way ------------------------------------------------------------------------------
 

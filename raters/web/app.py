@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from raters.database.store import Store
 from raters.web.dashboard import dashboard_routes
 from raters.web.error_pages import add_error_pages
-from raters.web.images import StimulusCacheMiddleware
+from raters.web.images import StimulusCacheMiddleware, cookie
 from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import mount_rating_page
 from raters.web.routes import asset_routes, rater_routes
@@ -55,7 +55,7 @@ def create_app(store_url: str, trusted: Iterable[str] = ()) -> FastAPI:
     app.include_router(asset_routes())
     add_error_pages(app)
     mount_rating_page(app)
-    app.add_middleware(StimulusCacheMiddleware, cache=cache)
+    app.add_middleware(StimulusCacheMiddleware, cache=cache, cookie=cookie(store))
     app.add_middleware(SecurityMiddleware, trusted=frozenset(map(origin_of, trusted)))
     return app
 

@@ -6,7 +6,6 @@ disk holds up nobody else.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from raters.database.store import Store
 from raters.studies.tokens import RaterRefused, prolific_entry
 from raters.trials.session import Elsewhere, Finished, Session, Trial
-from raters.web.images import COOKIE, IMAGES, image
+from raters.web.images import IMAGES, cookie, image
 from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import ASSETS, PATH, SERVED, asset, instructions
 from raters.web.request_models import (
@@ -28,6 +27,9 @@ from raters.web.request_models import (
 )
 from raters.web.stimulus_cache import StimulusCache
 
+WHO = "X-Rater"
+"""The header in which a page says whose it is: in a shared browser, the cookie may be another's."""
+
 
 def address(request: Request) -> str:
     """Return the network address that failures are counted for; it is kept nowhere else."""
@@ -37,19 +39,23 @@ def address(request: Request) -> str:
 def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> APIRouter:
     """Return the routes of raters: ``/r``, ``/p``, ``/api`` and ``/s``."""
     routes = APIRouter()
+    named = cookie(store)
 
     def opened(request: Request) -> Session:
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(named)
         if not token:
             raise RaterRefused("wrong")
-        return limiter.open(token, address(request), lambda known: Session.open(store, known))
+        session = limiter.open(token, address(request), lambda known: Session.open(store, known))
+        if request.headers.get(WHO, session.who) != session.who:
+            raise RaterRefused("another")
+        return session
 
     def admitted(request: Request, token: str) -> Response:
         # The page itself asks for no cookie: a browser that follows this redirect from a mail or
         # another site holds a strict cookie back until the page makes requests of its own.
         response = RedirectResponse(f"{PATH}/", status_code=303)
         response.set_cookie(
-            COOKIE, token, httponly=True, samesite="strict", path="/",
+            named, token, httponly=True, samesite="strict", path="/",
             secure=request.url.scheme == "https", max_age=90 * 86400,
         )  # fmt: skip
         return response
@@ -58,7 +64,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         step: Trial | Elsewhere | Finished, session: Session, request: Request
     ) -> dict[str, Any]:
         if isinstance(step, Trial):
-            cache.remember(step.stimuli, request.cookies[COOKIE], session.study.rules.secret)
+            cache.remember(step.stimuli, request.cookies[named], session.study.rules.secret)
         return next_step(step)
 
     @routes.get("/r/{token}")
@@ -80,7 +86,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         study, state = session.study, session.state()
         return {
             "stage": state.stage, "done": state.done, "total": state.total,
-            "code": state.completion_code, "who": _who(request),
+            "code": state.completion_code, "who": session.who,
             "protocol": study.protocol.for_page(study.ties), "question": study.question,
             "instructions": instructions(
                 study.protocol, ties=study.ties, reference=study.reference_shown,
@@ -129,7 +135,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
 
     @routes.get(IMAGES + "{serving}")
     def stimulus(serving: str, request: Request) -> Response:
-        png = cache.png(serving, request.cookies.get(COOKIE, ""))
+        png = cache.png(serving, request.cookies.get(named, ""))
         if png is None:
             raise HTTPException(404)
         return image(png)
@@ -174,9 +180,3 @@ def next_step(step: Trial | Elsewhere | Finished) -> dict[str, Any]:
 
 def _urls(slots: Mapping[str, str]) -> dict[str, str]:
     return {slot: f"{IMAGES}{serving}" for slot, serving in slots.items()}
-
-
-def _who(request: Request) -> str:
-    """Name the rater to the browser's own storage, without the token that it may not read."""
-    token = request.cookies.get(COOKIE, "")
-    return hashlib.sha256(f"storage {token}".encode()).hexdigest()[:16]

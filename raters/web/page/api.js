@@ -19,12 +19,20 @@ export class Refused extends Error {
   }
 }
 
+let whose = null;
+
+/** From here on every request says whose page this is: in a shared browser, the cookie may change. */
+export function belongTo(who) {
+  whose = who;
+}
+
 /** One attempt. Returns the reply; throws Unreachable or Refused. */
 export async function call(path, body) {
-  const options = { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+  const options = { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), headers: {} };
+  if (whose) options.headers["X-Rater"] = whose;
   if (body !== undefined) {
     options.method = "POST";
-    options.headers = { "Content-Type": "application/json" };
+    options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   let response;

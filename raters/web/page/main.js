@@ -1,7 +1,7 @@
 // The rater's way through the study: consent, instructions, screen, practice and judging, thanks.
 // Gradio shows the parts; `data-stage` on the page's root says which one is to be seen.
 
-import { Refused, call, persist, tabName } from "./api.js";
+import { Refused, belongTo, call, persist, tabName } from "./api.js";
 import { setUpChecks } from "./checks.js";
 import { listen } from "./keys.js";
 import { actions } from "./look.js";
@@ -53,6 +53,7 @@ function paragraph(text) {
 export async function start(element) {
   const session = await step(() => call("/api/session"));
   if (!session) return;
+  belongTo(session.who);
   const { views } = session.protocol;
   page.dataset.views = views.filter((view) => view !== "hold" || session.reference).join(" ");
   page.toggleAttribute("data-one-key", session.one_key);

@@ -159,6 +159,8 @@ def first_version(store: Store, address: str, run_folder: Path) -> tuple[Store, 
             connection.execute(text(statement))
         connection.execute(schema.schema_version.insert().values(number=1))
         for table, rows in kept.items():
+            if not inspect(connection).has_table(table.name):
+                continue  # not yet, in that version
             columns = {column["name"] for column in inspect(connection).get_columns(table.name)}
             for row in rows:
                 connection.execute(

@@ -115,7 +115,8 @@ def test_guessing_is_slowed_down_and_honest_raters_are_not_locked_out(
     guesser = visit(app, "classroom")
     replies = [guesser.get(f"/r/guess{number}").status_code for number in range(FAILURES + 2)]
     assert replies == [404] * FAILURES + [429] * 2
-    guesser.cookies.set("session", "another guess")
+    (name,) = [cookie.name for cookie in honest.cookies.jar]
+    guesser.cookies.set(name, "another guess")
     assert guesser.get("/api/session").status_code == 429
     assert honest.get("/api/session").status_code == 200
     assert enter(app, study.tokens[0], "classroom")
@@ -254,6 +255,51 @@ def test_images_are_for_the_rater_whose_trial_it_is(app: FastAPI, study: Study) 
     assert visit(app, "no cookie").get(step["slots"]["a"]).status_code == 404
     foreign = other.post("/api/judgement", json=judgement(step, "a", "key-00000003"))
     assert foreign.status_code == 404
+
+
+def test_a_page_whose_cookie_became_another_raters_gets_and_gives_nothing(
+    app: FastAPI, study: Study
+) -> None:
+    client = ready(app, study.tokens[0])
+    mine = {"X-Rater": client.get("/api/session").json()["who"]}
+    step = trial(client)
+    client.get(f"/r/{study.tokens[1]}")  # somebody else's link, in the same browser
+    given = judgement(step, "a", "key-00000004")
+    reply = client.post("/api/judgement", json=given, headers=mine)
+    assert (reply.status_code, reply.json()["error"]) == (403, "another")
+    assert "is kept until then" in reply.json()["message"]
+    for path, body in (("trial", {"tab": TAB}), ("consent", {}), ("withdraw", {})):
+        assert client.post(f"/api/{path}", json=body, headers=mine).status_code == 403
+    client.get(f"/r/{study.tokens[0]}")
+    assert client.get("/api/session").json()["who"] == mine["X-Rater"]
+    assert client.post("/api/judgement", json=given, headers=mine).status_code == 200
+
+
+def test_who_comes_from_a_platform_again_is_the_same_to_their_page(
+    app: FastAPI, study: Study
+) -> None:
+    client = visit(app)
+    seen = set()
+    for _ in range(2):
+        assert client.get(f"/p/{study.entry}?PROLIFIC_PID=5f3ab").status_code == 303
+        seen.add(client.get("/api/session").json()["who"])
+    assert len(seen) == 1
+
+
+def test_servers_of_two_databases_have_cookies_of_two_names(
+    app: FastAPI, study: Study, run: Path, tmp_path: Path
+) -> None:
+    other = make_study(run, f"sqlite:///{tmp_path / 's.db'}", crop=96)
+    with TestClient(create_app(other.url)) as second:
+        client = visit(second.app)  # type: ignore[arg-type]
+        client.get(f"/r/{other.tokens[0]}")
+        names = {c.name for c in (*client.cookies.jar, *enter(app, study.tokens[0]).cookies.jar)}
+    again = create_app(other.url)  # a second server of that database, or the first one anew
+    assert len(names) == 2
+    with TestClient(again):
+        back = visit(again)
+        back.cookies = client.cookies
+        assert back.get("/api/session").status_code == 200
 
 
 def test_nothing_before_consent(app: FastAPI, study: Study) -> None:
