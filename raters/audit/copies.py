@@ -65,7 +65,7 @@ def _disguise(table: Table, values: dict[str, Any]) -> dict[str, Any]:
         shown = options["reference"] == "shown"
         question = protocol.question_with_reference if shown else protocol.question
         named: dict[str, Any] = {"name": _word(), "models": [], "notes": [], "question": None,
-                 "completion_code": None}  # fmt: skip
+                 "completion_code": None, "partial_code": None}  # fmt: skip
         return {"name": named["name"], "run": _word(), "question": question,
                 "options": options | named}  # fmt: skip
     if table is schema.method:

@@ -7,6 +7,7 @@ import json
 import random
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -169,6 +170,9 @@ class Walker:
         tab = self._key()
         step = self.say("/api/trial", {"tab": tab})
         for count in range(MOST_TRIALS):
+            while step["state"] == "wait":  # real raters hold what is left
+                time.sleep(step["seconds"])
+                step = self.say("/api/trial", {"tab": tab})
             if step["state"] != "trial":
                 break
             self._look(step)

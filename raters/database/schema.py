@@ -179,6 +179,7 @@ rater = Table(
     Column("consented", Utc),
     Column("screen", JSON),  # what the screen checks found; NULL until they are done
     Column("trained", Utc),
+    Column("agreed", Integer),  # trials that were promised and asked for; NULL until judging begins
     Column("tab", String),
     Column("withdrawn", Utc),
     Column("finished", Utc),
@@ -265,13 +266,15 @@ def _new_tag() -> str:
     return secrets.token_hex(4)
 
 
-def _secrets_and_a_name(connection: Connection) -> None:
-    """Version 2: every study has a secret, which what raters may observe is drawn from."""
+def _to_version_2(connection: Connection) -> None:
+    """Version 2: every study has a secret, which what raters may observe is drawn from; databases
+    have a name; raters are promised a number of trials."""
     connection.execute(text("CREATE TABLE name_of_database (tag VARCHAR NOT NULL PRIMARY KEY)"))
     connection.execute(
         text("INSERT INTO name_of_database (tag) VALUES (:tag)"), {"tag": _new_tag()}
     )
     connection.execute(text("ALTER TABLE study ADD COLUMN secret VARCHAR NOT NULL DEFAULT ''"))
+    connection.execute(text("ALTER TABLE rater ADD COLUMN agreed INTEGER"))
     for key in connection.execute(text("SELECT id FROM study")).scalars().all():
         connection.execute(
             text("UPDATE study SET secret = :secret WHERE id = :key"),
@@ -279,7 +282,7 @@ def _secrets_and_a_name(connection: Connection) -> None:
         )
 
 
-MIGRATIONS: Sequence[Migration] = (_secrets_and_a_name,)
+MIGRATIONS: Sequence[Migration] = (_to_version_2,)
 """The n-th brings a database from version n to n + 1. An empty one is made as it now should be."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy.exc import IntegrityError
 
 from bench.core.errors import BenchError
@@ -24,7 +24,7 @@ from raters.protocols import Protocol, protocol_called, protocols
 from raters.studies.secret import derived, drawn, new_secret, stream
 from raters.studies.selection import SMALLEST, Notes, SourceCrop, choose_crops, chosen_models
 from raters.studies.stimuli import copied, degrade_golden, opaque_pngs
-from raters.studies.tokens import hashed, new_token
+from raters.studies.tokens import completion_code, hashed, new_token
 
 Shown = TypeVar("Shown")
 
@@ -42,7 +42,8 @@ class StudyOptions:
     ``repeats`` are fractions of them. ``reference``: ``shown``, ``hidden``, or None for shown where
     the run has references; hidden ones are rated among the models in `acr` (ACR-HR, ITU-T P.910).
     ``lease``: minutes after which a trial that was not answered goes to someone else. ``crowd``: at
-    most so many participants through the entry link of a crowd platform.
+    most so many participants through the entry link of a crowd platform. ``completion_code`` is for
+    who has done what was agreed, ``partial_code`` for who leaves midway or is stopped by closing.
     """
 
     name: str
@@ -62,6 +63,7 @@ class StudyOptions:
     question: str | None = None
     one_key: bool = False
     completion_code: str | None = None
+    partial_code: str | None = None
     crowd: int | None = None
 
 
@@ -398,7 +400,10 @@ class _Builder:
 
 
 def close_study(store: Store, study_name: str) -> None:
-    """Take no more judgements. From now on names may be shown. Closing twice is no error."""
+    """Take no more judgements. From now on names may be shown. Closing twice is no error.
+
+    Who is in the middle of it gets a code for what they did: the study's for parts, or their own.
+    """
     study = store.study(study_name)
     with store.write(study.id) as connection:
         changed = connection.execute(
@@ -407,4 +412,26 @@ def close_study(store: Store, study_name: str) -> None:
             .values(state="closed", closed=store.clock())
         )
         if changed.rowcount:
+            for rater in connection.execute(_STOPPED, {"study": study.id}).scalars().all():
+                code = study.options.get("partial_code") or completion_code()
+                connection.execute(
+                    schema.rater.update()
+                    .where(schema.rater.c.id == rater)
+                    .values(completion_code=code)
+                )
             store.log(connection, study.id, "closed")
+
+
+_STOPPED = select(schema.rater.c.id).where(
+    schema.rater.c.study == bindparam("study"),
+    schema.rater.c.finished.is_(None),
+    schema.rater.c.withdrawn.is_(None),
+    schema.rater.c.id.in_(
+        select(schema.assignment.c.rater).where(
+            schema.assignment.c.study == bindparam("study"),
+            schema.assignment.c.state == schema.DONE,
+            schema.assignment.c.kind != schema.TRAINING,
+        )
+    ),
+)
+"""Raters who have judged something, and not all."""

@@ -6,15 +6,16 @@ cannot change under it. `raters.trials.quota` keeps the counts.
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from raters.database import schema
 from raters.database.schema import (
@@ -29,6 +30,7 @@ from raters.database.schema import (
     assignment,
     comparison,
     item,
+    rater,
 )
 from raters.database.store import Store
 from raters.protocols import REFERENCE_SLOT
@@ -38,6 +40,9 @@ from raters.trials.quota import take_place
 
 REPEAT_GAP = 5
 """A repeat comes at least so many trials after the first time."""
+
+LONGEST_WAIT = 15
+"""Seconds after which a page that waits asks again: others may answer, withdraw or be erased."""
 
 STALE = 8
 """The active choice computes its posterior anew after so many judgements."""
@@ -121,6 +126,61 @@ _REFERENCE = select(schema.stimulus.c.id).where(
 )
 
 
+_OF_RATER = assignment.alias("of_rater")
+_NOT_SEEN = ~(
+    select(_OF_RATER.c.id)
+    .where(
+        _OF_RATER.c.rater == bindparam("rater"),
+        _OF_RATER.c.item == item.c.id,
+        _OF_RATER.c.state != RELEASED,
+    )
+    .correlate(item)
+    .exists()
+)
+_ROOM = select(func.sum(item.c.room), func.count().filter(item.c.room > 0, _NOT_SEEN)).where(
+    item.c.study == bindparam("of_study"), item.c.kind == MAIN
+)
+_HELD_BY_OTHERS = (
+    select(func.min(assignment.c.expires))
+    .join(item, item.c.id == assignment.c.item)
+    .where(
+        assignment.c.study == bindparam("of_study"),
+        assignment.c.state == LEASED,
+        assignment.c.kind == MAIN,
+        assignment.c.rater != bindparam("rater"),
+        _NOT_SEEN,
+    )
+)
+_ASKED = assignment.alias("asked")
+_LIVE = assignment.alias("live")
+_AT_WORK = (
+    select(
+        rater.c.agreed,
+        (rater.c.external_hash.is_not(None)).label("crowd"),
+        func.count().filter(_ASKED.c.state != RELEASED).label("taken"),
+        func.count().filter(_ASKED.c.state == DONE).label("done"),
+    )
+    .join(_ASKED, (_ASKED.c.rater == rater.c.id) & (_ASKED.c.kind != TRAINING))
+    .where(
+        rater.c.study == bindparam("of_study"),
+        rater.c.id != bindparam("rater"),
+        rater.c.agreed.is_not(None),
+        rater.c.finished.is_(None),
+        rater.c.withdrawn.is_(None),
+        select(_LIVE.c.id)
+        .where(
+            _LIVE.c.rater == rater.c.id,
+            _LIVE.c.state == LEASED,
+            _LIVE.c.expires >= bindparam("now"),
+        )
+        .correlate(rater)
+        .exists(),
+    )
+    .group_by(rater.c.id, rater.c.agreed, rater.c.external_hash)
+)
+"""What raters who hold a lease at the moment were promised, and had of it."""
+
+
 def plan(rng: random.Random, trials: int, golden: int, repeats: int) -> list[str]:
     """Return the kind of each of a rater's trials, drawn from ``rng``.
 
@@ -156,15 +216,18 @@ class Chooser:
         """How many trials the rater has answered."""
         return sum(row.state == DONE and (row.kind == TRAINING) == training for row in self.own)
 
-    def fill(self, ahead: int = 2) -> list[int]:
-        """Lease trials until the rater holds ``ahead``, if there are so many; return their ids."""
+    def fill(self, agreed: int, ahead: int = 2) -> list[int]:
+        """Lease trials until the rater holds ``ahead``, if there are so many; return their ids.
+
+        ``agreed``: how many they get in all.
+        """
         held = self.leased(training=False)
         while len(held) < ahead:
             live = [
                 row.position for row in self.own if row.state != RELEASED and row.kind != TRAINING
             ]
             position = next(p for p in range(len(live) + 1) if p not in live)
-            if len(live) >= self.rules.trials or not self._lease(position):
+            if len(live) >= agreed or not self._lease(position):
                 break
             held = self.leased(training=False)
         return held
@@ -182,17 +245,52 @@ class Chooser:
                 self._insert(row, TRAINING, number, self._known_side(TRAINING))
         return self.leased(training=True)
 
+    def promise(self, crowd: bool) -> int:
+        """Return how many more trials there are for this rater, golden ones and repeats included.
+
+        Not more than the study asks of anybody, and none that is needed to keep what others at work
+        were promised. Who comes from a ``crowd`` is promised nothing while others of it hold half
+        of what is left and have judged nothing: links are opened by the dozen and left.
+        """
+        of = {"of_study": self.rules.study, "rater": self.rater, "now": self.now}
+        room, items = self.connection.execute(_ROOM, of).one()
+        others = self.connection.execute(_AT_WORK, of).all()
+        free = (room or 0) - sum(max(row.agreed - row.taken, 0) for row in others)
+        kinds = self._plan()[self.done(training=False) + len(self.leased(training=False)) :]
+        needed = free // max(kinds.count(MAIN), 1)  # raters for all that is free
+        if crowd and sum(row.crowd and not row.done for row in others) > needed // 2:
+            return 0
+        mains, count = max(min(free, items), 0), 0
+        for kind in kinds:
+            mains -= kind == MAIN
+            if mains < 0:
+                break
+            count += 1
+        return count
+
+    def wait(self) -> int | None:
+        """Return in how many seconds a trial that others hold may come free; None: never."""
+        of = {"of_study": self.rules.study, "rater": self.rater}
+        ends: datetime | None = self.connection.execute(_HELD_BY_OTHERS, of).scalar_one()
+        if ends is None:
+            promised = self.connection.execute(_ROOM, of).one()[1]
+            return LONGEST_WAIT if promised else None
+        return max(1, min(math.ceil((ends - self.now).total_seconds()), LONGEST_WAIT))
+
     # --- one trial ------------------------------------------------------------------------------
 
     def _lease(self, position: int) -> bool:
-        rules = self.rules
-        planned = drawn(rules.secret, "plan", self.rater)
-        kind = plan(planned, rules.trials, rules.golden, rules.repeats)[position]
+        kind = self._plan()[position]
         if kind == GOLDEN and self._golden(position):
             return True
         if kind == REPEAT and self._repeat(position):
             return True
         return self._revive(position) or self._main(position)
+
+    def _plan(self) -> list[str]:
+        rules = self.rules
+        planned = drawn(rules.secret, "plan", self.rater)
+        return plan(planned, rules.trials, rules.golden, rules.repeats)
 
     def _golden(self, position: int) -> bool:
         seen = {row.item for row in self.own}

@@ -33,13 +33,14 @@ from raters.trials.views import (
     State,
     StudyView,
     Trial,
+    Waiting,
     view_study,
 )
 from raters.trials.withdrawal import final_answer, free_leases
 
 __all__ = [
     "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "RevisedEnough", "Saved",
-    "Session", "Stage", "State", "StudyView", "Trial",
+    "Session", "Stage", "State", "StudyView", "Trial", "Waiting",
 ]  # fmt: skip
 
 LONGEST_MS = 24 * 3600 * 1000
@@ -100,7 +101,8 @@ class Session:
     def open(cls, store: Store, token: str) -> Session:
         """Find the rater of ``token``. Raises `RaterRefused`: wrong, expired, closed or withdrawn.
 
-        A rater who has finished is let in, also after closing: `state` gives their code again.
+        A rater who has finished is let in, also after closing, as is one whom closing stopped:
+        `state` gives their code again.
         """
         with store.read() as connection:
             row = connection.execute(
@@ -113,9 +115,10 @@ class Session:
             if row.withdrawn is not None:
                 raise RaterRefused("withdrawn")
             if row.finished is None:
-                if row.state == "closed":
+                if row.state == "closed" and row.completion_code is None:
                     raise RaterRefused("closed")
-                if row.link_expires is not None and row.link_expires < store.clock():
+                ended = row.link_expires is not None and row.link_expires < store.clock()
+                if ended and row.state == "open":
                     raise RaterRefused("expired")
             return cls(store, _view(store, connection, row.study), row.id)
 
@@ -130,14 +133,10 @@ class Session:
         """Return the stage and how much is done."""
         with self.store.read() as connection:
             rater = self._rater(connection)
-            done = connection.execute(
-                select(func.count()).where(
-                    schema.assignment.c.rater == self.rater,
-                    schema.assignment.c.kind != TRAINING,
-                    schema.assignment.c.state == DONE,
-                )
-            ).scalar_one()
-        return State(_stage(rater), done, self.study.trials, rater.completion_code)
+            done = self._done(connection)
+        stopped = rater.state == "closed" and rater.finished is None
+        total = rater.agreed or self.study.trials
+        return State("closed" if stopped else _stage(rater), done, total, rater.completion_code)
 
     def consent(self) -> None:
         """Note that the rater agreed. A second time changes nothing."""
@@ -240,13 +239,20 @@ class Session:
                     count_answer(connection, of, preference, step, 0)
             return Saved(answer, False, None, self._after(connection, tab))
 
-    def withdraw(self) -> None:
-        """Leave the study: leases go to others, judgements stay."""
+    def withdraw(self) -> str | None:
+        """Leave the study: leases go to others, judgements stay.
+
+        Return the code that the study gives for parts, if it has one and something was judged.
+        """
         with self._write() as connection:
-            self._allowed(connection)
+            rater = self._allowed(connection)
             free_leases(connection, self.rater)
-            self._set(connection, withdrawn=self.store.clock())
+            code: str | None = rater.completion_code
+            if code is None and self._done(connection):
+                code = self.study.partial_code
+            self._set(connection, withdrawn=self.store.clock(), completion_code=code)
             self.store.log(connection, self.study.id, "withdrew", rater=self.rater)
+        return code
 
     # --- inside a transaction -------------------------------------------------------------------
 
@@ -271,6 +277,18 @@ class Session:
         if rater.state == "closed" and rater.finished is None:
             raise RaterRefused("closed")
         return rater
+
+    def _done(self, connection: Connection) -> int:
+        """How many trials the rater has judged, training not counted."""
+        return int(
+            connection.execute(
+                select(func.count()).where(
+                    schema.assignment.c.rater == self.rater,
+                    schema.assignment.c.kind != TRAINING,
+                    schema.assignment.c.state == DONE,
+                )
+            ).scalar_one()
+        )
 
     def _set(self, connection: Connection, **values: Any) -> None:
         connection.execute(
@@ -337,7 +355,7 @@ class Session:
         return f"Look again: {' or '.join(dict.fromkeys((words[0], words[-1])))} was expected."
 
     def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
-        """Return the rater's current trial, leasing as needed, or finish."""
+        """Return the rater's current trial, leasing as needed; else wait for one, or finish."""
         chooser = Chooser(self.store, connection, self.study.rules, self.rater)
         if rater.trained is None:
             held = chooser.fill_training()
@@ -347,13 +365,27 @@ class Session:
                     connection, held, again, kind="training", done=done, total=done + len(held)
                 )
             self._set(connection, trained=self.store.clock())
-        held = chooser.fill()
-        if held:
-            done = chooser.done(training=False)
-            return self._give(
-                connection, held, again, kind="judging", done=done, total=self.study.trials
-            )
-        code = self.study.completion_code or completion_code()
+        done, agreed = chooser.done(training=False), rater.agreed
+        held = chooser.leased(training=False)
+        if agreed is None or (done < agreed and not held):
+            # New here, or away for longer than a lease: others may have been promised the places.
+            more = chooser.promise(crowd=rater.external_hash is not None and not done)
+            if more or (held and agreed is None):
+                there = done + len(held) + more
+                agreed = there if agreed is None else min(agreed, there)
+                self._set(connection, agreed=agreed)
+                held = chooser.fill(agreed)
+        else:
+            held = chooser.fill(agreed)
+        if held and agreed is not None:
+            return self._give(connection, held, again, kind="judging", done=done, total=agreed)
+        whole = agreed is not None and done >= agreed
+        if not whole and (seconds := chooser.wait()) is not None:
+            return Waiting(seconds)
+        code = self.study.completion_code if whole else self.study.partial_code
+        if done and code is None:
+            code = completion_code()
+        code = code if done else None
         self._set(connection, finished=self.store.clock(), completion_code=code)
         return Finished(code)
 

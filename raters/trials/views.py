@@ -14,7 +14,7 @@ from raters.database import schema
 from raters.protocols import Protocol, protocol_called
 from raters.trials.assignment import Rules
 
-Stage = Literal["consent", "checks", "training", "judging", "done"]
+Stage = Literal["consent", "checks", "training", "judging", "done", "closed"]
 
 
 class NotYours(BenchError):
@@ -67,11 +67,15 @@ class StudyView:
     trials: int
     rules: Rules
     completion_code: str | None
+    partial_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a rater is. ``done`` of ``total`` trials are judged, training not counted."""
+    """Where a rater is. ``done`` of ``total`` trials are judged, training not counted.
+
+    ``closed``: the study ended while they were at it; their code is for what they did.
+    """
 
     stage: Stage
     done: int
@@ -104,13 +108,20 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is left is with other raters at the moment; worth asking again after ``seconds``."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """No trials are left for this rater."""
+    """No trials are left for this rater; the code is None for who has judged nothing."""
 
-    completion_code: str
+    completion_code: str | None
 
 
-Next = Trial | Elsewhere | Finished
+Next = Trial | Elsewhere | Waiting | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +163,5 @@ def view_study(connection: Connection, study: int) -> StudyView:
         trials=options["trials"],
         rules=rules,
         completion_code=options["completion_code"],
+        partial_code=options.get("partial_code"),  # studies of the first version have none
     )

@@ -65,8 +65,10 @@ Nothing more is asked of you. Thank you for your time; you can close this page.
 """
 
 CODE = (
-    """<div id="code-block"><p>Your completion code:</p><p><output id="code"></output></p></div>"""
+    '<div id="{0}code-block" class="code" hidden><p>Your completion code:</p>'
+    '<p><output id="{0}code"></output></p></div>'
 )
+STOPPED = '<p id="stopped" hidden>The study has been closed. All that you have judged counts.</p>'
 MESSAGE = """<h2>We cannot go on here</h2><p id="message-text" role="alert"></p>"""
 START = f"import('{ASSETS}/main.js').then((module) => module.start(element));"
 
@@ -133,9 +135,10 @@ def rating_blocks() -> gr.Blocks:
             _html(asset("checks.html").decode())
         with gr.Column(elem_id="stage-thanks"):
             gr.Markdown(THANKS)
-            _html(CODE)
+            _html(STOPPED + CODE.format(""))
         with gr.Column(elem_id="stage-withdrawn"):
             gr.Markdown(WITHDRAWN)
+            _html(CODE.format("left-"))
         with gr.Column(elem_id="stage-message"):
             _html(MESSAGE)
         with gr.Column(elem_id="stage-judging"):

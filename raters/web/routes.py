@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from raters.database.store import Store
 from raters.studies.tokens import RaterRefused, prolific_entry
-from raters.trials.session import Elsewhere, Finished, Session, Trial
+from raters.trials.session import Elsewhere, Finished, Next, Session, Trial, Waiting
 from raters.web.images import IMAGES, cookie, image
 from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import ASSETS, PATH, SERVED, asset, instructions
@@ -60,9 +60,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         )  # fmt: skip
         return response
 
-    def given(
-        step: Trial | Elsewhere | Finished, session: Session, request: Request
-    ) -> dict[str, Any]:
+    def given(step: Next, session: Session, request: Request) -> dict[str, Any]:
         if isinstance(step, Trial):
             cache.remember(step.stimuli, request.cookies[named], session.study.rules.secret)
         return next_step(step)
@@ -107,9 +105,8 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         return {"ok": True}
 
     @routes.post("/api/withdraw")
-    def withdraw(body: EmptyRequest, request: Request) -> dict[str, bool]:
-        opened(request).withdraw()
-        return {"ok": True}
+    def withdraw(body: EmptyRequest, request: Request) -> dict[str, Any]:
+        return {"ok": True, "code": opened(request).withdraw()}
 
     @routes.post("/api/trial")
     def trial(body: TrialRequest, request: Request) -> dict[str, Any]:
@@ -164,10 +161,12 @@ def asset_routes() -> APIRouter:
     return routes
 
 
-def next_step(step: Trial | Elsewhere | Finished) -> dict[str, Any]:
+def next_step(step: Next) -> dict[str, Any]:
     """Say what a client does next, and nothing that tells it what it looks at."""
     if isinstance(step, Elsewhere):
         return {"state": "elsewhere"}
+    if isinstance(step, Waiting):
+        return {"state": "wait", "seconds": step.seconds}
     if isinstance(step, Finished):
         return {"state": "done"}
     return {

@@ -74,6 +74,13 @@ def new(
         str | None,
         typer.Option(help="Shown at the end, for a crowd platform.", show_default="one per rater"),
     ] = None,
+    partial_code: Annotated[
+        str | None,
+        typer.Option(
+            help="Shown to who leaves, or is stopped by closing, after some judgements.",
+            show_default="none for who leaves",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of which crops are judged.")] = 0,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
@@ -104,6 +111,7 @@ def new(
         question=question,
         one_key=one_key,
         completion_code=completion_code,
+        partial_code=partial_code,
         crowd=crowd,
     )
     made = create_study(store, folder.path, options)

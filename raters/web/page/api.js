@@ -76,6 +76,11 @@ function pause(ms) {
   });
 }
 
+/** Whether a refusal is of the session and not of the message. */
+export function isUndecided({ status, kind }) {
+  return status === 401 || kind === "another";
+}
+
 /** What was decided and is not yet acknowledged; one entry of the storage for each. */
 export class Outbox {
   /** @param {string} owner opaque name of the rater: two raters may share one browser */
@@ -106,8 +111,8 @@ export class Outbox {
       this.storage.removeItem(name);
       return reply;
     } catch (error) {
-      // Without a session nothing was decided about the message: it waits for the next visit.
-      if (![401, 403].includes(error.status)) this.storage.removeItem(name);
+      // Where it is not known whose it is, nothing was decided: it waits for the rater's next visit.
+      if (!isUndecided(error)) this.storage.removeItem(name);
       throw error;
     }
   }

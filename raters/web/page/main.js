@@ -10,6 +10,8 @@ import { Stage } from "./stage.js";
 import { Viewport } from "./viewport.js";
 
 const page = document.documentElement;
+const NONE_LEFT = "This study has all the people it needs, so there was nothing left for you to " +
+  "judge. Thank you for wanting to take part!";
 
 function show(name) {
   page.dataset.stage = name;
@@ -72,16 +74,22 @@ export async function start(element) {
 
   const stages = { consent: () => show("consent"), checks: () => show("instructions"),
     training: () => judge(element, session), judging: () => judge(element, session),
-    done: () => thank(session), withdrawn: () => show("withdrawn") };
+    done: () => thank(), closed: () => thank(), withdrawn: () => show("withdrawn") };
   stages[session.stage]();
 }
 
 async function thank() {
   const session = await step(() => call("/api/session"));
   if (!session) return;
-  document.querySelector("#code").textContent = session.code ?? "";
-  document.querySelector("#code-block").hidden = !session.code;
+  if (session.done === 0) return void tell(NONE_LEFT);
+  showCode("", session.code);
+  document.querySelector("#stopped").hidden = session.stage !== "closed";
   show("thanks");
+}
+
+function showCode(prefix, code) {
+  document.querySelector(`#${prefix}code`).textContent = code ?? "";
+  document.querySelector(`#${prefix}code-block`).hidden = !code;
 }
 
 // The ways to look that the study does not offer do nothing, by key or button.
@@ -114,7 +122,10 @@ function judge(element, session) {
     closeWithdraw: () => part("withdraw").close(),
     reallyWithdraw: async () => {
       part("withdraw").close();
-      if (await step(() => call("/api/withdraw", {}))) show("withdrawn");
+      const left = await step(() => call("/api/withdraw", {}));
+      if (!left) return;
+      showCode("left-", left.code);
+      show("withdrawn");
     },
   });
   const active = () => page.dataset.stage === "judging" && !root.querySelector("dialog[open]");

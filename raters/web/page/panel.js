@@ -18,6 +18,9 @@ function curtain(stage) {
     elsewhere: ["This study is open elsewhere",
       "Another tab or window is showing it. You can continue here; the other one will stop.",
       "Continue here", "takeOver"],
+    waiting: ["One moment, please",
+      "All that is left is with other people just now. As soon as there is something for you, this " +
+      "page goes on by itself. You can also close it and come back with your link.", "", ""],
     stopped: ["That did not work", message, "Try again", "reload"],
     feedback: ["Practice", message, "Continue", "confirm"],
     interlude: ["The practice is over", "From now on your answers count. Take your time.",
@@ -142,7 +145,7 @@ export class Panel {
     this.find("confirm").disabled = !(stage.accepting && stage.state === "chosen");
     this.button("revise").disabled = !stage.canRevise;
     this.button("revise").setAttribute("aria-pressed", String(stage.revising));
-    this.button("pause").disabled = ["elsewhere", "stopped"].includes(stage.state);
+    this.button("pause").disabled = ["elsewhere", "stopped", "waiting"].includes(stage.state);
   }
 
   renderView(viewport) {

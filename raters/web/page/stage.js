@@ -4,6 +4,7 @@
 //                                 saving -> feedback -> loading    (practice)
 //   saving  -> unsaved -> saving      the server cannot be reached; the answer is kept and resent
 //   loading -> offline -> loading     the same, with nothing to lose
+//   loading -> waiting -> loading     what is left is with others; goes on by itself
 //   any     -> elsewhere | stopped    another tab goes on; the server said no
 //
 // Answers are taken in `ready` and `chosen` only, and not while paused or on a window too small.
@@ -85,6 +86,12 @@ export class Stage {
     if (next.state === "elsewhere") {
       this.viewport.clear();
       return this.enter("elsewhere");
+    }
+    if (next.state === "wait") {
+      this.viewport.clear();
+      this.enter("waiting");
+      this.waiting = setTimeout(() => this.state === "waiting" && this.begin(), 1000 * next.seconds);
+      return undefined;
     }
     this.enter("loading", message);
     const practised = this.trial?.training && !next.training;
@@ -233,6 +240,7 @@ export class Stage {
         return void this.begin({ message: error.message });
       }
       this.viewport.clear();
+      if (error.kind === "closed") return void this.leave();
       this.enter("stopped", error.message);
     }
   }

@@ -13,7 +13,7 @@ from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.export import judgements_csv
-from raters.studies.tokens import RaterRefused, invite
+from raters.studies.tokens import RaterRefused, invite, prolific_entry
 from raters.trials.session import (
     Elsewhere,
     Expired,
@@ -23,6 +23,7 @@ from raters.trials.session import (
     RevisedEnough,
     Session,
     Trial,
+    Waiting,
 )
 from raters.trials.withdrawal import erase
 from raters.web.stimulus_cache import StimulusCache
@@ -304,6 +305,114 @@ def test_closing_stops_those_at_work_kindly(store: Store, study: str) -> None:
     assert caught.value.kind == "closed"
     with pytest.raises(RaterRefused):
         session.trial("tab")
+
+
+def test_who_closing_stops_gets_a_code_for_what_they_did(store: Store, study: str) -> None:
+    stopped, idle = invite(store, study, 2)
+    session = trained(store, stopped)
+    session.submit(first_trial(session).id, "a", "key-0", "tab", {})
+    trained(store, idle).trial("tab")
+    close_study(store, study)
+    state = Session.open(store, stopped).state()
+    assert (state.stage, state.done, len(state.completion_code)) == ("closed", 1, 8)
+    with pytest.raises(RaterRefused) as caught:  # who has judged nothing has earned no code
+        Session.open(store, idle)
+    assert caught.value.kind == "closed"
+
+
+def test_a_study_may_have_a_code_for_parts(store: Store, run_folder: Path) -> None:
+    options = StudyOptions("s", images=4, crop=64, trials=20, completion_code="ALL",
+                           partial_code="PART")  # fmt: skip
+    create_study(store, run_folder, options)
+    leaves, idle, stopped, stays = (trained(store, token) for token in invite(store, "s", 4))
+    for session in (leaves, stopped):
+        session.submit(first_trial(session).id, "a", f"key-{session.rater}", "tab", {})
+    assert (leaves.withdraw(), idle.withdraw()) == ("PART", None)
+    judge(stays, lambda trial: "a")
+    close_study(store, "s")
+    assert [s.state().completion_code for s in (stopped, stays)] == ["PART", "ALL"]
+
+
+def test_without_a_code_for_parts_who_leaves_gets_none(store: Store, study: str) -> None:
+    session = trained(store, *invite(store, study, 1))
+    session.submit(first_trial(session).id, "a", "key-0", "tab", {})
+    assert session.withdraw() is None
+
+
+def small(store: Store, run_folder: Path, **options: object) -> None:
+    """Make a study of one pair on four images: ``per_pair`` places, at most four for each rater."""
+    given = {"per_pair": 4, "images": 4, "crop": 64, "models": ("ada", "bob"), "trials": 4,
+             "golden": 0.0, "repeats": 0.0, **options}  # fmt: skip
+    create_study(store, run_folder, StudyOptions("s", **given))
+
+
+def test_while_what_is_left_is_with_others_a_rater_waits_and_then_goes_on(
+    store: Store, run_folder: Path, clock: Clock
+) -> None:
+    small(store, run_folder)
+    one, other = (trained(store, token) for token in invite(store, "s", 2))
+    assert first_trial(one).total == 4
+    assert other.trial("tab") == Waiting(15)  # a lease is of ten minutes; it asks before
+    clock.pass_(minutes=9, seconds=57)
+    assert other.trial("tab") == Waiting(3)
+    clock.pass_(seconds=4)
+    assert first_trial(other).total == 4
+    assert one.trial("tab") == Waiting(15)  # and now the first one waits
+    judge(other, lambda trial: "a")
+    assert other.state().completion_code
+    # there is nothing left, and no code for nothing
+    assert one.trial("tab") == Finished(None)
+    assert (one.state().stage, one.state().completion_code) == ("done", None)
+
+
+def test_who_was_promised_four_judges_four_whoever_comes(store: Store, run_folder: Path) -> None:
+    small(store, run_folder, per_pair=8)
+    sessions = [trained(store, token) for token in invite(store, "s", 3)]
+    first, second = first_trial(sessions[0]), first_trial(sessions[1])
+    assert (first.total, second.total) == (4, 4)
+    assert isinstance(sessions[2].trial("tab"), Waiting)
+    for session in sessions[:2]:
+        assert [trial.number for trial in judge(session, lambda trial: "a")] == [1, 2, 3, 4]
+        assert session.state().stage == "done"
+
+
+def test_who_can_be_given_two_is_told_so_from_the_start(store: Store, run_folder: Path) -> None:
+    small(store, run_folder, per_pair=6)
+    one, other = (trained(store, token) for token in invite(store, "s", 2))
+    assert first_trial(one).total == 4
+    assert first_trial(other).total == 2
+    assert (one.state().total, other.state().total) == (4, 2)
+    assert len(judge(other, lambda trial: "a")) == 2
+    assert (other.state().stage, len(other.state().completion_code)) == ("done", 8)
+
+
+def test_half_open_sessions_of_a_crowd_hold_half_of_the_places_at_most(
+    store: Store, run_folder: Path, clock: Clock
+) -> None:
+    options = StudyOptions("s", per_pair=6, images=3, crop=64, trials=8)
+    made = create_study(store, run_folder, options)  # 6 pairs of 6: 36 places
+    crowd = [
+        trained(store, prolific_entry(store, made.entry_token, f"made up {number}"))
+        for number in range(20)
+    ]
+    steps = [session.trial("tab") for session in crowd]
+    assert 1 <= sum(isinstance(step, Trial) for step in steps) <= 3
+    assert {type(step) for step in steps} == {Trial, Waiting}
+    invited = trained(store, *invite(store, "s", 1))
+    assert first_trial(invited).total == 8
+    assert len(judge(invited, lambda trial: "a")) == 8
+    assert invited.state().completion_code
+    # who has begun to judge is no longer half open, and the next one gets in
+    for session, step in zip(crowd, steps, strict=True):
+        if isinstance(step, Trial):
+            judge(session, lambda trial: "a", 1)
+    assert sum(isinstance(session.trial("tab"), Trial) for session in crowd) > sum(
+        isinstance(step, Trial) for step in steps
+    )
+    # and what nobody answers comes free by itself
+    clock.pass_(minutes=11)
+    late = trained(store, *invite(store, "s", 1))
+    assert first_trial(late).total == 8
 
 
 def test_withdrawing_frees_leases_and_keeps_judgements(store: Store, study: str) -> None:
