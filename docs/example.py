@@ -35,7 +35,7 @@ from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.tokens import invite
 from tests.raters.statistics.simulated import truth_of
 from tests.support.load import Plan, Seen, Server, SimulatedRater
-from tests.support.studies import Shown
+from tests.support.studies import Shown, looked
 
 NAME = "simulated-raters"
 RATERS, TRIALS, IMAGES = 40, 60, 20
@@ -67,7 +67,7 @@ class Believer(SimulatedRater):
         self.shown = shown
         taste = np.random.default_rng([7, number]).normal(0, TASTE, len(truth))
         self.opinion = {m: q + t for (m, q), t in zip(truth.items(), taste, strict=True)}
-        self.opinion |= {"reference": 9.0, "golden": -9.0, "training": -9.0}
+        self.opinion |= {"reference": 9.0, "copy": 9.0, "golden": -9.0, "training": -9.0}
 
     def given(self) -> dict[str, Any]:
         """Return the answer to the trial at hand."""
@@ -75,6 +75,7 @@ class Believer(SimulatedRater):
         gap = self.opinion[sides["a"]] - self.opinion[sides["b"]]
         answer = "a" if self.rng.random() < expit(gap) else "b"
         seconds = self.rng.lognormvariate(1.0, 0.4)  # 2.7 s in the middle
+        looked(self.shown.store, self.step["trial"], 1000 * seconds)
         return super().given() | {"answer": answer, "response_ms": round(1000 * seconds)}
 
     async def sit(self) -> None:

@@ -204,6 +204,7 @@ assignment = Table(
     Column("expires", Utc, nullable=False),
     Column("state", String, nullable=False),  # leased | done | released
     Column("shown_count", Integer, nullable=False, default=0),
+    Column("shown", Utc),  # the first time
 )
 _ONCE = text("kind <> 'repeat'")
 Index("never_twice", assignment.c.rater, assignment.c.item, unique=True,
@@ -275,6 +276,8 @@ def _to_version_2(connection: Connection) -> None:
     )
     connection.execute(text("ALTER TABLE study ADD COLUMN secret VARCHAR NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE rater ADD COLUMN agreed INTEGER"))
+    time = Utc().compile(connection.dialect)
+    connection.execute(text(f"ALTER TABLE assignment ADD COLUMN shown {time}"))
     for key in connection.execute(text("SELECT id FROM study")).scalars().all():
         connection.execute(
             text("UPDATE study SET secret = :secret WHERE id = :key"),

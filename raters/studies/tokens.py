@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +17,7 @@ from raters.database import schema
 from raters.database.schema import AnyRow
 from raters.database.store import Store
 
-Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn", "another"]
+Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder"]
 
 MESSAGES: dict[Kind, str] = {
     "wrong": "This link is not one of ours. Please check that you copied all of it, or ask the "
@@ -27,9 +28,16 @@ MESSAGES: dict[Kind, str] = {
     "used_up": "This study has all the people it needs. Thank you for wanting to take part!",
     "withdrawn": "You have withdrawn from this study, and nothing more is asked of you. Thank you "
     "for your time.",
+    "placeholder": "This link is a pattern: the platform was to write your participant number into "
+    "it and has not. For the person who runs the study: give this link to the platform as that of "
+    "the study, with the platform's own placeholder in it, and open it from there.",
     "another": "Somebody else has opened their link in this browser, so this page stops here. To "
     "go on, open your own link again. An answer that was not saved yet is kept until then.",
 }
+
+
+_PLACEHOLDER = re.compile(r"[{}<>$%\[\]]|^PROLIFIC_PID$", re.IGNORECASE)
+"""``{{%PROLIFIC_PID%}}``, ``${e://Field/PID}``, ``<id>``, ``[ID]``: never of a number."""
 
 
 class RaterRefused(Exception):
@@ -98,6 +106,8 @@ def renew(store: Store, study_name: str, link: Literal["entry", "dashboard"]) ->
 def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
     """Return a token for the participant ``pid`` of a crowd platform; raises `RaterRefused`.
 
+    A placeholder that no platform has filled in is no participant.
+
     Who comes back goes on where they stopped, under a new token. Of the platform's number only a
     keyed hash is kept.
     """
@@ -106,6 +116,8 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
         study = connection.execute(select(schema.study).where(hidden)).one_or_none()
     if study is None or not pid or len(pid) > 200:
         raise RaterRefused("wrong")
+    if _PLACEHOLDER.search(pid):
+        raise RaterRefused("placeholder")
     who = hmac.new(study.salt.encode(), pid.encode(), "sha256").hexdigest()
     token = new_token()
     with store.write(study.id) as connection:

@@ -75,7 +75,11 @@ _SHOWN = (
 _SHOW = (
     schema.assignment.update()
     .where(schema.assignment.c.id == bindparam("trial"))
-    .values(shown_count=bindparam("shown"), expires=bindparam("until"))
+    .values(
+        shown_count=bindparam("count"),
+        expires=bindparam("until"),
+        shown=func.coalesce(schema.assignment.c.shown, bindparam("now")),
+    )
 )
 _JUDGE = schema.judgement.insert()
 _SLOTS = select(schema.serving).where(
@@ -316,12 +320,17 @@ class Session:
         ):
             raise Expired()
         client = dict(client)
-        milliseconds = client.pop("response_ms", None)
+        now = self.store.clock()
+        milliseconds = _milliseconds(client.pop("response_ms", None))
+        if milliseconds is not None and held.shown is not None:
+            elapsed = round((now - held.shown).total_seconds() * 1000)
+            if milliseconds > elapsed:  # by our clock: nobody has looked for longer than that
+                client["claimed_ms"], milliseconds = milliseconds, elapsed
         broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
         connection.execute(
             _JUDGE,
-            {"assignment": held.id, "key": key, "answer": answer, "created": self.store.clock(),
-             "response_ms": _milliseconds(milliseconds), "timer_broken": broken,
+            {"assignment": held.id, "key": key, "answer": answer, "created": now,
+             "response_ms": milliseconds, "timer_broken": broken,
              "reloads": max(held.shown_count - 1, 0), "client": _small(client)},
         )  # fmt: skip
         connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
@@ -397,7 +406,8 @@ class Session:
         shown = row.shown_count + 1 if again else max(row.shown_count, 1)
         now = self.store.clock()
         connection.execute(
-            _SHOW, {"trial": held[0], "shown": shown, "until": now + self.study.rules.lease}
+            _SHOW,
+            {"trial": held[0], "count": shown, "until": now + self.study.rules.lease, "now": now},
         )
         slots: dict[int, dict[str, str]] = {key: {} for key in held[:2]}
         stimuli = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -152,12 +153,22 @@ def trained(store: Store, token: str, answer: str = "a") -> Session:
     return session
 
 
+def looked(store: Store, trial: str, milliseconds: float) -> None:
+    """Let a trial have been shown for so long: simulated raters do not wait."""
+    of = schema.assignment.c.public_id == trial
+    with store.write() as connection:
+        shown = connection.execute(select(schema.assignment.c.shown).where(of)).scalar_one()
+        began = shown - timedelta(milliseconds=milliseconds)
+        connection.execute(schema.assignment.update().where(of).values(shown=began))
+
+
 def judge(session: Session, rule: Rule, most: int | None = None) -> list[Trial]:
     """Answer until done, or ``most`` trials; return those answered."""
     answered: list[Trial] = []
     trial = session.trial("tab")
     while isinstance(trial, Trial) and (most is None or len(answered) < most):
         answered.append(trial)
+        looked(session.store, trial.id, 1500)
         saved = session.submit(trial.id, rule(trial), f"key-{trial.id}", "tab",
                                {"response_ms": 1500})  # fmt: skip
         trial = saved.next

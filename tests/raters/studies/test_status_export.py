@@ -22,7 +22,7 @@ from raters.studies.export import COLUMNS, judgements_csv, judgements_json
 from raters.studies.status import needed, status
 from raters.studies.tokens import invite
 from raters.trials.session import Session, Trial
-from tests.support.studies import judge, trained
+from tests.support.studies import judge, looked, trained
 
 MODELS = ("ada", "bob", "cyd", "dan")
 
@@ -151,6 +151,7 @@ def test_unblinding_early_is_logged(study: Store) -> None:
 def test_an_export_has_what_was_seen_and_how(study: Store) -> None:
     session = trained(study, *invite(study, "s", 1))
     trial = session.trial("tab")
+    looked(study, trial.id, 2000)
     session.submit(trial.id, "same", "k0", "tab", {"response_ms": 1234.6, "dpr": 2.0, "pans": 3})
     session.revise("r0", "b", "tab")
     row = table(judgements_csv(study, "s"))[-1]

@@ -28,7 +28,7 @@ from raters.trials.session import (
 from raters.trials.withdrawal import erase
 from raters.web.stimulus_cache import StimulusCache
 from tests.raters.conftest import Clock
-from tests.support.studies import enter, judge, trained
+from tests.support.studies import enter, judge, looked, trained
 
 
 @pytest.fixture
@@ -136,6 +136,7 @@ def test_a_reload_gives_the_same_trial_with_the_same_sides_and_flags_the_timer(
     assert not upcoming.resumed
     again = Session.open(store, token).trial("tab")
     assert (again.id, again.slots, again.resumed) == (upcoming.id, upcoming.slots, True)
+    looked(store, again.id, 900)
     session.submit(again.id, "a", "key-1", "tab", {"response_ms": 800, "timer_broken": False})
     with store.read() as connection:
         row = connection.execute(
@@ -222,6 +223,26 @@ def test_a_revision_supersedes_and_keeps_what_was_there(store: Store, study: str
         # counted once, as it now stands
         assert counted.first_better + counted.second_better + counted.same == 1
     assert session.submit(trial.id, "a", "key-0", "tab", {}).answer_stored == "b"
+
+
+def test_no_answer_took_longer_than_the_server_has_waited_for_it(
+    store: Store, study: str, clock: Clock
+) -> None:
+    session = trained(store, *invite(store, study, 1))
+    for number, (waited, claimed) in enumerate(((3.0, 2500), (0.2, 2500), (60.0, 2500))):
+        trial = first_trial(session)
+        clock.pass_(seconds=waited)
+        session.submit(trial.id, "a", f"key-{number}", "tab", {"response_ms": claimed})
+    with store.read() as connection:
+        rows = connection.execute(
+            select(schema.judgement.c.response_ms, schema.judgement.c.client)
+            .where(schema.judgement.c.key.like("key-_"))
+            .order_by(schema.judgement.c.id)
+        ).all()
+    # a reply may be late, so the page's own time counts where it is the shorter
+    assert [(row.response_ms, row.client) for row in rows] == [
+        (2500, {}), (200, {"claimed_ms": 2500}), (2500, {})
+    ]  # fmt: skip
 
 
 def test_an_answer_is_revised_five_times_and_all_are_kept(store: Store, study: str) -> None:

@@ -94,6 +94,21 @@ def test_a_crowd_is_as_large_as_was_asked_for(sqlite_store: Store, made: Created
         assert caught.value.kind == "wrong"
 
 
+@pytest.mark.parametrize(
+    "pid", ["{{%PROLIFIC_PID%}}", "${e://Field/PID}", "%PROLIFIC_PID%", "<id>", "prolific_pid"]
+)
+def test_a_placeholder_that_nobody_filled_in_is_no_participant(
+    sqlite_store: Store, made: Created, pid: str
+) -> None:
+    with pytest.raises(RaterRefused, match="For the person who runs the study") as caught:
+        prolific_entry(sqlite_store, made.entry_token, pid)
+    assert caught.value.kind == "placeholder"
+    with sqlite_store.read() as connection:
+        assert connection.execute(select(schema.rater)).all() == []
+    # and 24 hexadecimal digits, as the platform gives them, are one
+    assert prolific_entry(sqlite_store, made.entry_token, "5a9d64f5f6dfdd0001eaa73d")
+
+
 def test_the_dashboard_has_its_own_token(sqlite_store: Store, made: Created) -> None:
     (token,) = invite(sqlite_store, "s", 1)
     assert study_of_dashboard(sqlite_store, made.dashboard_token) == "s"
