@@ -174,6 +174,7 @@ rater = Table(
     Column("token_hash", String, nullable=False, unique=True),
     Column("source", String, nullable=False),  # invite | prolific
     Column("external_hash", String),
+    Column("participant", String),  # a platform's number, sealed under the study's secret
     Column("created", Utc, nullable=False),
     Column("link_expires", Utc),
     Column("consented", Utc),
@@ -269,13 +270,15 @@ def _new_tag() -> str:
 
 def _to_version_2(connection: Connection) -> None:
     """Version 2: every study has a secret, which what raters may observe is drawn from; databases
-    have a name; raters are promised a number of trials."""
+    have a name; raters are promised a number of trials, and those of a platform can be told to it;
+    when a trial was first shown is known."""
     connection.execute(text("CREATE TABLE name_of_database (tag VARCHAR NOT NULL PRIMARY KEY)"))
     connection.execute(
         text("INSERT INTO name_of_database (tag) VALUES (:tag)"), {"tag": _new_tag()}
     )
     connection.execute(text("ALTER TABLE study ADD COLUMN secret VARCHAR NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE rater ADD COLUMN agreed INTEGER"))
+    connection.execute(text("ALTER TABLE rater ADD COLUMN participant VARCHAR"))
     time = Utc().compile(connection.dialect)
     connection.execute(text(f"ALTER TABLE assignment ADD COLUMN shown {time}"))
     for key in connection.execute(text("SELECT id FROM study")).scalars().all():

@@ -37,6 +37,24 @@ def drawn(secret: str, purpose: str, *of: int | str) -> random.Random:
     return random.Random(int.from_bytes(derived(secret, purpose, *of)))
 
 
+def sealed(secret: str, text: str, purpose: str, *of: int | str) -> str:
+    """Return ``text`` so that it is read with the secret only, in hexadecimal; see `unsealed`.
+
+    It is added, bit by bit, to bytes of `stream` that serve for nothing else: ``purpose`` and
+    ``of`` must name this text and no other.
+    """
+    plain = text.encode()
+    key = stream(secret, len(plain), purpose, *of)
+    return bytes(a ^ b for a, b in zip(plain, key, strict=True)).hex()
+
+
+def unsealed(secret: str, kept: str, purpose: str, *of: int | str) -> str:
+    """Return what `sealed` was given."""
+    hidden = bytes.fromhex(kept)
+    key = stream(secret, len(hidden), purpose, *of)
+    return bytes(a ^ b for a, b in zip(hidden, key, strict=True)).decode()
+
+
 def stream(secret: str, length: int, purpose: str, *of: int | str) -> bytes:
     """Return ``length`` bytes; see `derived` (SHAKE-256 draws out its 32)."""
     return hashlib.shake_256(derived(secret, purpose, *of)).digest(length)

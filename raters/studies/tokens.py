@@ -16,6 +16,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import AnyRow
 from raters.database.store import Store
+from raters.studies.secret import sealed
 
 Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder"]
 
@@ -108,8 +109,8 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
 
     A placeholder that no platform has filled in is no participant.
 
-    Who comes back goes on where they stopped, under a new token. Of the platform's number only a
-    keyed hash is kept.
+    Who comes back goes on where they stopped, under a new token. The platform's number is kept as a
+    keyed hash, and sealed for the coordinator's list (`raters.studies.participants`).
     """
     hidden = schema.study.c.entry_token_hash == hashed(entry_token)
     with store.read() as connection:
@@ -140,6 +141,7 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
                 token_hash=hashed(token),
                 source="prolific",
                 external_hash=who,
+                participant=sealed(study.secret, pid, "participant", who),
                 created=store.clock(),
             )
         )

@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "invite": (study.invite, "bench rate invite demo-pair -n 30 --out links.txt"),
     "serve": (serve.serve, "bench rate serve --host 0.0.0.0 --url https://study.example.org"),
     "status": (watch.status, "bench rate status demo-pair --watch"),
+    "raters": (watch.raters, "bench rate raters demo-pair --csv --out raters.csv"),
     "audit": (watch.audit, "bench rate audit demo-pair"),
     "export": (watch.export, "bench rate export demo-pair --out judgements.csv"),
     "erase": (study.erase, "bench rate erase demo-pair 7"),

@@ -43,6 +43,45 @@ def status(
             return
 
 
+def raters(
+    study: Study = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+    out: Out = None,
+    as_json: Json = False,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """List who took part, with what pay and approval need: state, work, checks, flags, codes.
+
+    The platform's numbers of participants are here and in no other output.
+    """
+    from raters.studies.participants import participants, participants_csv
+
+    store = open_store(db)
+    found = participants(store, chosen_study(store, study))
+    if as_json:
+        print_json([asdict(row) for row in found])
+        return
+    if as_csv or out is not None:
+        put(participants_csv(found), out)
+        return
+    header = ("rater", "source", "participant", "state", "judged", "of", "checks", "flags", "code")
+    rows = [
+        (
+            row.rater,
+            row.source,
+            row.participant or "—",
+            row.state,
+            row.judged,
+            row.agreed or "—",
+            f"{row.golden_passed}/{row.golden_seen}",
+            ", ".join(row.flags) or "—",
+            row.code or "—",
+        )
+        for row in found
+    ]
+    print_table("", header, rows)
+
+
 def audit(
     study: Study = "",
     raters: Annotated[int, typer.Option(help="Walk it as so many raters.")] = 3,
