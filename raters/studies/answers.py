@@ -5,7 +5,7 @@ Only a closed study is read, or an open one on record: see `raters.studies.unbli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from bench.core.errors import BenchError
+from bench.core.names import choose
 from bench.core.plugins import load_object
 from raters.database import schema
 from raters.database.schema import GOLDEN, MAIN, REPEAT
@@ -132,6 +133,19 @@ class Answers:
             self, model=model, samples=samples, seed=seed, prior_sd=prior_sd, only=only
         )
         return found
+
+    def without(self, raters: Collection[str]) -> Answers:
+        """Return the answers of all other raters. Raises `BenchError` for one who gave none."""
+        for name in raters:
+            choose("rater", name, self.raters)
+        out = [number for number, name in enumerate(self.raters) if name in raters]
+        kept = ~np.isin(self.rater, out)
+        place = np.cumsum(kept) - 1  # a repeat and its first time have one rater, kept or not
+        of_answers = ("kind", "rater", "crop", "first", "second", "answer", "shown", "passed",
+                      "response_ms")  # fmt: skip
+        arrays = {name: getattr(self, name)[kept] for name in of_answers}
+        earlier = np.where(self.earlier >= 0, place[self.earlier], -1)[kept]
+        return replace(self, earlier=earlier, **arrays)
 
     def _main(self) -> NDArray[np.bool_]:
         main = np.asarray(self.kind == _KINDS[MAIN])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bench.cli.console import print_json, print_table, say
+from bench.cli.console import print_json, print_table, say, split
 from bench.cli.options import Json
 from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
 from bench.core.errors import BenchError
@@ -59,6 +59,14 @@ def analyse(
     unblind: Annotated[
         bool, typer.Option("--unblind", help="Rank though the study is open; goes on record.")
     ] = False,
+    exclude: Annotated[
+        str | None,
+        typer.Option(help="Leave out these raters of a study: numbers, separated by commas."),
+    ] = None,
+    exclude_flagged: Annotated[
+        bool,
+        typer.Option("--exclude-flagged", help="Leave out the raters whom a sign speaks against."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."),
@@ -69,13 +77,23 @@ def analyse(
     """Rank the models of a closed study, or of anyone's votes: scale, intervals, groups, flags."""
     from bench.report.sections.people import agreement, scale_plot, tables
 
-    answers = None
+    answers, before = None, None
+    excluded: list[str] = []
+    if votes is not None and (exclude or exclude_flagged):
+        raise BenchError("--exclude and --exclude-flagged are for the raters of a study")
     if votes is None:
         if methods is not None:
             raise BenchError("--methods names the methods of --votes FILE.csv; give that too")
         answers = _answers(db, study, unblind)
-        found = answers.analyse(model, samples, seed, prior)
         signs = answers.flags()
+        excluded = list(split(exclude)) if exclude else []
+        if exclude_flagged:
+            excluded += [name for name in signs if signs[name] and name not in excluded]
+        if excluded:
+            before = answers.analyse(model, samples, seed, prior)
+            answers = answers.without(excluded)
+            signs = answers.flags()
+        found = answers.analyse(model, samples, seed, prior)
     else:
         from raters.statistics.analyse import analyse as analyse_votes
 
@@ -84,8 +102,13 @@ def analyse(
     title = votes.name if votes else answers.study if answers else ""
     made = tables(found, signs, title)
     if as_json:
-        print_json(_as_dict(found, signs, title, answers))
+        told = _as_dict(found, signs, title, answers)
+        if before is not None:
+            told |= {"excluded": excluded, "before": _ranking(before)}
+        print_json(told)
     else:
+        if before is not None:
+            _show_change(before, found, excluded)
         _show(found, made, agreement(found, answers.golden() if answers else None), title)
     if out is not None:
         for table in made:
@@ -138,6 +161,27 @@ def _as_dict(
     shown["agreement"]["golden"] = asdict(golden) if golden else None
     shown["signs"] = {rater: list(against) for rater, against in signs.items() if against}
     return shown
+
+
+def _ranking(found: ScaleAnalysis | RatingAnalysis) -> list[dict[str, Any]]:
+    return [{"method": m.method, "rank": m.rank, "value": m.value} for m in found.methods]
+
+
+def _show_change(
+    before: ScaleAnalysis | RatingAnalysis,
+    after: ScaleAnalysis | RatingAnalysis,
+    excluded: Sequence[str],
+) -> None:
+    """Say what leaving raters out has changed."""
+    then = {m.method: m for m in before.methods}
+    print_table(
+        f"Left out: {', '.join(excluded)}",
+        ("model", "rank before", "rank", "value before", "value"),
+        [
+            (m.method, then[m.method].rank, m.rank, f"{then[m.method].value:.2f}", f"{m.value:.2f}")
+            for m in after.methods
+        ],
+    )
 
 
 def _show(

@@ -118,6 +118,22 @@ def test_a_study_is_ranked_and_its_clicker_is_flagged_and_kept(bench: Bench, db:
 
 
 @pytest.mark.slow
+def test_raters_may_be_left_out_and_the_ranking_before_is_shown(bench: Bench, db: str) -> None:
+    told = bench("rate", "analyse", "pairs", "--db", db, "--samples", 100, "--exclude-flagged",
+                 "--json")  # fmt: skip
+    found = json.loads(told.stdout)
+    (clicker,) = found["excluded"]
+    assert found["raters"] == 11
+    assert {row["method"] for row in found["before"]} == set(STRENGTH)
+    assert found["signs"] == {}
+    shown = bench("rate", "analyse", "pairs", "--db", db, "--samples", 100, "--exclude", clicker)
+    assert f"Left out: {clicker}" in shown.stdout
+    assert "rank before" in shown.stdout
+    wrong = bench("rate", "analyse", "pairs", "--db", db, "--exclude", "999")
+    assert (wrong.returncode, "no rater '999'" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.slow
 def test_ratings_have_mean_opinions_bias_and_screening(bench: Bench, db: str) -> None:
     ran = bench("rate", "analyse", "rated", "--db", db, "--json")
     assert ran.returncode == 0, ran.stderr

@@ -221,6 +221,26 @@ def test_answers_tell_what_status_tells(study: Store) -> None:
     assert len(answers.votes()) == now.done
 
 
+def test_answers_without_a_rater_are_those_of_the_others(study: Store) -> None:
+    rule = prefer(study)
+    sessions = [trained(study, token) for token in invite(study, "s", 3)]
+    for number, session in enumerate(sessions):
+        judge(session, rule if number else lambda trial: "a")
+    close_study(study, "s")
+    answers = read_answers(study, "s")
+    gone = str(sessions[0].rater)
+    left = answers.without([gone])
+    assert set(left.flags()) == set(answers.flags()) - {gone}
+    flags = answers.flags()
+    assert all(left.flags()[name] == flags[name] for name in left.flags())
+    repeats = left.earlier >= 0
+    assert repeats.any()
+    assert np.array_equal(left.rater[repeats], left.rater[left.earlier[repeats]])
+    assert np.array_equal(left.crop[repeats], left.crop[left.earlier[repeats]])
+    with pytest.raises(BenchError, match="no rater '77'"):
+        answers.without(["77"])
+
+
 def test_an_open_study_is_analysed_on_record_only(study: Store) -> None:
     judge(trained(study, *invite(study, "s", 1)), prefer(study), 4)
     with pytest.raises(BenchError, match="'bench rate close s' closes it for good"):
