@@ -18,7 +18,9 @@ from raters.database.schema import AnyRow
 from raters.database.store import Store
 from raters.studies.secret import sealed
 
-Kind = Literal["wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder"]
+Kind = Literal[
+    "wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder", "begun"
+]
 
 MESSAGES: dict[Kind, str] = {
     "wrong": "This link is not one of ours. Please check that you copied all of it, or ask the "
@@ -29,6 +31,8 @@ MESSAGES: dict[Kind, str] = {
     "used_up": "This study has all the people it needs. Thank you for wanting to take part!",
     "withdrawn": "You have withdrawn from this study, and nothing more is asked of you. Thank you "
     "for your time.",
+    "begun": "The session of this participant has begun in another browser. Please go on there. If "
+    "that cannot be done, the person who runs the study can give you a link of your own.",
     "placeholder": "This link is a pattern: the platform was to write your participant number into "
     "it and has not. For the person who runs the study: give this link to the platform as that of "
     "the study, with the platform's own placeholder in it, and open it from there.",
@@ -104,12 +108,14 @@ def renew(store: Store, study_name: str, link: Literal["entry", "dashboard"]) ->
     return token
 
 
-def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
+def prolific_entry(store: Store, entry_token: str, pid: str, held: str = "") -> str:
     """Return a token for the participant ``pid`` of a crowd platform; raises `RaterRefused`.
 
     A placeholder that no platform has filled in is no participant.
 
-    Who comes back goes on where they stopped, under a new token. The platform's number is kept as a
+    Who comes back goes on where they stopped. Numbers of participants are no secrets, so once
+    something was judged that takes the token ``held`` by the browser; until then, and for somebody
+    new, a token is made. The platform's number is kept as a
     keyed hash, and sealed for the coordinator's list (`raters.studies.participants`).
     """
     hidden = schema.study.c.entry_token_hash == hashed(entry_token)
@@ -123,10 +129,13 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
     token = new_token()
     with store.write(study.id) as connection:
         known = (schema.rater.c.study == study.id) & (schema.rater.c.external_hash == who)
-        changed = connection.execute(
-            schema.rater.update().where(known).values(token_hash=hashed(token))
-        )
-        if changed.rowcount:
+        before = connection.execute(select(schema.rater).where(known)).one_or_none()
+        if before is not None:
+            if held and hmac.compare_digest(before.token_hash, hashed(held)):
+                return held
+            if _has_judged(connection, before.id):
+                raise RaterRefused("begun")
+            _give_token(connection, before.id, token)
             return token
         state = connection.execute(
             select(schema.study.c.state).where(schema.study.c.id == study.id)
@@ -146,6 +155,36 @@ def prolific_entry(store: Store, entry_token: str, pid: str) -> str:
             )
         )
     return token
+
+
+def link_again(store: Store, study_name: str, rater: int) -> str:
+    """Return a new token for a rater who has lost theirs, which opens nothing any more.
+
+    Raises `BenchError` if the study has no such rater.
+    """
+    study, token = store.study(study_name), new_token()
+    with store.write(study.id) as connection:
+        known = (schema.rater.c.study == study.id) & (schema.rater.c.id == rater)
+        if connection.execute(select(schema.rater.c.id).where(known)).first() is None:
+            raise BenchError(
+                f"study '{study_name}' has no rater {rater}; 'bench rate raters {study_name}' "
+                "lists their numbers"
+            )
+        _give_token(connection, rater, token)
+        store.log(connection, study.id, "link given again", rater=rater)
+    return token
+
+
+def _give_token(connection: Connection, rater: int, token: str) -> None:
+    connection.execute(
+        schema.rater.update().where(schema.rater.c.id == rater).values(token_hash=hashed(token))
+    )
+
+
+def _has_judged(connection: Connection, rater: int) -> bool:
+    a = schema.assignment.c
+    own = (a.rater == rater) & (a.state == schema.DONE) & (a.kind != schema.TRAINING)
+    return connection.execute(select(a.id).where(own)).first() is not None
 
 
 def _crowd_is_full(connection: Connection, study: AnyRow) -> bool:

@@ -74,7 +74,9 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
     def enter_from_platform(entry: str, request: Request) -> Response:
         pid = request.query_params.get("PROLIFIC_PID", "")
         token = limiter.open(
-            entry, address(request), lambda known: prolific_entry(store, known, pid)
+            entry,
+            address(request),
+            lambda known: prolific_entry(store, known, pid, request.cookies.get(named, "")),
         )
         return admitted(request, token)
 

@@ -161,17 +161,23 @@ def invite(
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="A new dashboard link; the old one ends.")
     ] = False,
+    again: Annotated[
+        int | None,
+        typer.Option(help="A new link for this rater, who lost theirs; the old one ends."),
+    ] = None,
     out: Out = None,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
     """Make personal links for raters. Links are shown once: only their hashes are kept."""
-    from raters.studies.tokens import invite, renew
+    from raters.studies.tokens import invite, link_again, renew
 
     store = open_store(db)
     chosen = chosen_study(store, study)
-    if prolific or dashboard:
+    if again is not None:
+        links = [f"{url}/r/{link_again(store, chosen, again)}"]
+    elif prolific or dashboard:
         links = [crowd_link(url, renew(store, chosen, "entry"))] if prolific else []
         links += [dashboard_link(url, renew(store, chosen, "dashboard"))] if dashboard else []
     else:

@@ -13,7 +13,14 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.store import Store
 from raters.studies.creation import Created, StudyOptions, close_study, create_study
-from raters.studies.tokens import RaterRefused, invite, prolific_entry, renew, study_of_dashboard
+from raters.studies.tokens import (
+    RaterRefused,
+    invite,
+    link_again,
+    prolific_entry,
+    renew,
+    study_of_dashboard,
+)
 from raters.trials.session import Session
 from tests.raters.conftest import Clock
 from tests.support.studies import judge, trained
@@ -81,6 +88,24 @@ def test_a_crowd_worker_comes_back_to_where_they_stopped(
         row = connection.execute(select(schema.rater)).one()
     assert row.source == "prolific"
     assert hashlib.sha256(b"5f3ab").hexdigest() != row.external_hash  # keyed: no table of numbers
+
+
+def test_who_knows_a_number_does_not_get_the_session_of_its_owner(
+    sqlite_store: Store, made: Created
+) -> None:
+    own = prolific_entry(sqlite_store, made.entry_token, "5f3ab")
+    session = trained(sqlite_store, own)
+    judge(session, lambda trial: "a", 1)
+    for held in ("", "nonsense", made.dashboard_token):
+        with pytest.raises(RaterRefused, match="begun in another browser"):
+            prolific_entry(sqlite_store, made.entry_token, "5f3ab", held)
+    assert prolific_entry(sqlite_store, made.entry_token, "5f3ab", own) == own
+    assert Session.open(sqlite_store, own).state().done == 1
+    again = link_again(sqlite_store, "s", session.rater)  # who has lost their browser asks for it
+    assert refusal(sqlite_store, own) == "wrong"
+    assert Session.open(sqlite_store, again).state().done == 1
+    with pytest.raises(BenchError, match="has no rater 99"):
+        link_again(sqlite_store, "s", 99)
 
 
 def test_a_crowd_is_as_large_as_was_asked_for(sqlite_store: Store, made: Created) -> None:
