@@ -76,10 +76,14 @@ def opaque_pngs(images: Sequence[Pixels]) -> list[bytes]:
 
 def padded_anew(png: bytes, padding: Callable[[int], bytes]) -> bytes:
     """Return a stimulus with other padding: ``padding`` of its length, in bytes."""
-    parts = [
-        _chunk(name, padding(len(data)) if name == PADDING else data) for name, data in chunks(png)
-    ]
-    return b"".join([SIGNATURE, *parts])
+    at = len(SIGNATURE)
+    while at < len(png):  # from head to head: the pixels are not looked at
+        length, name = struct.unpack_from(">I4s", png, at)
+        end = at + 12 + length
+        if name == PADDING:
+            return png[:at] + _chunk(PADDING, padding(length)) + png[end:]
+        at = end
+    return png
 
 
 def copied(pixels: Pixels, noise: bytes) -> Pixels:
