@@ -142,7 +142,8 @@ def test_an_export_names_nobody_until_the_study_is_closed(study: Store) -> None:
 
 def test_unblinding_early_is_logged(study: Store) -> None:
     judge(trained(study, *invite(study, "s", 1)), prefer(study), 4)
-    assert any(name in judgements_csv(study, "s", unblind=True) for name in MODELS)
+    named = judgements_csv(study, "s", unblind=True)
+    assert any(name in named for name in MODELS)
     with study.read() as connection:
         events = connection.execute(select(schema.event.c.what)).scalars().all()
     assert events == ["created", "invited", "unblinded"]
