@@ -92,11 +92,16 @@ def reserving_stdout() -> Iterator[None]:
             yield
 
 
+def put_out(text: str) -> None:
+    """Write what a program reads to standard output, as it is."""
+    out = _reserved[-1] if _reserved else sys.stdout
+    out.write(text)
+    out.flush()
+
+
 def print_json(value: Any) -> None:
     """Print a value for a program to read."""
-    out = _reserved[-1] if _reserved else sys.stdout
-    out.write(json.dumps(value, indent=1) + "\n")
-    out.flush()
+    put_out(json.dumps(value, indent=1) + "\n")
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

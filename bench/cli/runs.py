@@ -69,6 +69,7 @@ def show(run: Name, as_json: Json = False) -> None:
 def remove(
     runs: Annotated[list[str], typer.Argument(help="Folders of runs, named whole.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete runs with their scores, images and reports. Weights kept for later runs stay."""
     from pathlib import Path
@@ -82,11 +83,16 @@ def remove(
                 f"no run at '{folder.path}': expected a folder with a run.json; "
                 "'bench runs' lists them"
             )
+    removed = []
     for folder in folders:
-        if not yes and not typer.confirm(f"Delete '{folder.path}' for good?"):
+        if not yes and not typer.confirm(f"Delete '{folder.path}' for good?", err=as_json):
             raise typer.Exit(1)
         folder.remove()
-        say(f"removed {folder.path}")
+        removed.append(str(folder.path))
+        if not as_json:
+            say(f"removed {folder.path}")
+    if as_json:
+        print_json({"removed": removed})
 
 
 def summary(folder: RunFolder, record: RunRecord) -> dict[str, Any]:

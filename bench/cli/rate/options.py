@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import say
+from bench.cli.console import put_out, say
 from bench.core.errors import BenchError
 from bench.core.layout import studies_address
 
@@ -72,7 +71,7 @@ def minutes(text: str) -> float:
 def put(text: str, out: Path | None) -> None:
     """Write text to a file, or to standard output."""
     if out is None:
-        sys.stdout.write(text)
+        put_out(text)
     else:
         from bench.core.files import write_atomic
 

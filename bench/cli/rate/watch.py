@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -122,20 +122,18 @@ def audit(
 
 def export(
     study: Study = "",
-    form: Annotated[
-        Literal["csv", "json"], typer.Option("--format", help="What to write.")
-    ] = "csv",
     unblind: Annotated[
         bool, typer.Option("--unblind", help="Name the models though it is open; goes on record.")
     ] = False,
     out: Out = None,
+    as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
-    """Write every judgement. Models have numbers until the study is closed."""
+    """Write every judgement, as CSV or JSON. Models have numbers until the study is closed."""
     from raters.studies.export import judgements_csv, judgements_json
 
     store = open_store(db)
-    write = judgements_csv if form == "csv" else judgements_json
+    write = judgements_json if as_json else judgements_csv
     put(write(store, chosen_study(store, study), unblind=unblind), out)
 
 

@@ -56,7 +56,8 @@ def test_a_run_is_removed_only_when_it_is_meant(root: Path) -> None:
     missed = asked(root, "runs", "remove", str(run.with_name("typo")), "--yes")
     assert isinstance(missed.exception, BenchError)
     assert RunFolder(run).exists
-    assert asked(root, "runs", "remove", str(run), "--yes").exit_code == 0
+    removed = asked(root, "runs", "remove", str(run), "--yes", "--json")
+    assert (removed.exit_code, json.loads(removed.stdout)) == (0, {"removed": [str(run)]})
     assert not run.exists()
     assert weights.is_file()
     assert all_runs(root) == []
