@@ -9,14 +9,17 @@ from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.version import VERSION
 from bench.framework.people import HumanScale
+from bench.report.drawing.content import Html
 from bench.report.drawing.html import render, text_of
 from bench.report.drawing.numbers import counted
+from bench.report.drawing.tables import Table
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
 from bench.report.sections.costs import noise_lines
 from bench.report.sections.results import caveats
 from bench.report.sections.table import Built, build, section_table
+from bench.report.sections.verdict import verdict
 from bench.runs.store import RunFolder
 
 
@@ -73,7 +76,9 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
         unfinished=any(record.status != "done" for record in data.records),
         left_out=data.left_out,
         caveats=[*caveats(context.analysis), *([" ".join(noise)] if noise else [])],
+        verdict=verdict(context.analysis),
         findings=[text for content in contents for text in content.findings],
+        numbers=_numbers(sections),
         sections=sections,
         missing=missing,
         base=context.analysis.base,
@@ -82,6 +87,16 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
         js=text_of("page.js"),
         scripts=[content.scripts.text for content in contents if content.scripts.text],
     ).text
+
+
+def _numbers(sections: Sequence[Built]) -> dict[str, int]:
+    """Number the tables and the plots of the page, by their ids, in the order of reading."""
+    leads = [block for one in sections for block in one.content.lead]
+    rest = [b for one in sections for part in one.with_parts() for b in part.content.body]
+    tables = [f"table-{block.name}" for block in (*leads, *rest) if isinstance(block, Table)]
+    rows = [block for block in (*leads, *rest) if not isinstance(block, str | Table | Html)]
+    plots = [f"plot-{plot.name}" for row in rows for plot in row]
+    return {name: at for names in (tables, plots) for at, name in enumerate(names, start=1)}
 
 
 def _facts(data: Gathered) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ class Reader:
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
-        self.tab.goto(page.as_uri())
+        self.tab.goto(f"{page.as_uri()}#viewer")  # which opens its section
         self.tab.wait_for_selector(".viewer canvas")
 
     def canvas(self, pane: int = 0) -> Pixels:
@@ -233,9 +233,65 @@ def contrast(first: str, second: str) -> float:
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_link_into_a_folded_section_opens_it(browser: Browser, page: Path, scripts: bool) -> None:
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900},
+        java_script_enabled=scripts,
+        reduced_motion="reduce",
+    )
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    assert tab.locator("details.fold").count() > 8
+    assert tab.locator("details.fold[open]").count() == 0
+    expect(tab.locator("#table-improvements")).to_be_hidden()
+    tab.click('nav a[href="#improvement"]')
+    expect(tab.locator("#table-improvements")).to_be_visible()
+    assert tab.locator("details.fold[open]").count() == 1
+    heading = tab.locator("details.fold[open] > summary").bounding_box()
+    assert heading is not None
+    assert 0 <= heading["y"] < 900  # and it is seen under its heading
+    tab.goto(f"{page.as_uri()}#table-costs")
+    expect(tab.locator("#table-costs")).to_be_in_viewport()
+    context.close()
+
+
+def test_the_head_of_the_page_is_two_screens_and_a_row_of_samples_one_row(
+    browser: Browser, page: Path
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    boxes = {
+        name: tab.locator(name).first.bounding_box() or {}
+        for name in (".verdict", "#table-results", ".lead .plot", ".lead .sample")
+    }
+    tops = [box["y"] for box in boxes.values()]
+    assert tops == sorted(tops)
+    assert boxes[".verdict"]["y"] + boxes[".verdict"]["height"] < 300
+    assert boxes["#table-results"]["y"] + boxes["#table-results"]["height"] < 900
+    assert boxes[".lead .sample"]["y"] + boxes[".lead .sample"]["height"] < 2 * 900
+    tiles = [tile.bounding_box() or {} for tile in tab.locator(".lead .tile").all()]
+    assert len(tiles) == 6
+    assert len({tile["y"] for tile in tiles}) == 1
+    assert tiles[-1]["x"] == max(tile["x"] for tile in tiles)  # the reference, at the end
+    for width in (420, 700, 1280, 1440, 2560):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        for row in tab.locator(".tiles").all():
+            others = row.locator(".whole, .tile:not(.reference)").all()
+            end = row.locator(".tile.reference").bounding_box() or {}
+            tops = [(one.bounding_box() or {})["y"] for one in others]
+            assert end["y"] in tops, width  # never alone in a row of its own
+    context.close()
+
+
 def test_print_leaves_out_what_paper_cannot_do(reader: Reader) -> None:
     reader.tab.emulate_media(media="print", color_scheme="dark")
     assert not reader.tab.locator("#viewer").is_visible()
+    folded = reader.tab.locator("details.fold:not([open]) > section")
+    assert folded.count() > 8
+    assert all(section.is_visible() for section in folded.all())  # paper has no folds
     assert not reader.tab.locator("nav").is_visible()
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     assert reader.tab.evaluate(paper) == "rgb(255, 255, 255)"  # whatever the screen's scheme

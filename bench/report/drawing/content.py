@@ -22,14 +22,16 @@ Block = str | Table | Html | Sequence[Plot]
 
 @dataclass(frozen=True)
 class Content:
-    """A section, top to bottom: ``body``, then ``notes`` in small print.
+    """A section, top to bottom: ``body``, then ``notes`` in small print, folded under its heading.
 
-    ``findings`` are sentences for the head of the page. ``kept`` are tables and plots that are
+    ``lead`` is what of it stands unfolded, on the first screens of the page. ``findings`` are
+    sentences for the head of the page. ``kept`` are tables and plots that are
     written to files and not shown. ``heading`` stands above the section where its title in the
     navigation would not do. ``style`` is CSS, ``scripts`` are script elements for the page's end.
     """
 
     body: Sequence[Block] = ()
+    lead: Sequence[Block] = ()
     findings: Sequence[str] = ()
     notes: Sequence[str] = ()
     kept: Sequence[Table | Plot] = ()
@@ -39,13 +41,13 @@ class Content:
 
     def tables(self) -> list[Table]:
         """Return every table, those that are not shown last."""
-        return [one for one in (*self.body, *self.kept) if isinstance(one, Table)]
+        return [one for one in (*self.lead, *self.body, *self.kept) if isinstance(one, Table)]
 
     def plots(self) -> list[Plot]:
         """Return every plot, those that are not shown last."""
         shown = [
             plot
-            for block in self.body
+            for block in (*self.lead, *self.body)
             if not isinstance(block, str | Table | Html)
             for plot in block
         ]

@@ -46,6 +46,7 @@ def marked(content: Content | Missing, context: Context) -> Content | Missing:
     return replace(
         content,
         body=[block(found) for found in content.body],
+        lead=[block(found) for found in content.lead],
         kept=[one(found) for found in content.kept],
         findings=[beginning + text for text in content.findings],
     )

@@ -59,13 +59,15 @@ def section(context: Context) -> Content | Missing:
     doubt = ""
     if analysis.data.noisy:
         doubt = "Half filled: noisy costs leave open whether another does. "
+    first, *others = shown
     return Content(
-        [
+        lead=[
+            [first],
             "Filled markers and the step line: models that no other beats in both (Pareto front). "
             f"{doubt}Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under "
             "the same conditions.",
-            shown,
         ],
+        body=[others] if others else [],
         findings=_fastest(analysis),
         heading="Quality against cost",
         kept=kept,

@@ -20,7 +20,7 @@ from bench.statistics.claims import TIED, TOO_FEW, told_apart
 
 def section(context: Context) -> Content:
     """Return the table, and which models are best."""
-    return Content([results(context.analysis)], findings=_findings(context.analysis))
+    return Content(lead=[results(context.analysis)], findings=_findings(context.analysis))
 
 
 def results(analysis: Analysis) -> Table:

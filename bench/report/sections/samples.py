@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ MODELS = 11
 """Models with a crop in each sample row, at most: the best by the first metric."""
 WORST, LOSS, GAIN = "worst", "largest loss", "smallest gain"
 """Kinds of failure: the last one is none, of a model that makes no image worse."""
+LEAD = 4
+"""Models in the one row at the head of the page: with the degraded image and the reference they fit
+the page's width."""
+REFERENCE = "reference"
 CASES = 12
 """Models whose worst images are shown, at most; the table has them all."""
 
@@ -63,8 +67,10 @@ def section(context: Context) -> Content:
         text = "No samples: the run’s images cannot be read where they were."
         return Content([text], kept=kept)
     by = f", by {title(analysis.primary)} of the degraded image" if analysis.primary else ""
+    row, why = _lead(analysis, found)
     return Content(
-        [
+        lead=[render("sections/samples.html", samples=[row]), why],
+        body=[
             f"From the hardest image to the easiest{by}. Each crop lies where the models’ outputs "
             "differ most, is the same for all, and shows every pixel as a 2×2 square.",
             render("sections/samples.html", samples=found),
@@ -91,6 +97,18 @@ def failures(context: Context) -> Content | Missing:
             ),
         ]
     )
+
+
+def _lead(analysis: Analysis, found: Sequence[Sample]) -> tuple[Sample, str]:
+    """Return one row for the head of the page: the middle image, in the best models' versions."""
+    middle = found[len(found) // 2]
+    ends = [one for one in middle.tiles if one.mark == REFERENCE]
+    degraded, *models = [one for one in middle.tiles if one.mark != REFERENCE]
+    row = replace(middle, whole=None, tiles=(degraded, *models[:LEAD], *ends))
+    of = "The image in the middle between hardest and easiest" if len(found) > 2 else "An image"
+    best = f"the first {LEAD} of {len(models)} models" if len(models) > LEAD else "all models"
+    about = f"{of}, where the outputs differ most, as {best} restored it, every pixel a 2×2 square."
+    return row, about if len(models) > 0 else f"{of}, every pixel a 2×2 square."
 
 
 def samples(analysis: Analysis) -> list[Sample]:
@@ -134,16 +152,7 @@ def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
     tiles += [
         _tile(analysis, name, path, shot, window=window, full=full) for name, path in paths.items()
     ]
-    if shot.reference:
-        tiles.append(
-            tile(
-                "Reference",
-                shot.reference,
-                window=window,
-                full=full,
-                alt=f"{shot.image}: reference",
-            )
-        )
+    tiles += _reference(shot, window, full)
     strata = ", ".join(f"{key}: {value}" for key, value in shot.strata.items())
     scene = f"scene {shot.cluster}" if shot.cluster != shot.image else ""
     whole = overview(
@@ -154,6 +163,14 @@ def _sample(analysis: Analysis, shot: Shot) -> Sample | None:
         f"at column {window.left}, row {window.top}",
     )
     return Sample(shot.image, "; ".join(filter(None, (scene, strata))), whole, tuple(tiles))
+
+
+def _reference(shot: Shot, window: Window, full: tuple[int, int]) -> list[Tile]:
+    """Return the reference's tile, which has its own place in a row; none where there is none."""
+    if shot.reference is None:
+        return []
+    alt = f"{shot.image}: reference"
+    return [tile("Reference", shot.reference, window=window, full=full, alt=alt, mark=REFERENCE)]
 
 
 def _tile(
@@ -304,16 +321,7 @@ def _case(analysis: Analysis, found: Sequence[Worst], shot: Shot) -> Case | None
             if path.is_file()
         ),
     ]
-    if shot.reference:
-        tiles.append(
-            tile(
-                "Reference",
-                shot.reference,
-                window=window,
-                full=full,
-                alt=f"{shot.image}: reference",
-            )
-        )
+    tiles += _reference(shot, window, full)
     kinds = {kind: [w for w in found if w.kind == kind] for kind in (WORST, LOSS, GAIN)}
     told = [
         f"{kind} of {', '.join(_said(analysis, w) for w in of)}" for kind, of in kinds.items() if of

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import extended, load_object
-from bench.report.drawing.content import Content, Missing
+from bench.report.drawing.content import Content, Html, Missing
+from bench.report.drawing.numbers import counted
 from bench.report.drawing.tables import Table
 from bench.report.drawing.theme import Plot
 from bench.report.reading.context import Context
@@ -22,7 +23,8 @@ class Section:
     """One row of the table: a section of the page, or a part of one.
 
     ``title`` stands in the navigation, and above the section unless its `Content` has a heading; a
-    part without a title follows on the section's own heading. ``wants`` are names of `WANTS`: where
+    part without a title follows on the section's own heading. ``about`` says beside the folded
+    heading what is inside. ``wants`` are names of `WANTS`: where
     one is not there, neither is the section, with the reason, and nothing is built. ``build`` is
     ``module:function``, or the function itself; None for a section that is its parts. ``without``
     begins the sentence on a section that is missing (default: "No" and the title).
@@ -34,6 +36,7 @@ class Section:
     build: str | Build | None = None
     without: str = ""
     parts: tuple[Section, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,20 @@ class Built:
     def heading(self) -> str:
         """What stands above it."""
         return self.content.heading or self.section.title
+
+    @property
+    def folded(self) -> bool:
+        """Whether there is more of it than its lead."""
+        return bool(self.content.body or self.content.notes or self.parts or self.reasons)
+
+    @property
+    def inside(self) -> str:
+        """What there is under its heading: "2 figures and 1 table"."""
+        blocks = [block for one in self.with_parts() for block in one.content.body]
+        tables = sum(isinstance(block, Table) for block in blocks)
+        figures = sum(len(block) for block in blocks if not isinstance(block, str | Table | Html))
+        counts = ((figures, "figure"), (tables, "table"))
+        return " and ".join(counted(number, what) for number, what in counts if number)
 
     def with_parts(self) -> list[Built]:
         """Return it and its parts, and theirs."""
@@ -148,6 +165,7 @@ SECTIONS: dict[str, Section] = {
             ("people",),
             f"{_HERE}.study:section",
             without="Nothing of what people said",
+            about="people’s scale, by kind of image, and how raters sat",
         ),
         Section(
             "trust",
@@ -155,28 +173,53 @@ SECTIONS: dict[str, Section] = {
             ("people",),
             f"{_HERE}.trust:section",
             without="Metrics are not held against people",
+            about="which metric agrees with people, and where one contradicts them most",
         ),
-        Section("improvement", "Improvement", ("scores",), f"{_HERE}.improvement:section"),
+        Section(
+            "improvement",
+            "Improvement",
+            ("scores",),
+            f"{_HERE}.improvement:section",
+            about="paired differences with intervals, by every metric",
+        ),
         Section(
             "cost",
             "Quality and cost",
             ("scores", "costs"),
             f"{_HERE}.pareto_plots:section",
             without="No plot of quality against cost",
+            about="the first metrics against every cost, and what nothing beats in both",
         ),
         Section(
-            "decision", "What to take", ("quality",), without="Nothing to decide by", parts=DECISION
+            "decision",
+            "What to take",
+            ("quality",),
+            without="Nothing to decide by",
+            parts=DECISION,
+            about="by budget, by front, by weighting, by rank, in one number",
         ),
-        Section("published", "Published figures", (), f"{_HERE}.published:section"),
+        Section(
+            "published",
+            "Published figures",
+            (),
+            f"{_HERE}.published:section",
+            about="figures of papers beside ours, with both conventions",
+        ),
         Section(
             "distribution",
             "Per image",
             ("scores",),
             f"{_HERE}.distribution:section",
             without="No distribution over images",
+            about="how the scores of single images spread",
         ),
         Section(
-            "sets", "Whole sets", (), f"{_HERE}.sets:section", without="No score of whole sets"
+            "sets",
+            "Whole sets",
+            (),
+            f"{_HERE}.sets:section",
+            without="No score of whole sets",
+            about="one value for all images of a model together",
         ),
         Section(
             "robustness",
@@ -184,6 +227,7 @@ SECTIONS: dict[str, Section] = {
             ("scores",),
             f"{_HERE}.robustness:section",
             without="Not told by kind of image",
+            about="scores by strength of the blur and by other kinds of image",
         ),
         Section(
             "conventions",
@@ -191,13 +235,51 @@ SECTIONS: dict[str, Section] = {
             ("scores",),
             f"{_HERE}.conventions:section",
             without="No comparison of conventions",
+            about="the same images, scored under several conventions",
         ),
-        Section("viewer", "Side by side", (), f"{_HERE}.viewer:section", without="No viewer"),
-        Section("samples", "Samples", (), f"{_HERE}.samples:section"),
-        Section("failures", "Failure cases", ("scores",), f"{_HERE}.samples:failures"),
-        Section("training", "Training", ("training",), f"{_HERE}.training:section"),
-        Section("costs", "Costs", ("costs",), f"{_HERE}.costs:section"),
-        Section("conditions", "Conditions", (), f"{_HERE}.conditions:section"),
+        Section(
+            "viewer",
+            "Side by side",
+            (),
+            f"{_HERE}.viewer:section",
+            without="No viewer",
+            about="two versions of an image, pixel for pixel, beside each other or in flicker",
+        ),
+        Section(
+            "samples",
+            "Samples",
+            (),
+            f"{_HERE}.samples:section",
+            about="images from the hardest to the easiest, in every version",
+        ),
+        Section(
+            "failures",
+            "Failure cases",
+            ("scores",),
+            f"{_HERE}.samples:failures",
+            about="the worst images of each model",
+        ),
+        Section(
+            "training",
+            "Training",
+            ("training",),
+            f"{_HERE}.training:section",
+            about="curves of what was trained, epoch by epoch",
+        ),
+        Section(
+            "costs",
+            "Costs",
+            ("costs",),
+            f"{_HERE}.costs:section",
+            about="time, memory, operations and size, with their conditions",
+        ),
+        Section(
+            "conditions",
+            "Conditions",
+            (),
+            f"{_HERE}.conditions:section",
+            about="the command, conventions, suite, weights, failures and machines",
+        ),
     )
 }
 
