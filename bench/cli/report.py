@@ -17,7 +17,11 @@ def report(
     ],
     study: Study = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write.", show_default="RUN/report")
+        Path | None,
+        typer.Option(
+            help="Folder to write.",
+            show_default="RUN/report; of several runs, a folder of their own beside the first",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

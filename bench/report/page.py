@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from bench.report.sections.table import Built, build, section_table
 from bench.report.sections.verdict import verdict
 from bench.runs.store import RunFolder
 
+LONGEST = 60
+"""Letters of the names of several runs in the name of their report's folder, at most."""
+
 
 def write_report(
     runs: Sequence[RunFolder],
@@ -29,7 +33,7 @@ def write_report(
     tell: Callable[[str], None] | None = None,
     people: HumanScale | None = None,
 ) -> Path:
-    """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: first run's report/).
+    """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: `default_folder`).
 
     Runs share tables where suite, images and conventions match the first run's; the page names the
     others, and ``tell`` is called with a line on each. ``people``: a study of one of them
@@ -42,12 +46,28 @@ def write_report(
     if tell:
         for path, why in context.analysis.data.left_out:
             tell(f"left out: {path}: {why}")
-    out = out or runs[0].path / "report"
+    out = out or default_folder(runs)
     sections, missing = build(section_table().values(), context)
     _write_files(sections, out)
     page = _page(context, sections, missing)
     write_atomic(out / "index.html", page.strip().encode() + b"\n")
     return out / "index.html"
+
+
+def default_folder(runs: Sequence[RunFolder]) -> Path:
+    """Return where a report goes unless it is told: ``report`` in the run's folder.
+
+    Several runs have a folder of their own beside the first, named after them all, so that no run
+    loses its report to one with others.
+    """
+    paths = list(dict.fromkeys(run.path.resolve() for run in runs))
+    if len(paths) == 1:
+        return runs[0].path / "report"
+    names = "+".join(path.name for path in paths)
+    if len(names) > LONGEST:
+        names = f"{paths[0].name}+{len(paths) - 1}"
+    digest = hashlib.sha256("\0".join(map(str, paths)).encode()).hexdigest()[:8]
+    return paths[0].parent / f"report-{names}-{digest}"
 
 
 def _write_files(sections: Sequence[Built], out: Path) -> None:

@@ -233,3 +233,25 @@ def test_costs_of_different_machines_are_never_in_one_plot(tmp_path: Path) -> No
     svg = (tmp_path / "report" / "plots" / "psnr-against-latency-ms.svg").read_text()
     assert re.search(r">m \d+ %<", svg)
     assert ">o" not in svg
+
+
+def test_several_runs_have_a_folder_of_their_own_and_leave_the_first_runs_report(
+    tmp_path: Path,
+) -> None:
+    values: dict[str, list[float | str]] = {"m": [30.0, 31.0], "n": [29.0, 28.0]}
+    first, second, third = (
+        simple_run(tmp_path / name, values, ["a", "b"]) for name in ("first", "second", "a" * 80)
+    )
+    alone = write_report([first])
+    before = alone.read_bytes()
+    both = write_report([first, second])
+    assert alone == first.path / "report" / "index.html"
+    assert both.parent.parent == tmp_path
+    assert both.parent.name.startswith("report-first+second-")
+    assert alone.read_bytes() == before
+    assert (both.parent / "tables" / "results.csv").is_file()
+    assert write_report([first, second]) == both  # the same runs, the same folder
+    others = {write_report(runs) for runs in ([second, first], [first, third], [third, second])}
+    assert len(others | {both, alone}) == 5
+    assert write_report([first, first]) == alone  # named twice is one run
+    assert max(len(page.parent.name) for page in others) < 120
