@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.files import write_atomic
+from bench.report.drawing.latex import latex
 from bench.report.drawing.numbers import MISSING
-
-WRAPPED = 32
-"""Letters of text beyond which a LaTeX column wraps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,40 +119,9 @@ class Table:
         return "\n".join(lines) + "\n"
 
     def latex(self) -> str:
-        r"""Return a booktabs ``table`` with `\toprule`; best in bold, tied underlined."""
-        command = {"best": r"\textbf", "tied": r"\underline", "better": r"\textbf",
-                   "worse": r"\underline"}  # fmt: skip
+        """Return the table for a paper (`bench.report.drawing.latex`)."""
         words = {"best": "Bold", "tied": "Underlined", "better": "Bold", "worse": "Underlined"}
-
-        def shown(cell: Cell) -> str:
-            text = _tex(cell.text)
-            if cell.mark in command:
-                text = f"{command[cell.mark]}{{{text}}}"
-            letters = self.letters(cell)
-            text += f"\\textsuperscript{{{letters}}}" if letters else ""
-            return text + (f" {{\\scriptsize {_tex(cell.detail)}}}" if cell.detail else "")
-
-        heads = " & ".join(_tex(column.head) for column in self.columns)
-        units = " & ".join(_tex(column.unit) for column in self.columns)
-        notes = self._notes(words)
-        lines = [
-            "% needs \\usepackage{booktabs}",
-            "\\begin{table}",
-            "\\centering",
-            f"\\caption{{{_tex(self.caption)}}}",
-            f"\\begin{{tabular}}{{{''.join(self._tex_columns())}}}",
-            "\\toprule",
-            *self._tex_groups(),
-            heads + r" \\",
-            *([units + r" \\"] if any(column.unit for column in self.columns) else []),
-            "\\midrule",
-            *(" & ".join(shown(cell) for cell in row) + r" \\" for row in self.rows),
-            "\\bottomrule",
-            "\\end{tabular}",
-            *([f"\\par\\smallskip\\footnotesize {_tex(' '.join(notes))}"] if notes else []),
-            "\\end{table}",
-        ]
-        return "\n".join(lines) + "\n"
+        return latex(self, [_fill(line, words) for line in self.legend])
 
     def html_legend(self) -> list[str]:
         """Return the legend in the words that fit the page."""
@@ -164,41 +131,6 @@ class Table:
     def _notes(self, words: Mapping[str, str]) -> list[str]:
         legend = [_fill(line, words) for line in self.legend]
         return [*legend, *(f"({letter}) {note}" for note, letter in self.footnotes.items())]
-
-    def _tex_columns(self) -> list[str]:
-        """Return the alignment of each column; text too long for one line is set in a paragraph."""
-        found = []
-        for index, column in enumerate(self.columns):
-            cells = [row[index] for row in self.rows]
-            long = max((len(cell.text + cell.detail) for cell in cells), default=0) > WRAPPED
-            found.append("r" if column.numeric else r"p{3cm}" if long else "l")
-        return found
-
-    def _tex_groups(self) -> list[str]:
-        if not any(column.group for column in self.columns):
-            return []
-        cells, rules, at = [], [], 1
-        for group, span in self.groups():
-            cells.append(
-                f"\\multicolumn{{{span}}}{{c}}{{{_tex(group)}}}" if group else "&" * (span - 1)
-            )
-            rules += [f"\\cmidrule(lr){{{at}-{at + span - 1}}}"] if group else []
-            at += span
-        return [" & ".join(cells) + r" \\", "".join(rules)]
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "—": "---", "−": "$-$",
-    "×": r"$\times$", "∞": r"$\infty$", "≈": r"$\approx$", "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$", "±": r"$\pm$", "†": r"\dag{}", "‡": r"\ddag{}", "§": r"\S{}",
-    "¶": r"\P{}", "°": r"$^\circ$",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
 
 
 def _pipe(text: str) -> str:

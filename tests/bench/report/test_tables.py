@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import math
 import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +42,8 @@ PLAIN = {
     "begin", "end", "centering", "caption", "multicolumn", "textbf", "underline", "scriptsize",
     "textsuperscript", "par", "smallskip", "footnotesize", "textbackslash", "textasciitilde",
     "textasciicircum", "textless", "textgreater", "textbar", "times", "infty", "approx", "uparrow",
-    "downarrow", "pm", "dag", "ddag", "S", "P", "circ",
+    "downarrow", "pm", "dag", "ddag", "S", "P", "circ", "setlength", "tabcolsep", "medskip",
+    "raggedright", "allowbreak", "tabularnewline",
 }  # fmt: skip
 """Commands of plain LaTeX; rules are those of booktabs."""
 
@@ -103,6 +108,7 @@ def test_latex_special_characters_are_escaped() -> None:
     assert r"\textbackslash{}\{\}\#" in text
     assert r"100 \% of A \& B" in text
     assert r"\textbf{$-$1.50}\textsuperscript{a,b}" in text
+    assert r"{\scriptsize [$-$2, 1]}" in text
     assert r"\multicolumn{1}{c}{Quality\_1}" in text
     assert "---" in text
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
@@ -110,13 +116,16 @@ def test_latex_special_characters_are_escaped() -> None:
 
 def test_latex_rows_have_a_cell_for_every_column(report: Path) -> None:
     for path in (report / "tables").glob("*.tex"):
-        lines = path.read_text().splitlines()
-        columns = next(line for line in lines if "begin{tabular}" in line)
-        columns = re.findall(r"[lr]|p\{3cm\}", columns.partition("{tabular}")[2])
-        at = lines.index("\\midrule"), lines.index("\\bottomrule")
-        assert at[1] > at[0] + 1
-        for line in lines[at[0] + 1 : at[1]]:
-            assert line.replace("\\&", "").count("&") == len(columns) - 1, path
+        panels = re.findall(
+            r"^\\begin\{tabular\}\{@\{\}([^@]*)@\{\}\}$.*?^\\midrule\n(.*?)\n\\bottomrule$",
+            path.read_text(), re.MULTILINE | re.DOTALL,
+        )  # fmt: skip
+        assert panels
+        for layout, body in panels:
+            columns = re.findall(r"[lr]|p\{\d+pt\}", layout)
+            assert len(body.splitlines()) >= 1
+            for line in body.splitlines():
+                assert line.replace("\\&", "").count("&") == len(columns) - 1, path
 
 
 def test_latex_is_well_formed(report: Path) -> None:
@@ -132,7 +141,7 @@ def test_latex_is_well_formed(report: Path) -> None:
             assert depth >= 0
         assert depth == 0
         open_now: list[str] = []
-        for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", bare):
+        for kind, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", bare):
             if kind == "begin":
                 open_now.append(name)
             else:
@@ -145,7 +154,70 @@ def test_latex_is_well_formed(report: Path) -> None:
 
 
 def test_long_text_wraps_in_latex() -> None:
-    assert r"\begin{tabular}{lrp{3cm}}" in LONG.latex()
+    assert re.search(r"\\begin\{tabular\}\{@\{\}lrp\{\d+pt\}@\{\}\}", LONG.latex())
+
+
+def test_latex_leaves_out_empty_columns_and_says_why() -> None:
+    table = replace(
+        AWKWARD,
+        columns=[*AWKWARD.columns, Column("LPIPS"), Column("Nobody")],
+        rows=[[*row, Cell.missing("no weights"), Cell("")] for row in AWKWARD.rows],
+    )
+    text = table.latex()
+    assert r"\begin{tabular}{@{}lr@{}}" in text
+    assert "LPIPS: --- (no weights)." in text
+    assert "Nobody" not in text
+    assert "LPIPS" in table.markdown()  # which has every column
+
+
+def wide(name: str, metrics: int, model: str) -> Table:
+    columns = [Column("Model", numeric=False)]
+    columns += [
+        Column(f"Metric-{m}", "dB ↑", "Mean over 10 of 12 images in 6 scenes")
+        for m in range(metrics)
+    ]
+    columns += [Column("Process memory", "MB", "Cost: cpu, float32, 256×256, batch 1, 2 threads")]
+    columns += [Column("Tied with", numeric=False)]
+    number = Cell("−27.28", "[−30.15, −22.05]", "tied", ("a reason",))
+    row = [Cell(model), *[number] * metrics, Cell("1024"), Cell(", ".join(["richardson-lucy"] * 4))]
+    return Table(name, f"Of {model}: a caption", columns, rows=[row, row], records=[],
+                 legend=[f"Brackets: 95 % intervals of {model}."])  # fmt: skip
+
+
+def test_every_table_fits_a_papers_column_or_page_by_tex(report: Path, tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no TeX: pdflatex is not in PATH (Debian: texlive-latex-recommended)")
+    long = "checkpoints/restormer_finetuned_on_" + "x" * 70 + "_iteration_100000.safetensors"
+    texts = [path.read_text() for path in sorted((report / "tables").glob("*.tex"))]
+    texts += [table.latex() for table in (AWKWARD, LONG)]
+    texts += [wide("w", n, name).latex() for n in (1, 3, 5, 9, 25) for name in ("m", long)]
+    assert len(texts) > 15
+    assert any(r"\begin{table}" in text for text in texts)
+    assert any(r"\begin{table*}" in text for text in texts)
+    assert any(text.count(r"\toprule") > 1 for text in texts)
+    for options, widths, shown in (
+        ("", "", texts),
+        ("twocolumn", r"\setlength{\textwidth}{496pt}\setlength{\columnsep}{22pt}",
+         [text for text in texts if r"\begin{table}" in text]),
+    ):  # fmt: skip
+        log = set_in_tex(tmp_path, options, widths, shown)
+        assert re.findall(r"^!.*", log, re.MULTILINE) == []
+        assert re.findall(r"^Overfull \\hbox.*", log, re.MULTILINE) == []
+        assert len(re.findall(r"^TABLE ", log, re.MULTILINE)) == len(shown)
+
+
+def set_in_tex(folder: Path, options: str, widths: str, tables: Sequence[str]) -> str:
+    """Set tables in an article that has booktabs alone; return what TeX says."""
+    body = "\n".join(f"{table}\\clearpage\\typeout{{TABLE {n}}}" for n, table in enumerate(tables))
+    source = folder / "paper.tex"
+    source.write_text(
+        f"\\documentclass[{options}]{{article}}\\usepackage{{booktabs}}{widths}\n"
+        f"\\begin{{document}}\n{body}\n\\end{{document}}\n",
+        encoding="utf-8",
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", source.name]
+    subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    return source.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
 
 
 def test_markdown_cells_survive_pipes_and_markup(report: Path) -> None:
