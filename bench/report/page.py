@@ -17,6 +17,7 @@ from bench.report.drawing.tables import Table
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
+from bench.report.sections.command import commands
 from bench.report.sections.costs import noise_lines
 from bench.report.sections.results import caveats
 from bench.report.sections.table import Built, build, section_table
@@ -101,6 +102,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
         numbers=_numbers(sections),
         sections=sections,
         missing=missing,
+        commands=commands(data),
         base=context.analysis.base,
         version=VERSION,
         css="".join([text_of("page.css"), *(content.style for content in contents)]),

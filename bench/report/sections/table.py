@@ -278,7 +278,7 @@ SECTIONS: dict[str, Section] = {
             "Conditions",
             (),
             f"{_HERE}.conditions:section",
-            about="the command, conventions, suite, weights, failures and machines",
+            about="conventions, suite, weights, failures and machines",
         ),
     )
 }
