@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -90,8 +92,11 @@ def _write_files(sections: Sequence[Built], out: Path) -> None:
 def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -> str:
     data, noise = context.analysis.data, noise_lines(context.analysis)
     contents = [part.content for one in sections for part in one.with_parts()]
+    js = text_of("page.js")
+    scripts = [content.scripts.text for content in contents if content.scripts.text]
     return render(
         "page.html",
+        policy=_policy([f"<script>{js}</script>", *scripts]),
         title_of_suite=", ".join(filter(None, (data.record.suite.title, data.part))),
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
@@ -106,9 +111,20 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
         base=context.analysis.base,
         version=VERSION,
         css="".join([text_of("page.css"), *(content.style for content in contents)]),
-        js=text_of("page.js"),
-        scripts=[content.scripts.text for content in contents if content.scripts.text],
+        js=js,
+        scripts=scripts,
     ).text
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Return what a browser may do with the page: load nothing, and run these scripts alone."""
+    code = re.findall(r"<script(?![^>]*json)[^>]*>(.*?)</script>", "".join(scripts), re.DOTALL)
+    digests = [hashlib.sha256(one.encode()).digest() for one in code]
+    allowed = " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in digests)
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+        f"form-action 'none'; script-src {allowed}"
+    )
 
 
 def _numbers(sections: Sequence[Built]) -> dict[str, int]:

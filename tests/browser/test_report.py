@@ -175,7 +175,11 @@ def test_the_full_window_holds_the_same_viewer_and_escape_leaves_it(reader: Read
 def test_keys_are_the_pages_own_outside_the_viewer(reader: Reader) -> None:
     reader.tab.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     reader.tab.keyboard.press(" ")
-    reader.tab.wait_for_function("window.scrollY > 200")  # Space scrolls, and flickers nothing
+    for _ in range(100):
+        if reader.tab.evaluate("window.scrollY > 200"):  # Space scrolls, and flickers nothing
+            break
+        reader.tab.wait_for_timeout(50)
+    assert reader.tab.evaluate("window.scrollY > 200")
     assert reader.tab.locator(".viewer canvas").count() == 2
 
 
@@ -184,7 +188,9 @@ def test_one_image_pixel_is_one_pixel_of_the_screen(
     browser: Browser, run: RunFolder, page: Path, ratio: float
 ) -> None:
     context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, device_scale_factor=ratio
+        viewport={"width": 1280, "height": 900},
+        device_scale_factor=ratio,
+        reduced_motion="reduce",
     )
     reader = Reader(context.new_page(), run)
     reader.open(page)
@@ -231,6 +237,53 @@ def contrast(first: str, second: str) -> float:
         linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
         lights.append(float(linear @ [0.2126, 0.7152, 0.0722]))
     return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_a_table_is_sorted_by_keyboard_and_what_is_missing_stays_last(reader: Reader) -> None:
+    names = '#table-results tbody th[scope="row"]'
+    latency = reader.tab.locator("#table-results th", has_text="Latency")
+    by_quality = reader.tab.locator(names).all_inner_texts()
+    latency.get_by_role("button").focus()
+    reader.tab.keyboard.press("Enter")
+    assert latency.get_attribute("aria-sort") == "descending"
+    slowest = ["nlm", "sharper", "tv", "unsharp", "median", "input"]  # 310 ms to 0.02 ms
+    assert reader.tab.locator(names).all_inner_texts()[:6] == slowest
+    reader.tab.keyboard.press(" ")
+    assert latency.get_attribute("aria-sort") == "ascending"
+    assert reader.tab.locator(names).all_inner_texts() == [*slowest[::-1], "wiener †"]
+    reader.tab.locator("#table-results th", has_text="PSNR").first.get_by_role("button").click()
+    assert latency.get_attribute("aria-sort") is None
+    assert reader.tab.locator(names).all_inner_texts() == by_quality
+    reader.tab.locator("#table-results th", has_text="Model").get_by_role("button").click()
+    assert reader.tab.locator(names).first.inner_text() == "input"
+
+
+@pytest.mark.parametrize(("button", "suffix"), [("Markdown", "md"), ("LaTeX", "tex")])
+def test_a_table_is_copied_as_its_file_has_it(
+    reader: Reader, page: Path, button: str, suffix: str
+) -> None:
+    reader.tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    figure = reader.tab.locator("figure.table", has=reader.tab.locator("#table-results"))
+    copy = figure.get_by_role("button", name=button)
+    copy.click()
+    expect(reader.tab.get_by_role("status")).to_have_text(f"{button}: copied")
+    expect(figure.get_by_role("button", name="Copied")).to_be_visible()
+    copied = reader.tab.evaluate("navigator.clipboard.readText()")
+    assert copied == (page.parent / "tables" / f"results.{suffix}").read_text(encoding="utf-8")
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(browser: Browser, page: Path) -> None:
+    planted = page.with_name("planted.html")
+    text = page.read_text(encoding="utf-8")
+    planted.write_text(text.replace("</body>", "<script>window.hacked = 1</script></body>"))
+    tab = browser.new_page()
+    refused: list[str] = []
+    tab.on("console", lambda line: refused.append(line.text))
+    tab.goto(planted.as_uri())
+    assert tab.evaluate("window.hacked") is None
+    assert any("Content Security Policy" in line for line in refused)
+    tab.close()
+    planted.unlink()
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -21,6 +21,7 @@ class Page(HTMLParser):
         self.images: list[dict[str, str | None]] = []
         self.drawings: list[dict[str, str | None]] = []
         self.links: list[str] = []
+        self.navigation: list[str] = []
         self.scripts = 0
         self.tables: dict[str, list[list[str]]] = {}
         self.words: list[str] = []
@@ -41,6 +42,8 @@ class Page(HTMLParser):
                 self.loads.append(str(found[name]))
         if tag == "a":
             self.links.append(str(found.get("href")))
+            if "nav" in self.open:
+                self.navigation.append(self.links[-1])
         if tag == "img":
             self.images.append(found)
         if tag == "svg":

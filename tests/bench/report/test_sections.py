@@ -66,7 +66,7 @@ def test_a_row_from_outside_is_on_the_page_in_its_navigation_and_in_files(
 ) -> None:
     folder, page = page_with(plain, monkeypatch, Section("toy", "Letters", ("scores",), toy))
     assert page.ids["toy"] == 1
-    assert page.links[-1] == "#toy"  # after ours
+    assert page.navigation[-1] == "#toy"  # after ours
     assert page.tables["table-letters"][1:] == [["m", "1"], ["longer", "6"]]
     assert "table-kept-letters" not in page.tables
     for text in (
@@ -142,7 +142,7 @@ def test_two_tables_of_one_name_and_an_unknown_want_are_refused(
 def test_the_page_has_the_sections_in_the_order_of_the_table(page: str) -> None:
     shown = re.findall(r'<section id="([^"]+)">', page)
     assert shown == [name for name in SECTIONS if name in shown]
-    assert [link for link in Page(page).links if link[1:] in SECTIONS] == [f"#{i}" for i in shown]
+    assert Page(page).navigation == [f"#{i}" for i in shown]
 
 
 def test_no_function_of_the_report_takes_an_argument_to_delete_it() -> None:
