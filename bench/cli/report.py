@@ -25,7 +25,7 @@ def report(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
+    """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG, PDF)."""
     from bench import api
     from bench.report import write_report
 

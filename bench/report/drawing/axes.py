@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench.compute.quantities import quantities
 from bench.framework.joint import PEOPLE
 from bench.report.drawing.numbers import title
-from bench.report.drawing.theme import GRID
+from bench.report.drawing.theme import GRID, MUTED
 
 
 def log_axis(axes: Axes, decades: float) -> None:
@@ -46,6 +47,14 @@ def value_axis(axes: Axes, label: str, higher_is_better: bool) -> None:
     else:
         axes.invert_xaxis()
         axes.set_xlabel(f"{label} (lower is better: axis turned over, right is better)")
+
+
+def key(figure: Figure, text: str) -> None:
+    """Say under the axes what the signs of a plot stand for, so that it is read without the page.
+
+    To be called before anything is laid out.
+    """
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=MUTED)
 
 
 def with_unit(name: str, unit: str) -> str:

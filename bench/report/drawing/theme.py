@@ -1,4 +1,4 @@
-"""How every plot looks, and how a figure becomes a PNG, an SVG file and SVG for the page.
+"""How every plot looks, and how a figure becomes PNG, PDF and SVG files, and SVG for the page.
 
 Plots are drawn in fixed colours. For the page, ink, grid and paper become the page's own colours,
 so that they follow light and dark; models keep theirs, which read on both.
@@ -19,6 +19,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -33,12 +34,14 @@ seen on white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 PNG_DPI = 200
+LONGEST = 26
+"""Letters of a model's name in a plot, unless more are needed to tell it from another."""
 WIDTH = 5.2
 """Inches of a plot: half of the page's text width, at the size in which it is shown."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans", "sans-serif"], "font.size": 8.5, "text.parse_math": False,
-    "svg.fonttype": "none", "figure.facecolor": PAPER, "axes.facecolor": PAPER,
+    "svg.fonttype": "none", "pdf.fonttype": 42, "figure.facecolor": PAPER, "axes.facecolor": PAPER,
     "savefig.facecolor": PAPER, "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
     "axes.titlesize": 9, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.edgecolor": MUTED, "axes.linewidth": 0.7, "axes.spines.top": False,
@@ -52,18 +55,21 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A model's colour and marker, the same in every plot, and its name with its marks."""
+    """A model's colour and marker, the same in every plot, and its name there: ``short`` of it,
+    with its marks."""
 
     colour: str
     marker: str
     name: str
+    short: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
     """A finished plot: its file name, what it shows in words, and its SVG for the page.
 
-    ``png`` and ``file`` are what lies beside the page: the picture, and the SVG as a file.
+    ``png``, ``pdf`` and ``file`` are what lies beside the page: the picture, the figure for a
+    paper, and the SVG as a file.
     """
 
     name: str
@@ -72,11 +78,13 @@ class Plot:
     svg: str
     notes: Sequence[str]
     png: bytes
+    pdf: bytes
     file: str
 
     def write(self, folder: Path) -> None:
-        """Write ``<name>.png`` and ``.svg`` into ``folder``."""
+        """Write ``<name>.png``, ``.pdf`` and ``.svg`` into ``folder``."""
         write_atomic(folder / f"{self.name}.png", self.png)
+        write_atomic(folder / f"{self.name}.pdf", self.pdf)
         write_atomic(folder / f"{self.name}.svg", self.file.encode())
 
 
@@ -88,15 +96,32 @@ def looks(names: Sequence[str], base: str, symbols: Mapping[str, str]) -> Mappin
     found: dict[str, Look] = {}
     number = 0
     for name in names:
-        shown = f"{name} {symbols.get(name, '')}".rstrip()
+        short = shortened(name, [look.short for look in found.values()])
+        shown = f"{short} {symbols.get(name, '')}".rstrip()
         if name == base:
-            found[name] = Look(INK, "o", shown)
+            found[name] = Look(INK, "o", shown, short)
             continue
         shift = number // len(COLOURS)  # beyond seven models, a colour meets another marker
         marker = MARKERS[(number + shift) % len(MARKERS)]
-        found[name] = Look(COLOURS[number % len(COLOURS)], marker, shown)
+        found[name] = Look(COLOURS[number % len(COLOURS)], marker, shown, short)
         number += 1
     return found
+
+
+def shortened(name: str, taken: Sequence[str] = ()) -> str:
+    """Return a name that leaves room in a plot: the middle of a long one is an ellipsis.
+
+    What tells models apart is kept: it is none of those ``taken``.
+
+    >>> shortened("checkpoints/restormer_finetuned_iteration_100000")
+    'checkpoints/re…tion_100000'
+    """
+    for letters in range(LONGEST, len(name)):
+        kept = letters - 1
+        short = f"{name[: kept - kept // 2 + 1]}…{name[len(name) - kept // 2 + 1 :]}"
+        if short not in taken:
+            return short
+    return name
 
 
 @contextmanager
@@ -114,13 +139,15 @@ def finish(figure: Figure, name: str, title: str, alt: str, notes: Sequence[str]
         # A model may be named in a script that the font lacks: the SVG still shows it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         settle(figure)
-        png, svg = io.BytesIO(), io.StringIO()
+        png, svg, pdf = io.BytesIO(), io.StringIO(), io.BytesIO()
         # Straight to the canvases: `savefig` draws each plot once more, for nothing.
         figure.set_dpi(PNG_DPI)
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
         with mpl.rc_context({"svg.hashsalt": name}):  # the same plot gives the same file
             undated = {"Date": None, "Creator": None}
             FigureCanvasSVG(figure).print_svg(svg, metadata=undated)  # type: ignore[no-untyped-call]
+        nameless = {"Creator": None, "Producer": None, "CreationDate": None}
+        FigureCanvasPdf(figure).print_pdf(pdf, metadata=nameless)
     return Plot(
         name=name,
         title=title,
@@ -128,6 +155,7 @@ def finish(figure: Figure, name: str, title: str, alt: str, notes: Sequence[str]
         svg=inline(svg.getvalue(), name, alt),
         notes=notes,
         png=png.getvalue(),
+        pdf=pdf.getvalue(),
         file=svg.getvalue(),
     )
 

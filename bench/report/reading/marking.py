@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from html import escape
 
 from bench.compute.noise import MARK, footnote
 from bench.framework.marks import Mark, legend, symbols
@@ -25,14 +26,25 @@ def marked(content: Content | Missing, context: Context) -> Content | Missing:
     """
     data = context.analysis.data
     marks = {name: own for name, own in data.table.marks.items() if own}
-    if isinstance(content, Missing) or not (marks or data.part or data.noisy):
+    long = {name: look.short for name, look in context.looks.items() if look.short != name}
+    if isinstance(content, Missing) or not (marks or data.part or data.noisy or long):
         return content
 
     def table(found: Table) -> Table:
         return _table(_noisy_table(found, data.noisy), marks, data.part)
 
     def plot(found: Plot) -> Plot:
-        return _plot(_noisy_plot(found, data.noisy), marks, data.part)
+        found = _noisy_plot(found, data.noisy)
+        here = {
+            name for name, look in context.looks.items() if f">{escape(look.name)}" in found.svg
+        }
+        own = {name: marks[name] for name in marks if name in here}
+        told = [f"{short}: {name}." for name, short in long.items() if name in here]
+        return replace(
+            found,
+            title=_part(found.name, found.title, data.part),
+            notes=[*found.notes, *told, *([" ".join(legend(own))] if own else [])],
+        )
 
     def one(found: Table | Plot) -> Table | Plot:
         return table(found) if isinstance(found, Table) else plot(found)
@@ -92,13 +104,3 @@ def _noisy_plot(plot: Plot, noisy: Mapping[str, str]) -> Plot:
     if MARK not in plot.svg:
         return plot
     return replace(plot, notes=[*plot.notes, footnote(noisy)])
-
-
-def _plot(plot: Plot, marks: Marks, part: str) -> Plot:
-    """Say under a plot what the symbols beside its models stand for."""
-    found = {n: own for n, own in marks.items() if f">{n} {symbols(own)}" in plot.svg}
-    return replace(
-        plot,
-        title=_part(plot.name, plot.title, part),
-        notes=[*plot.notes, *([" ".join(legend(found))] if found else [])],
-    )

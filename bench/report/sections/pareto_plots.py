@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
@@ -20,7 +22,7 @@ from bench.report.drawing.axes import log_axis, with_unit
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent, significant, title
 from bench.report.drawing.points import Point, Segment, draw_point, name_points
-from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
+from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.statistics.clusters import Estimate
@@ -108,7 +110,7 @@ def quality_against_cost(
     ]
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
-    with drawing(WIDTH, 3.7) as (figure, axes):
+    with drawing(WIDTH, 4.1) as (figure, axes):
         axes.set_xscale("log")
         _frame(axes, points, analysis, metric, up)
         across = _base_line(axes, analysis, metric)
@@ -119,6 +121,12 @@ def quality_against_cost(
         for point, best in zip(points, on_front, strict=True):
             draw_point(axes, point, styles[point.name], filled=best)
         axes.set_xlabel(f"{head}, {unit} (log scale)\n{conditions.of(quantity)}".strip())
+        based = analysis.base_title if across else ""
+        handles = _legend(based, bars=_any_bars(points), chances=bool(chances))
+        figure.legend(
+            handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=7.5,
+            labelcolor=INK, handlelength=1.8, columnspacing=2.0, labelspacing=0.35,
+        )  # fmt: skip
         arrow = "higher is better" if up else "lower is better, axis turned over"
         name = with_unit(title(metric), analysis.data.table.units[metric])
         axes.set_ylabel(f"{name} ({arrow})")
@@ -138,6 +146,28 @@ def quality_against_cost(
             f"On the Pareto front, cheapest first{surely}: {named or 'none'}.{doubt}",
             notes,
         )
+
+
+def _any_bars(points: Sequence[Point]) -> bool:
+    return any(p.low < p.high or p.left < p.right for p in points)
+
+
+def _legend(base: str, *, bars: bool, chances: bool) -> list[Line2D]:
+    """Return what the signs of a plot stand for, so that it can be read without the page."""
+
+    def sign(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], color=MUTED, label=label, **look)
+
+    spot = {"linestyle": "none", "marker": "o", "markersize": 6, "markeredgewidth": 1.3}
+    signs = [
+        sign("on the Pareto front: none beats it in both", **spot),
+        sign("not on the front", **spot, markerfacecolor=PAPER),
+        sign("the front", linewidth=1.1),
+    ]
+    signs += [sign(base, linewidth=0.9, linestyle=(0, (4, 3)))] if base else []
+    signs += [sign("95 % interval", linewidth=1.0, alpha=0.6)] if bars else []
+    signs += [sign("NN %: probability of being on the front", linestyle="none")] if chances else []
+    return signs
 
 
 def _point(

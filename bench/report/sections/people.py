@@ -284,7 +284,7 @@ def scale_plot(found: Found, styles: Mapping[str, Look]) -> Plot:
     methods = methods_of(found)
     with drawing(WIDTH, 0.75 + 0.27 * len(methods)) as (figure, axes):
         for place, method in enumerate(methods):
-            look = styles.get(method.method, Look(INK, "o", method.method))
+            look = styles.get(method.method, Look(INK, "o", method.method, method.method))
             axes.plot([method.low, method.high], [place, place], color=look.colour, linewidth=1.6)
             axes.plot(method.value, place, look.marker, color=look.colour, markersize=6)
             axes.annotate(

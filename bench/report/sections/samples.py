@@ -20,7 +20,7 @@ from bench.report.drawing.crops import (
     where_to_look,
 )
 from bench.report.drawing.html import render
-from bench.report.drawing.numbers import fixed, title
+from bench.report.drawing.numbers import counted, fixed, title
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
@@ -106,9 +106,12 @@ def _lead(analysis: Analysis, found: Sequence[Sample]) -> tuple[Sample, str]:
     degraded, *models = [one for one in middle.tiles if one.mark != REFERENCE]
     row = replace(middle, whole=None, tiles=(degraded, *models[:LEAD], *ends))
     of = "The image in the middle between hardest and easiest" if len(found) > 2 else "An image"
-    best = f"the first {LEAD} of {len(models)} models" if len(models) > LEAD else "all models"
+    if not models:
+        return row, f"{of}, every pixel a 2×2 square."
+    best = f"the first {LEAD} of {len(models)} models"
+    best = counted(len(models), "model") if len(models) <= LEAD else best
     about = f"{of}, where the outputs differ most, as {best} restored it, every pixel a 2×2 square."
-    return row, about if len(models) > 0 else f"{of}, every pixel a 2×2 square."
+    return row, about
 
 
 def samples(analysis: Analysis) -> list[Sample]:

@@ -18,6 +18,7 @@ from bench.records import Score
 from bench.report import summary_table, write_report
 from bench.report.drawing.crops import Window, where_they_differ, where_to_look
 from bench.report.drawing.html import linked
+from bench.report.drawing.theme import shortened
 from bench.report.reading.gather import gather
 from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
@@ -276,9 +277,58 @@ def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
         assert drawn is not None
         assert drawn.std() > 5
         assert (report / "plots" / f"{name}.svg").read_text().startswith("<?xml")
+        assert (report / "plots" / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
     for name in ("results", "improvements", "costs", "conventions", "strata", "worst"):
         for suffix in ("csv", "md", "tex"):
             assert (report / "tables" / f"{name}.{suffix}").stat().st_size > 50
+
+
+def test_figures_say_what_their_signs_stand_for_without_the_page(report: Path) -> None:
+    for name, signs in (
+        ("psnr-against-latency-ms", ("on the Pareto front", "not on the front", "the front",
+                                     "the untouched input", "95 % interval",
+                                     "NN %: probability of being on the front")),
+        ("distribution-psnr", ("Box: quartiles, median.",)),
+        ("improvement-psnr", ("Lines: 95 % intervals. Dashed: as good as the untouched input.",)),
+        ("conventions-psnr", ("Bold: means.",)),
+        ("cost-latency-ms", ("Lines: 95 % intervals.",)),
+        ("acceptability", ("first", "second", "third", "further back")),
+    ):  # fmt: skip
+        text = (report / "plots" / f"{name}.svg").read_text()
+        assert [sign for sign in signs if f">{sign}" not in text] == [], name
+
+
+def test_names_longer_than_plots_have_room_are_shortened_there_and_told_in_full(
+    tmp_path: Path,
+) -> None:
+    from tests.support.runs import costs
+
+    long = "checkpoints/restormer_finetuned_on_our_own_photographs_for_a_long_time"
+    names = [f"{long}_iteration_{n}00000.pth" for n in (1, 2)] + ["short"]
+    values: dict[str, list[float | str]] = {
+        name: [30.0 + n, 31.0, 29.5 + n] for n, name in enumerate(names)
+    }
+    figures = [row for n, name in enumerate(names) for row in costs(name, 5.0 + n, 1e6)]
+    run = simple_run(tmp_path / "run", values, list("abc"), profiles=figures)
+    page = write_report([run]).read_text(encoding="utf-8")
+    shorts = [shortened(names[0]), shortened(names[1])]
+    assert shorts[0] != shorts[1]  # their ends differ, and are kept
+    svg = (run.path / "report" / "plots" / "psnr-against-latency-ms.svg").read_text()
+    for name, short in zip(names, shorts, strict=False):
+        assert len(short) <= 26
+        assert name not in re.sub("<metadata.*?</metadata>", "", svg)
+        assert f">{short}" in svg
+        assert f"{short}: {name}." in Page(page).text
+        assert name in {row[0] for row in Page(page).tables["table-results"]}
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 26, "x" * 27, "x" * 200])
+def test_a_shortened_name_is_never_longer_and_never_one_that_is_taken(name: str) -> None:
+    short = shortened(name)
+    assert len(short) <= min(26, len(name))
+    assert (short == name) == (len(name) <= 26)
+    if short != name:
+        assert shortened(name, [short]) not in (short,)
 
 
 # --- odd runs ------------------------------------------------------------------------------------
