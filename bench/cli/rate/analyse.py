@@ -69,7 +69,7 @@ def analyse(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."),
+        typer.Option(help="Folder for tables (CSV, Markdown, LaTeX) and plots (PNG, SVG, PDF)."),
     ] = None,
     as_json: Json = False,
     db: Db = DEFAULT_DB,

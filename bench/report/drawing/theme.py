@@ -147,7 +147,7 @@ def finish(figure: Figure, name: str, title: str, alt: str, notes: Sequence[str]
             undated = {"Date": None, "Creator": None}
             FigureCanvasSVG(figure).print_svg(svg, metadata=undated)  # type: ignore[no-untyped-call]
         nameless = {"Creator": None, "Producer": None, "CreationDate": None}
-        FigureCanvasPdf(figure).print_pdf(pdf, metadata=nameless)
+        FigureCanvasPdf(figure).print_pdf(pdf, metadata=nameless)  # type: ignore[no-untyped-call]
     return Plot(
         name=name,
         title=title,
