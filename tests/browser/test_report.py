@@ -229,6 +229,29 @@ def test_text_is_readable_in_light_and_dark_and_nothing_scrolls_sideways_on_a_ph
     context.close()
 
 
+def test_on_a_phone_nothing_is_cut_without_a_cue(browser: Browser, page: Path) -> None:
+    context = browser.new_context(viewport={"width": 420, "height": 800})
+    tab = context.new_page()
+    tab.goto(page.as_uri())
+    assert tab.evaluate("document.documentElement.scrollHeight") < 6000  # 27,764 unfolded
+    tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    cut = tab.evaluate(CUT)
+    assert len(cut) > 3  # tables, that are wider than a phone
+    assert [one for one in cut if "linear-gradient" not in one] == []
+    for plot in tab.locator("figure.plot svg").all():
+        box = plot.bounding_box() or {}
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 420
+    context.close()
+
+
+CUT = """() => [...document.querySelectorAll("main *, header *")]
+  .filter((one) => one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1
+    && getComputedStyle(one).overflowX !== "visible" && !one.closest(".viewer"))
+  .map((one) => `${one.className} ${getComputedStyle(one).backgroundImage}`)"""
+"""What is wider inside than it is shown, and what is drawn behind it."""
+
+
 def contrast(first: str, second: str) -> float:
     """Return the contrast of two CSS colours by WCAG 2.2: 1 to 21."""
     lights = []
