@@ -11,11 +11,22 @@ from bench.core.errors import BenchError
 from bench.framework.costs import CostConditions
 from bench.framework.joint import PEOPLE, Axis, Evidence, Joint, join
 from bench.report.drawing.content import Missing
-from bench.report.drawing.numbers import decimals, fixed, significant
+from bench.report.drawing.numbers import counted, decimals, fixed, significant
 from bench.report.reading.analysis import Analysis, memory
 
 if TYPE_CHECKING:
     from bench.framework.people import HumanScale
+
+
+FEWEST = 3
+"""Models that a table of the decision is about, at least: two are compared under Results."""
+
+
+def too_few(models: int) -> Missing | None:
+    """Return why there is no table of so many models; None where there is one."""
+    if models >= FEWEST:
+        return None
+    return Missing(f"{counted(models, 'model')} to choose from; Results compares them")
 
 
 @dataclass(frozen=True)

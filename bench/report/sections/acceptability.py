@@ -16,7 +16,7 @@ from bench.report.drawing.numbers import counted, percent
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.context import Context
-from bench.report.reading.evidence import Facts
+from bench.report.reading.evidence import Facts, too_few
 
 SHADES = ((0.95, "first"), (0.55, "second"), (0.28, "third"))
 """How strongly the first ranks are filled; all further ones are empty."""
@@ -33,6 +33,8 @@ def section(context: Context) -> Content | Missing:
     joint = found.join(found.main, *found.costs)
     if isinstance(joint, Missing):
         return joint
+    if few := too_few(len(joint.models)):
+        return few
     if not joint.claims.intervals:
         return Missing("one scene: nothing is known of how sure the order of the results is")
     try:

@@ -10,6 +10,7 @@ from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.context import Context
+from bench.report.reading.evidence import too_few
 
 QUALITIES = 2
 """So many qualities have a ladder: people's where there is one, and the first metrics."""
@@ -28,12 +29,13 @@ def section(context: Context) -> Content | Missing:
         Column("Quality"),
         Column("As good within it", numeric=False),
     ]
-    rows, records = [], []
+    rows, records, most = [], [], 0
     for quality in found.qualities[:QUALITIES]:
         for cost in found.costs:
             joint = found.join(quality, cost)
             if isinstance(joint, Missing):
                 return joint
+            most = max(most, len(joint.models))
             for step in ladder(found.evidence, joint):
                 row = row_of(cost)
                 budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
@@ -58,6 +60,8 @@ def section(context: Context) -> Content | Missing:
                      "model": step.model, "value": step.quality, "tied": "; ".join(step.tied),
                      "noisy": noisy or None, "range_low": step.least if noisy else None}
                 )  # fmt: skip
+    if few := too_few(most):
+        return few
     noisy_costs = any(record["noisy"] for record in records)
     if not rows:
         return Missing("no model is better than doing nothing")

@@ -11,26 +11,26 @@ from bench.framework.hypervolume import Covered, covered
 from bench.framework.joint import Joint, join
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import MISSING, percent, significant
+from bench.report.drawing.numbers import MISSING, counted, percent, significant
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.context import Context
-from bench.report.reading.evidence import Facts
+from bench.report.reading.evidence import FEWEST, Facts, too_few
 
 _PARTS = {"latency_ms": "runtime", "macs": "FLOPs", "params": "parameters"}
 
 
 def section(context: Context) -> Content | Missing:
-    """Return the hypervolume and, of two networks or more, the NTIRE score."""
+    """Return the hypervolume and, of three networks or more, the NTIRE score."""
     found = context.facts
     known = join(found.evidence, list(WEIGHTS), found.conditions, samples=1).models
     made: list[Table] = []
     if found.costs:
-        note = f"NTIRE's efficiency score needs two networks; {len(known)} has all its costs."
-        table = _hypervolume(found, [note] if len(known) < 2 else [])
+        note = f"No NTIRE efficiency score: {counted(len(known), 'network')} with all its costs."
+        table = _hypervolume(found, [note] if too_few(len(known)) else [])
         if isinstance(table, Missing):
             return table
         made.append(table)
-    if len(known) > 1:
+    if too_few(len(known)) is None:
         base = next(name for name in found.analysis.order if name in known)
         made.append(_challenge(efficiency(found.evidence, base, WEIGHTS, found.conditions)))
     return Content(made) if made else Missing(found.no_costs)
@@ -101,6 +101,8 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
             notes.append(_declared(found, joint, volumes[quality]))
         except BenchError as error:
             notes.append(f"{axis_title(quality)}: {error}.")
+    if few := too_few(max((len(joint.models) for joint in joints.values()), default=FEWEST)):
+        return few
     if not volumes:
         return Missing(" ".join(notes).rstrip("."))
     columns = [Column("Model", numeric=False)]

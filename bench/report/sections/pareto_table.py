@@ -12,7 +12,7 @@ from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
 from bench.report.drawing.tables import Cell, Column, Table
 from bench.report.reading.context import Context
-from bench.report.reading.evidence import Facts
+from bench.report.reading.evidence import Facts, too_few
 from bench.statistics.claims import TOO_FEW
 
 ACROSS = 12
@@ -32,8 +32,8 @@ def front(context: Context) -> Content | Missing:
         joints[quality] = joint
     standing = {q: {row.model: row for row in fronts(joint)} for q, joint in joints.items()}
     main = joints[found.main]
-    if len(main.models) < 2:
-        return Missing(f"{len(main.models)} model has all of {', '.join(found.costs)}")
+    if few := too_few(max(len(joint.models) for joint in joints.values())):
+        return few
     costs = in_words(found.costs)
     sure = all(joint.claims.intervals for joint in joints.values())
     group = f"{'Probability of being on' if sure else 'On'} the front, with {costs}"
@@ -128,6 +128,8 @@ def ranking(context: Context) -> Content | Missing:
     joint = found.join(found.main)
     if isinstance(joint, Missing):
         return joint
+    if few := too_few(len(joint.models)):
+        return few
     if not joint.claims.intervals:
         return Missing("one scene: nothing is known of how sure the order of the results is")
     share, shown = beats(joint, found.main), min(ACROSS, len(joint.models))

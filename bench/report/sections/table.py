@@ -24,10 +24,10 @@ class Section:
 
     ``title`` stands in the navigation, and above the section unless its `Content` has a heading; a
     part without a title follows on the section's own heading. ``about`` says beside the folded
-    heading what is inside. ``wants`` are names of `WANTS`: where
-    one is not there, neither is the section, with the reason, and nothing is built. ``build`` is
-    ``module:function``, or the function itself; None for a section that is its parts. ``without``
-    begins the sentence on a section that is missing (default: "No" and the title).
+    heading what is inside. ``wants`` are names of `WANTS`: where one is not there, neither is the
+    section, with the reason, and nothing is built. ``build`` is ``module:function``, or the
+    function itself; None for a section that is its parts alone. ``without`` begins the sentence on
+    a section that is missing (default: "No" and the title).
     """
 
     id: str
@@ -194,6 +194,7 @@ SECTIONS: dict[str, Section] = {
             "decision",
             "What to take",
             ("quality",),
+            f"{_HERE}.decision:section",
             without="Nothing to decide by",
             parts=DECISION,
             about="by budget, by front, by weighting, by rank, in one number",
@@ -304,7 +305,8 @@ def build(sections: Iterable[Section], context: Context) -> tuple[list[Built], l
             missing.append(_sentence(section, content))
             continue
         parts, reasons = build(section.parts, context)
-        if section.build is None and not parts:
+        nothing = not (parts or content.body or content.lead)
+        if nothing and (section.parts or section.build is None):
             missing += reasons
         else:
             there.append(Built(section, content, parts, reasons))

@@ -44,6 +44,7 @@ class Decision:
     plots: Mapping[str, Sequence[Plot]] = field(default_factory=dict)
     text: Mapping[str, str] = field(default_factory=dict)
     reasons: Sequence[str] = ()
+    said: str = ""
 
 
 def decide(analysis: Analysis, people: HumanScale | None = None) -> Decision:
@@ -57,6 +58,7 @@ def decide(analysis: Analysis, people: HumanScale | None = None) -> Decision:
         {part.section.id: " ".join(block for block in part.content.body if isinstance(block, str))
          for part in found.parts},
         found.reasons,
+        " ".join(block for block in found.content.body if isinstance(block, str)),
     )  # fmt: skip
 
 
@@ -171,8 +173,12 @@ def test_the_plane_is_drawn_where_both_kinds_of_metric_are_there(page: str, tmp_
 
 
 def test_without_costs_the_reason_stands_in_their_place(tmp_path: Path) -> None:
-    run = simple_run(tmp_path / "run", {"m": [30.0, 31.0], "n": [29.0, 28.0]}, ["a", "b"])
+    values: dict[str, list[float | str]] = {
+        "m": [30.0, 31.0], "n": [29.0, 28.0], "o": [28.0, 27.0]
+    }  # fmt: skip
+    run = simple_run(tmp_path / "run", values, ["a", "b"])
     found = decided(run)
+    assert found.said == "Costs were not measured, so PSNR alone decides: m ranks first."
     assert set(found.tables) == {"ranks"}
     assert "No choice by budget: costs were not measured." in found.reasons
     assert "No weightings: costs were not measured." in found.reasons
@@ -187,16 +193,45 @@ def test_without_any_score_there_is_nothing_to_decide_by(tmp_path: Path) -> None
 
 def test_costs_of_other_conditions_are_in_no_table_of_the_decision(tmp_path: Path) -> None:
     values: dict[str, list[float | str]] = {
-        "m": [30.0, 31.0], "n": [29.0, 28.0], "other": [35.0, 36.0]
+        "m": [30.0, 31.0], "n": [29.0, 28.0], "o": [28.0, 27.5], "other": [35.0, 36.0]
     }  # fmt: skip
     there = [replace(row, device="cuda") for row in costs("other", 0.1, 1e5)]
-    profiles: list[Profile] = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6), *there]
+    profiles: list[Profile] = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6), *costs("o", 3.0, 2e6)]
+    profiles += there
     run = simple_run(tmp_path / "run", values, ["a", "b"], profiles=profiles)
     found = decided(run)
     for name in ("budgets", "acceptability", "efficiency"):
         assert "other" not in [record["model"] for record in found.tables[name].records]
     (cell,) = [row[1] for row in found.tables["front"].rows if row[0].text == "other"]
     assert "under other conditions only (cuda" in cell.notes[0]
+
+
+def test_two_sentences_say_what_the_tables_show(analysis: Analysis, report: Path) -> None:
+    said = decide(analysis).said
+    budget, surely = said.split(". ", 1)
+    (step,) = [
+        r for r in rows(report, "budgets") if (r["quality"], r["cost"]) == ("psnr", "latency_ms")
+    ]
+    assert budget == "As the budget of latency grows, take by PSNR: sharper from 62.4 ms"
+    assert (step["model"], float(step["budget"])) == ("sharper", pytest.approx(62.4))
+    front = {r["model"]: r for r in rows(report, "front") if r["quality"] == "psnr"}
+    assert f"sharper ({percent(float(front['sharper']['probability']))})" in surely
+    first, *_ = rows(report, "acceptability")
+    share = percent(float(first["rank_1"]))
+    assert f"{first['model']} comes first most often ({share})" in surely
+    assert said.count(". ") == 1  # two sentences
+
+
+def test_two_models_are_told_in_sentences_and_have_no_tables(tmp_path: Path) -> None:
+    values: dict[str, list[float | str]] = {
+        "input": [25.0, 26.0, 27.0], "m": [30.0, 31.0, 30.5], "n": [29.0, 28.0, 29.5]
+    }  # fmt: skip
+    profiles = [*costs("input", 0.1, None), *costs("m", 5.0, 1e6), *costs("n", 2.0, 2e6)]
+    found = decided(simple_run(tmp_path / "run", values, list("abc"), profiles=profiles))
+    assert found.tables == {}
+    assert "take by PSNR: n from 2.40 ms and m from 6.00 ms." in found.said
+    for part in ("No choice by budget", "No front", "No weightings", "No ranks"):
+        assert f"{part}: 2 models to choose from; Results compares them." in found.reasons
 
 
 # --- with people --------------------------------------------------------------------------------
@@ -270,7 +305,7 @@ def test_people_decide_first_and_their_preference_gets_its_worth(run: RunFolder)
 
 
 def test_a_study_of_few_models_is_not_regressed_on_and_says_why(run: RunFolder) -> None:
-    found = decided(run, judged(run, ("input", "tv", "sharper")))
+    found = decided(run, judged(run, ("input", "tv", "sharper", "median")))
     assert "worth" not in found.tables
     (reason,) = found.reasons
     assert "Not regressed on people's votes" in reason
