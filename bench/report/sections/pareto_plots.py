@@ -160,7 +160,7 @@ def _legend(base: str, *, bars: bool, chances: bool) -> list[Line2D]:
 
     spot = {"linestyle": "none", "marker": "o", "markersize": 6, "markeredgewidth": 1.3}
     signs = [
-        sign("on the Pareto front: none beats it in both", **spot),
+        sign("Pareto front: no other beats it in both", **spot),
         sign("not on the front", **spot, markerfacecolor=PAPER),
         sign("the front", linewidth=1.1),
     ]

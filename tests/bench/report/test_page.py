@@ -285,8 +285,8 @@ def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
 
 def test_figures_say_what_their_signs_stand_for_without_the_page(report: Path) -> None:
     for name, signs in (
-        ("psnr-against-latency-ms", ("on the Pareto front", "not on the front", "the front",
-                                     "the untouched input", "95 % interval",
+        ("psnr-against-latency-ms", ("Pareto front: no other beats it in both", "not on the front",
+                                     "the front", "the untouched input", "95 % interval",
                                      "NN %: probability of being on the front")),
         ("distribution-psnr", ("Box: quartiles, median.",)),
         ("improvement-psnr", ("Lines: 95 % intervals. Dashed: as good as the untouched input.",)),

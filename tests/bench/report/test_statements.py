@@ -115,7 +115,7 @@ def test_terminal_files_pick_and_compare_say_what_the_page_says(clean: RunFolder
         found.loc["unsharp", "mean"] - found.loc["nlm", "mean"]
     )
     latex = (clean.path / "report" / "tables" / "results.tex").read_text()
-    assert "over 12 of 18 images" in latex
+    assert "over 12 of 18 images" in latex.replace(r" \\ ", " ")  # a head may be broken
 
 
 def test_what_models_do_to_clean_pictures_is_told_apart(clean_page: Page) -> None:
@@ -158,14 +158,16 @@ def test_a_model_with_few_images_stands_in_no_order(tmp_path: Path) -> None:
     )
 
 
-def scenes_run(path: Path, scenes: int) -> RunFolder:
-    """Make a run of two images a scene, of models with costs, by two metrics."""
+def scenes_run(path: Path, scenes: int, **more: float) -> RunFolder:
+    """Make a run of two images a scene, of models with costs, by two metrics; ``more`` models have
+    the PSNR of their first image."""
     pairs = [
         Pair(f"image{n}", path / "d.png", path / "r.png", f"scene{n // 2}")
         for n in range(2 * scenes)
     ]
     steps = np.arange(2.0 * scenes)
     psnr = {"input": 25 + steps, "tv": 28 + steps + 0.1 * (steps % 3), "unsharp": 26 + steps}
+    psnr |= {model: first + steps for model, first in more.items()}
     scores = {
         model: {
             pair.id: {"psnr": Score(float(v)), "lpips-alex": Score(float(0.9 - v / 100))}
@@ -174,6 +176,7 @@ def scenes_run(path: Path, scenes: int) -> RunFolder:
         for model, column in psnr.items()
     }
     profiles = [*costs("tv", 45.0, 120_000.0), *costs("unsharp", 6.0, 10_000.0)]
+    profiles += [row for model in more for row in costs(model, 20.0, 50_000.0)]
     return write_run(path, pairs, scores, ["psnr", "lpips-alex"], profiles=profiles)
 
 
@@ -188,7 +191,7 @@ def everything(run: RunFolder) -> tuple[Page, str]:
 
 
 def test_of_one_scene_nothing_is_called_probable_significant_or_tied(tmp_path: Path) -> None:
-    run = scenes_run(tmp_path / "run", 1)
+    run = scenes_run(tmp_path / "run", 1, nlm=27.0)
     page, words = everything(run)
     assert page.text.count("One scene: the figures hold for it alone") == 1
     assert "shaded" not in page.text.lower()
@@ -413,7 +416,7 @@ def test_a_part_of_the_test_set_is_named_in_every_title_that_it_affects(
     spec = replace(record.spec, suite=suite, limit=limit)
     run.write_record(replace(record, spec=spec))
     html = write_report([run]).read_text(encoding="utf-8")
-    titles = re.findall(r"<figcaption>(?:<b>\w+ \d+\.</b> )?(.*?)</figcaption>", html)
+    titles = re.findall(r"<figcaption><b>\w+ \d+\.</b> (.*)$", html, re.MULTILINE)
     titles += re.findall("<h1>(.*)</h1>", html)
     titles += re.findall('<p class="verdict">(.*)</p>', html)
     assert len(titles) > 10
@@ -430,7 +433,7 @@ def test_a_part_of_the_test_set_is_named_in_every_title_that_it_affects(
         assert [text for text in captions if part not in text.split(r"\begin{tabular}")[0]] == []
     else:
         assert "test images" not in html
-        assert "--limit" not in html
+        assert "--limit" not in html.partition("<footer>")[0]  # the command has it
         assert not [line for line in told if "a part of" in line]
 
 
