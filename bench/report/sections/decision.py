@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
 from bench.core.errors import BenchError
 from bench.framework.acceptability import acceptability
@@ -30,10 +31,11 @@ def _by_budget(found: Facts) -> str:
     if isinstance(joint, Missing) or len(joint.models) < 2:
         return ""
     row, quality = row_of(found.costs[0]), axis_title(found.main)
-    steps = [
-        f"{step.model} from {significant(step.budget * row.factor)} {row.page_unit}".strip()
-        for step in ladder(found.evidence, joint)
-    ]
+    steps = []
+    for step in ladder(found.evidence, joint):
+        budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
+        noisy = found.costs[0] in joint.noise.get(step.model, {})
+        steps.append(f"{step.model} from {budget}{f' {MARK}' if noisy else ''}")
     if not steps:
         return f"By {quality} no model is worth its {row.word}."
     return f"As the budget of {row.word} grows, take by {quality}: {_and(steps)}."

@@ -122,7 +122,13 @@ def quality_against_cost(
             draw_point(axes, point, styles[point.name], filled=best)
         axes.set_xlabel(f"{head}, {unit} (log scale)\n{conditions.of(quantity)}".strip())
         based = analysis.base_title if across else ""
-        handles = _legend(based, bars=_any_bars(points), chances=bool(chances))
+        handles = _legend(
+            based,
+            bars=_any_bars(points),
+            chances=bool(chances),
+            open_to=None in on_front,
+            noisy=any(point.noisy for point in points),
+        )
         figure.legend(
             handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=7.5,
             labelcolor=INK, handlelength=1.8, columnspacing=2.0, labelspacing=0.35,
@@ -152,7 +158,7 @@ def _any_bars(points: Sequence[Point]) -> bool:
     return any(p.low < p.high or p.left < p.right for p in points)
 
 
-def _legend(base: str, *, bars: bool, chances: bool) -> list[Line2D]:
+def _legend(base: str, *, bars: bool, chances: bool, open_to: bool, noisy: bool) -> list[Line2D]:
     """Return what the signs of a plot stand for, so that it can be read without the page."""
 
     def sign(label: str, **look: Any) -> Line2D:
@@ -164,6 +170,9 @@ def _legend(base: str, *, bars: bool, chances: bool) -> list[Line2D]:
         sign("not on the front", **spot, markerfacecolor=PAPER),
         sign("the front", linewidth=1.1),
     ]
+    half = {"fillstyle": "left", "markerfacecoloralt": PAPER}
+    signs += [sign("noisy costs leave it open", **spot, **half)] if open_to else []
+    signs += [sign("range of a noisy cost", linewidth=1.0, linestyle="--")] if noisy else []
     signs += [sign(base, linewidth=0.9, linestyle=(0, (4, 3)))] if base else []
     signs += [sign("95 % interval", linewidth=1.0, alpha=0.6)] if bars else []
     signs += [sign("NN %: probability of being on the front", linestyle="none")] if chances else []
