@@ -34,10 +34,38 @@ def _head(analysis: Analysis, metric: str, best: str) -> str:
     )
     if best == analysis.base:
         return f"{part}No model improves on {analysis.base_title} by {title(metric)}."
-    among = " of the models that were told no more than the image"
-    return f"{part}{best} restores best by {title(metric)}" + (
-        f"{among}." if analysis.data.table.apart else "."
-    )
+    told_more = analysis.data.table.apart
+    among = " of the models that were told no more than the image" if told_more else ""
+    gain = analysis.gain(metric, best)
+    if (
+        gain is not None
+        and told_apart(gain.p_adjusted) is False
+        and not _improves(analysis, metric)
+    ):
+        none = f"None{among}" if among else "No model"
+        return (
+            f"{part}{none} is known to improve on {analysis.base_title} by {title(metric)}. "
+            f"{best} has the best mean."
+        )
+    alone = _tells(analysis, metric) and not _tied(analysis, metric)
+    verb = f"restores best by {title(metric)}" if alone else f"has the best mean {title(metric)}"
+    return f"{part}{best} {verb}{among}."
+
+
+def _tells(analysis: Analysis, metric: str) -> bool:
+    return analysis.data.table.claims(metric).tests
+
+
+def _tied(analysis: Analysis, metric: str) -> list[str]:
+    return [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
+
+
+def _improves(analysis: Analysis, metric: str) -> bool:
+    """Say whether any model that was told no more than the image is surely better than the base."""
+    sign = 1 if analysis.data.table.higher_is_better[metric] else -1
+    ranked = [n for n in analysis.order if n not in analysis.data.table.apart]
+    gains = [analysis.gain(metric, name) for name in ranked if name != analysis.base]
+    return any(g and sign * g.value > 0 and told_apart(g.p_adjusted) for g in gains)
 
 
 def _how_much(analysis: Analysis, metric: str, best: str) -> str:
@@ -63,11 +91,10 @@ def _how_much(analysis: Analysis, metric: str, best: str) -> str:
 
 def _who_else(analysis: Analysis, metric: str) -> str:
     """Return who is tied with the best; nothing where nothing could be told apart."""
-    claims = analysis.data.table.claims(metric)
-    if not claims.tests:
+    if not _tells(analysis, metric):
         return ""
-    tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
-    scenes = counted(claims.scenes, "scene")
+    tied = _tied(analysis, metric)
+    scenes = counted(analysis.data.table.claims(metric).scenes, "scene")
     if not tied:
         return f"No other model is tied with it on these {scenes}."
     names = _and([_named(analysis, name) for name in tied])

@@ -37,9 +37,19 @@ def test_a_model_that_is_surely_better_is_said_to_be(tmp_path: Path) -> None:
 def test_who_is_tied_is_named_and_chance_is_called_chance(tmp_path: Path) -> None:
     swings, near = plus(4, -3, 4, -3, 4, -3), plus(3, -3, 3, -2, 3, -3)
     text = said(tmp_path / "run", {"input": BASE, "swings": swings, "near": near})
-    assert "swings restores best by PSNR. It is 0.50 dB better" in text
+    assert text.startswith(
+        "No model is known to improve on the untouched input by PSNR. swings has the best mean. It "
+        "is 0.50 dB better"
+    )
     assert "which may be chance once all models are tested together." in text
     assert "These 6 scenes do not tell it apart from near and the untouched input." in text
+
+
+def test_the_best_mean_is_not_the_best_model_where_another_is_tied_with_it(tmp_path: Path) -> None:
+    swings, steady = plus(9, 1, 9, 1, 9, 1), plus(3, 3.1, 2.9, 3, 3.2, 2.8)
+    text = said(tmp_path / "run", {"input": BASE, "swings": swings, "steady": steady})
+    assert text.startswith("swings has the best mean PSNR. It is 5.00 dB better")
+    assert "do not tell it apart from steady" in text
 
 
 @pytest.mark.parametrize(
@@ -48,6 +58,7 @@ def test_who_is_tied_is_named_and_chance_is_called_chance(tmp_path: Path) -> Non
 def test_few_scenes_are_no_evidence(tmp_path: Path, scenes: int, told: str) -> None:
     values = {"input": BASE[:scenes], "m": plus(3, 3.1, 2.9)[:scenes]}
     text = said(tmp_path / "run", values)
+    assert text.startswith("m has the best mean PSNR.")
     assert text.endswith(told)
     assert "chance" not in text
     assert "tied" not in text
