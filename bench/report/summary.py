@@ -8,7 +8,7 @@ from bench.compute.noise import MARK
 from bench.compute.quantities import shown_in
 from bench.framework.marks import legend, symbols
 from bench.report.drawing.numbers import title
-from bench.report.drawing.tables import Cell
+from bench.report.drawing.tables import TableCell
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
 from bench.report.sections.costs import cost_cell, cost_column, noise_lines
@@ -63,11 +63,11 @@ def _part(analysis: Analysis, metric: str) -> str:
     return "" if images.all() else f" ({int(images.sum())} of {len(images)} images)"
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: TableCell) -> str:
     return cell.text + _MARKS.get(cell.mark, "") + (f" {cell.detail}" if cell.detail else "")
 
 
-def _cost(cell: Cell) -> str:
+def _cost(cell: TableCell) -> str:
     """Return a cost; a noisy one with its range, which says more than the figure."""
     return f"{cell.text} {cell.detail}" if MARK in cell.text else cell.text
 

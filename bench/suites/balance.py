@@ -14,7 +14,7 @@ from bench.core.errors import BenchError
 Level = Hashable
 Rows = NDArray[np.int64]
 """A level's place in its factor: (cells, factors)."""
-Cell = TypeVar("Cell", bound=Hashable)
+Group = TypeVar("Group", bound=Hashable)
 
 _SWAPS = 20
 """Tried for each place of a photograph's choice: more bring next to nothing."""
@@ -22,11 +22,11 @@ _SWAPS = 20
 
 def balanced(
     factors: Sequence[Sequence[Level]],
-    cell: Callable[..., Cell],
+    cell: Callable[..., Group],
     count: int,
     photographs: int,
     seed: int,
-) -> Iterator[list[Cell]]:
+) -> Iterator[list[Group]]:
     """Yield ``count`` different cells for each of so many photographs.
 
     ``cell`` takes a level of each factor. A photograph has the levels of a factor equally often, or
@@ -37,7 +37,7 @@ def balanced(
     rng = np.random.Generator(np.random.PCG64(seed))
     sizes = [len(levels) for levels in factors]
     cells = [cell(*levels) for levels in product(*factors)]
-    first: dict[Cell, int] = {}
+    first: dict[Group, int] = {}
     same = np.array([first.setdefault(made, place) for place, made in enumerate(cells)])
     pairs = [(a, b) for a, b in combinations(range(len(sizes)), 2) if min(sizes[a], sizes[b]) > 1]
     met = [np.zeros(sizes[a] * sizes[b], int) for a, b in pairs]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.report.drawing.numbers import MISSING
 
 if TYPE_CHECKING:
-    from bench.report.drawing.tables import Cell, Table
+    from bench.report.drawing.tables import Table, TableCell
 
 COLUMN = 236.0
 """Points of a column of a conference paper (CVPR 237, IEEE 252)."""
@@ -104,7 +104,7 @@ def _points(text: str, size: float = BODY) -> float:
     return size * sum(map(_ems, text))
 
 
-def _cell_width(table: Table, cell: Cell) -> float:
+def _cell_width(table: Table, cell: TableCell) -> float:
     letters = DETAIL * 0.6 * len(table.letters(cell))
     return max(_points(cell.text) + letters, _points(cell.detail, DETAIL))
 
@@ -218,7 +218,7 @@ def _row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \tabularnewline"  # also where \raggedright means another \\
 
 
-def _row_lines(table: Table, panel: Sequence[_Set], row: Sequence[Cell]) -> list[str]:
+def _row_lines(table: Table, panel: Sequence[_Set], row: Sequence[TableCell]) -> list[str]:
     """Return a row, and beneath it the intervals where it has any."""
     lines = [_row(_shown(table, row[one.at], one) for one in panel)]
     if any(row[one.at].detail for one in panel):
@@ -227,7 +227,7 @@ def _row_lines(table: Table, panel: Sequence[_Set], row: Sequence[Cell]) -> list
     return lines
 
 
-def _shown(table: Table, cell: Cell, column: _Set) -> str:
+def _shown(table: Table, cell: TableCell, column: _Set) -> str:
     text = _breakable(cell.text) if column.wraps else tex(cell.text)
     if cell.mark in _COMMANDS:
         text = f"{_COMMANDS[cell.mark]}{{{text}}}"

@@ -15,7 +15,7 @@ from bench.report.drawing.numbers import MISSING
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """What one cell shows. ``mark`` is best, tied, better, worse or nothing.
 
     ``detail`` is set smaller (an interval), ``notes`` become footnotes, ``sort`` orders the column.
@@ -28,7 +28,7 @@ class Cell:
     sort: float | None = None
 
     @classmethod
-    def missing(cls, *reasons: str) -> Cell:
+    def missing(cls, *reasons: str) -> TableCell:
         """Return a dash whose reasons are in its tooltip and in the footnotes."""
         return cls(MISSING, notes=tuple(reasons))
 
@@ -51,7 +51,7 @@ class Table:
     caption: str
     columns: Sequence[Column]
     _: KW_ONLY
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     records: Sequence[Mapping[str, Any]]
     legend: Sequence[str] = ()
     """Lines beneath the table; ``{best}`` and the like stand for how a format shows that mark."""
@@ -62,7 +62,7 @@ class Table:
         notes = dict.fromkeys(note for row in self.rows for cell in row for note in cell.notes)
         object.__setattr__(self, "footnotes", {n: _letter(i) for i, n in enumerate(notes)})
 
-    def letters(self, cell: Cell) -> str:
+    def letters(self, cell: TableCell) -> str:
         """Return the letters of a cell's footnotes."""
         return ",".join(self.footnotes[note] for note in cell.notes)
 
@@ -98,7 +98,7 @@ class Table:
         around = {"best": "**", "tied": "*", "better": "**", "worse": "*"}
         words = {"best": "Bold", "tied": "Italic", "better": "Bold", "worse": "Italic"}
 
-        def shown(cell: Cell) -> str:
+        def shown(cell: TableCell) -> str:
             edge = around.get(cell.mark, "")
             number = f"{edge}{_pipe(cell.text)}{edge}"
             letters = self.letters(cell)

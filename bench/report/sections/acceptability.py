@@ -13,7 +13,7 @@ from bench.framework.joint import Joint
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, percent
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import Facts, too_few
@@ -108,19 +108,19 @@ def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
     rows, records = [], []
     for i in done.order:
         never = bool(np.isnan(done.central[i]).any())
-        weights = [Cell.missing("no weighting puts it first")] * len(done.axes)
+        weights = [TableCell.missing("no weighting puts it first")] * len(done.axes)
         if not never:
-            weights = [Cell(percent(float(w)), sort=float(w)) for w in done.central[i]]
+            weights = [TableCell(percent(float(w)), sort=float(w)) for w in done.central[i]]
         mark = f" {MARK}" if done.models[i] in joint.noise else ""
         rows.append(
             [
-                Cell(done.models[i]),
+                TableCell(done.models[i]),
                 *(
-                    Cell(f"{percent(float(s))}{mark}", sort=float(s))
+                    TableCell(f"{percent(float(s))}{mark}", sort=float(s))
                     for s in done.ranks[i, : len(SHADES)]
                 ),
                 *weights,
-                Cell("" if never else percent(float(done.confidence[i]))),
+                TableCell("" if never else percent(float(done.confidence[i]))),
             ]
         )
         records.append(

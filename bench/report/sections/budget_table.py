@@ -8,7 +8,7 @@ from bench.framework.budgets import ladder
 from bench.report.drawing.axes import axis_title
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import significant
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import too_few
 
@@ -43,16 +43,16 @@ def section(context: Context) -> Content | Missing:
                 ends = [significant(end * row.factor) for end in (step.least, step.budget)]
                 rows.append(
                     [
-                        Cell(axis_title(cost)),
-                        Cell(
+                        TableCell(axis_title(cost)),
+                        TableCell(
                             f"{budget} {MARK}" if noisy else budget,
                             f"[{', '.join(ends)}]" if noisy else "",
                             sort=step.budget,
                         ),
-                        Cell(step.model),
-                        Cell(axis_title(quality)),
-                        Cell(found.written(joint.axes[0], step.quality), sort=step.quality),
-                        Cell(", ".join(step.tied)),
+                        TableCell(step.model),
+                        TableCell(axis_title(quality)),
+                        TableCell(found.written(joint.axes[0], step.quality), sort=step.quality),
+                        TableCell(", ".join(step.tied)),
                     ]
                 )
                 records.append(

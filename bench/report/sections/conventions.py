@@ -11,7 +11,7 @@ from bench.framework.scores import INFINITE
 from bench.report.drawing.axes import key
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import fixed, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis, conventions
 from bench.report.reading.context import Context
@@ -115,25 +115,25 @@ def convention_spread(analysis: Analysis) -> Table:
         columns.append(Column("Spread", "max − min", name.upper()))
     rows, records = [], []
     for model in analysis.order:
-        row = [Cell(model)]
+        row = [TableCell(model)]
         for metrics in families.values():
             common = _common_means(analysis, model, metrics)
             places = max(analysis.places[m] for m in metrics)
             for metric in metrics:
                 if common is None:
                     row.append(
-                        Cell.missing(*analysis.standing(metric, model).missing or (INFINITE,))
+                        TableCell.missing(*analysis.standing(metric, model).missing or (INFINITE,))
                     )
                 else:
-                    row.append(Cell(fixed(common[metric], places), sort=common[metric]))
+                    row.append(TableCell(fixed(common[metric], places), sort=common[metric]))
                 records.append(
                     {"model": model, "metric": metric, "mean": common and common[metric]}
                 )
             spread = None if common is None else max(common.values()) - min(common.values())
             row.append(
-                Cell.missing("no image has all conventions")
+                TableCell.missing("no image has all conventions")
                 if spread is None
-                else Cell(fixed(spread, places), sort=spread)
+                else TableCell(fixed(spread, places), sort=spread)
             )
         rows.append(row)
     return Table(

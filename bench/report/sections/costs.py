@@ -9,7 +9,7 @@ from bench.compute.quantities import quantities, row_of
 from bench.framework.costs import Cost, CostConditions, as_record, cost_of, why_no_figure
 from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import significant
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.sections.bars import bars
@@ -54,7 +54,7 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
         if row.name not in told
     ]
     columns = [Column("Model", numeric=False), *map(cost_column, kept)]
-    rows = [[Cell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
+    rows = [[TableCell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
             for name, _, _ in measured]  # fmt: skip
     records = [
         {"model": name, **as_record(at), "quantity": q, "unit": f.unit,
@@ -94,19 +94,21 @@ def _noise(cost: Cost | None) -> dict[str, str | float | None]:
     return {"noisy": cost.noisy, "range_low": cost.low, "range_high": cost.high}
 
 
-def cost_cell(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> Cell:
+def cost_cell(
+    analysis: Analysis, name: str, quantity: str, conditions: CostConditions
+) -> TableCell:
     """Return a cost in the unit of its column; a noisy one marked, with its range."""
     figure = analysis.figure(name, quantity, conditions)
     cost = analysis.cost(name, quantity, conditions)
     if figure is None:
-        return Cell.missing(_no_cost(analysis, name, quantity, conditions))
+        return TableCell.missing(_no_cost(analysis, name, quantity, conditions))
     if cost is None:
-        return Cell.missing(figure.missing or "not measured")
+        return TableCell.missing(figure.missing or "not measured")
     factor = row_of(quantity).factor
     text, detail = significant(cost.value * factor), ""
     if cost.noisy or (figure.low is not None and figure.high is not None):
         detail = f"[{significant(cost.low * factor)}, {significant(cost.high * factor)}]"
-    return Cell(f"{text} {MARK}" if cost.noisy else text, detail, sort=cost.value)
+    return TableCell(f"{text} {MARK}" if cost.noisy else text, detail, sort=cost.value)
 
 
 def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> str:

@@ -12,7 +12,7 @@ from bench.framework.joint import Joint, join
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import MISSING, counted, percent, significant
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import FEWEST, Facts, too_few
 
@@ -45,14 +45,14 @@ def _challenge(scores: Scores) -> Table:
     surely = all(first.reach[1] <= other.reach[0] for other in others)
     rows = [
         [
-            Cell(one.model),
-            Cell(
+            TableCell(one.model),
+            TableCell(
                 f"{_upper(one.score)} {MARK}" if one.noisy else _upper(one.score),
                 _ends(*(one.reach if one.noisy else (one.low, one.high))),
                 "best" if one is first and surely else "",
                 sort=one.score,
             ),
-            *(Cell(_upper(part), sort=part) for part in one.parts.values()),
+            *(TableCell(_upper(part), sort=part) for part in one.parts.values()),
         ]
         for one in scores.scores
     ]
@@ -111,16 +111,17 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
         columns += [Column("adds", "", group), Column("alone", "", group)]
     rows, records = [], []
     for name in (m for m in found.analysis.order if m != found.evidence.base):
-        row = [Cell(name)]
+        row = [TableCell(name)]
         for quality, volume in volumes.items():
             joint = joints[quality]
             if name not in joint.models:
-                row += [Cell.missing(joint.left_out.get(name, MISSING))] * 2
+                row += [TableCell.missing(joint.left_out.get(name, MISSING))] * 2
                 continue
             at = joint.models.index(name)
             mark = f" {MARK}" if joint.noise else ""  # all shares are of one box
             row += [
-                Cell(f"{percent(x)}{mark}", sort=x) for x in (volume.added[at], volume.alone[at])
+                TableCell(f"{percent(x)}{mark}", sort=x)
+                for x in (volume.added[at], volume.alone[at])
             ]
             records.append(
                 {"model": name, "quality": quality, "cost": cost, "adds": volume.added[at],

@@ -8,7 +8,7 @@ from typing import Any
 from bench.report.drawing.axes import height_of_rows, key, model_axis, value_axis
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, fixed, interval, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
@@ -81,7 +81,7 @@ def improvements(analysis: Analysis) -> Table:
     ]
     rows, records = [], []
     for name in names:
-        row = [Cell(name)]
+        row = [TableCell(name)]
         for metric in analysis.measured:
             gain = analysis.gain(metric, name)
             row.append(_gain_cell(analysis, metric, name, gain))
@@ -104,9 +104,9 @@ def improvements(analysis: Analysis) -> Table:
     )
 
 
-def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | None) -> Cell:
+def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | None) -> TableCell:
     if gain is None:
-        return Cell.missing(*analysis.standing(metric, name).missing or ("no common image",))
+        return TableCell.missing(*analysis.standing(metric, name).missing or ("no common image",))
     places = analysis.places[metric]
     mark = ""
     if told_apart(gain.p_adjusted):
@@ -115,7 +115,7 @@ def _gain_cell(analysis: Analysis, metric: str, name: str, gain: Difference | No
     notes: tuple[str, ...] = ()
     if not analysis.standing(metric, name).ranked:
         notes = (f"over the {counted(gain.n, 'image')} on which both have a finite score",)
-    return Cell(
+    return TableCell(
         fixed(gain.value, places, sign=True),
         interval(gain.low, gain.high, places, sign=True),
         mark,

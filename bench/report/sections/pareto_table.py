@@ -10,7 +10,7 @@ from bench.framework.ranking import Dominator, FrontRow, beats, fronts, ranks
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import Facts, too_few
 from bench.statistics.claims import TOO_FEW
@@ -45,10 +45,10 @@ def front(context: Context) -> Content | Missing:
     rows, records = [], []
     for name in (m for m in found.analysis.order if m != found.evidence.base):
         cells = [_share(standing[q].get(name), joints[q], name) for q in found.qualities]
-        why = Cell("")
+        why = TableCell("")
         if row := standing[found.main].get(name):
-            why = Cell(_beaten(found, main, row))
-        rows.append([Cell(name), *cells, why])
+            why = TableCell(_beaten(found, main, row))
+        rows.append([TableCell(name), *cells, why])
         records += [
             _record(q, joints[q], row) for q in found.qualities if (row := standing[q].get(name))
         ]
@@ -74,15 +74,15 @@ def front(context: Context) -> Content | Missing:
     return Content([table])
 
 
-def _share(row: FrontRow | None, joint: Joint, name: str) -> Cell:
+def _share(row: FrontRow | None, joint: Joint, name: str) -> TableCell:
     if row is None:
-        return Cell.missing(joint.left_out.get(name, "not among the models"))
+        return TableCell.missing(joint.left_out.get(name, "not among the models"))
     mark = "best" if row.on_front else ""
     if row.on_front is None:
-        return Cell(f"not known {MARK}", sort=row.probability)
+        return TableCell(f"not known {MARK}", sort=row.probability)
     if not joint.claims.intervals:
-        return Cell("yes" if row.on_front else "no", mark=mark)
-    return Cell(percent(row.probability), mark=mark, sort=row.probability)
+        return TableCell("yes" if row.on_front else "no", mark=mark)
+    return TableCell(percent(row.probability), mark=mark, sort=row.probability)
 
 
 def _beaten(found: Facts, joint: Joint, row: FrontRow) -> str:
@@ -145,10 +145,10 @@ def ranking(context: Context) -> Content | Missing:
         row = listed[i]
         apart = f"[{row.low}, {row.high}]" if row.low < row.high else ""
         rows.append([
-            Cell(row.model), Cell(str(row.rank), apart, sort=row.rank),
-            *(Cell("") if i == j else Cell(percent(share[i, j]), sort=float(share[i, j]))
+            TableCell(row.model), TableCell(str(row.rank), apart, sort=row.rank),
+            *(TableCell("") if i == j else TableCell(percent(share[i, j]), sort=float(share[i, j]))
               for j in order[:shown]),
-            Cell(", ".join(joint.models[j] for j in order if joint.models[j] in row.tied)),
+            TableCell(", ".join(joint.models[j] for j in order if joint.models[j] in row.tied)),
         ])  # fmt: skip
         records.append(
             {"model": row.model, "quality": found.main, "rank": row.rank, "low": row.low,

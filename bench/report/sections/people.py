@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from bench.report.drawing.numbers import MISSING, counted, fixed, interval
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from raters.statistics.agreement import Share
 from raters.statistics.analyse import Agreement, RaterVotes, ScaleAnalysis, ScaleEstimate
@@ -85,33 +85,33 @@ def scale_table(found: Found, title: str = "") -> Table:
     )
 
 
-def _scale_cells(method: Method) -> list[Cell]:
+def _scale_cells(method: Method) -> list[TableCell]:
     ranks = f"[{method.rank_low}, {method.rank_high}]"
     return [
-        Cell(method.method),
-        Cell(
+        TableCell(method.method),
+        TableCell(
             fixed(method.value, PLACES),
             interval(method.low, method.high, PLACES),
             sort=method.value,
         ),
-        Cell(str(method.rank), ranks, sort=method.rank),
-        Cell(method.group),
+        TableCell(str(method.rank), ranks, sort=method.rank),
+        TableCell(method.group),
     ]
 
 
-def _count_cells(method: Method) -> list[Cell]:
+def _count_cells(method: Method) -> list[TableCell]:
     if isinstance(method, OpinionEstimate):
         shown = (
-            Cell.missing("no solution of P.913")
+            TableCell.missing("no solution of P.913")
             if method.recovered is None
-            else Cell(fixed(method.recovered, PLACES), sort=method.recovered)
+            else TableCell(fixed(method.recovered, PLACES), sort=method.recovered)
         )
         return [shown, _count(method.votes)]
     return [_count(n) for n in (method.wins, method.losses, method.ties)]
 
 
-def _count(n: int) -> Cell:
-    return Cell(f"{n:,}".replace(",", " "), sort=n)
+def _count(n: int) -> TableCell:
+    return TableCell(f"{n:,}".replace(",", " "), sort=n)
 
 
 def _sentence(text: str) -> str:
@@ -124,7 +124,7 @@ def difference_table(found: Found) -> Table:
     at = {frozenset((d.better, d.worse)): d for d in found.differences}
     pairs = isinstance(found, ScaleAnalysis)
     rows = [
-        [Cell(row), *(_difference_cell(row, column, at, found) for column in names)]
+        [TableCell(row), *(_difference_cell(row, column, at, found) for column in names)]
         for row in names
     ]
     what = (
@@ -144,17 +144,17 @@ def difference_table(found: Found) -> Table:
 
 def _difference_cell(
     row: str, column: str, at: Mapping[frozenset[str], PairDifference], found: Found
-) -> Cell:
+) -> TableCell:
     if row == column:
-        return Cell("")
+        return TableCell("")
     d = at[frozenset((row, column))]
     up = d.better == row
     mark = ("better" if up else "worse") if d.p_adjusted < 1 - found.level else ""
     if d.preferred is not None:
         share = d.preferred if up else 1 - d.preferred
-        return Cell(f"{100 * share:.0f} %", mark=mark, sort=share)
+        return TableCell(f"{100 * share:.0f} %", mark=mark, sort=share)
     value = d.value if up else -d.value
-    return Cell(fixed(value, PLACES, sign=True), mark=mark, sort=value)
+    return TableCell(fixed(value, PLACES, sign=True), mark=mark, sort=value)
 
 
 def rater_table(found: Found, signs: Mapping[str, Sequence[str]]) -> Table | None:
@@ -174,8 +174,8 @@ def rater_table(found: Found, signs: Mapping[str, Sequence[str]]) -> Table | Non
         columns += [Column("Bias"), Column("Inconsistency"), Column("Far out", "above, below")]
     columns.append(Column("Flags", numeric=False))
     rows = [
-        [Cell(p.rater), _count(p.votes), *_rater_cells(p),
-         Cell("; ".join(flags[p.rater]) or MISSING)]
+        [TableCell(p.rater), _count(p.votes), *_rater_cells(p),
+         TableCell("; ".join(flags[p.rater]) or MISSING)]
         for p in people[:LISTED]
     ]  # fmt: skip
     records = [asdict(p) | {"flags": "; ".join(flags[p.rater])} for p in people]
@@ -196,20 +196,22 @@ def _own_flags(person: RaterVotes | RaterOpinion) -> list[str]:
     return ["rejected by BT.500"] if person.rejected else []
 
 
-def _rater_cells(person: RaterVotes | RaterOpinion) -> list[Cell]:
+def _rater_cells(person: RaterVotes | RaterOpinion) -> list[TableCell]:
     if isinstance(person, RaterVotes):
         return [_share_cell(person.agreed), _share_cell(person.expected)]
     known = [
-        Cell.missing("no solution of P.913") if value is None else Cell(fixed(value, PLACES, sign))
+        TableCell.missing("no solution of P.913")
+        if value is None
+        else TableCell(fixed(value, PLACES, sign))
         for value, sign in ((person.bias, True), (person.inconsistency, False))
     ]
-    return [*known, Cell(f"{person.above}, {person.below}")]
+    return [*known, TableCell(f"{person.above}, {person.below}")]
 
 
-def _share_cell(share: float | None) -> Cell:
+def _share_cell(share: float | None) -> TableCell:
     if share is None:
-        return Cell.missing("no decided vote")
-    return Cell(f"{100 * share:.0f} %", sort=share)
+        return TableCell.missing("no decided vote")
+    return TableCell(f"{100 * share:.0f} %", sort=share)
 
 
 def _natural(name: str) -> tuple[int, str]:
@@ -222,9 +224,9 @@ def opinion_table(found: RatingAnalysis) -> Table:
                Column("Ratings")]  # fmt: skip
     rows = [
         [
-            Cell(s.method),
-            Cell(s.image),
-            Cell(fixed(s.value, PLACES), interval(s.low, s.high, PLACES), sort=s.value),
+            TableCell(s.method),
+            TableCell(s.image),
+            TableCell(fixed(s.value, PLACES), interval(s.low, s.high, PLACES), sort=s.value),
             _count(s.votes),
         ]
         for s in found.stimuli

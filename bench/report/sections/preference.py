@@ -13,7 +13,7 @@ from bench.framework.scores import read_scores
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, fixed, interval, percent
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import Facts
 
@@ -80,10 +80,10 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
         metric = next((s for s in fit.slopes if s.predictor != cost), None)
         dear = next((s for s in fit.slopes if s.predictor == cost), None)
         rows.append([
-            Cell(name), _slope(metric), Cell(_per(metric) if metric else ""),
+            TableCell(name), _slope(metric), TableCell(_per(metric) if metric else ""),
             *([_slope(dear)] if cost else []),
-            Cell(percent(max(0.0, fit.explained)), sort=fit.explained),
-            Cell(str(len(fit.residuals))), Cell(f"{fit.votes:,}".replace(",", " ")),
+            TableCell(percent(max(0.0, fit.explained)), sort=fit.explained),
+            TableCell(str(len(fit.residuals))), TableCell(f"{fit.votes:,}".replace(",", " ")),
         ])  # fmt: skip
         records += [
             {"regressed_on": name, "predictor": s.predictor, "per": s.per, "jod": s.value,
@@ -110,11 +110,11 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
     )
 
 
-def _slope(slope: Slope | None) -> Cell:
+def _slope(slope: Slope | None) -> TableCell:
     if slope is None:
-        return Cell("")
+        return TableCell("")
     around = interval(slope.low, slope.high, PLACES, sign=True)
-    return Cell(fixed(slope.value, PLACES, sign=True), around, sort=slope.value)
+    return TableCell(fixed(slope.value, PLACES, sign=True), around, sort=slope.value)
 
 
 def _per(slope: Slope) -> str:
@@ -127,17 +127,17 @@ def _residuals(fits: Mapping[str, Preference]) -> Table:
     columns = [Column("Model", numeric=False)]
     columns += [Column(name, "JOD", "Better than is explained by") for name in fits]
     by_fit = {name: {r.model: r for r in fit.residuals} for name, fit in fits.items()}
-    rows: list[list[Cell]] = []
+    rows: list[list[TableCell]] = []
     records: list[dict[str, Any]] = []
     for model in names:
-        row = [Cell(model)]
+        row = [TableCell(model)]
         for name, residuals in by_fit.items():
             one = residuals.get(model)
             if one is None:
-                row.append(Cell.missing("without all figures"))
+                row.append(TableCell.missing("without all figures"))
                 continue
             mark = "better" if one.low > 0 else "worse" if one.high < 0 else ""
-            row.append(Cell(fixed(one.value, PLACES, sign=True),
+            row.append(TableCell(fixed(one.value, PLACES, sign=True),
                             interval(one.low, one.high, PLACES, sign=True), mark,
                             sort=one.value))  # fmt: skip
             records.append({"model": model, "regressed_on": name, "jod": one.value,

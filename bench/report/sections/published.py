@@ -14,7 +14,7 @@ from typing import Any
 from bench.core.names import parse_spec
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import fixed, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis, family
 from bench.report.reading.context import Context
 from bench.report.reading.gather import Row
@@ -210,22 +210,22 @@ def published(analysis: Analysis) -> Table | None:
         family_name = title(figure.family)
         rows.append(
             [
-                Cell(row.name),
-                Cell(f"{report.model}, {family_name}", figure.source),
+                TableCell(row.name),
+                TableCell(f"{report.model}, {family_name}", figure.source),
                 replace(result_cell(analysis, metric, row.name), mark="")
                 if metric
-                else Cell.missing(f"no {family_name} was measured"),
-                Cell(
+                else TableCell.missing(f"no {family_name} was measured"),
+                TableCell(
                     f"{title(metric)}: {analysis.data.metrics[metric].convention}"
                     if metric
                     else "none"
                 ),
                 _published_cell(figure),
-                Cell(figure.convention),
-                Cell.missing("not the same measure")
+                TableCell(figure.convention),
+                TableCell.missing("not the same measure")
                 if apart is None
-                else Cell(fixed(apart, _places(figure), sign=True)),
-                Cell("; ".join(differs) or "nothing known"),
+                else TableCell(fixed(apart, _places(figure), sign=True)),
+                TableCell("; ".join(differs) or "nothing known"),
             ]
         )
         records.append(
@@ -249,9 +249,9 @@ def published(analysis: Analysis) -> Table | None:
     )
 
 
-def _published_cell(figure: Figure) -> Cell:
+def _published_cell(figure: Figure) -> TableCell:
     ends = [fixed(e, _places(figure)) for e in (figure.value, figure.high) if e is not None]
-    return Cell(" to ".join(ends), sort=figure.value)
+    return TableCell(" to ".join(ends), sort=figure.value)
 
 
 def _places(figure: Figure) -> int:

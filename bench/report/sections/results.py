@@ -10,7 +10,7 @@ from bench.framework.scores import CLEAN, INFINITE
 from bench.framework.significance import Standing
 from bench.report.drawing.content import Content
 from bench.report.drawing.numbers import counted, fixed, interval, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis, memory
 from bench.report.reading.context import Context
 from bench.report.reading.gather import NOT_HERE
@@ -35,7 +35,7 @@ def results(analysis: Analysis) -> Table:
     columns += [cost_column(q, f"Cost: {known[0]}") for q in costs]
     rows = [
         [
-            Cell(name),
+            TableCell(name),
             *(result_cell(analysis, metric, name) for metric in table.metrics),
             *(cost_cell(analysis, name, quantity, known[0]) for quantity in costs),
         ]
@@ -111,14 +111,14 @@ def images_left_out(analysis: Analysis) -> list[str]:
     return ["All means in a column are over the same images. " + " ".join(lines)] if lines else []
 
 
-def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:
+def result_cell(analysis: Analysis, metric: str, name: str) -> TableCell:
     """Return a mean with its interval, and a note where it is not over the column's images."""
     standing = analysis.standing(metric, name)
     total, places = len(analysis.data.table.images), analysis.places[metric]
     if standing.estimate is None:
         gone = _without_score(standing)
         whole = len(gone) == 1
-        return Cell.missing(
+        return TableCell.missing(
             *(w if whole else f"{counted(n, 'image')}: {w}" for w, n in gone.items())
         )
     estimate = standing.estimate
@@ -129,7 +129,7 @@ def result_cell(analysis: Analysis, metric: str, name: str) -> Cell:
             f"mean over {estimate.n} of {counted(total, 'image')}, not ranked with the others; "
             f"left out: {why}",
         )
-    return Cell(
+    return TableCell(
         fixed(estimate.value, places),
         interval(estimate.low, estimate.high, places),
         standing.mark if standing.mark in ("best", "tied") else "",

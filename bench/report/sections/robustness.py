@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.report.drawing.axes import with_unit
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.numbers import counted, fixed, interval, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, PAPER, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis, strata
 from bench.report.reading.context import Context
@@ -155,7 +155,7 @@ def by_stratum(analysis: Analysis) -> Table | None:
     if metric is None or not kinds:
         return None
     columns = [Column("Model", numeric=False)]
-    rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
+    rows: list[list[TableCell]] = [[TableCell(name)] for name in analysis.order]
     records = []
     shared = data.table.shared(metric).images
     for key, level, at in kinds:
@@ -189,7 +189,7 @@ def clean_pairs(analysis: Analysis) -> Table | None:
     if not number:
         return None
     columns = [Column("Model", numeric=False)]
-    rows: list[list[Cell]] = [[Cell(name)] for name in analysis.order]
+    rows: list[list[TableCell]] = [[TableCell(name)] for name in analysis.order]
     records: list[dict[str, Any]] = []
     for metric in analysis.measured:
         scores = table.values[metric][table.clean]
@@ -218,24 +218,28 @@ def clean_pairs(analysis: Analysis) -> Table | None:
 
 def _clean_cell(
     analysis: Analysis, metric: str, mean: float | None, same: int, changed: int, number: int
-) -> Cell:
+) -> TableCell:
     if mean is None:
-        return Cell("∞", sort=math.inf) if same else Cell.missing("no score of the clean pairs")
+        return (
+            TableCell("∞", sort=math.inf)
+            if same
+            else TableCell.missing("no score of the clean pairs")
+        )
     notes: tuple[str, ...] = ()
     if changed < number:
         notes = (
             f"mean over the {counted(changed, 'clean pair')} with a finite score; "
             f"{same} came back as they were",
         )
-    return Cell(fixed(mean, analysis.places[metric]), notes=notes, sort=mean)
+    return TableCell(fixed(mean, analysis.places[metric]), notes=notes, sort=mean)
 
 
 def _stratum_cell(
     analysis: Analysis, metric: str, name: str, mean: Estimate | None, total: int
-) -> Cell:
+) -> TableCell:
     if mean is None:
-        return Cell.missing(*analysis.standing(metric, name).missing or ("no finite score",))
+        return TableCell.missing(*analysis.standing(metric, name).missing or ("no finite score",))
     places = analysis.places[metric]
     notes = () if mean.n == total else (f"mean over {mean.n} of {counted(total, 'image')}",)
     detail = interval(mean.low, mean.high, places)
-    return Cell(fixed(mean.value, places), detail, notes=notes, sort=mean.value)
+    return TableCell(fixed(mean.value, places), detail, notes=notes, sort=mean.value)

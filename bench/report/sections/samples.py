@@ -21,7 +21,7 @@ from bench.report.drawing.crops import (
 )
 from bench.report.drawing.html import render
 from bench.report.drawing.numbers import counted, fixed, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.reading.gather import Shot
@@ -264,21 +264,21 @@ def worst_images(analysis: Analysis) -> list[Worst]:
 
 def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
     """Return the worst images as a table."""
-    rows: list[list[Cell]] = []
+    rows: list[list[TableCell]] = []
     records: list[dict[str, Any]] = []
     for worst in found:
         places = analysis.places[worst.metric]
         alone = np.isnan(worst.base)
         rows.append(
             [
-                Cell(worst.model),
-                Cell(title(worst.metric)),
-                Cell(worst.kind),
-                Cell(worst.image),
-                Cell(fixed(worst.score, places), sort=worst.score),
-                Cell.missing(f"no finite score of {analysis.base_title}")
+                TableCell(worst.model),
+                TableCell(title(worst.metric)),
+                TableCell(worst.kind),
+                TableCell(worst.image),
+                TableCell(fixed(worst.score, places), sort=worst.score),
+                TableCell.missing(f"no finite score of {analysis.base_title}")
                 if alone
-                else Cell(fixed(worst.score - worst.base, places, sign=True)),
+                else TableCell(fixed(worst.score - worst.base, places, sign=True)),
             ]
         )
         records.append(

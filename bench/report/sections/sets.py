@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bench.records import SetScore
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import decimals, fixed, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.gather import NOT_HERE, Gathered
 from bench.runs.record import MetricRecord
@@ -43,7 +43,10 @@ def set_table(data: Gathered, order: Sequence[str], cards: Mapping[str, MetricRe
     rows, records = [], []
     for model in order:
         counted = [score.images for (name, _), score in scores.items() if name == model]
-        row = [Cell(model), Cell(str(counted[0])) if counted else Cell.missing(NOT_HERE)]
+        row = [
+            TableCell(model),
+            TableCell(str(counted[0])) if counted else TableCell.missing(NOT_HERE),
+        ]
         for metric in cards:
             score = scores.get((model, metric)) or SetScore(images=0, reason=NOT_HERE)
             records.append(
@@ -52,12 +55,12 @@ def set_table(data: Gathered, order: Sequence[str], cards: Mapping[str, MetricRe
                  "missing": score.reason or ""}
             )  # fmt: skip
             if score.value is None:
-                row.append(Cell.missing(score.reason or ""))
+                row.append(TableCell.missing(score.reason or ""))
                 continue
             spread = (
                 "" if score.deviation is None else f"± {fixed(score.deviation, places[metric])}"
             )
-            row.append(Cell(fixed(score.value, places[metric]), spread, sort=score.value))
+            row.append(TableCell(fixed(score.value, places[metric]), spread, sort=score.value))
         rows.append(row)
     columns = [Column("Model", numeric=False), Column("Images")]
     for name, card in cards.items():

@@ -11,7 +11,7 @@ from bench.framework.trust import kinds
 from bench.report.drawing.content import Block, Content, Html, Missing
 from bench.report.drawing.html import render
 from bench.report.drawing.numbers import counted, fixed, interval
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.sections.people import (
     MATRIX,
@@ -74,7 +74,7 @@ def _by_kind(scale: HumanScale) -> Table | None:
     """Return people's scale on each kind of image; None where there is one kind."""
     columns = [Column("Method", numeric=False)]
     names = [method.method for method in methods_of(scale.analysis)]
-    rows = {name: [Cell(name)] for name in names}
+    rows = {name: [TableCell(name)] for name in names}
     records = []
     for (key, level), inside in kinds(scale.answers.crops).items():
         number = int(inside.sum())
@@ -83,12 +83,12 @@ def _by_kind(scale: HumanScale) -> Table | None:
         mine = {m.method: m for m in methods_of(found)} if found else {}
         for name in names:
             if name not in mine:
-                rows[name].append(Cell.missing(why or "not judged there"))
+                rows[name].append(TableCell.missing(why or "not judged there"))
                 continue
             method = mine[name]
             notes = (why,) if why else ()
             rows[name].append(
-                Cell(fixed(method.value, PLACES), interval(method.low, method.high, PLACES),
+                TableCell(fixed(method.value, PLACES), interval(method.low, method.high, PLACES),
                      notes=notes, sort=method.value)
             )  # fmt: skip
             records.append(

@@ -28,7 +28,7 @@ from bench.report.drawing.crops import Tile, Window, tile, where_they_differ
 from bench.report.drawing.html import render
 from bench.report.drawing.labels import Box, place
 from bench.report.drawing.numbers import counted, fixed, interval, significant, title
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
 from bench.report.reading.context import Context
 from bench.statistics.correlation import Coefficient, fit_logistic
@@ -121,7 +121,7 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
     columns += [Column(head, unit) for _, head, unit in STATISTICS]
     body = [
         [
-            Cell(title(row.metric)),
+            TableCell(title(row.metric)),
             *(
                 _cell(getattr(row, key), (row.mark or "") if key == "srocc" else "")
                 for key, _, _ in STATISTICS
@@ -129,9 +129,9 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
         ]
         for row in rows
     ]
-    body.append([Cell(HALF), _cell(top), *(Cell("") for _ in STATISTICS[1:])])
+    body.append([TableCell(HALF), _cell(top), *(TableCell("") for _ in STATISTICS[1:])])
     body += [
-        [Cell(title(name)), *(Cell.missing(why) for _ in STATISTICS)]
+        [TableCell(title(name)), *(TableCell.missing(why) for _ in STATISTICS)]
         for name, why in found.missing.items()
     ]
     judged_of = counted(len(found.crops), "image")
@@ -154,11 +154,11 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
     )  # fmt: skip
 
 
-def _cell(one: Coefficient, mark: str = "") -> Cell:
+def _cell(one: Coefficient, mark: str = "") -> TableCell:
     if one.value is None:
-        return Cell.missing(one.note or "not defined")
+        return TableCell.missing(one.note or "not defined")
     notes = (one.note,) if one.note else ()
-    return Cell(
+    return TableCell(
         fixed(one.value, PLACES), interval(one.low, one.high, PLACES),
         mark if mark in ("best", "tied") else "", notes, one.value,
     )  # fmt: skip
@@ -183,7 +183,7 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
     columns += [Column(level, counted(n, "image"), key) for (key, level), n in levels.items()]
     metrics = list(dict.fromkeys(one.metric for one in kinds))
     rows = [
-        [Cell(title(metric)), *(_cell(at[metric, key, level].srocc) for key, level in levels)]
+        [TableCell(title(metric)), *(_cell(at[metric, key, level].srocc) for key, level in levels)]
         for metric in metrics
     ]
     records = [

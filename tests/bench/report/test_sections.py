@@ -14,7 +14,7 @@ import bench.report
 from bench.core.errors import BenchError
 from bench.report import write_report
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import gather
@@ -27,7 +27,7 @@ from tests.support.runs import simple_run
 
 def toy(context: Context) -> Content:
     names = context.analysis.order
-    rows = [[Cell(name), Cell(str(len(name)))] for name in names]
+    rows = [[TableCell(name), TableCell(str(len(name)))] for name in names]
     records = [{"model": name, "letters": len(name)} for name in names]
     columns = [Column("Model", numeric=False), Column("Letters")]
     shown = Table("letters", "Letters of each name", columns, rows=rows, records=records)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from bench.report.drawing.numbers import decimals, fixed, interval, significant
-from bench.report.drawing.tables import Cell, Column, Table
+from bench.report.drawing.tables import Column, Table, TableCell
 from bench.runs.store import RunFolder
 from tests.bench.report.test_page import common_means
 
@@ -25,8 +25,11 @@ AWKWARD = Table(
     "100 % of A & B",
     [Column("Model", numeric=False), Column("PSNR", "dB ↑", "Quality_1")],
     rows=[
-        [Cell("a_b|<c>$^~\\{}#"), Cell("−1.50", "[−2, 1]", "best", ("less than 5 % of it", "x_y"))],
-        [Cell("plain"), Cell.missing("no PSF & no luck")],
+        [
+            TableCell("a_b|<c>$^~\\{}#"),
+            TableCell("−1.50", "[−2, 1]", "best", ("less than 5 % of it", "x_y")),
+        ],
+        [TableCell("plain"), TableCell.missing("no PSF & no luck")],
     ],
     records=[{"model": "a,b", "value": -1.5}, {"model": "plain", "value": None}],
 )
@@ -35,7 +38,13 @@ LONG = Table(
     "long",
     "Words",
     [Column("Model", numeric=False), Column("PSNR"), Column("Why", numeric=False)],
-    rows=[[Cell("a"), Cell("1"), Cell("the images: 110 of the test set's 1111; the convention")]],
+    rows=[
+        [
+            TableCell("a"),
+            TableCell("1"),
+            TableCell("the images: 110 of the test set's 1111; the convention"),
+        ]
+    ],
     records=[],
 )
 PLAIN = {
@@ -161,7 +170,7 @@ def test_latex_leaves_out_empty_columns_and_says_why() -> None:
     table = replace(
         AWKWARD,
         columns=[*AWKWARD.columns, Column("LPIPS"), Column("Nobody")],
-        rows=[[*row, Cell.missing("no weights"), Cell("")] for row in AWKWARD.rows],
+        rows=[[*row, TableCell.missing("no weights"), TableCell("")] for row in AWKWARD.rows],
     )
     text = table.latex()
     assert r"\begin{tabular}{@{}lr@{}}" in text
@@ -178,8 +187,13 @@ def wide(name: str, metrics: int, model: str) -> Table:
     ]
     columns += [Column("Process memory", "MB", "Cost: cpu, float32, 256×256, batch 1, 2 threads")]
     columns += [Column("Tied with", numeric=False)]
-    number = Cell("−27.28", "[−30.15, −22.05]", "tied", ("a reason",))
-    row = [Cell(model), *[number] * metrics, Cell("1024"), Cell(", ".join(["richardson-lucy"] * 4))]
+    number = TableCell("−27.28", "[−30.15, −22.05]", "tied", ("a reason",))
+    row = [
+        TableCell(model),
+        *[number] * metrics,
+        TableCell("1024"),
+        TableCell(", ".join(["richardson-lucy"] * 4)),
+    ]
     return Table(name, f"Of {model}: a caption", columns, rows=[row, row], records=[],
                  legend=[f"Brackets: 95 % intervals of {model}."])  # fmt: skip
 
