@@ -89,6 +89,7 @@ RUN = [
     "bench rate audit",
     "bench rate audit demo-pair",
     "bench rate erase demo-pair 7",
+    "bench rate raters --csv",
     "bench rate close demo-pair",
     "bench rate export demo-pair --out judgements.csv",
     "bench rate analyse demo-pair --out analysis",

@@ -125,3 +125,18 @@ def test_what_is_missing_or_fails_is_said(
     with pytest.raises(BenchError, match=r"fails while it is imported: RuntimeError: no GPU"):
         load_own("broken:Net")
     assert own_name("models.common", "somebody.else") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["models.team00_EFDN:EFDN", "main.py:EFDN"])
+def test_its_costs_are_measured_in_processes_that_find_the_same_code(
+    repository: Path, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bench
+
+    monkeypatch.chdir(repository)
+    measured = bench.profile(spec, size=(32, 32), processes=1, passes=5, seconds=1)
+    found = {row.quantity: row for row in measured.profiles()}
+    assert found["latency_ms"].value is not None, found["latency_ms"].missing
+    assert found["latency_ms"].value > 0
+    assert found["params"].value == 0
