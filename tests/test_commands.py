@@ -57,6 +57,7 @@ READ = {
     "bench rate plan --share 65% --models 8": "half a minute; its like is run",
     "bench suites check gopro --data data/gopro": "9 GB",
     "bench score my_outputs --reference data/gopro/test --metrics all": "9 GB",
+    "bench rescore demo --metrics gmsd,haarpsi": "test_rescoring.py",
     "bench rate new --run demo --name simulated-raters --per-pair 86": "test_example.py",
     "bench rate close simulated-raters": "test_example.py",
     "bench rate analyse simulated-raters --out analysis": "test_example.py",
