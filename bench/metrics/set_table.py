@@ -63,6 +63,8 @@ class SetMetricCard:
     unit: str
     convention: str
     citation: str
+    backbone: str = ""
+    """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
     needs_reference: ClassVar[bool] = True
 
     def describe(self, device: str) -> Describe:
@@ -94,6 +96,7 @@ SET_METRICS: dict[str, SetMetricCard] = {
             unit="",
             convention=f"all images together; {_NETWORK}; biased upwards for few images",
             citation="Heusel et al. 2017, arXiv:1706.08500",
+            backbone="inception",
         ),
         SetMetricCard(
             name="kid",
@@ -109,6 +112,7 @@ SET_METRICS: dict[str, SetMetricCard] = {
                 "100 subsets of half of the images, 1000 at most"
             ),
             citation="Binkowski et al. 2018, arXiv:1801.01401",
+            backbone="inception",
         ),
     )
 }
