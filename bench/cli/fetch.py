@@ -14,8 +14,8 @@ from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import load_object
 from bench.metrics.backbones import BACKBONES, Backbone
-from bench.metrics.set_table import set_metric_cards
-from bench.metrics.table import ALIASES, metric_cards
+from bench.metrics.set_table import SetMetricCard, set_metric_cards
+from bench.metrics.table import ALIASES, MetricCard, metric_cards
 from bench.suites.table import suite_cards
 
 
@@ -24,7 +24,7 @@ def backbones_named(names: Sequence[str]) -> tuple[Backbone, ...]:
 
     Raises `BenchError` for other names, and for a metric that needs no download.
     """
-    cards = {**metric_cards(), **set_metric_cards()}
+    cards: dict[str, MetricCard | SetMetricCard] = {**metric_cards(), **set_metric_cards()}
     under = {name: card.backbone for name, card in cards.items() if card.backbone}
     under |= {short: under[name] for short, name in ALIASES.items() if name in under}
     under |= {name: name for name in BACKBONES}

@@ -65,7 +65,10 @@ class SetMetricCard:
     citation: str
     backbone: str = ""
     """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
+    package: str = ""
+    """The distribution that computes it or brings its weights, where it is somebody else's."""
     needs_reference: ClassVar[bool] = True
+    group: ClassVar[str] = "whole set"
 
     def describe(self, device: str) -> Describe:
         """Make the features' part. Raises `Unscorable` without what it needs (weights)."""
