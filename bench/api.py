@@ -120,7 +120,7 @@ class Run:
 
         The numbers are those of a run that had asked for them; what is there is kept. ``data`` is
         the suite's folder where it was moved. Stopped, the same call goes on. Raises `BenchError`
-        for unknown metrics and for a run whose images or metrics' weights have changed.
+        for unknown metrics and for a run whose images have changed.
         """
         names = check_rescoring(metrics).all
         from bench.runs.rescoring import rescore  # and torch

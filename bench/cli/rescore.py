@@ -32,8 +32,8 @@ def rescore(
     """Add metrics to a run from the restored images that it keeps. No model works again.
 
     The numbers are those of a run that had asked for these metrics from the start, and the same
-    'bench run' command goes on with them. What is there is kept; a metric that the run has already
-    is measured anew where its weights have changed. Stopped, the same command goes on; the run
+    'bench run' command goes on with them. What is there is kept; metrics whose weights have
+    changed since are measured anew. Stopped, the same command goes on; the run
     stays as it was until all is scored. A run whose photographs have changed is refused.
     """
     names = check_rescoring(split(metrics)).all

@@ -5,14 +5,15 @@ as the run opened it, with its references, border and reasons. What is scored li
 until all of it is there; the run stays as it was so long, and the same call goes on from there.
 Then the cells, run.json and scores.csv change, and metrics of whole sets are measured.
 
-Nothing is mixed. A run whose photographs, or the weights of whose metrics, are not what they were
-is refused; a stored image that does not score what its cell says is missing with that reason.
+Nothing is mixed. A run whose photographs are not what they were is refused; a stored image that
+does not score what its cell says is missing with that reason; what weights gave that have changed
+is measured anew. A model may have changed: its stored images are still what its cells are of.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -43,7 +44,7 @@ SAME = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """A finished cell, and which of the metrics asked for it is to be scored by."""
+    """A finished cell, and the metrics that it is to be scored by."""
 
     model: str
     cell: Cell
@@ -55,10 +56,10 @@ def rescore(
 ) -> None:
     """Add ``metrics`` to the run in ``folder``, which is of ``suite``.
 
-    Scores that are there are kept. A metric that is named although the run has it is measured anew
-    where its weights have changed. Raises `BenchError` where another process writes to the run,
-    where its images or the weights of metrics that are not named have changed, and where the folder
-    cannot be written to; KeyboardInterrupt leaves the run as it was.
+    Scores that are there are kept; where a metric's weights have changed since, the metrics that
+    have weights are measured anew, since a cell does not tell which. Raises `BenchError` where
+    another process writes to the run, where its images have changed, where a score would get lost,
+    and where the folder cannot be written to; KeyboardInterrupt leaves the run as it was.
     """
     with folder.locked():
         record = folder.record()
@@ -99,26 +100,21 @@ class Rescoring:
     # --- what is to be done ---------------------------------------------------------------------
 
     def _wanted(self, cell: Cell) -> tuple[str, ...]:
-        """Return the metrics asked for that a cell lacks, has of other weights, or has lost.
+        """Return the metrics asked for that a cell lacks or has lost, and where the weights of any
+        of its metrics have changed all that have weights."""
+        known = self._has_its_weights(cell)
 
-        Raises `BenchError` where other metrics' weights have changed.
-        """
+        def wanted(name: str) -> bool:
+            if name not in cell.scores or (cell.scores[name].reason or "").startswith(LOST):
+                return name in self.asked.of_images
+            return not known and name in self.scorer.weights
+
+        return tuple(name for name in self.after.of_images if wanted(name))
+
+    def _has_its_weights(self, cell: Cell) -> bool:
+        """Say whether the weights of a cell's metrics are those that it was scored with."""
         assert cell.inputs is not None
-        changed: Collection[str] = ()
-        if cell.inputs.metrics != self.scorer.digest_of(cell.scores):
-            changed = [name for name in cell.scores if name in self.scorer.weights]
-            if others := [name for name in changed if name not in self.asked.of_images]:
-                raise BenchError(
-                    "a metric's weights are not what the run measured with; to measure anew what "
-                    f"has weights, name in --metrics also {','.join(others)}"
-                )
-        return tuple(
-            name
-            for name in self.asked.of_images
-            if name not in cell.scores
-            or name in changed
-            or (cell.scores[name].reason or "").startswith(LOST)
-        )
+        return cell.inputs.metrics == self.scorer.digest_of(cell.scores)
 
     def _todo(self) -> dict[str, list[Todo]]:
         """Return by image what is to be scored. Raises `BenchError` for what has changed."""
@@ -136,9 +132,9 @@ class Rescoring:
                     found[cell.image].append(Todo(model, cell, names))
         if changed:
             raise BenchError(
-                f"{len(changed)} image{'s' * (len(changed) > 1)} of the run ({first_few(changed)}) "
-                "are not what they were, or an older version kept no record of them; the same "
-                "'bench run' command does them anew"
+                f"the run's scores of {len(changed)} image{'s' * (len(changed) > 1)} "
+                f"({first_few(changed)}) are of other files than there are now, or an older "
+                "version kept no record of these; the same 'bench run' command does them anew"
             )
         return {image: todo for image, todo in found.items() if todo}
 
@@ -183,7 +179,12 @@ class Rescoring:
         if not left:
             return
         named = {name for _, many in left for one in many for name in one.metrics}
-        new = [name for name in self.asked.of_images if name in named]
+        new = [name for name in self.after.of_images if name in named]
+        changed = not all(self._has_its_weights(one.cell) for _, many in left for one in many)
+        if changed and (again := [name for name in new if name in self.record.metrics]):
+            self.progress.note(
+                f"  measured anew, as the weights of a metric have changed: {', '.join(again)}"
+            )
         control = next((n for n in self.record.spec.metrics
                         if n in metric_cards() and n not in self.scorer.weights), None)  # fmt: skip
         work = self._work(self._scorer([*([control] if control else []), *new]), control)
@@ -237,6 +238,13 @@ class Rescoring:
                 was is not None and now is not None and not math.isclose(was, now, rel_tol=SAME)
             ):
                 return lost(f"the one that is there has {control} {now}, its cell {was}")
+        for name in todo.metrics:
+            had = name in todo.cell.scores and todo.cell.scores[name].value is not None
+            if had and found[name].value is None:
+                raise BenchError(
+                    f"{todo.model} on {todo.cell.image} has a score by {name}, which must be "
+                    f"measured anew and cannot be: {found[name].reason}"
+                )
         return found
 
     # --- the record -----------------------------------------------------------------------------

@@ -200,7 +200,9 @@ def test_a_run_whose_photographs_changed_is_refused(photos: Path) -> None:
     made = run(photos, "run", "psnr")
     shutil.copy(photos / "input" / "a.png", photos / "target" / "a.png")
     before = cells(made.folder)
-    with pytest.raises(BenchError, match=r"1 image of the run \(a\) are not what they were.*run'"):
+    with pytest.raises(
+        BenchError, match=r"scores of 1 image \(a\) are of other files.*'bench run'"
+    ):
         made.rescore(["gmsd"])
     assert cells(made.folder) == before
 
@@ -211,13 +213,18 @@ def test_a_metric_that_lacked_its_weights_is_filled_in(
     made = run(photos, "run", "psnr", "lpips-alex")
     assert made.scores["value"].isna().sum() == 12
     put_backbone("alex", tmp_path / "nets", monkeypatch)
-    with pytest.raises(BenchError, match="name in --metrics also lpips-alex"):
-        made.rescore(["gmsd"])
-    added = made.rescore(["lpips", "gmsd"])
+    told = Told()
+    added = made.rescore(["gmsd"], progress=told)
+    assert "  measured anew, as the weights of a metric have changed: lpips-alex" in told.notes
     assert added.scores["value"].notna().all()
     before = cells(added.folder)
     same(added.scores, run(photos, "whole", "psnr", "lpips-alex", "gmsd").scores)
     run(photos, "run", "psnr", "lpips-alex")
+    assert cells(added.folder) == before
+    for file in (tmp_path / "nets").iterdir():
+        file.unlink()
+    with pytest.raises(BenchError, match=r"has a score by lpips-alex.*run 'bench fetch weights"):
+        added.rescore(["mae"])
     assert cells(added.folder) == before
 
 
