@@ -153,14 +153,15 @@ class Rescoring:
 
     def _fits(self, scored: Cell, todo: Todo) -> bool:
         """Say whether a cell is what would come of ``todo`` now."""
-        expected = self._extended(todo, scored.scores)
+        if not scored.scores.keys() >= set(todo.metrics):
+            return False
         lost = any((score.reason or "").startswith(LOST) for score in scored.scores.values())
-        return scored == expected and not lost
+        return not lost and scored == self._extended(todo, scored.scores)
 
     def _extended(self, todo: Todo, scores: Mapping[str, Score]) -> Cell:
         """Return a cell with these scores by the metrics that it is to be scored by."""
         assert todo.cell.inputs is not None
-        both = {**todo.cell.scores, **{n: scores[n] for n in todo.metrics if n in scores}}
+        both = {**todo.cell.scores, **{name: scores[name] for name in todo.metrics}}
         ordered = {name: both[name] for name in self.after.of_images if name in both}
         inputs = replace(todo.cell.inputs, metrics=self.scorer.digest)
         return replace(todo.cell, scores=ordered, inputs=inputs)

@@ -149,11 +149,15 @@ def test_stopped_it_leaves_the_run_as_it_was_and_goes_on(photos: Path) -> None:
     same(added.scores, run(photos, "whole", "psnr", "gmsd").scores)
 
 
-def test_what_an_earlier_call_scored_is_not_taken_where_it_does_not_fit(photos: Path) -> None:
+@pytest.mark.parametrize("scored", [(), ("mae",)])
+def test_what_an_earlier_call_scored_is_not_taken_where_it_does_not_fit(
+    photos: Path, scored: tuple[str, ...]
+) -> None:
     made = run(photos, "run", "psnr")
     copied = RunFolder(photos.parent / "copy")
     shutil.copytree(made.path, copied.path)
-    bench.Run(copied).rescore(["mae"])
+    if scored:
+        bench.Run(copied).rescore(scored)
     shutil.copytree(copied.path / "cells", made.path / "rescored")
     same(made.rescore(["gmsd"]).scores, run(photos, "whole", "psnr", "gmsd").scores)
 
