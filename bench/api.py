@@ -16,11 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench.checks import check_profile, check_run, check_scoring
+from bench.checks import check_profile, check_rescoring, check_run, check_scoring
 from bench.compute.environment import pick_device
 from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
-from bench.core.layout import run_folder
 from bench.core.progress import Progress, Unheard
 from bench.framework.budgets import Pick
 from bench.framework.budgets import pick as pick_within
@@ -113,6 +112,23 @@ class Run:
     def compare(self, a: str, b: str, metric: str = "psnr") -> Comparison:
         """Return the paired difference of two models, with its interval and significance."""
         return compare_models(self.folder, a, b, metric)
+
+    def rescore(
+        self, metrics: Sequence[str], *, data: Path | None = None, progress: Progress | None = None
+    ) -> Run:
+        """Add metrics from the restored images that the run keeps; return the run as it is then.
+
+        The numbers are those of a run that had asked for them; what is there is kept. ``data`` is
+        the suite's folder where it was moved. Stopped, the same call goes on. Raises `BenchError`
+        for unknown metrics and for a run whose images have changed.
+        """
+        names = check_rescoring(metrics).all
+        from bench.runs.rescoring import rescore  # and torch
+
+        spec, told = self.record.spec, progress or Unheard()
+        suite = open_suite(spec.suite, data or Path(spec.data), progress=told.update)
+        rescore(self.folder, names, suite, pick_device(spec.device), told)
+        return Run(self.folder)
 
     def report(self, out: Path | None = None, study: str | None = None) -> Path:
         """Write the report of this run; return its page."""
@@ -211,7 +227,7 @@ def run(
     )
     from bench.runs.runner import run as run_suite  # and torch, which a wrong option need not await
 
-    place = out or run_folder(opened.card.name, spec.digest())
+    place = out or RunFolder.place_of(opened.card.name, spec)
     told.note(f"{opened.card.title}; {len(chosen)} models, {len(asked.metrics)} metrics; {place}")
     return Run(
         run_suite(

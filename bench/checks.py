@@ -131,6 +131,15 @@ def check_scoring(folders: Sequence[Path], metrics: Sequence[str]) -> Chosen:
     return names
 
 
+def check_rescoring(metrics: Sequence[str]) -> Chosen:
+    """Return the names of metrics to be added to a run, written out. Raises `BenchError` for what
+    there is not, and for none."""
+    names = choose_metrics(metrics)
+    if not names.all:
+        raise BenchError("--metrics names none; expected the metrics to add: 'bench metrics'")
+    return names
+
+
 def check_size(size: tuple[int, int]) -> None:
     """Raise `BenchError` for a height and width that are no image's."""
     if min(size) < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,26 @@ from bench.cli.options import Json
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import load_object
+from bench.metrics.backbones import BACKBONES, Backbone
+from bench.metrics.set_table import SetMetricCard, set_metric_cards
+from bench.metrics.table import ALIASES, MetricCard, metric_cards
 from bench.suites.table import suite_cards
+
+
+def backbones_named(names: Sequence[str]) -> tuple[Backbone, ...]:
+    """Return the networks of these names, or under the metrics of these names; of none, all.
+
+    Raises `BenchError` for other names, and for a metric that needs no download.
+    """
+    cards: dict[str, MetricCard | SetMetricCard] = {**metric_cards(), **set_metric_cards()}
+    under = {name: card.backbone for name, card in cards.items() if card.backbone}
+    under |= {short: under[name] for short, name in ALIASES.items() if name in under}
+    under |= {name: name for name in BACKBONES}
+    for name in names:
+        if name in cards and name not in under:
+            raise BenchError(f"'{name}' needs no download; these do: {', '.join(under)}")
+    chosen = [under[choose("weights", name, under)] for name in names] or list(BACKBONES)
+    return tuple(BACKBONES[name] for name in dict.fromkeys(chosen))
 
 
 def fetch(
@@ -20,6 +40,14 @@ def fetch(
         str,
         typer.Argument(help="A suite's name, or 'weights': networks under metrics and losses."),
     ],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Of weights: the metrics that need them (lpips-alex, fid), or the networks "
+            "(vgg19, inception).",
+            show_default="all of them",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder.", show_default="data/SUITE or results/weights")
     ] = None,
@@ -28,7 +56,15 @@ def fetch(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Download, verify and unpack. A broken download goes on where it stopped."""
+    """Download, verify and unpack. A broken download goes on where it stopped.
+
+    'bench fetch weights lpips-alex' fetches what that metric needs and nothing else.
+    """
+    backbones = backbones_named(names or ()) if what == "weights" else ()
+    if names and what != "weights":
+        raise BenchError(f"'{what}' is fetched whole; got also {', '.join(names)}")
+    if url and len(backbones) > 1:
+        raise BenchError(f"--url is of one file, and these are {len(backbones)}; name one")
     from dataclasses import replace
 
     from bench.suites.fetch import Download, digest_found
@@ -37,7 +73,6 @@ def fetch(
     downloads: list[Download]
     if what == "weights":
         from bench.core.layout import backbones_folder
-        from bench.metrics.backbones import BACKBONES
 
         downloads = [
             Download(
@@ -48,7 +83,7 @@ def fetch(
                 sha256=backbone.digest,
                 bytes=backbone.size,
             )
-            for backbone in BACKBONES.values()
+            for backbone in backbones
         ]
         target = out or backbones_folder()
     else:

@@ -11,8 +11,9 @@ from bench.cli.console import print_json, print_table, say, say_prose
 from bench.cli.options import Json
 from bench.core.formats import to_json
 from bench.core.names import choose
-from bench.metrics.set_table import set_metric_cards
-from bench.metrics.table import metric_cards
+from bench.metrics.backbones import BACKBONES, has_backbone
+from bench.metrics.set_table import SetMetricCard, set_metric_cards
+from bench.metrics.table import GROUPS, MetricCard, metric_cards
 from models.catalogue import Card, model_cards
 from models.weights_folder import WeightsFolder
 
@@ -129,7 +130,10 @@ def metrics(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the metrics: each id stands for one convention.
+    """List the metrics by group, and what each needs: a name stands for one convention.
+
+    Needed are a package of others, which is installed with this one or by an extra, and a download
+    of so many MB, which 'bench fetch weights METRIC' gets.
 
     --check scores photographs that come with scikit-image, degraded on the spot, by every metric
     and by the implementation that its row names; the largest difference
@@ -138,25 +142,51 @@ def metrics(
     if check:
         _check(as_json)
         return
-    rows = [{**asdict(card), "of": "each image"} for card in metric_cards().values()]
-    rows += [{**asdict(card), "of": "whole sets"} for card in set_metric_cards().values()]
+    rows = [_metric(card, "each image") for card in metric_cards().values()]
+    rows += [_metric(card, "whole sets") for card in set_metric_cards().values()]
     if as_json:
         print_json(to_json(rows))
         return
-    print_table(
-        "",
-        ("metric", "better", "range", "convention", "source"),
-        (
+    for number, (group, about) in enumerate(GROUPS.items()):
+        if number:
+            say("")
+        say_prose(f"{group}: {about}")
+        print_table(
+            "",
+            ("metric", "better", "range", "needs", "convention", "source"),
             (
-                row["name"],
-                "higher" if row["higher_is_better"] else "lower",
-                f"{row['low']:g}..{row['high']:g} {row['unit']}".rstrip(),
-                row["convention"],
-                row["citation"],
-            )
-            for row in rows
-        ),
-    )
+                (
+                    row["name"],
+                    "higher" if row["higher_is_better"] else "lower",
+                    f"{row['low']:g}..{row['high']:g} {row['unit']}".rstrip(),
+                    row["needs"],
+                    row["convention"],
+                    row["citation"],
+                )
+                for row in rows
+                if row["group"] == group
+            ),
+        )
+
+
+def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
+    """Return a metric's row with its group and what it needs.
+
+    ``download_mb`` is None where nothing is downloaded, and ``here`` whether all of it is.
+    """
+    megabytes, here, needs = None, True, [card.package] if card.package else []
+    if card.backbone:
+        megabytes = round(BACKBONES[card.backbone].size / 1e6)
+        here = has_backbone(card.backbone)
+        needs.append(f"{megabytes} MB{' (here)' if here else ''}")
+    return {
+        **asdict(card),
+        "of": of,
+        "group": card.group,
+        "download_mb": megabytes,
+        "here": here,
+        "needs": ", ".join(needs) or "nothing",
+    }
 
 
 def _check(as_json: bool) -> None:

@@ -27,6 +27,8 @@ class Backbone:
     size: int
     use: str
     """The metric that it is under, or the loss."""
+    asked_as: str
+    """What 'bench fetch weights' is told to fetch it: a metric's name, or its own."""
     licence: str = "BSD 3-clause (torchvision); trained on ImageNet"
 
     @property
@@ -37,7 +39,8 @@ class Backbone:
 
 def _backbone(name: str, file: str, size: int, use: str = "") -> Backbone:
     url = f"https://download.pytorch.org/models/{file}"
-    return Backbone(name, file, url, size, use or f"lpips-{name}")
+    metric = f"lpips-{name}"
+    return Backbone(name, file, url, size, use or metric, asked_as=name if use else metric)
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -85,4 +88,4 @@ def find_backbone(name: str) -> Path:
             return path
         wrong.append(f"'{path}' is damaged: its sha256 does not begin with {backbone.digest}")
     found = "; ".join(wrong) or f"backbone weights not found ({backbone.file})"
-    raise Unscorable(f"{found}; run 'bench fetch weights'")
+    raise Unscorable(f"{found}; run 'bench fetch weights {backbone.asked_as}'")

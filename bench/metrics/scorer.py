@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -48,13 +48,22 @@ class Scorer:
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
 
     @cached_property
-    def digest(self) -> str:
-        """The digest of the files that the metrics take weights from; another where one is missing.
+    def weights(self) -> dict[str, str]:
+        """By metric, which files it takes weights from; another text where one is missing.
 
         A metric that has such files tells which by a property ``weights``, a text.
         """
         told = {name: getattr(metric, "weights", None) for name, metric in self._metrics.items()}
-        return digest_of({name: text for name, text in told.items() if text is not None})
+        return {name: text for name, text in told.items() if text is not None}
+
+    @property
+    def digest(self) -> str:
+        """The digest of the files that the metrics take weights from."""
+        return self.digest_of(self.names)
+
+    def digest_of(self, names: Collection[str]) -> str:
+        """Return what `digest` is of a scorer of only these of the metrics."""
+        return digest_of({name: text for name, text in self.weights.items() if name in names})
 
     def reference(self, pixels: Pixels | None) -> Prepared:
         """Return the reference's part of all metrics; (H, W, 3) uint8, or None: there is none.

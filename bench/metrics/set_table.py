@@ -63,7 +63,12 @@ class SetMetricCard:
     unit: str
     convention: str
     citation: str
+    backbone: str = ""
+    """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
+    package: str = ""
+    """The distribution that computes it or brings its weights, where it is somebody else's."""
     needs_reference: ClassVar[bool] = True
+    group: ClassVar[str] = "whole set"
 
     def describe(self, device: str) -> Describe:
         """Make the features' part. Raises `Unscorable` without what it needs (weights)."""
@@ -94,6 +99,7 @@ SET_METRICS: dict[str, SetMetricCard] = {
             unit="",
             convention=f"all images together; {_NETWORK}; biased upwards for few images",
             citation="Heusel et al. 2017, arXiv:1706.08500",
+            backbone="inception",
         ),
         SetMetricCard(
             name="kid",
@@ -109,6 +115,7 @@ SET_METRICS: dict[str, SetMetricCard] = {
                 "100 subsets of half of the images, 1000 at most"
             ),
             citation="Binkowski et al. 2018, arXiv:1801.01401",
+            backbone="inception",
         ),
     )
 }

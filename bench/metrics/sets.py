@@ -32,7 +32,7 @@ class SetScorer:
 
     def __init__(self, names: Sequence[str], device: str = "cpu", border: int = 0) -> None:
         cards = set_metric_cards()
-        self.border = border
+        self.names, self.border = tuple(names), border
         self._cards = {name: cards[name] for name in names}
         self._describe: dict[str, Describe] = {}
         self._missing: dict[str, str] = {}

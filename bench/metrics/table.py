@@ -52,6 +52,15 @@ class Check:
     """The largest difference that rounding explains."""
 
 
+GROUPS = {
+    "fidelity": "how near to the reference, by formulas of pixels, structure and features",
+    "perceptual": "how near to the reference, as networks see it that learned from images",
+    "no-reference": "how good the image looks, without a reference",
+    "whole set": "all images of a model together: one value, none for each image",
+}
+"""The groups that metrics are listed in, and what those of each tell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCard:
     """One row of the table: a name and the one convention that it stands for."""
@@ -68,8 +77,20 @@ class MetricCard:
     needs_reference: bool = True
     backbone: str = ""
     """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
+    package: str = ""
+    """The distribution that computes it or brings its weights, where it is somebody else's."""
+    group: str = ""
+    """One of `GROUPS`. Empty: ``no-reference`` for a metric without, ``perceptual`` for one with a
+    backbone, else ``fidelity``."""
     check: Check | str = "its row names no reference"
     """What proves it, or why nothing does."""
+
+    def __post_init__(self) -> None:
+        with_reference = "perceptual" if self.backbone else "fidelity"
+        group = self.group or (with_reference if self.needs_reference else "no-reference")
+        if group not in GROUPS:
+            raise ValueError(f"group {group!r} of metric {self.name!r}: not in {list(GROUPS)}")
+        object.__setattr__(self, "group", group)
 
     def make(self, device: str = "cpu") -> Metric:
         """Build the metric."""
@@ -105,6 +126,7 @@ def _lpips(name: str, net: str) -> MetricCard:
         ),
         citation=_LPIPS,
         backbone=net,
+        package="lpips",
         check=_check("the lpips package", "lpips", f"lpips_{net}", 1e-5),
     )
 
@@ -122,6 +144,8 @@ def _st_lpips(name: str, net: str) -> MetricCard:
             "over the image; not comparable with lpips"
         ),
         citation="Ghildyal and Liu 2022, doi:10.1007/978-3-031-19797-0_6",
+        package="stlpips-pytorch",
+        group="perceptual",
         check=_check("the stlpips-pytorch package", "stlpips-pytorch", f"st_lpips_{net}", 1e-5),
     )
 
@@ -143,6 +167,7 @@ def _piq(
         unit="",
         convention=f"{convention}; piq's defaults, RGB in [0,1], float64",
         citation=citation,
+        package="piq",
         check=check,
     )
 

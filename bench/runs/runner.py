@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -17,12 +17,10 @@ from bench.compute.environment import environment
 from bench.compute.noise import with_noise
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError, said
-from bench.core.identity import digest_of
 from bench.core.progress import Progress
-from bench.image import read
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
-from bench.metrics.sets import Described, SetScorer
+from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_cards
 from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
@@ -30,10 +28,11 @@ from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
 from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
-from bench.runs.store import RunFolder, SetRow
+from bench.runs.store import RunFolder
+from bench.runs.whole_sets import measure_sets
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
-from bench.suites.identity import clean_note, colour_note, one_scene_each, pair_digest
+from bench.suites.identity import clean_note, colour_note, one_scene_each
 from bench.suites.listing import prepared
 from models.identity import model_digest
 from models.loading import load_restorer
@@ -210,44 +209,13 @@ class RunJob:
 
     def measure_sets(self) -> None:
         """Measure the restored images of every model as a whole, unless they were before."""
-        if not self.chosen.of_sets:
-            return
-        scorer = SetScorer(self.chosen.of_sets, self.spec.device, self.suite.border)
-        known: dict[tuple[str, str], list[SetRow]] = {}
-        for row in self.folder.read_sets():
-            known.setdefault((row.model, row.inputs), []).append(row)
-        truths = [Path(path) for path in self.folder.images()["reference"] if path]
-        reference: Described | None = None
-        asked = {pair.id for pair in self.pairs}
-        against = [pair_digest(pair) for pair in self.pairs]
-        rows: list[SetRow] = []
-        for number, entry in enumerate(self.entries, start=1):
-            cells = sorted(
-                (
-                    cell
-                    for cell in self.folder.cells(entry.label)
-                    if cell.image in asked
-                    and self.folder.image_path(entry.label, cell.image).is_file()
-                ),
-                key=lambda cell: cell.image,
-            )
-            if not cells:
-                continue
-            made = [[cell.image, cell.inputs and asdict(cell.inputs)] for cell in cells]
-            inputs = digest_of(made, against, self.chosen.of_sets, scorer.digest, scorer.border)
-            if (entry.label, inputs) in known:
-                rows += known[entry.label, inputs]
-                continue
-            if reference is None:
-                reference = scorer.describe(map(read, truths))
-            files = (self.folder.image_path(entry.label, cell.image) for cell in cells)
-            scores = scorer.compare(scorer.describe(map(read, files)), reference)
-            rows += [
-                SetRow(model=entry.label, metric=metric, score=score, inputs=inputs)
-                for metric, score in scores.items()
-            ]
-            self.progress.update("measure whole sets", number, len(self.entries))
-        self.folder.write_sets(rows)
+        measure_sets(
+            self.folder,
+            [entry.label for entry in self.entries],
+            self.pairs,
+            SetScorer(self.chosen.of_sets, self.spec.device, self.suite.border),
+            self.progress.update,
+        )
 
     def profile(self, size: tuple[int, int]) -> None:
         """Measure what every model costs, in fresh processes, unless it was measured before.
@@ -347,6 +315,7 @@ def run(
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
+    spec = RunFolder(out).taken_up(spec)
     folder = RunFolder.create(out, spec)
     with folder.locked():
         job = RunJob(

@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -28,7 +28,7 @@ from bench.core.files import (
     write_atomic,
 )
 from bench.core.formats import to_json
-from bench.core.layout import OTHERS, file_name, results
+from bench.core.layout import OTHERS, file_name, results, run_folder
 from bench.core.names import parse_spec
 from bench.records import Pair, Profile, RunSpec, Score, SetScore
 from bench.runs import record as run_json
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Strata = Mapping[str, str]
+CellFolder = Literal["cells", "rescored"]
+"""Where cells lie: the record of the run, or those that `bench.runs.rescoring` is at work on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +182,41 @@ class RunFolder:
                 old["data"] = new["data"]  # it was moved: images are known by their content
             changed = [f"{k} was {old[k]!r}, now {new[k]!r}" for k in new if old[k] != new[k]]
             if changed:
+                more = [name for name in new["metrics"] if name not in old["metrics"]]
+                only_more = len(changed) == 1 and set(old["metrics"]) < set(new["metrics"])
+                adding = f"add the metrics by 'bench rescore {path} --metrics {','.join(more)}', "
                 raise BenchError(
                     f"'{path}' holds a run with other options ({'; '.join(changed)}); "
-                    "give another --out, or delete that folder"
+                    f"{adding if only_more else ''}give another --out, or delete that folder"
                 )
         path.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @classmethod
+    def place_of(cls, suite: str, spec: RunSpec) -> Path:
+        """Return where the run of ``spec`` lies, or will.
+
+        A run that came to these metrics by `bench.runs.rescoring` is that run, too.
+        """
+        place = run_folder(suite, spec.digest())
+        if not cls(place).exists:
+            for path in sorted(place.parent.glob("*/run.json")):
+                with suppress(BenchError):  # a damaged one is another
+                    found = cls(path.parent).record().spec
+                    same_metrics = sorted(found.metrics) == sorted(spec.metrics)
+                    if same_metrics and replace(found, metrics=spec.metrics) == spec:
+                        return path.parent
+        return place
+
+    def taken_up(self, spec: RunSpec) -> RunSpec:
+        """Return the spec by which the run that lies here goes on: it keeps all of its metrics.
+
+        Others may have been added since it was asked for (`bench.runs.rescoring`).
+        """
+        if not self.exists:
+            return spec
+        has = self.record().spec.metrics
+        return replace(spec, metrics=has) if set(spec.metrics) <= set(has) else spec
 
     @classmethod
     def find(cls, name: str, root: Path | None = None) -> RunFolder:
@@ -295,13 +326,16 @@ class RunFolder:
 
     # --- cells and scores -----------------------------------------------------------------------
 
-    def cell_writer(self, model: str) -> CellWriter:
+    def cell_writer(self, model: str, among: CellFolder = "cells") -> CellWriter:
         """Open a model's cells for appending."""
-        return CellWriter(self.path / "cells" / f"{file_name(model)}.jsonl")
+        return CellWriter(self._cells_file(model, among))
 
-    def cells(self, model: str) -> Iterator[Cell]:
+    def _cells_file(self, model: str, among: CellFolder) -> Path:
+        return self.path / among / f"{file_name(model)}.jsonl"
+
+    def cells(self, model: str, among: CellFolder = "cells") -> Iterator[Cell]:
         """Yield a model's finished cells in the order written."""
-        path = self.path / "cells" / f"{file_name(model)}.jsonl"
+        path = self._cells_file(model, among)
         if not path.exists():
             return
         with path.open("rb") as lines:
@@ -313,10 +347,26 @@ class RunFolder:
 
     def drop(self, model: str, images: Collection[str]) -> None:
         """Forget a model's cells and restored images of these images, to be done anew."""
-        kept = [cell.to_line() for cell in self.cells(model) if cell.image not in images]
-        write_atomic(self.path / "cells" / f"{file_name(model)}.jsonl", b"".join(kept))
+        self.replace_cells(model, (c for c in self.cells(model) if c.image not in images))
         for image in images:
             self.image_path(model, image).unlink(missing_ok=True)
+
+    def replace_cells(self, model: str, cells: Iterable[Cell], among: CellFolder = "cells") -> None:
+        """Write a model's cells anew, all or none."""
+        lines = b"".join(cell.to_line() for cell in cells)
+        write_atomic(self._cells_file(model, among), lines)
+
+    def take_rescored(self, models: Iterable[str]) -> None:
+        """Put the cells of ``rescored/`` in the places of those of their images."""
+        for model in models:
+            new = {cell.image: cell for cell in self.cells(model, "rescored")}
+            if new:
+                merged = [new.get(cell.image, cell) for cell in self.cells(model)]
+                self.replace_cells(model, merged)
+
+    def forget_rescored(self) -> None:
+        """Remove ``rescored/``."""
+        shutil.rmtree(self.path / "rescored", ignore_errors=True)
 
     def write_scores(self, models: Sequence[str], images: Sequence[str]) -> None:
         """Make scores.csv anew from the cells: models, then images, in the order given."""

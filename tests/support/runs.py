@@ -30,7 +30,7 @@ from bench.runs.store import Cell, RunFolder
 Scores = Mapping[str, Mapping[str, Mapping[str, Score]]]
 """Model -> image -> metric -> score."""
 
-NO_BACKBONE = "LPIPS's alex backbone weights were not found; 'bench fetch weights'"
+NO_BACKBONE = "LPIPS's alex backbone weights were not found; 'bench fetch weights lpips-alex'"
 NO_PSF = "no PSF: the blur of these images is not known"
 
 

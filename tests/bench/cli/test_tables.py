@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from bench.cli.tables import laid_out
+from bench.metrics.backbones import BACKBONES
 from bench.metrics.set_table import set_metric_cards
-from bench.metrics.table import METRICS
+from bench.metrics.table import GROUPS, METRICS
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
 from tests.conftest import Bench
@@ -19,6 +21,15 @@ from tests.support.runs import simple_run
 HEADER = ("model", "PSNR", "what")
 ROWS = [("a-long-model-name", "24.91= [23.10, 26.20]", "it does something that takes words"),
         ("b", "9.00", "写真 of wide letters")]  # fmt: skip
+
+
+@pytest.fixture
+def no_backbones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one folder that networks are looked for in; it is empty."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("BENCH_RESULTS", str(tmp_path / "results"))
+    return tmp_path
 
 
 def lines_of(width: int | None) -> list[str]:
@@ -69,9 +80,43 @@ def test_other_lists_fit_80_columns(bench_here: Bench, arguments: list[str]) -> 
 def test_a_list_in_a_pipe_cuts_nothing(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     shown = bench_here("metrics").stdout.splitlines()
-    listed = [*METRICS.values(), *set_metric_cards().values()]
-    assert len(shown) == len(listed) + 1
-    assert all(card.citation in line for card, line in zip(listed, shown[1:], strict=True))
+    listed = {card.name: card for card in (*METRICS.values(), *set_metric_cards().values())}
+    rows = [line for line in shown if line.partition(" ")[0] in listed]
+    assert sorted(line.split()[0] for line in rows) == sorted(listed)
+    assert all(listed[line.split()[0]].citation in line for line in rows)
+
+
+def test_metrics_are_listed_by_group_with_what_each_needs(
+    bench_here: Bench, no_backbones: Path
+) -> None:
+    lines = bench_here("metrics").stdout.splitlines()
+    heads = [line.partition(":")[0] for line in lines if line.partition(":")[0] in GROUPS]
+    assert heads == list(GROUPS)
+    rows = {row["name"]: row for row in json.loads(bench_here("metrics", "--json").stdout)}
+    groups = {name: row["group"] for name, row in rows.items()}
+    assert [n for n, group in groups.items() if group == "perceptual"] == [
+        "st-lpips-alex", "st-lpips-vgg", "lpips-alex", "lpips-vgg", "lpips-squeeze",
+    ]  # fmt: skip
+    assert (groups["ssim"], groups["blur-effect"]) == ("fidelity", "no-reference")
+    assert {n for n, group in groups.items() if group == "whole set"} == {"fid", "kid"}
+    assert [rows[name]["needs"] for name in ("psnr", "fsim", "lpips-alex", "fid")] == [
+        "nothing", "piq", "lpips, 244 MB", "109 MB",
+    ]  # fmt: skip
+    assert (rows["psnr"]["download_mb"], rows["psnr"]["here"]) == (None, True)
+    assert (rows["fid"]["download_mb"], rows["fid"]["here"]) == (109, False)
+    (no_backbones / BACKBONES["inception"].file).touch()
+    rows = {row["name"]: row for row in json.loads(bench_here("metrics", "--json").stdout)}
+    assert (rows["kid"]["here"], rows["kid"]["needs"]) == (True, "109 MB (here)")
+
+
+def test_a_metric_of_others_is_grouped_by_what_it_needs() -> None:
+    mine = replace(METRICS["mae"], name="mine", group="")
+    assert mine.group == "fidelity"
+    assert replace(mine, group="", backbone="alex").group == "perceptual"
+    assert replace(mine, group="", needs_reference=False).group == "no-reference"
+    assert replace(mine, group="perceptual").group == "perceptual"
+    with pytest.raises(ValueError, match="group 'precise' of metric 'mine': not in"):
+        replace(mine, group="precise")
 
 
 def test_models_are_chosen_by_task_and_family(bench_here: Bench) -> None:

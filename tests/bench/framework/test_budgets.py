@@ -137,7 +137,7 @@ def test_one_limit_of_two_may_be_all_that_has_to_give() -> None:
 def test_a_missing_metric_says_why_and_what_there_is() -> None:
     nothing = [np.nan, np.nan]
     table = scores({"lpips-alex": {"a": nothing, "b": nothing}, "psnr": {"a": [1, 2], "b": [2, 3]}})
-    why = "backbone weights not found; run 'bench fetch weights'"
+    why = "backbone weights not found; run 'bench fetch weights lpips-alex'"
     reasons = {(m, i): why for m in "ab" for i in table.images}
     table.reasons["lpips-alex"].update(reasons)  # type: ignore[attr-defined]
     with pytest.raises(

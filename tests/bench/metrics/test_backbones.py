@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.cli.fetch import backbones_named
 from bench.core.errors import Unscorable
 from bench.metrics import backbones
 from bench.metrics.backbones import BACKBONES, find_backbone
@@ -64,9 +66,18 @@ def test_torch_hub_is_looked_for_where_torch_puts_it(
             monkeypatch.delenv(unset)
 
 
-def test_an_absent_backbone_says_which_file_and_what_to_do(no_weights: Path) -> None:
-    with pytest.raises(Unscorable, match=r"alexnet-owt-7be5be79\.pth.*run 'bench fetch weights'"):
-        find_backbone("alex")
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("alex", "lpips-alex"), ("vgg", "lpips-vgg"), ("vgg19", "vgg19"), ("inception", "inception")],
+)
+def test_an_absent_backbone_says_which_file_and_what_to_do(
+    no_weights: Path, name: str, asked: str
+) -> None:
+    told = rf"{re.escape(BACKBONES[name].file)}.*run 'bench fetch weights {asked}'"
+    with pytest.raises(Unscorable, match=told):
+        find_backbone(name)
+    (backbone,) = backbones_named([asked])
+    assert backbone == BACKBONES[name]
 
 
 def test_a_damaged_backbone_is_refused(place: Callable[..., Path]) -> None:
