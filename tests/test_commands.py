@@ -91,6 +91,7 @@ RUN = [
     "bench rate audit demo-pair",
     "bench rate erase demo-pair 7",
     "bench rate raters --csv",
+    "bench rate raters demo-pair --csv --out raters.csv",
     "bench rate close demo-pair",
     "bench rate export demo-pair --out judgements.csv",
     "bench rate analyse demo-pair --out analysis",
