@@ -130,11 +130,11 @@ class Run:
         rescore(self.folder, names, suite, pick_device(spec.device), told)
         return Run(self.folder)
 
-    def report(self, out: Path | None = None, study: str | None = None) -> Path:
-        """Write the report of this run; return its page."""
+    def report(self, out: Path | None = None, study: str | None = None, pdf: bool = False) -> Path:
+        """Write the report of this run, plots as PDF too where asked for; return its page."""
         from bench.report import write_report  # and matplotlib
 
-        return write_report([self.folder], out, people=people_of(study, [self]))
+        return write_report([self.folder], out, people=people_of(study, [self]), pdf=pdf)
 
 
 def open_run(name: str | Path, results: Path | None = None) -> Run:

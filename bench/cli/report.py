@@ -23,6 +23,7 @@ def report(
             show_default="RUN/report; of several runs, a folder of their own beside the first",
         ),
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Plots as PDF, too, for papers.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG, PDF)."""
@@ -32,7 +33,7 @@ def report(
     found = [api.open_run(name) for name in runs]
     people = api.people_of(study, found)
     left_out: list[str] = []
-    page = write_report([run.folder for run in found], out, left_out.append, people)
+    page = write_report([run.folder for run in found], out, left_out.append, people, pdf)
     if as_json:
         print_json({"report": str(page), "notes": left_out})
         return

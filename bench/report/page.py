@@ -16,6 +16,7 @@ from bench.report.drawing.content import Html
 from bench.report.drawing.html import render, text_of
 from bench.report.drawing.numbers import counted
 from bench.report.drawing.tables import Table
+from bench.report.drawing.theme import Plot
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
@@ -35,13 +36,14 @@ def write_report(
     out: Path | None = None,
     tell: Callable[[str], None] | None = None,
     people: HumanScale | None = None,
+    pdf: bool = False,
 ) -> Path:
     """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: `default_folder`).
 
     Runs share tables where suite, images and conventions match the first run's; the page names the
     others, and ``tell`` is called with a line on each. ``people``: a study of one of them
-    (`bench.framework.people.read_study`). Returns the page. Raises `BenchError` for no runs, for
-    damaged ones, and for a study of another run.
+    (`bench.framework.people.read_study`). ``pdf``: plots as PDF, too. Returns the page. Raises
+    `BenchError` for no runs, for damaged ones, and for a study of another run.
     """
     if not runs:
         raise BenchError("no run to report on; expected at least one run folder")
@@ -51,7 +53,7 @@ def write_report(
             tell(f"left out: {path}: {why}")
     out = out or default_folder(runs)
     sections, missing = build(section_table().values(), context)
-    _write_files(sections, out)
+    _write_files(sections, out, pdf)
     page = _page(context, sections, missing)
     write_atomic(out / "index.html", page.strip().encode() + b"\n")
     return out / "index.html"
@@ -73,19 +75,23 @@ def default_folder(runs: Sequence[RunFolder]) -> Path:
     return paths[0].parent / f"report-{names}-{digest}"
 
 
-def _write_files(sections: Sequence[Built], out: Path) -> None:
+def _write_files(sections: Sequence[Built], out: Path, pdf: bool) -> None:
     """Write every table and plot. Raises `BenchError` for a name that two of them have."""
     owners: dict[str, str] = {}
     for one in sections:
-        for folder, files in (("tables", one.tables()), ("plots", one.plots())):
-            for file in files:
-                name = f"{folder}/{file.name}"
-                if name in owners:
-                    raise BenchError(
-                        f"sections '{owners[name]}' and '{one.section.id}' both write '{name}'; "
-                        "rename one of them"
-                    )
-                owners[name] = one.section.id
+        files: list[Table | Plot] = [*one.tables(), *one.plots()]
+        for file in files:
+            folder = "plots" if isinstance(file, Plot) else "tables"
+            name = f"{folder}/{file.name}"
+            if name in owners:
+                raise BenchError(
+                    f"sections '{owners[name]}' and '{one.section.id}' both write '{name}'; "
+                    "rename one of them"
+                )
+            owners[name] = one.section.id
+            if isinstance(file, Plot):
+                file.write(out / folder, pdf)
+            else:
                 file.write(out / folder)
 
 

@@ -68,8 +68,8 @@ class Look:
 class Plot:
     """A finished plot: its file name, what it shows in words, and its SVG for the page.
 
-    ``png``, ``pdf`` and ``file`` are what lies beside the page: the picture, the figure for a
-    paper, and the SVG as a file.
+    ``png`` and ``file``, the SVG as a file, are what lies beside the page. ``figure`` is what they
+    were drawn from.
     """
 
     name: str
@@ -78,14 +78,23 @@ class Plot:
     svg: str
     notes: Sequence[str]
     png: bytes
-    pdf: bytes
     file: str
+    figure: Figure
 
-    def write(self, folder: Path) -> None:
-        """Write ``<name>.png``, ``.pdf`` and ``.svg`` into ``folder``."""
+    def write(self, folder: Path, pdf: bool = False) -> None:
+        """Write ``<name>.png`` and ``.svg`` into ``folder``, and where asked for ``.pdf``."""
         write_atomic(folder / f"{self.name}.png", self.png)
-        write_atomic(folder / f"{self.name}.pdf", self.pdf)
         write_atomic(folder / f"{self.name}.svg", self.file.encode())
+        if pdf:
+            write_atomic(folder / f"{self.name}.pdf", self.pdf())
+
+    def pdf(self) -> bytes:
+        """Return the figure for a paper, its fonts inside (TrueType): as slow as all the rest."""
+        drawn = io.BytesIO()
+        nameless = {"Creator": None, "Producer": None, "CreationDate": None}
+        with mpl.rc_context(_STYLE), _whatever_the_font_lacks():
+            FigureCanvasPdf(self.figure).print_pdf(drawn, metadata=nameless)  # type: ignore[no-untyped-call]
+        return drawn.getvalue()
 
 
 def looks(names: Sequence[str], base: str, symbols: Mapping[str, str]) -> Mapping[str, Look]:
@@ -135,19 +144,15 @@ def drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
 
 def finish(figure: Figure, name: str, title: str, alt: str, notes: Sequence[str] = ()) -> Plot:
     """Return the figure as a plot, for the page and for files."""
-    with warnings.catch_warnings():
-        # A model may be named in a script that the font lacks: the SVG still shows it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with _whatever_the_font_lacks():
         settle(figure)
-        png, svg, pdf = io.BytesIO(), io.StringIO(), io.BytesIO()
+        png, svg = io.BytesIO(), io.StringIO()
         # Straight to the canvases: `savefig` draws each plot once more, for nothing.
         figure.set_dpi(PNG_DPI)
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
         with mpl.rc_context({"svg.hashsalt": name}):  # the same plot gives the same file
             undated = {"Date": None, "Creator": None}
             FigureCanvasSVG(figure).print_svg(svg, metadata=undated)  # type: ignore[no-untyped-call]
-        nameless = {"Creator": None, "Producer": None, "CreationDate": None}
-        FigureCanvasPdf(figure).print_pdf(pdf, metadata=nameless)  # type: ignore[no-untyped-call]
     return Plot(
         name=name,
         title=title,
@@ -155,9 +160,17 @@ def finish(figure: Figure, name: str, title: str, alt: str, notes: Sequence[str]
         svg=inline(svg.getvalue(), name, alt),
         notes=notes,
         png=png.getvalue(),
-        pdf=pdf.getvalue(),
         file=svg.getvalue(),
+        figure=figure,
     )
+
+
+@contextmanager
+def _whatever_the_font_lacks() -> Iterator[None]:
+    """Draw in silence where a model is named in a script that the font lacks: the SVG shows it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def settle(figure: Figure) -> None:

@@ -264,10 +264,17 @@ def test_images_without_a_reference_are_shown_without_one(tmp_path: Path) -> Non
     assert "Blur effect: m has the best mean" in found.text  # lower is better
 
 
-def test_the_same_run_gives_the_same_page(run: RunFolder, page: str, tmp_path: Path) -> None:
-    again = write_report([run], tmp_path / "again")
+def test_the_same_run_gives_the_same_page_and_plots_as_pdf_where_asked_for(
+    run: RunFolder, page: str, report: Path, tmp_path: Path
+) -> None:
+    again = write_report([run], tmp_path / "again", pdf=True)
     assert again == tmp_path / "again" / "index.html"
     assert again.read_text(encoding="utf-8") == page
+    assert not list((report / "plots").glob("*.pdf"))
+    for svg in (report / "plots").glob("*.svg"):
+        drawn = (tmp_path / "again" / "plots" / f"{svg.stem}.pdf").read_bytes()
+        assert drawn.startswith(b"%PDF-")
+        assert b"/CIDFontType2" in drawn or b"/TrueType" in drawn  # no outlines of Type 3
 
 
 def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
@@ -277,7 +284,6 @@ def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
         assert drawn is not None
         assert drawn.std() > 5
         assert (report / "plots" / f"{name}.svg").read_text().startswith("<?xml")
-        assert (report / "plots" / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
     for name in ("results", "improvements", "costs", "conventions", "strata", "worst"):
         for suffix in ("csv", "md", "tex"):
             assert (report / "tables" / f"{name}.{suffix}").stat().st_size > 50

@@ -61,4 +61,6 @@ def test_levels_that_crowd_at_one_end_are_set_apart_and_it_is_said(plots: list[P
 
 def test_the_plot_is_written_to_disk(plots: list[Plot], tmp_path: Path) -> None:
     plots[0].write(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".svg"}
+    plots[0].write(tmp_path, pdf=True)
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".png", ".svg"}
