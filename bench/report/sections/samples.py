@@ -186,6 +186,8 @@ def _tile(
         if name in analysis.data.table.models
         and (text := score_text(analysis, metric, name, shot.image))
     ]
+    if why := analysis.data.table.apart.get(name):
+        lines.append(why)  # a picture must not be held against others without that
     mark = "best" if analysis.primary and name == _best_on(analysis, shot.image) else ""
     return tile(
         shown or name,

@@ -151,7 +151,11 @@ def _scene(analysis: Analysis, shot: Shot) -> ViewedScene | None:
         return None
     window, full = found
     versions = [("Degraded", analysis.base, shot.degraded)]
-    versions += [(name, name, path) for name, path in paths.items()]
+    apart = analysis.data.table.apart
+    versions += [
+        (f"{name} ({apart[name]})" if name in apart else name, name, path)
+        for name, path in paths.items()
+    ]
     versions += [("Reference", "", shot.reference)] if shot.reference else []
     views = []
     for name, model, path in versions:

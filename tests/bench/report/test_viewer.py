@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.framework.marks import PSF
 from bench.image import read, write_png
 from bench.records import Score
 from bench.report import write_report
 from bench.report.reading.analysis import analyse
 from bench.report.reading.gather import gather
-from bench.report.sections import viewer
+from bench.report.sections import samples, viewer
 from bench.runs.store import RunFolder
 from tests.bench.report.html import Page
 from tests.support.runs import photograph_pairs, simple_run, write_run
@@ -118,3 +120,15 @@ def test_a_run_without_images_has_no_viewer(tmp_path: Path) -> None:
     page = write_report([run]).read_text(encoding="utf-8")
     assert Page(page).scripts == 1
     assert 'id="viewer"' not in page
+
+
+def test_who_was_told_more_is_named_so_beside_every_picture(run: RunFolder) -> None:
+    data = gather([run])
+    told = next(name for name in data.table.models if name not in ("input", "outputs"))
+    table = replace(data.table, marks={told: (PSF,)})
+    analysis = analyse(replace(data, table=table))
+    names = {view.name for scene in viewer.scenes(analysis) for view in scene.views}
+    assert f"{told} (knows the PSF)" in names
+    assert told not in names
+    tiles = [tile for sample in samples.samples(analysis) for tile in sample.tiles]
+    assert {tile.title for tile in tiles if "knows the PSF" in tile.lines} == {told}
