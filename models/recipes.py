@@ -47,7 +47,7 @@ class Adversary:
     """The discriminator's side of an adversarial training; the card names its network.
 
     The adversarial term is called ``adversarial`` in the curves, the discriminator's own loss
-    ``opponent``. ``cycle`` and ``identity`` count for method ``cyclegan`` only.
+    ``discriminator``. ``cycle`` and ``identity`` count for method ``cyclegan`` only.
     """
 
     loss: AdversarialLoss

@@ -256,6 +256,7 @@ def test_printed_commands_do_as_printed(prepared: Path) -> None:
     assert not (prepared / "results" / "demo" / "0a1b2c3d").exists()
 
 
+@pytest.mark.slow
 def test_next_lines_run_as_printed_from_a_folder_with_spaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photographs_run: RunFolder
 ) -> None:

@@ -44,7 +44,7 @@ class Acceptable:
 def acceptability(joint: Joint, draws: int = DRAWS, seed: int = 0) -> Acceptable:
     """Draw weightings uniformly from the simplex, each with one draw of ``joint``, and rank.
 
-    A model's worth is the weighted sum over axes of where it stands between the worst (0) and the
+    A model's utility is the weighted sum over axes of where it stands between the worst (0) and the
     best (1) of the models' own values; costs stand there by their logarithm. Lahdelma and
     Salminen 2001, doi:10.1287/opre.49.3.444.11220. Raises `BenchError` for fewer than two models or
     axes, and for an axis on which all are equal.
@@ -54,11 +54,11 @@ def acceptability(joint: Joint, draws: int = DRAWS, seed: int = 0) -> Acceptable
             f"{len(joint.models)} models on {len(joint.axes)} axes: weighting needs two or more "
             "of both"
         )
-    worth, worst, best = _worth(joint)
+    utility, worst, best = _utilities(joint)
     rng = np.random.default_rng(seed)
     weights = rng.dirichlet(np.ones(len(joint.axes)), draws)
-    rows = rng.permutation(np.arange(draws) % len(worth))
-    total = np.einsum("sma,sa->sm", worth[rows], weights)
+    rows = rng.permutation(np.arange(draws) % len(utility))
+    total = np.einsum("sma,sa->sm", utility[rows], weights)
     number = len(joint.models)
     counts = _shares(total)
     first = total == total.max(axis=1, keepdims=True)
@@ -68,7 +68,7 @@ def acceptability(joint: Joint, draws: int = DRAWS, seed: int = 0) -> Acceptable
     confidence = np.zeros(number)
     for i in np.flatnonzero(sums > 0):
         central[i] = first_share[:, i] @ weights / sums[i]
-        under = worth @ central[i]
+        under = utility @ central[i]
         top = under == under.max(axis=1, keepdims=True)
         confidence[i] = float((top / top.sum(axis=1, keepdims=True))[:, i].mean())
     return Acceptable(
@@ -83,9 +83,9 @@ def acceptability(joint: Joint, draws: int = DRAWS, seed: int = 0) -> Acceptable
     )
 
 
-def _worth(joint: Joint) -> tuple[Floats, tuple[float, ...], tuple[float, ...]]:
-    """Return every draw's worth (S, M, A), 0 for the worst value and 1 for the best."""
-    worth, worst, best = joint.draws.astype(np.float64).copy(), [], []
+def _utilities(joint: Joint) -> tuple[Floats, tuple[float, ...], tuple[float, ...]]:
+    """Return every draw's utility (S, M, A), 0 for the worst value and 1 for the best."""
+    utility, worst, best = joint.draws.astype(np.float64).copy(), [], []
     for place, axis in enumerate(joint.axes):
         values = joint.values[:, place]
         bad, good = values.min(), values.max()
@@ -98,9 +98,13 @@ def _worth(joint: Joint) -> tuple[Floats, tuple[float, ...], tuple[float, ...]]:
         if axis.kind == "cost":
             if min(bad, good) <= 0:
                 raise BenchError(f"{axis.name} has no logarithm where it is not above 0")
-            worth[:, :, place], bad, good = np.log(worth[:, :, place]), np.log(bad), np.log(good)
-        worth[:, :, place] = (worth[:, :, place] - bad) / (good - bad)
-    return worth, tuple(worst), tuple(best)
+            utility[:, :, place], bad, good = (
+                np.log(utility[:, :, place]),
+                np.log(bad),
+                np.log(good),
+            )
+        utility[:, :, place] = (utility[:, :, place] - bad) / (good - bad)
+    return utility, tuple(worst), tuple(best)
 
 
 def _shares(total: Floats) -> Floats:

@@ -200,7 +200,7 @@ class BudgetStep:
     least: float
 
 
-def ladder(evidence: Evidence, joint: Joint) -> list[BudgetStep]:
+def budget_steps(evidence: Evidence, joint: Joint) -> list[BudgetStep]:
     """Return which model to take as a budget grows, from the smallest that admits any.
 
     ``joint`` has two axes, a quality and a cost where less is better. A step is a budget, the upper

@@ -20,18 +20,18 @@ from models.training.data import UnpairedCrops
 from models.training.discriminators import (
     ImagePool,
     Terms,
+    discriminator_loss,
     discriminator_of,
     frozen,
-    lesson,
-    persuade,
+    generator_loss,
 )
 from models.training.layout import laid_out, lay_out
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
-from models.training.with_discriminator import Opposed
+from models.training.with_discriminator import WithDiscriminator
 
 
-class Cycle(Opposed):
+class Cycle(WithDiscriminator):
     """In each step both networks learn first, together, then both discriminators.
 
     A batch is degraded crops, their own references, which are only watched, and other references.
@@ -51,8 +51,8 @@ class Cycle(Opposed):
         if getattr(task.network, "scale", 1) != 1:
             raise BenchError("method 'cyclegan' cannot train a network that enlarges")
         # checkpoints hold the discriminators under these names
-        self.opponent = discriminator_of(task, 1, recipe.crop)
-        self.opponent_back = discriminator_of(task, 2, recipe.crop)
+        self.discriminator = discriminator_of(task, 1, recipe.crop)
+        self.discriminator_back = discriminator_of(task, 2, recipe.crop)
         assert task.card is not None
         self.back = lay_out(build_network(task.card, task.seed + 3))
         self.pool, self.pool_back = (ImagePool(self.adversary.pool) for _ in range(2))
@@ -62,34 +62,38 @@ class Cycle(Opposed):
     ) -> tuple[torch.Tensor, Terms]:
         """See `Training.learn`."""
         degraded, sharp = batch[0], batch[-1]
-        with frozen(self.opponent, self.opponent_back):
-            restored, spoilt = self(degraded), self._back(sharp)
+        with frozen(self.discriminator, self.discriminator_back):
+            restored, degraded_again = self(degraded), self._back(sharp)
             sides = [
-                persuade(self.opponent, self.adversary, sharp, restored),
-                persuade(self.opponent_back, self.adversary, degraded, spoilt),
+                generator_loss(self.discriminator, self.adversary, sharp, restored),
+                generator_loss(self.discriminator_back, self.adversary, degraded, degraded_again),
             ]
-            cycle = _distance(self._back(restored), degraded) + _distance(self(spoilt), sharp)
+            cycle = _distance(self._back(restored), degraded) + _distance(
+                self(degraded_again), sharp
+            )
             terms = {"cycle": cycle, "adversarial": torch.stack(sides).sum()}
             if self.adversary.identity:
                 kept = _distance(self(sharp), sharp) + _distance(self._back(degraded), degraded)
                 terms["identity"] = kept
             loss = self._total(terms)
             self.descend(loss, optimisers[0])
-        taught = self._teach(degraded, sharp, restored.detach(), spoilt.detach(), optimisers[1])
-        return restored, {"loss": loss, **terms, **taught}
+        judged = self._train_discriminators(
+            degraded, sharp, restored.detach(), degraded_again.detach(), optimisers[1]
+        )
+        return restored, {"loss": loss, **terms, **judged}
 
     def validation_terms(self, restored: torch.Tensor, reference: torch.Tensor) -> Terms:
         """See `Training.validation_terms`: those of the half that begins with a sharp image."""
         terms = {
             "cycle": _distance(self(self._back(reference)), reference),
-            "adversarial": persuade(self.opponent, self.adversary, reference, restored),
+            "adversarial": generator_loss(self.discriminator, self.adversary, reference, restored),
         }
         return {"loss": self._total(terms), **terms}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """See `Training.configure_optimizers`; one for the networks, one for the discriminators."""
         restoring = chain(self.network.parameters(), self.back.parameters())
-        judging = chain(self.opponent.parameters(), self.opponent_back.parameters())
+        judging = chain(self.discriminator.parameters(), self.discriminator_back.parameters())
         return [
             optimiser_for(restoring, self.recipe),
             optimiser_for(judging, self.recipe, self.adversary.learning_rate),
@@ -115,19 +119,21 @@ class Cycle(Opposed):
         }
         return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
-    def _teach(
+    def _train_discriminators(
         self,
         degraded: torch.Tensor,
         sharp: torch.Tensor,
         restored: torch.Tensor,
-        spoilt: torch.Tensor,
+        degraded_again: torch.Tensor,
         optimiser: Any,
     ) -> Terms:
-        shown, shown_back = self.pool.exchange(restored), self.pool_back.exchange(spoilt)
+        shown, shown_back = self.pool.exchange(restored), self.pool_back.exchange(degraded_again)
         found: Terms = {}
         for _ in range(self.adversary.steps):
-            loss, found = lesson(self.opponent, self.adversary, sharp, shown)
-            other, found_back = lesson(self.opponent_back, self.adversary, degraded, shown_back)
+            loss, found = discriminator_loss(self.discriminator, self.adversary, sharp, shown)
+            other, found_back = discriminator_loss(
+                self.discriminator_back, self.adversary, degraded, shown_back
+            )
             self.descend(loss + other, optimiser)
             found |= {f"{name}_back": value for name, value in found_back.items()}
         return found

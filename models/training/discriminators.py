@@ -1,4 +1,4 @@
-"""The discriminators of adversarial training: built, judging, being taught, kept out of a step."""
+"""The discriminators of adversarial training: built, judging, being judged, kept out of a step."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def judge(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
     return scores.float()
 
 
-def lesson(
+def discriminator_loss(
     discriminator: nn.Module, adversary: Adversary, real: torch.Tensor, made: torch.Tensor
 ) -> tuple[torch.Tensor, Terms]:
     """Return what the discriminator has to minimise, and its parts and mean scores by name.
@@ -84,8 +84,10 @@ def lesson(
     real_scores, made_scores = judge(discriminator, real), judge(discriminator, made)
     loss = GAMES[adversary.loss].discriminator(real_scores, made_scores)
     found = {
-        "opponent": loss, "score_real": real_scores.mean(), "score_restored": made_scores.mean(),
-    }  # fmt: skip
+        "discriminator": loss,
+        "score_real": real_scores.mean(),
+        "score_restored": made_scores.mean(),
+    }
     if adversary.loss == "wgan-gp":
         parts = torch.rand(len(real)).to(real.device)
         with torch.autocast(real.device.type, enabled=False):  # a slope of a slope needs the bits
@@ -96,7 +98,7 @@ def lesson(
     return loss, {name: value.detach() for name, value in found.items()}
 
 
-def persuade(
+def generator_loss(
     discriminator: nn.Module, adversary: Adversary, real: torch.Tensor, made: torch.Tensor
 ) -> torch.Tensor:
     """Return what the generator has to minimise for ``made`` to look real."""

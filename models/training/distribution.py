@@ -23,7 +23,7 @@ def unwatched(recipe: Recipe) -> dict[str, str]:
     return {}
 
 
-class Likeness:
+class DistributionMetrics:
     """Collects a validation's images batch by batch. Raises `Unscorable` without the weights."""
 
     def __init__(self) -> None:

@@ -15,20 +15,20 @@ from models.training.data import Item
 from models.training.discriminators import (
     ImagePool,
     Terms,
+    discriminator_loss,
     discriminator_of,
     frozen,
-    lesson,
-    persuade,
+    generator_loss,
 )
 from models.training.optimisation import optimiser_for
 from models.training.plan import Plan, Task
-from models.training.with_discriminator import Opposed
+from models.training.with_discriminator import WithDiscriminator
 
 
-class Adversarial(Opposed):
+class Adversarial(WithDiscriminator):
     """In each step the discriminator learns first, `Adversary.steps` times, then the network once.
 
-    All of a step's lessons are on the same batch. What the network minimises is the recipe's
+    All losses of a step are of the same batch. What the network minimises is the recipe's
     losses, ``content`` in the curves, and `Adversary.weight` times ``adversarial``.
     """
 
@@ -38,18 +38,18 @@ class Adversarial(Opposed):
         super().__init__(task, plan)
         self.side = task.recipe.crop * getattr(task.network, "scale", 1)
         # checkpoints hold the discriminator under this name
-        self.opponent = discriminator_of(task, 1, self.side)
+        self.discriminator = discriminator_of(task, 1, self.side)
         self.pool = ImagePool(self.adversary.pool)
 
     def learn(self, batch: Item, optimisers: Sequence[Any]) -> tuple[torch.Tensor, Terms]:
         """See `Training.learn`."""
         degraded, reference = batch
         restored = self(degraded)
-        taught = self._teach(restored, reference, optimisers[1])
-        with frozen(self.opponent):
+        judged = self._train_discriminators(restored, reference, optimisers[1])
+        with frozen(self.discriminator):
             terms = self._terms(restored, reference)
             self.descend(terms["loss"], optimisers[0])
-        return restored, {**terms, **taught}
+        return restored, {**terms, **judged}
 
     def validation_terms(self, restored: torch.Tensor, reference: torch.Tensor) -> Terms:
         """See `Training.validation_terms`."""
@@ -59,7 +59,9 @@ class Adversarial(Opposed):
         """See `Training.configure_optimizers`."""
         return [
             optimiser_for(self.network.parameters(), self.recipe),
-            optimiser_for(self.opponent.parameters(), self.recipe, self.adversary.learning_rate),
+            optimiser_for(
+                self.discriminator.parameters(), self.recipe, self.adversary.learning_rate
+            ),
         ]
 
     def state(self) -> dict[str, Any]:
@@ -74,15 +76,17 @@ class Adversarial(Opposed):
         terms = self.losses.terms(restored, reference)
         content = self.losses.total(terms)
         shown = (middle(image, self.side) for image in (reference, restored))
-        adversarial = persuade(self.opponent, self.adversary, *shown)
+        adversarial = generator_loss(self.discriminator, self.adversary, *shown)
         loss = content + self.adversary.weight * adversarial
         return {"loss": loss, "content": content, **terms, "adversarial": adversarial}
 
-    def _teach(self, restored: torch.Tensor, reference: torch.Tensor, optimiser: Any) -> Terms:
+    def _train_discriminators(
+        self, restored: torch.Tensor, reference: torch.Tensor, optimiser: Any
+    ) -> Terms:
         shown = self.pool.exchange(restored.detach())
         found: Terms = {}
         for _ in range(self.adversary.steps):
-            loss, found = lesson(self.opponent, self.adversary, reference, shown)
+            loss, found = discriminator_loss(self.discriminator, self.adversary, reference, shown)
             self.descend(loss, optimiser)
         return found
 

@@ -9,7 +9,7 @@ hold all that the screen checks and the judging page noted, as JSON.
 
 Until a study is closed, ``left`` and ``right`` are stimulus numbers, drawn at random, instead of
 names: ``#12`` says which image was judged and not who made it. Where the answer is known, the good
-image is called ``copy`` and the spoilt one ``golden`` or ``training``.
+image is called ``copy`` and the degraded one ``golden`` or ``training``.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ def test_what_a_metric_cannot_score_says_why(photograph: Pixels) -> None:
         bench.metric("ssmi")
 
 
+@pytest.mark.slow
 def test_an_opened_run_has_tidy_tables_and_answers(
     photographs_run: RunFolder, tmp_path: Path
 ) -> None:

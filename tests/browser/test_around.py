@@ -143,6 +143,7 @@ def test_progress_is_announced_and_focus_is_visible(study: MakeStudy, enter: Ope
     assert unnamed == 0
 
 
+@pytest.mark.slow
 def test_the_dashboard_refreshes_by_itself(study: MakeStudy, enter: Open) -> None:
     made = study(trials=2, golden=0.0)
     rater = enter(made)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import MakeStudy, Open
 from tests.browser.rater import Rater
 
 
+@pytest.mark.slow
 def test_an_unsent_answer_waits_for_its_rater_and_goes_out_as_no_other(
     study: MakeStudy, enter: Open
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from raters.database.store import Store
@@ -9,6 +10,7 @@ from raters.studies.creation import close_study
 from tests.browser.conftest import MakeStudy, Open
 
 
+@pytest.mark.slow
 def test_a_page_that_waits_goes_on_by_itself_and_the_last_place_gives_no_code_for_nothing(
     study: MakeStudy, enter: Open
 ) -> None:

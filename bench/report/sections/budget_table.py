@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
-from bench.framework.budgets import ladder
+from bench.framework.budgets import budget_steps
 from bench.report.drawing.axes import axis_title
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import significant
@@ -13,7 +13,7 @@ from bench.report.reading.context import Context
 from bench.report.reading.evidence import too_few
 
 QUALITIES = 2
-"""So many qualities have a ladder: people's where there is one, and the first metrics."""
+"""So many qualities have a table of budgets: people's where there is one, and the first metrics."""
 
 
 def section(context: Context) -> Content | Missing:
@@ -36,7 +36,7 @@ def section(context: Context) -> Content | Missing:
             if isinstance(joint, Missing):
                 return joint
             most = max(most, len(joint.models))
-            for step in ladder(found.evidence, joint):
+            for step in budget_steps(found.evidence, joint):
                 row = row_of(cost)
                 budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
                 noisy = joint.noise.get(step.model, {}).get(cost, "")

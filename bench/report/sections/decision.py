@@ -8,7 +8,7 @@ from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
 from bench.core.errors import BenchError
 from bench.framework.acceptability import acceptability
-from bench.framework.budgets import ladder
+from bench.framework.budgets import budget_steps
 from bench.framework.joint import Joint
 from bench.framework.ranking import fronts, ranks
 from bench.report.drawing.axes import axis_title, in_words
@@ -32,7 +32,7 @@ def _by_budget(found: Facts) -> str:
         return ""
     row, quality = row_of(found.costs[0]), axis_title(found.main)
     steps = []
-    for step in ladder(found.evidence, joint):
+    for step in budget_steps(found.evidence, joint):
         budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
         noisy = found.costs[0] in joint.noise.get(step.model, {})
         steps.append(f"{step.model} from {budget}{f' {MARK}' if noisy else ''}")

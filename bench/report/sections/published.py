@@ -166,7 +166,7 @@ REPORTS: tuple[Report, ...] = (
     Report("set5", {"scale": "4"}, "ESRGAN's network trained for PSNR",
            (Figure("psnr", 32.73, "luma, border cut by the scale, mean over images",
                    "Wang et al. 2018, arXiv:1809.00219", "psnr-y",
-                   caveat="quoted from memory, not checked; trained without an opponent"),),
+                   caveat="quoted from memory, not checked; trained without a discriminator"),),
            names=("esrgan",), words=("esrgan",)),
 )  # fmt: skip
 

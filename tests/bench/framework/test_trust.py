@@ -213,6 +213,7 @@ def test_people_on_an_image_are_the_posterior_of_its_votes(
     assert found.apart[3, 0, 2] == pytest.approx((mean[0] - mean[2]) / spread)
 
 
+@pytest.mark.slow
 def test_of_ratings_pairs_are_apart_by_welchs_test(
     run: RunFolder, table: ScoreTable, tmp_path: Path
 ) -> None:
@@ -233,6 +234,7 @@ def test_of_ratings_pairs_are_apart_by_welchs_test(
     assert found.votes is None
 
 
+@pytest.mark.slow
 def test_where_people_saw_a_piece_the_piece_is_scored(
     run: RunFolder, table: ScoreTable, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_the_pairs_are_many_kinds_of_real_images_and_always_the_same() -> None:
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(pairs, again, strict=True))
 
 
+@pytest.mark.slow
 def test_every_metric_with_a_reference_agrees_and_every_other_says_why_there_is_none() -> None:
     found = {one.metric: one for one in check_metrics(PLAIN)}
     assert {one.verdict for one in found.values()} == {"agrees"}

@@ -82,6 +82,7 @@ def test_its_digest_is_that_of_the_weights_and_without_the_package_there_is_a_re
         weights_file("alex")
 
 
+@pytest.mark.slow
 def test_it_is_checked_on_this_machine_and_says_what_its_package_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

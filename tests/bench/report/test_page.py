@@ -264,6 +264,7 @@ def test_images_without_a_reference_are_shown_without_one(tmp_path: Path) -> Non
     assert "Blur effect: m has the best mean" in found.text  # lower is better
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_page_and_plots_as_pdf_where_asked_for(
     run: RunFolder, page: str, report: Path, tmp_path: Path
 ) -> None:
@@ -423,6 +424,7 @@ def test_a_model_that_died_in_profiling_stands_in_the_costs_with_the_reason(tmp_
     assert "table-costs-2" not in Page(page).tables
 
 
+@pytest.mark.slow
 def test_a_model_that_is_worse_than_doing_nothing_is_not_on_the_front(tmp_path: Path) -> None:
     from tests.support.runs import costs
 

@@ -67,7 +67,7 @@ def test_without_a_pair_it_learns_to_draw_what_it_is_shown(
     found = curves(tmp_path / "cyclegan.csv")
     assert found["train_loss"][-1] < 0.8 * found["train_loss"][0]
     assert found["train_cycle"][-1] < 0.85 * found["train_cycle"][0]
-    both = ("opponent", "score_real", "score_restored")
+    both = ("discriminator", "score_real", "score_restored")
     terms = {"loss", "cycle", "adversarial", "identity", "psnr", "ssim", *both}
     names = {f"train_{name}" for name in terms | {f"{name}_back" for name in both}}
     assert {name for name in found if name.startswith("train_")} == names
@@ -91,7 +91,7 @@ def test_interrupted_and_called_again_it_gives_the_same_file(
         train(broken, interrupt)
     last = read_state(broken.folder / "cyclegan.last.ckpt")
     sides = {name.partition(".")[0] for name in last["state_dict"]}
-    assert sides == {"network", "back", "opponent", "opponent_back"}
+    assert sides == {"network", "back", "discriminator", "discriminator_back"}
     assert {name: len(kept) for name, kept in last["training"]["method"].items()} == {
         "pool": 3,
         "pool_back": 3,
@@ -120,7 +120,7 @@ def test_what_is_minimised_is_the_sum_of_its_terms(pairs: list[Pair]) -> None:
     with torch.no_grad():
         cycle = (back(forth(a)) - a).abs().mean() + (forth(back(b)) - b).abs().mean()
         identity = (forth(b) - b).abs().mean() + (back(a) - a).abs().mean()
-        real = module.opponent(forth(a)), module.opponent_back(back(b))
+        real = module.discriminator(forth(a)), module.discriminator_back(back(b))
         adversarial = sum(((scores - 1) ** 2).mean() for scores in real)
     _, terms = module.learn((a, b), module.configure_optimizers())
     found = {name: float(value.detach()) for name, value in terms.items()}

@@ -13,7 +13,7 @@ import torch
 from bench.core.errors import Unscorable
 from models.catalogue import MODELS
 from models.recipes import Adversary, Recipe
-from models.training.distribution import Likeness, unwatched
+from models.training.distribution import DistributionMetrics, unwatched
 from models.training.train import Job, train
 from tests.support.backbones import put_inception
 from tests.support.training import DISCRIMINATOR, curves, pairs_in
@@ -35,14 +35,15 @@ def network(no_weights: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Modul
     return put_inception(no_weights, monkeypatch)
 
 
+@pytest.mark.slow
 def test_images_that_are_the_references_are_at_no_distance(network: Any) -> None:
-    likeness = Likeness()
+    metrics = DistributionMetrics()
     images = torch.rand((4, 3, 64, 64), generator=torch.Generator().manual_seed(0))
     for batch in images.split(2):
-        likeness.add(batch, batch)
-    assert likeness.figures()["fid"] == pytest.approx(0, abs=1e-6)
-    likeness.add(images.flip(0), images)  # the references are known by now
-    again = likeness.figures()
+        metrics.add(batch, batch)
+    assert metrics.figures()["fid"] == pytest.approx(0, abs=1e-6)
+    metrics.add(images.flip(0), images)  # the references are known by now
+    again = metrics.figures()
     assert again["fid"] == pytest.approx(0, abs=1e-6)
     assert 1 <= again["inception_score"] <= 4
 
@@ -87,4 +88,4 @@ def test_without_the_file_both_are_missing_and_the_header_says_why(
     assert not [name for name in curves(tmp_path / "out" / "gan.csv") if "fid" in name]
     assert unwatched(Recipe()) == {}  # plain training has no use for them
     with pytest.raises(Unscorable, match="backbone weights not found"):
-        Likeness()
+        DistributionMetrics()

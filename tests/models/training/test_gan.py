@@ -18,7 +18,7 @@ from models.loading import build_network, load_restorer
 from models.recipes import Adversary, Recipe
 from models.training.adversarial import GAMES
 from models.training.data import validation_crops
-from models.training.discriminators import ImagePool, discriminator_of, lesson
+from models.training.discriminators import ImagePool, discriminator_loss, discriminator_of
 from models.training.gan import Adversarial, middle
 from models.training.losses import psnr
 from models.training.plan import Task
@@ -81,7 +81,7 @@ def test_every_term_and_score_is_in_the_curves(pairs: list[Pair], tmp_path: Path
     recipe = replace(EVERYTHING, losses={"charbonnier": 1.0, "1-ssim": 0.3})
     train(job(pairs, tmp_path, 20, recipe))
     found = curves(tmp_path / "gan.csv")
-    watched = {"loss", "content", "charbonnier", "1-ssim", "ssim", "adversarial", "opponent",
+    watched = {"loss", "content", "charbonnier", "1-ssim", "ssim", "adversarial", "discriminator",
                "penalty", "score_real", "score_restored", "psnr"}  # fmt: skip
     assert {name.removeprefix("train_") for name in found if name[:6] == "train_"} == watched
     assert {len(values) for values in found.values()} == {2}
@@ -90,7 +90,7 @@ def test_every_term_and_score_is_in_the_curves(pairs: list[Pair], tmp_path: Path
         assert found["val_loss"][epoch] == pytest.approx(
             content + 0.01 * found["val_adversarial"][epoch], rel=1e-5
         )
-        assert found["train_opponent"][epoch] == pytest.approx(
+        assert found["train_discriminator"][epoch] == pytest.approx(
             found["train_score_restored"][epoch] - found["train_score_real"][epoch], abs=1e-6
         )  # Wasserstein
 
@@ -131,7 +131,7 @@ def test_the_discriminator_learns_to_tell_restored_from_real(
     still = replace(RECIPE, learning_rate=0.0, adversary=replace(ADVERSARY, learning_rate=2e-3))
     train(job(pairs, tmp_path, 40, still))
     found = curves(tmp_path / "gan.csv")
-    assert found["train_opponent"][-1] < 0.7 * found["train_opponent"][0]
+    assert found["train_discriminator"][-1] < 0.7 * found["train_discriminator"][0]
     assert found["train_score_real"][-1] > found["train_score_restored"][-1] + 0.5
 
 
@@ -159,7 +159,7 @@ def test_steps_are_the_generators_and_the_checkpoint_holds_both_sides(
     rates = [side["param_groups"][0]["lr"] for side in (generator, judge)]
     assert rates[0] / rates[1] == pytest.approx(5e-3 / 5e-4)  # one schedule for both
     sides = {name.partition(".")[0] for name in last["state_dict"]}
-    assert sides == {"network", "opponent"}
+    assert sides == {"network", "discriminator"}
     kept = last["training"]["method"]["pool"]
     assert [tuple(image.shape) for image in kept] == [(3, 32, 32)] * 3
 
@@ -260,10 +260,10 @@ def test_a_pool_of_none_passes_all_through() -> None:
 def test_a_lesson_reaches_the_discriminator_alone() -> None:
     judge = discriminator()
     made = torch.rand(2, 3, 32, 32, requires_grad=True)
-    loss, found = lesson(
+    loss, found = discriminator_loss(
         judge, Adversary("wgan-gp", 1.0, penalty=7.0), torch.rand(2, 3, 32, 32), made.detach()
     )
-    expected = found["opponent"] + 7 * found["penalty"]
+    expected = found["discriminator"] + 7 * found["penalty"]
     assert float(loss.detach()) == pytest.approx(float(expected))
     loss.backward()  # type: ignore[no-untyped-call]
     assert made.grad is None

@@ -56,7 +56,7 @@ def gradients(method: str, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
     module = kind(
         Task(network=network, recipe=recipe, pairs=[], validation=(batch[0], batch[1]), card=card)
     ).double()
-    others = [child for name, child in module.named_children() if name.startswith("opponent")]
+    others = [child for name, child in module.named_children() if name.startswith("discriminator")]
     restoring, judging = Kept(module.network), Kept(*others)
     module.train().learn((batch[0], batch[1]), [restoring, judging])
     return restoring.gradient(), judging.gradient()

@@ -95,6 +95,7 @@ def test_the_same_training_twice_gives_the_same_file(
     assert sha256_of(other.weights) != sha256_of(once.weights)
 
 
+@pytest.mark.slow
 def test_training_restores_better_than_the_input_and_says_so(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
@@ -237,6 +238,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
     assert names(folder) == FINISHED
 
 
+@pytest.mark.slow
 def test_ctrl_c_goes_through_and_leaves_what_resumes(
     start: Start, pairs: list[Pair], tmp_path: Path
 ) -> None:
