@@ -47,8 +47,8 @@ class DeepDistance(ABC):
     One image is worked on at a time: that bounds memory, and torch shares the cores by itself.
     """
 
-    def __init__(self, smallest: int, device: str) -> None:
-        self.smallest, self.device = smallest, device
+    def __init__(self, net: str, smallest: int, device: str) -> None:
+        self.net, self.smallest, self.device = net, smallest, device
         self._lock = threading.Lock()
         self._network: Network | None = None
 
@@ -80,8 +80,7 @@ class Lpips(DeepDistance):
     """LPIPS with one of torchvision's backbones."""
 
     def __init__(self, net: str, device: str = "cpu") -> None:
-        super().__init__(SMALLEST[net], device)
-        self.net = net
+        super().__init__(net, SMALLEST[net], device)
 
     @property
     def weights(self) -> str:

@@ -33,8 +33,7 @@ class StLpips(DeepDistance):
     """ST-LPIPS with one backbone."""
 
     def __init__(self, net: str, device: str = "cpu") -> None:
-        super().__init__(SMALLEST[net], device)
-        self.net = net
+        super().__init__(net, SMALLEST[net], device)
 
     @property
     def weights(self) -> str:
