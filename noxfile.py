@@ -43,8 +43,9 @@ def run_tests(session: nox.Session, which: str, *options: str) -> None:
     """Run tests, warnings as errors, one file at a time on each core."""
     install(session, "dev")
     session.env["OMP_NUM_THREADS"] = "1"
-    session.run("pytest", "-m", which, "-n", "logical", "--dist", "loadfile", *options,
-                *session.posargs)  # fmt: skip
+    session.run(
+        "pytest", "-m", which, "-n", "logical", "--dist", "loadfile", *options, *session.posargs
+    )
 
 
 @nox.session

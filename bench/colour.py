@@ -72,10 +72,13 @@ def _transform(profile: bytes, mode: str) -> Any:
         if {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}[mode] != given.profile.xcolor_space.strip():
             return None
         transform = ImageCms.buildTransform(
-            given, ImageCms.createProfile("sRGB"), mode, "RGB",
+            given,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )  # fmt: skip
+        )
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
     if mode == "CMYK":

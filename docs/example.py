@@ -60,9 +60,14 @@ class Believer(SimulatedRater):
     """A rater with a taste, who prefers one model to another as often as the truth makes it."""
 
     def __init__(
-        self, server: Server, token: str, number: int, seen: Seen, shown: Shown,
+        self,
+        server: Server,
+        token: str,
+        number: int,
+        seen: Seen,
+        shown: Shown,
         truth: Mapping[str, float],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(server, token, Plan(1, 0, think=0, doubles=0.02), number, seen)
         self.shown = shown
         taste = np.random.default_rng([7, number]).normal(0, TASTE, len(truth))
@@ -115,8 +120,13 @@ def ask(
     truth = assigned(run)
     pairs = len(truth) * (len(truth) - 1) // 2
     store = Store(str(db))
-    options = StudyOptions(NAME, per_pair=-(-raters * trials // pairs), trials=trials,
-                           images=images, models=tuple(truth))  # fmt: skip
+    options = StudyOptions(
+        NAME,
+        per_pair=-(-raters * trials // pairs),
+        trials=trials,
+        images=images,
+        models=tuple(truth),
+    )
     create_study(store, run.path, options)
     tokens = invite(store, NAME, raters)
     server, seen = Server(store.url), Seen()
@@ -143,8 +153,11 @@ def recovered(scale: HumanScale, truth: Mapping[str, float]) -> list[Recovered]:
     for method in scale.analysis.methods:
         true = float(expected[method.method])
         inside = method.low <= true <= method.high
-        found.append(Recovered(method.method, true, method.value, method.low, method.high,
-                               method.group, inside))  # fmt: skip
+        found.append(
+            Recovered(
+                method.method, true, method.value, method.low, method.high, method.group, inside
+            )
+        )
     return found
 
 
@@ -179,8 +192,11 @@ def main() -> int:
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
     hits = sum(row.inside for row in rows)
-    said = {"judgements": scale.analysis.votes, "inside": f"{hits} of {len(rows)}",
-            "page": str(page)}  # fmt: skip
+    said = {
+        "judgements": scale.analysis.votes,
+        "inside": f"{hits} of {len(rows)}",
+        "page": str(page),
+    }
     sys.stdout.write(json.dumps(said) + "\n")
     return int(hits < len(rows) - max(1, len(rows) // 20))
 

@@ -45,16 +45,38 @@ _HARMLESS: list[Any] = [
 """What training scripts save beside tensors, none of which runs anything when it is made."""
 
 _DICTS = (
-    "params_ema", "params-ema", "ema_model", "model_ema", "state_dict_ema", "ema_state_dict", "ema",
-    "model_state_dict", "state_dict", "params", "generator", "net_g", "netG", "model", "net",
-    "network", "weights",
-)  # fmt: skip
+    "params_ema",
+    "params-ema",
+    "ema_model",
+    "model_ema",
+    "state_dict_ema",
+    "ema_state_dict",
+    "ema",
+    "model_state_dict",
+    "state_dict",
+    "params",
+    "generator",
+    "net_g",
+    "netG",
+    "model",
+    "net",
+    "network",
+    "weights",
+)
 """Keys under which checkpoints keep the network, the best one first: averages before the last."""
 
 _PREFIXES = (
-    "ema_model.", "model_ema.", "generator.", "net_g.", "netG.", "netG_A2B.", "model.", "net.",
-    "network.", "restorer.",
-)  # fmt: skip
+    "ema_model.",
+    "model_ema.",
+    "generator.",
+    "net_g.",
+    "netG.",
+    "netG_A2B.",
+    "model.",
+    "net.",
+    "network.",
+    "restorer.",
+)
 """What begins the names of the network among those of losses and discriminators, best first."""
 
 
@@ -240,5 +262,18 @@ def _is_apart(prefix: str) -> bool:
     return any(word in prefix.lower() for word in _APART)
 
 
-_APART = ("loss", "disc", "net_d", "netd", "critic", "perceptual", "vgg", "lpips", "ema", "metric",
-          "generator", "model", "net")  # fmt: skip
+_APART = (
+    "loss",
+    "disc",
+    "net_d",
+    "netd",
+    "critic",
+    "perceptual",
+    "vgg",
+    "lpips",
+    "ema",
+    "metric",
+    "generator",
+    "model",
+    "net",
+)

@@ -76,10 +76,15 @@ def non_local_means(strength: float = 0.8) -> ClassicalRestorer:
             return image
         return np.asarray(
             denoise_nl_means(
-                image, patch_size=5, patch_distance=6, h=strength * sigma, sigma=sigma,
-                fast_mode=True, channel_axis=2,
+                image,
+                patch_size=5,
+                patch_distance=6,
+                h=strength * sigma,
+                sigma=sigma,
+                fast_mode=True,
+                channel_axis=2,
             )
-        )  # fmt: skip
+        )
 
     return ClassicalRestorer("nlm", method, uses_noise=True)
 

@@ -22,8 +22,12 @@ from typing import Any
 from bench.core.errors import BenchError, said
 
 PREFIX = "own_code_"
-_OURS = {path.name: path for path in (Path(__file__).resolve().parents[1] / name
-                                      for name in ("bench", "models", "raters"))}  # fmt: skip
+_OURS = {
+    path.name: path
+    for path in (
+        Path(__file__).resolve().parents[1] / name for name in ("bench", "models", "raters")
+    )
+}
 _FOLDERS: dict[str, Folder] = {}
 """By alias."""
 

@@ -248,8 +248,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return any(words in text for words in ("out of memory", "can't allocate memory", "bad_alloc",
-                                           "failed to allocate"))  # fmt: skip
+    return any(
+        words in text
+        for words in ("out of memory", "can't allocate memory", "bad_alloc", "failed to allocate")
+    )
 
 
 def as_floats(name: str, restored: object) -> torch.Tensor:

@@ -97,8 +97,9 @@ def card_of(spec: str) -> Card | None:
     elif form == "factory":
         require_own(spec)
     elif (file := model_file(spec)) is not None and not file.is_file():
-        raise BenchError(f"no model file '{file}'; expected a file that is there, or a name of "
-                         "'bench models'")  # fmt: skip
+        raise BenchError(
+            f"no model file '{file}'; expected a file that is there, or a name of 'bench models'"
+        )
     return None
 
 

@@ -100,24 +100,52 @@ class Protocol:
             ("reference", self.reference, REFERENCE_RULES, self.reference in REFERENCE_RULES),
             ("views", self.views, VIEWS, set(self.views) <= set(VIEWS)),
             ("compared", self.compared, shown, set(self.slots) <= set(self.compared) <= set(shown)),
-            ("compared", self.compared, "no reference where it is not always shown",
-             self.reference == "always" or REFERENCE_SLOT not in self.compared),
+            (
+                "compared",
+                self.compared,
+                "no reference where it is not always shown",
+                self.reference == "always" or REFERENCE_SLOT not in self.compared,
+            ),
             ("captions", tuple(self.captions), shown, set(self.compared) <= set(self.captions)),
             ("codes", codes, "two or more, each once", len(set(codes)) == len(codes) > 1),
-            ("codes", codes, f"1 to {LONGEST_CODE} characters",
-             all(0 < len(code) <= LONGEST_CODE for code in codes)),
-            ("keys", keys, f"each once, and none of {PAGE_KEYS}",
-             len(set(keys)) == len(keys) and not {k.lower() for k in keys} & {*PAGE_KEYS, "enter",
-                                                                              "escape"}),
-            ("values", values, "each once, from -100 to 100",
-             len(set(values)) == len(values) and all(abs(value) <= 100 for value in values)),
-            ("values", values, "for each one its negative: sides are swapped",
-             not self.pairwise or {-value for value in values} == set(values)),
-            ("golden_better", self.golden_better, codes,
-             bool(self.golden_better) and set(self.golden_better) <= set(codes)),
-            ("golden_worse", self.golden_worse, codes,
-             bool(self.golden_worse) and set(self.golden_worse) <= set(codes)),
-        ]  # fmt: skip
+            (
+                "codes",
+                codes,
+                f"1 to {LONGEST_CODE} characters",
+                all(0 < len(code) <= LONGEST_CODE for code in codes),
+            ),
+            (
+                "keys",
+                keys,
+                f"each once, and none of {PAGE_KEYS}",
+                len(set(keys)) == len(keys)
+                and not {k.lower() for k in keys} & {*PAGE_KEYS, "enter", "escape"},
+            ),
+            (
+                "values",
+                values,
+                "each once, from -100 to 100",
+                len(set(values)) == len(values) and all(abs(value) <= 100 for value in values),
+            ),
+            (
+                "values",
+                values,
+                "for each one its negative: sides are swapped",
+                not self.pairwise or {-value for value in values} == set(values),
+            ),
+            (
+                "golden_better",
+                self.golden_better,
+                codes,
+                bool(self.golden_better) and set(self.golden_better) <= set(codes),
+            ),
+            (
+                "golden_worse",
+                self.golden_worse,
+                codes,
+                bool(self.golden_worse) and set(self.golden_worse) <= set(codes),
+            ),
+        ]
         for field, got, expected, right in wrong:
             if not right:
                 raise BenchError(
@@ -193,15 +221,25 @@ class Protocol:
     def for_page(self, ties: bool) -> dict[str, Any]:
         """Return what the judging page needs, as JSON can hold it: nothing of known answers."""
         return {
-            "name": self.name, "slots": self.slots, "views": self.views, "compared": self.compared,
-            "captions": dict(self.captions), "counted_as": self.counted_as,
-            "page_width": self.page_width, "help": self.help,
+            "name": self.name,
+            "slots": self.slots,
+            "views": self.views,
+            "compared": self.compared,
+            "captions": dict(self.captions),
+            "counted_as": self.counted_as,
+            "page_width": self.page_width,
+            "help": self.help,
             "answers": [
-                {"code": a.code, "label": a.label, "key": a.key, "key_sign": a.key_sign or a.key,
-                 "help": a.help}
+                {
+                    "code": a.code,
+                    "label": a.label,
+                    "key": a.key,
+                    "key_sign": a.key_sign or a.key,
+                    "help": a.help,
+                }
                 for a in self.choices(ties)
             ],
-        }  # fmt: skip
+        }
 
 
 def levels(*labels: str) -> tuple[Answer, ...]:

@@ -80,8 +80,11 @@ def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
     def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         words = ["bench", *map(str, arguments)]
-        with monkeypatch.context() as changed, redirect_stdout(io.StringIO()) as out, \
-                redirect_stderr(io.StringIO()) as err:  # fmt: skip
+        with (
+            monkeypatch.context() as changed,
+            redirect_stdout(io.StringIO()) as out,
+            redirect_stderr(io.StringIO()) as err,
+        ):
             changed.chdir(tmp_path)
             changed.setattr(sys, "argv", words)
             for name, value in environment.items():

@@ -30,8 +30,13 @@ from tests.support.runs import photograph_pairs
 from tests.support.studies import judge, preferring, trained
 
 HOUSE = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/example.md",
-         "results/README.md")  # fmt: skip
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/example.md",
+    "results/README.md",
+)
 
 READ = {
     "bench run --suite gopro:blur=blur --limit 110 --models input,unet,nafnet.pth": "9 GB",

@@ -34,8 +34,9 @@ def example() -> ModuleType:
 def test_simulated_raters_judge_over_http_and_the_truth_comes_back(
     example: ModuleType, tmp_path: Path
 ) -> None:
-    run = photograph_run(tmp_path / "run", scenes=("astronaut", "chelsea", "coffee", "camera"),
-                         size=(96, 96))  # fmt: skip
+    run = photograph_run(
+        tmp_path / "run", scenes=("astronaut", "chelsea", "coffee", "camera"), size=(96, 96)
+    )
     db = tmp_path / "studies.db"
     with ThreadPoolExecutor(1) as own:  # browser tests leave a loop in the main thread
         truth = own.submit(example.ask, run, db, raters=24, trials=30, images=8).result()

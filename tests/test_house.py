@@ -34,9 +34,14 @@ def contracts(house: Path) -> tuple[dict[str, bool], str]:
     """Return which contracts are kept, and all that import-linter says."""
     program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
     found = subprocess.run(
-        [sys.executable, "-c", program], cwd=house, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": str(house), "COLUMNS": "500"}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", program],
+        cwd=house,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(house), "COLUMNS": "500"},
+        check=False,
+    )
     output = found.stdout + found.stderr
     verdicts = (line.rsplit(" ", 1) for line in output.splitlines())
     kept = {v[0]: v[1] == "KEPT" for v in verdicts if v[-1] in ("KEPT", "BROKEN")}

@@ -54,10 +54,17 @@ def say_prose(text: str) -> None:
     width = text_width()
     for line in text.splitlines():
         indent = " " * (len(line) - len(line.lstrip()))
-        say(line if width is None else textwrap.fill(
-            line, width, subsequent_indent=f"{indent}  ", break_long_words=False,
-            break_on_hyphens=False,
-        ))  # fmt: skip
+        say(
+            line
+            if width is None
+            else textwrap.fill(
+                line,
+                width,
+                subsequent_indent=f"{indent}  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
 
 
 def text_width() -> int | None:

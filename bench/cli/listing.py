@@ -57,12 +57,17 @@ def models(
             "",
             ("model", "family", "tasks", "M params", "GMACs", "needs"),
             (
-                (r["name"], r["family"],
-                 "all" if len(r["tasks"]) == len(every) else ", ".join(r["tasks"]),
-                 _size(r["params"], 1e6), _size(r["gmacs"], 1), _needs(r))
+                (
+                    r["name"],
+                    r["family"],
+                    "all" if len(r["tasks"]) == len(every) else ", ".join(r["tasks"]),
+                    _size(r["params"], 1e6),
+                    _size(r["gmacs"], 1),
+                    _needs(r),
+                )
                 for r in rows
             ),
-        )  # fmt: skip
+        )
         say("bench models NAME shows all of one")
 
 
@@ -201,13 +206,16 @@ def _check(as_json: bool) -> None:
             ("metric", "reference", "version", "difference", "tolerance", "verdict", "note"),
             (
                 (
-                    one.metric, one.reference, one.version,
+                    one.metric,
+                    one.reference,
+                    one.version,
                     "—" if one.difference is None else f"{one.difference:.1e}",
                     "—" if one.tolerance is None else f"{one.tolerance:.0e}",
-                    one.verdict, one.note,
+                    one.verdict,
+                    one.note,
                 )
                 for one in found
             ),
-        )  # fmt: skip
+        )
     if any(one.verdict == "differs" for one in found):
         raise typer.Exit(1)

@@ -125,10 +125,15 @@ def _show(found: Pick) -> None:
 
 
 _WORDS = {
-    "chosen": "yes, the best", "tied": "yes, tied", "behind": "yes, worse",
-    "untested": "yes", "open": "not known", "over": "no", "apart": "ranked apart",
+    "chosen": "yes, the best",
+    "tied": "yes, tied",
+    "behind": "yes, worse",
+    "untested": "yes",
+    "open": "not known",
+    "over": "no",
+    "apart": "ranked apart",
     "unknown": "not known",
-}  # fmt: skip
+}
 
 
 def _show_noise(found: Pick, run: Path) -> None:

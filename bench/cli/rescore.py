@@ -57,12 +57,14 @@ def rescore(
     lost = table[table["missing"].str.startswith(LOST) & table["metric"].isin(names)]
     lost = lost.drop_duplicates(["model", "image"])
     if as_json:
-        print_json({
-            "run": str(made.path),
-            "metrics": made.record.spec.metrics,
-            "added": [name for name in made.record.spec.metrics if name not in had],
-            "lost": lost[["model", "image", "missing"]].to_dict("records"),
-        })  # fmt: skip
+        print_json(
+            {
+                "run": str(made.path),
+                "metrics": made.record.spec.metrics,
+                "added": [name for name in made.record.spec.metrics if name not in had],
+                "lost": lost[["model", "image", "missing"]].to_dict("records"),
+            }
+        )
     else:
         heads, rows, told = summary_table(made.folder)
         for line in told:

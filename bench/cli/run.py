@@ -185,8 +185,15 @@ def run(
     if as_json:
         states = {name: asdict(model) for name, model in record.models.items()}
         failures = [asdict(failure) for failure in record.failures]
-        print_json({"run": str(made.path), "report": str(page), "status": record.status,
-                    "models": states, "failures": failures})  # fmt: skip
+        print_json(
+            {
+                "run": str(made.path),
+                "report": str(page),
+                "status": record.status,
+                "models": states,
+                "failures": failures,
+            }
+        )
     else:
         heads, rows, told = summary_table(made.folder)
         for line in told:

@@ -38,11 +38,21 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
     if not rows:
         say("no runs yet: 'bench run --suite demo' makes one")
         return
-    print_table("", ("run", "status", "started", "images", "models", "MB"), (
-        (row["run"], row["status"], row.get("started", "—"), row.get("images", "—"),
-         row.get("models_done", "—"), row.get("megabytes", "—"))
-        for row in rows
-    ))  # fmt: skip
+    print_table(
+        "",
+        ("run", "status", "started", "images", "models", "MB"),
+        (
+            (
+                row["run"],
+                row["status"],
+                row.get("started", "—"),
+                row.get("images", "—"),
+                row.get("models_done", "—"),
+                row.get("megabytes", "—"),
+            )
+            for row in rows
+        ),
+    )
 
 
 @app.command(epilog="Example: [bold]bench runs show demo[/bold]")
@@ -59,9 +69,11 @@ def show(run: Name, as_json: Json = False) -> None:
         return
     for key, value in found.items():
         say(f"{key.replace('_', ' ')}: {value}")
-    print_table("", ("model", "state", "why"), (
-        (label, model["state"], model["reason"] or "") for label, model in models.items()
-    ))  # fmt: skip
+    print_table(
+        "",
+        ("model", "state", "why"),
+        ((label, model["state"], model["reason"] or "") for label, model in models.items()),
+    )
     say(next_line("report", found["run"]))
 
 

@@ -68,10 +68,14 @@ def score(
     if as_json:
         print_json(means)
     else:
-        print_table("", ("images", "metric", "mean", "95 % interval", "n", "note"), (
-            (m["images"], m["metric"], _digits(m["mean"]), _interval(m), m["n"], m["note"])
-            for m in means
-        ))  # fmt: skip
+        print_table(
+            "",
+            ("images", "metric", "mean", "95 % interval", "n", "note"),
+            (
+                (m["images"], m["metric"], _digits(m["mean"]), _interval(m), m["n"], m["note"])
+                for m in means
+            ),
+        )
     failures = [failure for scores in found.values() for failure in scores.failures]
     for failure in failures:
         complain(f"{failure.model}/{failure.image}: {failure.message}")

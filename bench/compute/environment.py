@@ -25,9 +25,21 @@ from bench.core.extras import INSTALL, extra
 from bench.core.version import VERSION
 
 PACKAGES = (
-    "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "scikit-image", "lpips",
-    "piq", "pillow", "onnxruntime", "spandrel", "spandrel-extra-arches", "lightning", "pandas",
-)  # fmt: skip
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "opencv-python-headless",
+    "scikit-image",
+    "lpips",
+    "piq",
+    "pillow",
+    "onnxruntime",
+    "spandrel",
+    "spandrel-extra-arches",
+    "lightning",
+    "pandas",
+)
 """Those whose version can change a number."""
 
 LITTLE_DISK = 2e9

@@ -47,8 +47,10 @@ def rotations(camera: Points, size: tuple[int, int]) -> Homographies:
     pitch, yaw, roll = camera.T
     turn_x, turn_y, turn_z = (np.tile(np.eye(3), (len(camera), 1, 1)) for _ in range(3))
     for turn, (a, b), angle in (
-        (turn_x, (1, 2), pitch), (turn_y, (0, 2), yaw), (turn_z, (0, 1), -roll)
-    ):  # fmt: skip
+        (turn_x, (1, 2), pitch),
+        (turn_y, (0, 2), yaw),
+        (turn_z, (0, 1), -roll),
+    ):
         turn[:, a, a] = turn[:, b, b] = np.cos(angle)
         turn[:, a, b] = np.sin(angle)
         turn[:, b, a] = -np.sin(angle)

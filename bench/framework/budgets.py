@@ -218,10 +218,14 @@ def budget_steps(evidence: Evidence, joint: Joint) -> list[BudgetStep]:
             best = float(worth[i])
             also = [j for j in np.flatnonzero(same[i] & (limit <= limit[i])) if j != i]
             steps.append(
-                BudgetStep(float(limit[i]), joint.models[i], float(joint.values[i, 0]),
-                     tuple(joint.models[j] for j in also),
-                     float(joint.low[i, 1] if joint.models[i] in joint.noise else limit[i]))
-            )  # fmt: skip
+                BudgetStep(
+                    float(limit[i]),
+                    joint.models[i],
+                    float(joint.values[i, 0]),
+                    tuple(joint.models[j] for j in also),
+                    float(joint.low[i, 1] if joint.models[i] in joint.noise else limit[i]),
+                )
+            )
     return steps
 
 
@@ -260,8 +264,9 @@ def _relaxations(
 
     How far a limit gives is a ratio for a cost, and for a quality its share of the models' range.
     """
-    needed = np.array([[limit.needed(*f[limit.axis.name][1:]) for limit in limits]
-                       for f in figures])  # fmt: skip
+    needed = np.array(
+        [[limit.needed(*f[limit.axis.name][1:]) for limit in limits] for f in figures]
+    )
     gives = np.column_stack([_gives(limit, needed[:, k], joint) for k, limit in enumerate(limits)])
     least = np.flatnonzero(on_front(gives, [False] * len(limits)))
     better = 1.0 if joint.axes[0].higher_is_better else -1.0
@@ -271,16 +276,20 @@ def _relaxations(
     return [
         Relaxation(
             joint.models[i],
-            {limit.given: float(needed[i, k]) / limit.factor
-             for k, limit in enumerate(limits) if gives[i, k] > 0},
+            {
+                limit.given: float(needed[i, k]) / limit.factor
+                for k, limit in enumerate(limits)
+                if gives[i, k] > 0
+            },
             float(joint.values[i, 0]),
         )
         for i in order[:RELAXATIONS]
-    ]  # fmt: skip
+    ]
 
 
-def _gives(limit: Limit, needed: np.ndarray[tuple[int], np.dtype[np.float64]], joint: Joint
-           ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:  # fmt: skip
+def _gives(
+    limit: Limit, needed: np.ndarray[tuple[int], np.dtype[np.float64]], joint: Joint
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return how far a limit would have to give for each model; 0 where it is kept."""
     sign = 1.0 if limit.bound == "max" else -1.0
     if limit.axis.kind == "cost" and limit.value > 0:

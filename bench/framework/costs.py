@@ -296,5 +296,7 @@ def told(sources: Sequence[str]) -> list[str]:
 
 def as_record(at: CostConditions) -> dict[str, Any]:
     """Return the conditions as columns of a table."""
-    return {name: getattr(at, name)
-            for name in ("device", "dtype", "height", "width", "batch", "threads")}  # fmt: skip
+    return {
+        name: getattr(at, name)
+        for name in ("device", "dtype", "height", "width", "batch", "threads")
+    }

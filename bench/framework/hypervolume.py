@@ -85,12 +85,17 @@ def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) 
         raise BenchError("no model has a figure on all axes, so there is no hypervolume")
     scaled = _scaled(joint, joint.values)
     ideal = scaled.max(axis=0)
-    floor = _floor(joint, scaled) if reference is None else _scaled(
-        joint, np.asarray(reference, dtype=np.float64)[None]
-    )[0]  # fmt: skip
+    floor = (
+        _floor(joint, scaled)
+        if reference is None
+        else _scaled(joint, np.asarray(reference, dtype=np.float64)[None])[0]
+    )
     if not (ideal > floor).all():
-        flat = [axis.name for axis, up, down in zip(joint.axes, ideal, floor, strict=True)
-                if not up > down]  # fmt: skip
+        flat = [
+            axis.name
+            for axis, up, down in zip(joint.axes, ideal, floor, strict=True)
+            if not up > down
+        ]
         raise BenchError(
             f"no model is better than the reference point in {', '.join(flat)}, so nothing is "
             "covered; give a reference that some model beats"

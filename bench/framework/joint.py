@@ -143,11 +143,15 @@ class Joint:
         """Return the same models on some of the axes, in the order given."""
         at = [self.at(name) for name in axes]
         return replace(
-            self, axes=tuple(self.axes[i] for i in at), values=self.values[:, at],
-            low=self.low[:, at], high=self.high[:, at], draws=self.draws[:, :, at],
+            self,
+            axes=tuple(self.axes[i] for i in at),
+            values=self.values[:, at],
+            low=self.low[:, at],
+            high=self.high[:, at],
+            draws=self.draws[:, :, at],
             base=None if self.base is None else self.base[:, at],
             base_value=None if self.base_value is None else self.base_value[at],
-        )  # fmt: skip
+        )
 
 
 def resolve_axis(evidence: Evidence, name: str) -> tuple[Axis, float]:
@@ -231,8 +235,13 @@ def join(
                 intervals=intervals,
             )
         elif axis.kind == "people":
-            _put_people(evidence, (*kept, *([base] if base else [])),
-                        (values, low, high, draws), place, seed)  # fmt: skip
+            _put_people(
+                evidence,
+                (*kept, *([base] if base else [])),
+                (values, low, high, draws),
+                place,
+                seed,
+            )
         else:
             nothing = np.inf if axis.higher_is_better else 0.0
             draws[:, len(kept) :, place] = values[len(kept) :, place] = nothing
@@ -310,9 +319,14 @@ def _base_fits(evidence: Evidence, axes: Sequence[Axis]) -> bool:
 
 
 def _put_metric(
-    scores: Floats, clusters: NDArray[np.str_], into: Arrays, *, place: int, seed: int,
+    scores: Floats,
+    clusters: NDArray[np.str_],
+    into: Arrays,
+    *,
+    place: int,
+    seed: int,
     intervals: bool,
-) -> None:  # fmt: skip
+) -> None:
     values, low, high, draws = into
     if not scores.size:
         return

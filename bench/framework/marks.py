@@ -27,17 +27,23 @@ class Mark:
 
 
 PSF = Mark(
-    "†", "knows the PSF", "given the true blur (its PSF), which the others have to do without",
+    "†",
+    "knows the PSF",
+    "given the true blur (its PSF), which the others have to do without",
     apart=True,
-)  # fmt: skip
+)
 NOISE = Mark(
-    "‡", "knows the noise level",
-    "given the true noise level, which the others have to do without", apart=True,
-)  # fmt: skip
+    "‡",
+    "knows the noise level",
+    "given the true noise level, which the others have to do without",
+    apart=True,
+)
 TRAINED_FOR_NOISE = Mark(
-    "‡", "trained for this noise level",
-    "trained for the one noise level of these images (a non-blind denoiser)", apart=True,
-)  # fmt: skip
+    "‡",
+    "trained for this noise level",
+    "trained for the one noise level of these images (a non-blind denoiser)",
+    apart=True,
+)
 
 
 def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:

@@ -68,10 +68,15 @@ def ranks(evidence: Evidence, joint: Joint, axis: str, level: float = LEVEL) -> 
     high = np.quantile(drawn, 1 - tail, axis=0, method="higher")
     same = tied(evidence, joint, axis)
     return [
-        Rank(name, int(rank[i]), int(min(low[i], rank[i])), int(max(high[i], rank[i])),
-             tuple(other for j, other in enumerate(joint.models) if j != i and same[i, j]))
+        Rank(
+            name,
+            int(rank[i]),
+            int(min(low[i], rank[i])),
+            int(max(high[i], rank[i])),
+            tuple(other for j, other in enumerate(joint.models) if j != i and same[i, j]),
+        )
         for i, name in enumerate(joint.models)
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True, slots=True)

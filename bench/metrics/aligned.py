@@ -57,21 +57,31 @@ def align(restored: Picture, reference: Picture) -> Aligned:
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, 0)
     try:
         _, warp = cv2.findTransformECC(
-            cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), cv2.cvtColor(z, cv2.COLOR_RGB2GRAY),
-            np.eye(3, dtype=np.float32), cv2.MOTION_HOMOGRAPHY, criteria,
-            np.ones(x.shape[:2], np.uint8), BLUR,
-        )  # fmt: skip
+            cv2.cvtColor(x, cv2.COLOR_RGB2GRAY),
+            cv2.cvtColor(z, cv2.COLOR_RGB2GRAY),
+            np.eye(3, dtype=np.float32),
+            cv2.MOTION_HOMOGRAPHY,
+            criteria,
+            np.ones(x.shape[:2], np.uint8),
+            BLUR,
+        )
     except cv2.error as error:
         raise Unscorable("the image could not be aligned: ECC did not converge") from error
     height, width = reference.size
     moved = cv2.warpPerspective(
-        z, warp, (width, height),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT,
-    )  # fmt: skip
+        z,
+        warp,
+        (width, height),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
     mask = cv2.warpPerspective(
-        np.ones((height, width), np.float32), warp, (width, height),
-        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT,
-    )  # fmt: skip
+        np.ones((height, width), np.float32),
+        warp,
+        (width, height),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
     if not mask.any():
         raise Unscorable("aligned, the image has no pixel in common with its reference")
     valid = np.asarray(mask, np.float32)

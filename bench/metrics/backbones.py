@@ -51,11 +51,13 @@ BACKBONES: dict[str, Backbone] = {
         _backbone("vgg19", "vgg19-dcbb9e9d.pth", 574_673_361, "VGG loss"),
         _backbone("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839),
         _backbone(
-            "inception", "inception_v3_google-0cc3c7bd.pth", 108_949_747,
+            "inception",
+            "inception_v3_google-0cc3c7bd.pth",
+            108_949_747,
             "fid, kid, and the inception score in training",
         ),
     )
-}  # fmt: skip
+}
 
 
 def folders() -> Iterator[Path]:

@@ -82,16 +82,27 @@ def _checked(card: MetricCard, pairs: Iterable[tuple[str, Pixels, Pixels]]) -> C
     check = card.check
     if isinstance(check, str):
         return Checked(
-            metric=card.name, reference="", version="", images=0, difference=None, tolerance=None,
-            verdict="no reference", note=check,
-        )  # fmt: skip
+            metric=card.name,
+            reference="",
+            version="",
+            images=0,
+            difference=None,
+            tolerance=None,
+            verdict="no reference",
+            note=check,
+        )
 
     def told(images: int, difference: float | None, verdict: Verdict, note: str) -> Checked:
         return Checked(
-            metric=card.name, reference=check.reference, version=_version(check.package),
-            images=images, difference=difference, tolerance=check.tolerance,
-            verdict=verdict, note=note,
-        )  # fmt: skip
+            metric=card.name,
+            reference=check.reference,
+            version=_version(check.package),
+            images=images,
+            difference=difference,
+            tolerance=check.tolerance,
+            verdict=verdict,
+            note=note,
+        )
 
     scorer = Scorer([card.name])
     found: dict[str, float] = {}
@@ -151,8 +162,11 @@ def ssim_luma(restored: Pixels, reference: Pixels) -> float:
 
 
 _PAPER: Mapping[str, Any] = {
-    "data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False,
-}  # fmt: skip
+    "data_range": 255,
+    "gaussian_weights": True,
+    "sigma": 1.5,
+    "use_sample_covariance": False,
+}
 
 
 def ssim_volume(restored: Pixels, reference: Pixels) -> float:

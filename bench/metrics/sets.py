@@ -66,8 +66,9 @@ class SetScorer:
                     rows[path].append(np.asarray(describe(pixels), np.float64))
                 except Unscorable as reason:
                     missing[path] = str(reason)
-        features = {path: np.stack(found) for path, found in rows.items()
-                    if found and path not in missing}  # fmt: skip
+        features = {
+            path: np.stack(found) for path, found in rows.items() if found and path not in missing
+        }
         return Described(count, features, missing)
 
     def compare(self, restored: Described, reference: Described) -> dict[str, SetScore]:

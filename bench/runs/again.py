@@ -33,9 +33,12 @@ class Remeasured:
 
 
 def remeasure(
-    folder: RunFolder, processes: int = 3, passes: int = 30, seconds: float = 10.0,
+    folder: RunFolder,
+    processes: int = 3,
+    passes: int = 30,
+    seconds: float = 10.0,
     update: Update = unheard,
-) -> list[Remeasured]:  # fmt: skip
+) -> list[Remeasured]:
     """Measure anew what was noisy in a run; return what changed, nothing where nothing was noisy.
 
     Raises `BenchError` where a model's weights are not those that the run measured.

@@ -142,8 +142,9 @@ class Rescoring:
         """Return by model the images that an earlier call has scored; forget what does not fit."""
         kept: dict[str, set[str]] = {}
         for model in self.record.models:
-            of = {one.cell.image: one for many in todo.values() for one in many
-                  if one.model == model}  # fmt: skip
+            of = {
+                one.cell.image: one for many in todo.values() for one in many if one.model == model
+            }
             cells = list(self.folder.cells(model, "rescored"))
             fit = [c for c in cells if c.image in of and self._fits(c, of[c.image])]
             if len(fit) != len(cells):
@@ -186,8 +187,14 @@ class Rescoring:
             self.progress.note(
                 f"  measured anew, as the weights of a metric have changed: {', '.join(again)}"
             )
-        control = next((n for n in self.record.spec.metrics
-                        if n in metric_cards() and n not in self.scorer.weights), None)  # fmt: skip
+        control = next(
+            (
+                n
+                for n in self.record.spec.metrics
+                if n in metric_cards() and n not in self.scorer.weights
+            ),
+            None,
+        )
         work = self._work(self._scorer([*([control] if control else []), *new]), control)
         writers: dict[str, CellWriter] = {}
         try:
@@ -259,12 +266,16 @@ class Rescoring:
             replace(
                 record,
                 spec=replace(record.spec, metrics=after.all),
-                metrics={name: record.metrics.get(name) or MetricRecord.of(cards[name])
-                         for name in after.of_images},
-                sets={name: record.sets.get(name) or MetricRecord.of(sets[name])
-                      for name in after.of_sets},
+                metrics={
+                    name: record.metrics.get(name) or MetricRecord.of(cards[name])
+                    for name in after.of_images
+                },
+                sets={
+                    name: record.sets.get(name) or MetricRecord.of(sets[name])
+                    for name in after.of_sets
+                },
             )
-        )  # fmt: skip
+        )
         self.folder.forget_rescored()
         self.folder.write_scores(labels, [str(i) for i in self.folder.images()["image"]])
         scorer = SetScorer(after.of_sets, self.device, self.suite.border)

@@ -304,11 +304,17 @@ class RunFolder:
 
         Strata are the suite's own, and what the finished cells of ``models`` tell of the images.
         """
-        measured = {cell.image: cell.measured for model in models for cell in self.cells(model)
-                    if cell.measured}  # fmt: skip
+        measured = {
+            cell.image: cell.measured
+            for model in models
+            for cell in self.cells(model)
+            if cell.measured
+        }
         header = ("image", "cluster", "degraded", "reference", "strata")
-        rows = ((p.id, p.cluster, *self._files(p),
-                 json.dumps({**measured.get(p.id, {}), **p.strata})) for p in pairs)  # fmt: skip
+        rows = (
+            (p.id, p.cluster, *self._files(p), json.dumps({**measured.get(p.id, {}), **p.strata}))
+            for p in pairs
+        )
         _write_csv(self.path / "images.csv", header, rows)
 
     def _files(self, pair: Pair) -> tuple[str, str]:
@@ -371,10 +377,15 @@ class RunFolder:
     def write_scores(self, models: Sequence[str], images: Sequence[str]) -> None:
         """Make scores.csv anew from the cells: models, then images, in the order given."""
         rows = (
-            (model, image, metric, "" if score.value is None else repr(score.value),
-             score.reason or "")
+            (
+                model,
+                image,
+                metric,
+                "" if score.value is None else repr(score.value),
+                score.reason or "",
+            )
             for model, image, metric, score in self._scores(models, images)
-        )  # fmt: skip
+        )
         header = ("model", "image", "metric", "value", "missing")
         _write_csv(self.path / "scores.csv", header, rows)
 
@@ -397,10 +408,15 @@ class RunFolder:
 
         models, images = list(self.record().models), list(self.images()["image"])
         rows = [
-            (model, image, metric, float("nan") if score.value is None else score.value,
-             score.reason or "")
+            (
+                model,
+                image,
+                metric,
+                float("nan") if score.value is None else score.value,
+                score.reason or "",
+            )
             for model, image, metric, score in self._scores(models, images)
-        ]  # fmt: skip
+        ]
         return pd.DataFrame(rows, columns=["model", "image", "metric", "value", "missing"])
 
     # --- scores of whole sets -------------------------------------------------------------------
@@ -409,10 +425,17 @@ class RunFolder:
         """Replace sets.csv: one value for each model and metric of whole sets."""
         header = ("model", "metric", "value", "deviation", "images", "missing", "inputs")
         texts = (
-            (row.model, row.metric, _text(row.score.value), _text(row.score.deviation),
-             row.score.images, row.score.reason or "", row.inputs)
+            (
+                row.model,
+                row.metric,
+                _text(row.score.value),
+                _text(row.score.deviation),
+                row.score.images,
+                row.score.reason or "",
+                row.inputs,
+            )
             for row in rows
-        )  # fmt: skip
+        )
         _write_csv(self.path / "sets.csv", header, texts)
 
     def read_sets(self) -> list[SetRow]:
@@ -438,10 +461,16 @@ class RunFolder:
 
         columns = ["model", "metric", "value", "deviation", "images", "missing"]
         rows = [
-            (row.model, row.metric, row.score.value, row.score.deviation, row.score.images,
-             row.score.reason or "")
+            (
+                row.model,
+                row.metric,
+                row.score.value,
+                row.score.deviation,
+                row.score.images,
+                row.score.reason or "",
+            )
             for row in self.read_sets()
-        ]  # fmt: skip
+        ]
         return pd.DataFrame(rows, columns=columns).astype({"value": float, "deviation": float})
 
     # --- profiles -------------------------------------------------------------------------------

@@ -134,13 +134,19 @@ def fit_logistic(
     sign = 1.0 if x @ y >= 0 else -1.0
     guess = np.array([y.min(), np.ptp(y), 0.0, 1.7 * sign, 0.0][:parameters])
     found = least_squares(
-        lambda b: _logistic(x, b) - y, guess if start is None else start, jac=jacobian, method="lm",
+        lambda b: _logistic(x, b) - y,
+        guess if start is None else start,
+        jac=jacobian,
+        method="lm",
         max_nfev=evaluations,
-    )  # fmt: skip
+    )
     return LogisticFit(
-        up[0] + up[1] * _logistic(x, found.x), tuple(float(b) for b in found.x), found.status > 0,
-        across, up,
-    )  # fmt: skip
+        up[0] + up[1] * _logistic(x, found.x),
+        tuple(float(b) for b in found.x),
+        found.status > 0,
+        across,
+        up,
+    )
 
 
 def correlate(

@@ -85,9 +85,15 @@ def plan() -> list[DemoShot]:
 
 
 _TRAIN_SHARE = {
-    "motorcycle": 84, "rocket": 40, "brick": 14, "grass": 10, "gravel": 10, "retina": 12,
-    "hubble": 10, "moon": 12,
-}  # fmt: skip
+    "motorcycle": 84,
+    "rocket": 40,
+    "brick": 14,
+    "grass": 10,
+    "gravel": 10,
+    "retina": 12,
+    "hubble": 10,
+    "moon": 12,
+}
 
 _KINDS: tuple[tuple[str, str], ...] = tuple(
     (blur, light) for light in ("normal", "low") for blur in ("shake", "defocus", "shake", "motion")
@@ -218,8 +224,9 @@ def _resampled(source: Pixels, shot: DemoShot, height: int, width: int) -> Light
     rows = (np.arange(height) - (height - 1) / 2)[:, None] / shot.scale
     columns = (np.arange(width) - (width - 1) / 2)[None, :] / shot.scale
     sine, cosine = math.sin(math.radians(shot.turn)), math.cos(math.radians(shot.turn))
-    place = np.stack([shot.row + cosine * rows - sine * columns,
-                      shot.column + sine * rows + cosine * columns])  # fmt: skip
+    place = np.stack(
+        [shot.row + cosine * rows - sine * columns, shot.column + sine * rows + cosine * columns]
+    )
     around = 8  # pixels beyond the piece that filter and spline still feel
     top, left = (max(0, int(axis.min()) - around) for axis in place)
     bottom, right = (int(axis.max()) + around + 1 for axis in place)

@@ -183,9 +183,14 @@ def _bring(download: Download, place: _Place, report: Update, attempts: int, pau
     for url in download.urls:
         try:
             transfer(
-                url, place.partial, report, checked_later=download.sha256 is not None,
-                size=download.bytes, attempts=attempts, pause=pause,
-            )  # fmt: skip
+                url,
+                place.partial,
+                report,
+                checked_later=download.sha256 is not None,
+                size=download.bytes,
+                attempts=attempts,
+                pause=pause,
+            )
         except Refused as refusal:
             refusals.append(f"{url}: {refusal}")
             continue

@@ -25,9 +25,16 @@ REFERENCE = frozenset({"sharp", "target", "gt", "groundtruth", "reference", "hq"
 """Folder names that say which half of a pair lies inside; they are no part of a pair's name."""
 _NAMELESS = DEGRADED | REFERENCE
 
-HALVES = (("input", "target"), ("blur", "sharp"), ("blur", "gt"), ("lq", "gt"), ("lq", "hq"),
-          ("degraded", "reference"), ("blur_crops", "sharp_crops"),
-          ("input_crops", "target_crops"))  # fmt: skip
+HALVES = (
+    ("input", "target"),
+    ("blur", "sharp"),
+    ("blur", "gt"),
+    ("lq", "gt"),
+    ("lq", "hq"),
+    ("degraded", "reference"),
+    ("blur_crops", "sharp_crops"),
+    ("input_crops", "target_crops"),
+)
 """The two folders that copies of paired data sets have, degraded first."""
 
 SPLITS: dict[Split, tuple[str, ...]] = {

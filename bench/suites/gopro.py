@@ -30,10 +30,18 @@ from bench.suites.listing import Listing
 from bench.suites.table import Split, Suite, SuiteCard
 
 OFFICIAL_TEST: dict[str, int] = {
-    "GOPR0384_11_00": 100, "GOPR0384_11_05": 100, "GOPR0385_11_01": 100, "GOPR0396_11_00": 100,
-    "GOPR0410_11_00": 134, "GOPR0854_11_00": 100, "GOPR0862_11_00": 77, "GOPR0868_11_00": 100,
-    "GOPR0869_11_00": 100, "GOPR0871_11_00": 100, "GOPR0881_11_01": 100,
-}  # fmt: skip
+    "GOPR0384_11_00": 100,
+    "GOPR0384_11_05": 100,
+    "GOPR0385_11_01": 100,
+    "GOPR0396_11_00": 100,
+    "GOPR0410_11_00": 134,
+    "GOPR0854_11_00": 100,
+    "GOPR0862_11_00": 77,
+    "GOPR0868_11_00": 100,
+    "GOPR0869_11_00": 100,
+    "GOPR0871_11_00": 100,
+    "GOPR0881_11_01": 100,
+}
 """Frames of each test sequence, 1111 in all."""
 
 GOPRO_LARGE = Download(

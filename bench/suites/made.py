@@ -318,9 +318,15 @@ def _make_one(part: Path, item: Item) -> dict[str, Any]:
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-    return {"id": item.id, "split": item.split, "cluster": item.cluster,
-            "strata": dict(item.strata), **item.parameters, "psf_uniform": degraded.uniform,
-            "files": files}  # fmt: skip
+    return {
+        "id": item.id,
+        "split": item.split,
+        "cluster": item.cluster,
+        "strata": dict(item.strata),
+        **item.parameters,
+        "psf_uniform": degraded.uniform,
+        "files": files,
+    }
 
 
 def _files(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:

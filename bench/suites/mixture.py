@@ -34,8 +34,14 @@ GREY = 0.18
 _SLOPE: float = 255 * 1.055 / 2.4 * GREY ** (1 / 2.4 - 1)
 """8-bit levels of sRGB per linear light, at mid grey."""
 
-_OWNED = {"blur": "blur", "size": "extent", "electrons": "noise", "illumination": "light",
-          "jpeg": "jpeg", "seed": "seed"}  # fmt: skip
+_OWNED = {
+    "blur": "blur",
+    "size": "extent",
+    "electrons": "noise",
+    "illumination": "light",
+    "jpeg": "jpeg",
+    "seed": "seed",
+}
 _UNFIT = {
     "scale": "the suite is one for deblurring: both images of a pair have one size",
     "sigma": "8 bits cannot hold it; noise that a camera makes is --noise",
@@ -235,8 +241,10 @@ def notes(mixture: Mixture, photographs: int, left_out: Mapping[str, str]) -> li
     if mixture.fixed:
         told.append("all: " + ", ".join(f"{name}={value}" for name, value in mixture.fixed.items()))
     if (most := max(map(len, mixture._factors()))) > count:
-        told.append(f"{count} images a photograph do not reach all {most} levels of a factor: "
-                     "its levels are compared over different photographs")  # fmt: skip
+        told.append(
+            f"{count} images a photograph do not reach all {most} levels of a factor: "
+            "its levels are compared over different photographs"
+        )
     if left_out:
         told.append(f"{len(left_out)} photographs left out: {first_few(left_out)}")
     return told

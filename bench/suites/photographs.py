@@ -200,8 +200,11 @@ def _split(names: Sequence[str], mixture: Mixture) -> dict[str, Split]:
         found |= dict.fromkeys(drawn[len(found) : len(found) + count], split)
     found |= dict.fromkeys(drawn[len(found) :], "train")
     rest = 1 - mixture.test - mixture.val
-    missing = [s for s, part in (wanted | {"train": rest}).items()
-               if part > 1e-9 and s not in found.values()]  # fmt: skip
+    missing = [
+        s
+        for s, part in (wanted | {"train": rest}).items()
+        if part > 1e-9 and s not in found.values()
+    ]
     if missing or not names:
         raise BenchError(
             f"{len(names)} usable photographs are too few"

@@ -79,9 +79,12 @@ class Warp:
         matrix = cv2.getRotationMatrix2D((middle, middle), self.degrees, self.shrink)
         matrix[:, 2] += target - middle
         warped = cv2.warpAffine(
-            np.ascontiguousarray(image), matrix, (out, out),
-            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT,
-        )  # fmt: skip
+            np.ascontiguousarray(image),
+            matrix,
+            (out, out),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT,
+        )
         return np.asarray(warped, np.float32)
 
 

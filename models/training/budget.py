@@ -28,8 +28,10 @@ def parse_budget(text: str) -> Budget:
     """
     match = _FORM.fullmatch(text.strip().lower())
     if not match:
-        raise BenchError(f"budget '{text}': expected a time, or a number of steps or epochs, such "
-                         "as 90s, 10m, 1h, 300steps or 20epochs")  # fmt: skip
+        raise BenchError(
+            f"budget '{text}': expected a time, or a number of steps or epochs, such "
+            "as 90s, 10m, 1h, 300steps or 20epochs"
+        )
     amount, unit = float(match[1]), match[2]
     if amount <= 0 or (unit == "steps" and amount != int(amount)):
         raise BenchError(f"budget '{text}': expected more than nothing, and whole steps")

@@ -46,8 +46,11 @@ def dissimilarity(restored: torch.Tensor, reference: torch.Tensor) -> torch.Tens
 
 
 LOSSES: dict[str, Loss] = {
-    "mse": mse, "l1": l1, "charbonnier": charbonnier, "1-ssim": dissimilarity,
-}  # fmt: skip
+    "mse": mse,
+    "l1": l1,
+    "charbonnier": charbonnier,
+    "1-ssim": dissimilarity,
+}
 """Name in a recipe -> loss; beside these there are the perceptual ones."""
 
 

@@ -175,8 +175,10 @@ class Training(LightningModule):
         """Keep where the training is, and the validation figures that belong to the weights."""
         metrics = self.trainer.callback_metrics
         checkpoint["training"] = {
-            "steps": self.steps, "rates": self.rates.state(), "method": self.state(),
-        }  # fmt: skip
+            "steps": self.steps,
+            "rates": self.rates.state(),
+            "method": self.state(),
+        }
         checkpoint["validation"] = {
             "psnr": float(metrics["val_psnr"]),
             "ssim": float(metrics["val_ssim"]),

@@ -13,8 +13,10 @@ from bench.core.errors import BenchError
 from models.recipes import Recipe, Schedule, ScheduleKind
 
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD,
-}  # fmt: skip
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+}
 
 SMALLEST_GAIN = 1e-4
 """A validation is better where it is so: by this part of a loss, or by so many dB."""

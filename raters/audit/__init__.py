@@ -55,9 +55,12 @@ class AuditReport:
 
 
 def audit(
-    store_url: str, study_name: str, address: str | None = None, raters: int = 3,
+    store_url: str,
+    study_name: str,
+    address: str | None = None,
+    raters: int = 3,
     seeds: int = SEEDS,
-) -> AuditReport:  # fmt: skip
+) -> AuditReport:
     """Walk ``raters`` times through a study, from the link to the thanks, and look for leaks.
 
     Without ``address`` the walk is through a copy of the study as it was on its first day, served

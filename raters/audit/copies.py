@@ -15,8 +15,13 @@ from raters.protocols import protocol_called
 from raters.studies.secret import new_secret
 
 _COPIED = (
-    schema.study, schema.method, schema.content, schema.stimulus, schema.comparison, schema.item,
-)  # fmt: skip
+    schema.study,
+    schema.method,
+    schema.content,
+    schema.stimulus,
+    schema.comparison,
+    schema.item,
+)
 
 
 def copy_study(source: Store, study_name: str, path: Path, disguised: bool = False) -> Store:
@@ -64,10 +69,20 @@ def _disguise(table: Table, values: dict[str, Any]) -> dict[str, Any]:
         protocol, options = protocol_called(values["protocol"]), values["options"]
         shown = options["reference"] == "shown"
         question = protocol.question_with_reference if shown else protocol.question
-        named: dict[str, Any] = {"name": _word(), "models": [], "notes": [], "question": None,
-                 "completion_code": None, "partial_code": None}  # fmt: skip
-        return {"name": named["name"], "run": _word(), "question": question,
-                "options": options | named}  # fmt: skip
+        named: dict[str, Any] = {
+            "name": _word(),
+            "models": [],
+            "notes": [],
+            "question": None,
+            "completion_code": None,
+            "partial_code": None,
+        }
+        return {
+            "name": named["name"],
+            "run": _word(),
+            "question": question,
+            "options": options | named,
+        }
     if table is schema.method:
         return {"label": _word()}
     if table is schema.content:

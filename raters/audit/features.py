@@ -152,16 +152,22 @@ def digests(
     """
     again = Counter(image.body for image in images)
     if (twice := sum(count - 1 for count in again.values())) > 0:
-        yield Leak("GET /s/<random>: bytes", "a file that was seen before",
-                   f"{twice} of {len(images)} images")  # fmt: skip
+        yield Leak(
+            "GET /s/<random>: bytes",
+            "a file that was seen before",
+            f"{twice} of {len(images)} images",
+        )
     known = [
         _pixels(view.image) == _pixels(view.beside)
         for view, truth in zip(shown, truths, strict=True)
         if truth.model < 0 and view.beside is not None
     ]
     if any(known):
-        yield Leak("GET /s/<random>: PNG chunk IDAT", "a known answer, which is the reference",
-                   f"{sum(known)} of {len(known)} images of such trials")  # fmt: skip
+        yield Leak(
+            "GET /s/<random>: PNG chunk IDAT",
+            "a known answer, which is the reference",
+            f"{sum(known)} of {len(known)} images of such trials",
+        )
 
 
 def _pixels(image: Exchange) -> bytes:
@@ -201,9 +207,12 @@ def compare(
         if chance <= level:
             evidence = f"model {number} was on the left {left} times of {total}: p = {chance:.1e}"
             leaks.append(Leak("sides", "a model keeps to one side", evidence))
-    numbers = {"images judged": len(shown), "features compared": len(names),
-               "features that vary, tested": len({name for name, *_ in asked}),
-               "models tested for sides": len(sides)}  # fmt: skip
+    numbers = {
+        "images judged": len(shown),
+        "features compared": len(names),
+        "features that vary, tested": len({name for name, *_ in asked}),
+        "models tested for sides": len(sides),
+    }
     return leaks, numbers
 
 
@@ -258,9 +267,14 @@ def _sides(shown: Sequence[Shown], truths: Sequence[Truth]) -> list[tuple[int, i
 
 
 def _leak(
-    name: str, what: str, chance: float, groups: Ints, values: Ints,
-    described: Sequence[Mapping[str, str]], truths: Sequence[Truth],
-) -> Leak:  # fmt: skip
+    name: str,
+    what: str,
+    chance: float,
+    groups: Ints,
+    values: Ints,
+    described: Sequence[Mapping[str, str]],
+    truths: Sequence[Truth],
+) -> Leak:
     where = name if name.startswith("trial reply") else f"GET /s/<random>: {name}"
     examples = []
     for group in dict.fromkeys(groups.tolist()):

@@ -17,20 +17,64 @@ from urllib.parse import urljoin, urlsplit
 from bench.core.errors import BenchError
 
 MOST_TRIALS = 10_000
-SCREEN = {"viewport": [1920, 1080], "screen": [1920, 1080], "dpr": 1, "zoom": 1, "pinch": 1,
-          "depth": 24, "wide_gamut": False, "dark_seen": 5, "bright_seen": 4}  # fmt: skip
-CLIENT = {"viewport": [1920, 1080], "dpr": 1, "modes": ["side"], "flickers": 0, "held": 0,
-          "zoom": 1, "zoom_max": 1, "pans": 0}  # fmt: skip
+SCREEN = {
+    "viewport": [1920, 1080],
+    "screen": [1920, 1080],
+    "dpr": 1,
+    "zoom": 1,
+    "pinch": 1,
+    "depth": 24,
+    "wide_gamut": False,
+    "dark_seen": 5,
+    "bright_seen": 4,
+}
+CLIENT = {
+    "viewport": [1920, 1080],
+    "dpr": 1,
+    "modes": ["side"],
+    "flickers": 0,
+    "held": 0,
+    "zoom": 1,
+    "zoom_max": 1,
+    "pans": 0,
+}
 OUTSIDE = (
-    "/", "/config", "/info", "/docs", "/redoc", "/openapi.json", "/manifest.json", "/favicon.ico",
-    "/rate", "/rate/", "/rate/?view=api", "/rate/config", "/rate/info", "/rate/openapi.json",
-    "/rate/docs", "/rate/manifest.json", "/rate/gradio_api/info", "/rate/gradio_api/config",
-    "/rate/gradio_api/openapi.json", "/rate/gradio_api/startup-events",
-    "/rate/gradio_api/queue/data", "/rate/gradio_api/file=pyproject.toml", "/rate/monitoring",
-    "/api/session", "/r/", "/r/wrong", "/r/wrong/link", "/p/wrong?PROLIFIC_PID=nobody", "/s/wrong",
-    "/dashboard", "/dashboard/", "/dashboard/of/wrong/open",
-    "/dashboard/of/wrong/export", "/dashboard/of/wrong/", "/dashboard/enter/wrong",
-)  # fmt: skip
+    "/",
+    "/config",
+    "/info",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/manifest.json",
+    "/favicon.ico",
+    "/rate",
+    "/rate/",
+    "/rate/?view=api",
+    "/rate/config",
+    "/rate/info",
+    "/rate/openapi.json",
+    "/rate/docs",
+    "/rate/manifest.json",
+    "/rate/gradio_api/info",
+    "/rate/gradio_api/config",
+    "/rate/gradio_api/openapi.json",
+    "/rate/gradio_api/startup-events",
+    "/rate/gradio_api/queue/data",
+    "/rate/gradio_api/file=pyproject.toml",
+    "/rate/monitoring",
+    "/api/session",
+    "/r/",
+    "/r/wrong",
+    "/r/wrong/link",
+    "/p/wrong?PROLIFIC_PID=nobody",
+    "/s/wrong",
+    "/dashboard",
+    "/dashboard/",
+    "/dashboard/of/wrong/open",
+    "/dashboard/of/wrong/export",
+    "/dashboard/of/wrong/",
+    "/dashboard/enter/wrong",
+)
 """What somebody may ask for who has no link, or a wrong one."""
 
 _LINKED = re.compile(r"""(?:src|href)=["']([^"'#]+)["']""")
@@ -176,9 +220,16 @@ class Walker:
             if step["state"] != "trial":
                 break
             self._look(step)
-            given = {"trial": step["trial"], "answer": self._rng.choice(answers),
-                     "key": self._key(), "tab": tab, "response_ms": 2000 + count,
-                     "timer_broken": False, "reloads": 0, "client": CLIENT}  # fmt: skip
+            given = {
+                "trial": step["trial"],
+                "answer": self._rng.choice(answers),
+                "key": self._key(),
+                "tab": tab,
+                "response_ms": 2000 + count,
+                "timer_broken": False,
+                "reloads": 0,
+                "client": CLIENT,
+            }
             saved = self.say("/api/judgement", given)
             if count == 0:
                 self._stumble(given, tab)

@@ -208,8 +208,14 @@ assignment = Table(
     Column("shown", Utc),  # the first time
 )
 _ONCE = text("kind <> 'repeat'")
-Index("never_twice", assignment.c.rater, assignment.c.item, unique=True,
-      sqlite_where=_ONCE, postgresql_where=_ONCE)  # fmt: skip
+Index(
+    "never_twice",
+    assignment.c.rater,
+    assignment.c.item,
+    unique=True,
+    sqlite_where=_ONCE,
+    postgresql_where=_ONCE,
+)
 Index("lease_ends", assignment.c.study, assignment.c.state, assignment.c.expires)
 
 serving = Table(

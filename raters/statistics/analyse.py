@@ -145,9 +145,14 @@ def analyse(
     estimate = MODELS[model].fit(wins, ties, prior, None)
     clusterings = clusters(votes.rater, votes.image, votes.scenes)
     draws = draw_scales(
-        MODELS[model], estimate, vote_cells(votes.a, votes.b, votes.outcome, number),
-        clusterings=list(clusterings.values()), samples=samples, seed=seed, prior_sd=prior,
-    )  # fmt: skip
+        MODELS[model],
+        estimate,
+        vote_cells(votes.a, votes.b, votes.outcome, number),
+        clusterings=list(clusterings.values()),
+        samples=samples,
+        seed=seed,
+        prior_sd=prior,
+    )
     found = differences(estimate, draws, level)
     order = np.argsort(-estimate, kind="stable")
     groups = components(wins + ties, names)
@@ -177,9 +182,15 @@ def analyse(
 
 
 def _estimates(
-    votes: Votes, estimate: Floats, draws: Draws, found: Differences, wins: Floats, ties: Floats,
-    order: Ints, level: float,
-) -> tuple[ScaleEstimate, ...]:  # fmt: skip
+    votes: Votes,
+    estimate: Floats,
+    draws: Draws,
+    found: Differences,
+    wins: Floats,
+    ties: Floats,
+    order: Ints,
+    level: float,
+) -> tuple[ScaleEstimate, ...]:
     far = reach(draws.clusters, level) * standard_error(draws.scales, draws.clusters)
     rank, low, high = rank_intervals(estimate, found, level)
     group = letters(estimate, found, level)
@@ -234,8 +245,10 @@ def _suspects(people: tuple[RaterVotes, ...]) -> list[str]:
     names = [person.rater for person in people if person.flag]
     if not names:
         return []
-    return [f"{len(names)} of {len(people)} raters agree with the others as a coin would "
-            f"({', '.join(names)}); their votes are still in these numbers"]  # fmt: skip
+    return [
+        f"{len(names)} of {len(people)} raters agree with the others as a coin would "
+        f"({', '.join(names)}); their votes are still in these numbers"
+    ]
 
 
 def _agreement(votes: Votes) -> Agreement:
@@ -250,9 +263,10 @@ def _agreement(votes: Votes) -> Agreement:
     asked = votes.rater * (question.max() + 1) + question
     _, first = np.unique(asked, return_index=True)
     return Agreement(
-        _alpha(question[first], answer[first]), kendall_u(wins),
+        _alpha(question[first], answer[first]),
+        kendall_u(wins),
         repeat_consistency(votes.rater, question, answer),
-    )  # fmt: skip
+    )
 
 
 def _alpha(question: Ints, answer: Ints) -> float | None:
@@ -262,9 +276,14 @@ def _alpha(question: Ints, answer: Ints) -> float | None:
 
 
 def _flags(
-    votes: Votes, clusterings: dict[str, Ints], draws: Draws, wins: Floats, ties: Floats,
-    prior_sd: float | None, groups: list[list[str]],
-) -> list[str]:  # fmt: skip
+    votes: Votes,
+    clusterings: dict[str, Ints],
+    draws: Draws,
+    wins: Floats,
+    ties: Floats,
+    prior_sd: float | None,
+    groups: list[list[str]],
+) -> list[str]:
     flags = weaknesses(votes.rater, votes.image, clusterings)
     if prior_sd is not None:
         flags.append(f"a Gaussian prior of standard deviation {prior_sd:g} pulls all values to 0")

@@ -81,9 +81,12 @@ def pilot_design(votes: Votes, images: int, judgements: int) -> Design:
     shrunk = 1 - LOGISTIC_NORMAL * 2 * (between[0] + between[1])
     scale = 1 / math.sqrt(max(shrunk, LEAST_SHRUNK))
     return Design(
-        tuple(float(q) for q in scale * strength), images, judgements,
-        scale * math.sqrt(between[0]), scale * math.sqrt(between[1]),
-    )  # fmt: skip
+        tuple(float(q) for q in scale * strength),
+        images,
+        judgements,
+        scale * math.sqrt(between[0]),
+        scale * math.sqrt(between[1]),
+    )
 
 
 def _spread_between(label: Ints, votes: Votes, residual: Floats, weight: Floats) -> float:

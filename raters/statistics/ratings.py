@@ -59,11 +59,15 @@ class Ratings:
         images, image = np.unique(self.image[chosen], return_inverse=True)
         raters, rater = np.unique(self.rater[chosen], return_inverse=True)
         return replace(
-            self, images=tuple(self.images[i] for i in images),
-            raters=tuple(self.raters[i] for i in raters), image=image, rater=rater,
-            method=self.method[chosen], rating=self.rating[chosen],
+            self,
+            images=tuple(self.images[i] for i in images),
+            raters=tuple(self.raters[i] for i in raters),
+            image=image,
+            rater=rater,
+            method=self.method[chosen],
+            rating=self.rating[chosen],
             scenes=tuple(self.scenes[i] for i in images) if self.scenes else (),
-        )  # fmt: skip
+        )
 
     def table(self) -> tuple[Floats, Ints]:
         """Return ratings (raters, stimuli), NaN where there is none, and the stimuli (N,).
@@ -315,8 +319,10 @@ def _rejected(people: tuple[RaterOpinion, ...]) -> list[str]:
     names = [person.rater for person in people if person.rejected]
     if not names:
         return []
-    return [f"BT.500 would reject {len(names)} of {len(people)} raters ({', '.join(names)}); "
-            "they are still in these numbers"]  # fmt: skip
+    return [
+        f"BT.500 would reject {len(names)} of {len(people)} raters ({', '.join(names)}); "
+        "they are still in these numbers"
+    ]
 
 
 MOST_PAIRS = 50

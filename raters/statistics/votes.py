@@ -46,10 +46,16 @@ class Votes:
             kept, rater = np.unique(self.rater[chosen], return_inverse=True)
             raters = tuple(self.raters[i] for i in kept)
         return replace(
-            self, images=tuple(self.images[i] for i in images), raters=raters, image=image,
-            a=self.a[chosen], b=self.b[chosen], outcome=self.outcome[chosen], rater=rater,
+            self,
+            images=tuple(self.images[i] for i in images),
+            raters=raters,
+            image=image,
+            a=self.a[chosen],
+            b=self.b[chosen],
+            outcome=self.outcome[chosen],
+            rater=rater,
             scenes=tuple(self.scenes[i] for i in images) if self.scenes else (),
-        )  # fmt: skip
+        )
 
 
 def make_votes(

@@ -141,8 +141,17 @@ class Answers:
         out = [number for number, name in enumerate(self.raters) if name in raters]
         kept = ~np.isin(self.rater, out)
         place = np.cumsum(kept) - 1  # a repeat and its first time have one rater, kept or not
-        of_answers = ("kind", "rater", "crop", "first", "second", "answer", "shown", "passed",
-                      "response_ms")  # fmt: skip
+        of_answers = (
+            "kind",
+            "rater",
+            "crop",
+            "first",
+            "second",
+            "answer",
+            "shown",
+            "passed",
+            "response_ms",
+        )
         arrays = {name: getattr(self, name)[kept] for name in of_answers}
         earlier = np.where(self.earlier >= 0, place[self.earlier], -1)[kept]
         return replace(self, earlier=earlier, **arrays)
@@ -322,11 +331,22 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
     values = {answer.code: answer.value for answer in protocol.answers}
     a, j = schema.assignment.c, schema.judgement.c
     result = connection.execution_options(yield_per=_BLOCK).execute(
-        select(j.id, j.answer, j.response_ms, j.timer_broken, a.id, a.rater, a.item, a.kind,
-               a.swapped, a.repeat_of)
+        select(
+            j.id,
+            j.answer,
+            j.response_ms,
+            j.timer_broken,
+            a.id,
+            a.rater,
+            a.item,
+            a.kind,
+            a.swapped,
+            a.repeat_of,
+        )
         .join(schema.assignment, a.id == j.assignment)
-        .where(a.study == study, a.kind.in_(tuple(_KINDS))).order_by(j.id)
-    )  # fmt: skip
+        .where(a.study == study, a.kind.in_(tuple(_KINDS)))
+        .order_by(j.id)
+    )
     names = ("answer", "response_ms", "trial", "rater", "item", "kind", "swapped", "repeat_of")
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
     for block in result.partitions():
@@ -339,10 +359,15 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
         times = np.array(ms, np.float32)
         times[np.array(broken, bool)] = np.nan
         found: tuple[NDArray[Any], ...] = (
-            np.array(codes, np.int8), times, np.array(trial, np.int64), np.array(rater, np.int64),
-            np.array(item, np.int64), np.array([_KINDS[k] for k in kind], np.int8),
-            np.array(swapped, bool), np.array([-1 if r is None else r for r in repeats], np.int64),
-        )  # fmt: skip
+            np.array(codes, np.int8),
+            times,
+            np.array(trial, np.int64),
+            np.array(rater, np.int64),
+            np.array(item, np.int64),
+            np.array([_KINDS[k] for k in kind], np.int8),
+            np.array(swapped, bool),
+            np.array([-1 if r is None else r for r in repeats], np.int64),
+        )
         for name, column in zip(names, found, strict=True):
             parts[name].append(column)
     kinds = (np.int8, np.float32, np.int64, np.int64, np.int64, np.int8, bool, np.int64)

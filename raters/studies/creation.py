@@ -110,14 +110,22 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     dashboard, entry, secret = new_token(), new_token(), new_secret()
     stored = asdict(options) | {"reference": "shown" if shown else "hidden", "notes": notes.lines}
     row = {
-        "name": options.name, "created": store.clock(), "protocol": protocol.name,
-        "question": question, "options": stored, "seed": options.seed,
-        "height": max(c.height for c in crops), "width": max(c.width for c in crops),
-        "golden": golden, "repeats": repeats, "salt": secrets.token_hex(16),
+        "name": options.name,
+        "created": store.clock(),
+        "protocol": protocol.name,
+        "question": question,
+        "options": stored,
+        "seed": options.seed,
+        "height": max(c.height for c in crops),
+        "width": max(c.width for c in crops),
+        "golden": golden,
+        "repeats": repeats,
+        "salt": secrets.token_hex(16),
         "secret": secret,
-        "dashboard_token_hash": hashed(dashboard), "entry_token_hash": hashed(entry),
+        "dashboard_token_hash": hashed(dashboard),
+        "entry_token_hash": hashed(entry),
         "run": str(run_folder.absolute()),
-    }  # fmt: skip
+    }
     try:
         with store.write() as connection:
             study = _insert(connection, schema.study, row)
@@ -228,9 +236,14 @@ class _Builder:
     """Writes methods, crops, stimuli, comparisons and items of one study."""
 
     def __init__(
-        self, connection: Connection, study: int, protocol: Protocol, options: StudyOptions,
-        labels: Sequence[str], secret: str,
-    ) -> None:  # fmt: skip
+        self,
+        connection: Connection,
+        study: int,
+        protocol: Protocol,
+        options: StudyOptions,
+        labels: Sequence[str],
+        secret: str,
+    ) -> None:
         self.connection, self.study = connection, study
         self.protocol, self.options = protocol, options
         self.secret = secret
@@ -254,11 +267,21 @@ class _Builder:
                 images[REFERENCE] = crop.reference
             for kind, number in degraded[index]:
                 images |= self._known_images(crop, kind, number)
-            key = _insert(self.connection, schema.content, {
-                "study": self.study, "image": crop.image, "cluster": crop.cluster,
-                "strata": dict(crop.strata), "top": crop.top, "left": crop.left,
-                "height": crop.height, "width": crop.width, "chosen": crop.chosen,
-            })  # fmt: skip
+            key = _insert(
+                self.connection,
+                schema.content,
+                {
+                    "study": self.study,
+                    "image": crop.image,
+                    "cluster": crop.cluster,
+                    "strata": dict(crop.strata),
+                    "top": crop.top,
+                    "left": crop.left,
+                    "height": crop.height,
+                    "width": crop.width,
+                    "chosen": crop.chosen,
+                },
+            )
             keys.append(key)
             stimuli.append(self._stimuli(key, crop, images, hidden))
         self._main(crops, keys, stimuli, hidden)
@@ -315,16 +338,27 @@ class _Builder:
                 method = self.methods[REFERENCE] if hidden else None
             else:
                 kind, method = name.split()[0], None
-            made[name] = _insert(self.connection, schema.stimulus, {
-                "content": content, "method": method, "kind": kind, "png": files[name],
-                "height": source.height, "width": source.width,
-            })  # fmt: skip
+            made[name] = _insert(
+                self.connection,
+                schema.stimulus,
+                {
+                    "content": content,
+                    "method": method,
+                    "kind": kind,
+                    "png": files[name],
+                    "height": source.height,
+                    "width": source.width,
+                },
+            )
         return made
 
     def _main(
-        self, crops: Sequence[SourceCrop], keys: Sequence[int],
-        stimuli: Sequence[Mapping[str, int]], hidden: bool,
-    ) -> None:  # fmt: skip
+        self,
+        crops: Sequence[SourceCrop],
+        keys: Sequence[int],
+        stimuli: Sequence[Mapping[str, int]],
+        hidden: bool,
+    ) -> None:
         """Write comparisons and their items, with quotas and the order among equals.
 
         In that order every comparison comes once before any comes twice, so at each moment all have
@@ -348,20 +382,32 @@ class _Builder:
             if not having:
                 continue
             quotas = self._quotas(len(having))
-            comparison = _insert(self.connection, schema.comparison, {
-                "study": self.study, "first": self.methods[group[0]],
-                "second": self.methods[group[1]] if len(group) == 2 else None,
-                "quota": sum(quotas),
-            })  # fmt: skip
+            comparison = _insert(
+                self.connection,
+                schema.comparison,
+                {
+                    "study": self.study,
+                    "first": self.methods[group[0]],
+                    "second": self.methods[group[1]] if len(group) == 2 else None,
+                    "quota": sum(quotas),
+                },
+            )
             # each group's surplus begins where the last one's ended: images too are judged equally
             start = number * max(self.options.per_pair % len(having), 1) % len(having)
             having = having[start:] + having[:start]
             for turn, (index, quota) in enumerate(zip(having, quotas, strict=True)):
                 if quota:
                     second = stimuli[index][group[1]] if len(group) == 2 else None
-                    row = {"content": keys[index], "comparison": comparison, "kind": "main",
-                           "first": stimuli[index][group[0]], "second": second, "quota": quota,
-                           "room": quota, "correct": None}  # fmt: skip
+                    row = {
+                        "content": keys[index],
+                        "comparison": comparison,
+                        "kind": "main",
+                        "first": stimuli[index][group[0]],
+                        "second": second,
+                        "quota": quota,
+                        "room": quota,
+                        "correct": None,
+                    }
                     ranked.append((turn, rank_of.random(), row))
         ranked.sort(key=lambda entry: entry[:2])
         rows = [
@@ -380,9 +426,13 @@ class _Builder:
         return [each + (index < more) for index in range(images)]
 
     def _known(
-        self, content: int, stimuli: Mapping[str, int], kind: str, number: int,
+        self,
+        content: int,
+        stimuli: Mapping[str, int],
+        kind: str,
+        number: int,
         referenced: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write an item whose answer is known: the degraded image is the worse one."""
         degraded = stimuli[f"{kind} {number}"]
         # Every other rating is of the reference itself, so that "always bad" fails too; but not
@@ -392,11 +442,22 @@ class _Builder:
         )
         first = stimuli[f"copy {kind} {number}"] if good else degraded
         correct = list(self.protocol.golden_better if good else self.protocol.golden_worse)
-        _insert(self.connection, schema.item, {
-            "study": self.study, "content": content, "comparison": None, "first": first,
-            "second": degraded if self.protocol.pairwise else None, "kind": kind, "quota": 0,
-            "room": 0, "rank": number, "correct": correct,
-        })  # fmt: skip
+        _insert(
+            self.connection,
+            schema.item,
+            {
+                "study": self.study,
+                "content": content,
+                "comparison": None,
+                "first": first,
+                "second": degraded if self.protocol.pairwise else None,
+                "kind": kind,
+                "quota": 0,
+                "room": 0,
+                "rank": number,
+                "correct": correct,
+            },
+        )
 
 
 def close_study(store: Store, study_name: str) -> None:

@@ -29,12 +29,37 @@ from raters.protocols import Protocol, protocol_called
 from raters.studies.unblinding import put_on_record
 
 COLUMNS = (
-    "study", "protocol", "rater", "source", "trial", "kind", "repeat_of", "image", "cluster",
-    "crop_top", "crop_left", "crop_height", "crop_width", "left", "right", "answer",
-    "first_answer", "revisions", "passed", "response_ms", "timer_broken", "reloads", "judged",
-    "viewport_width", "viewport_height", "pixel_ratio", "zoom", "colour_vision", "screen",
+    "study",
+    "protocol",
+    "rater",
+    "source",
+    "trial",
+    "kind",
+    "repeat_of",
+    "image",
+    "cluster",
+    "crop_top",
+    "crop_left",
+    "crop_height",
+    "crop_width",
+    "left",
+    "right",
+    "answer",
+    "first_answer",
+    "revisions",
+    "passed",
+    "response_ms",
+    "timer_broken",
+    "reloads",
+    "judged",
+    "viewport_width",
+    "viewport_height",
+    "pixel_ratio",
+    "zoom",
+    "colour_vision",
+    "screen",
     "viewing",
-)  # fmt: skip
+)
 
 
 def judgements_csv(store: Store, study_name: str, unblind: bool = False) -> str:
@@ -53,11 +78,15 @@ def judgements_json(store: Store, study_name: str, unblind: bool = False) -> str
     study = store.study(study_name)
     choices = protocol_called(study.protocol).choices(study.options["ties"])
     head = {
-        "study": study.name, "protocol": study.protocol, "question": study.question,
-        "state": study.state, "created": study.created.isoformat(), "seed": study.seed,
+        "study": study.name,
+        "protocol": study.protocol,
+        "question": study.question,
+        "state": study.state,
+        "created": study.created.isoformat(),
+        "seed": study.seed,
         "answers": {answer.code: answer.label for answer in choices},
         "named": study.state == "closed" or unblind,
-    }  # fmt: skip
+    }
     return json.dumps({**head, "judgements": rows}, indent=1) + "\n"
 
 
@@ -100,17 +129,43 @@ def _judged(study: int) -> Any:
     """Select everything that is known of each judgement."""
     first, second = schema.stimulus.alias("one"), schema.stimulus.alias("two")
     a, j, i, c, r = (
-        schema.assignment.c, schema.judgement.c, schema.item.c, schema.content.c, schema.rater.c
-    )  # fmt: skip
+        schema.assignment.c,
+        schema.judgement.c,
+        schema.item.c,
+        schema.content.c,
+        schema.rater.c,
+    )
     earlier = schema.assignment.alias("earlier")
     return (
         select(
-            j.id.label("judgement"), j.answer, j.created, j.response_ms, j.timer_broken, j.reloads,
-            j.client, a.rater, a.kind, a.position, a.swapped, i.content, i.correct,
-            i.first, i.second, first.c.method.label("first_method"),
-            first.c.kind.label("first_kind"), second.c.method.label("second_method"),
-            second.c.kind.label("second_kind"), c.image, c.cluster, c.top, c.left, c.height,
-            c.width, r.source, r.screen, earlier.c.position.label("repeat_of"),
+            j.id.label("judgement"),
+            j.answer,
+            j.created,
+            j.response_ms,
+            j.timer_broken,
+            j.reloads,
+            j.client,
+            a.rater,
+            a.kind,
+            a.position,
+            a.swapped,
+            i.content,
+            i.correct,
+            i.first,
+            i.second,
+            first.c.method.label("first_method"),
+            first.c.kind.label("first_kind"),
+            second.c.method.label("second_method"),
+            second.c.kind.label("second_kind"),
+            c.image,
+            c.cluster,
+            c.top,
+            c.left,
+            c.height,
+            c.width,
+            r.source,
+            r.screen,
+            earlier.c.position.label("repeat_of"),
         )
         .join(schema.assignment, a.id == j.assignment)
         .join(schema.item, i.id == a.item)
@@ -121,7 +176,7 @@ def _judged(study: int) -> Any:
         .outerjoin(earlier, earlier.c.id == a.repeat_of)
         .where(a.study == study)
         .order_by(j.id)
-    )  # fmt: skip
+    )
 
 
 def _row(
@@ -139,20 +194,37 @@ def _row(
     viewport = screen.get("viewport") or (None, None)
     client = row.client
     return {
-        "study": study.name, "protocol": study.protocol, "rater": row.rater, "source": row.source,
-        "trial": row.position + 1, "kind": row.kind,
+        "study": study.name,
+        "protocol": study.protocol,
+        "rater": row.rater,
+        "source": row.source,
+        "trial": row.position + 1,
+        "kind": row.kind,
         "repeat_of": None if row.repeat_of is None else row.repeat_of + 1,
-        "image": row.image, "cluster": row.cluster, "crop_top": row.top, "crop_left": row.left,
-        "crop_height": row.height, "crop_width": row.width, "left": left, "right": right,
-        "answer": protocol.exported(final), "first_answer": protocol.exported(row.answer),
+        "image": row.image,
+        "cluster": row.cluster,
+        "crop_top": row.top,
+        "crop_left": row.left,
+        "crop_height": row.height,
+        "crop_width": row.width,
+        "left": left,
+        "right": right,
+        "answer": protocol.exported(final),
+        "first_answer": protocol.exported(row.answer),
         "revisions": len(revised),
         "passed": None if row.correct is None else protocol.passed(final, row.swapped, row.correct),
-        "response_ms": row.response_ms, "timer_broken": row.timer_broken, "reloads": row.reloads,
-        "judged": row.created.isoformat(), "viewport_width": viewport[0],
-        "viewport_height": viewport[1], "pixel_ratio": client.get("dpr", screen.get("dpr")),
-        "zoom": screen.get("zoom"), "colour_vision": screen.get("colour_vision"),
-        "screen": screen, "viewing": client,
-    }  # fmt: skip
+        "response_ms": row.response_ms,
+        "timer_broken": row.timer_broken,
+        "reloads": row.reloads,
+        "judged": row.created.isoformat(),
+        "viewport_width": viewport[0],
+        "viewport_height": viewport[1],
+        "pixel_ratio": client.get("dpr", screen.get("dpr")),
+        "zoom": screen.get("zoom"),
+        "colour_vision": screen.get("colour_vision"),
+        "screen": screen,
+        "viewing": client,
+    }
 
 
 def _name(

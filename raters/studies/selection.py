@@ -176,26 +176,36 @@ def _open(candidate: _Candidate, notes: Notes) -> tuple[dict[str, Pixels], Pixel
             notes.add(f"{candidate.image} is left out: {error}")
             return None
     shapes = [image.shape for image in outputs.values()]
-    usual = (reference.shape if reference is not None
-             else max(sorted(set(shapes)), key=shapes.count, default=(0, 0, 3)))  # fmt: skip
+    usual = (
+        reference.shape
+        if reference is not None
+        else max(sorted(set(shapes)), key=shapes.count, default=(0, 0, 3))
+    )
     for model in [model for model, image in outputs.items() if image.shape != usual]:
         shape = outputs.pop(model).shape
-        notes.add(f"{model} is left out of {candidate.image}: its output is {shape[1]}x{shape[0]}, "
-                  f"the others are {usual[1]}x{usual[0]}")  # fmt: skip
+        notes.add(
+            f"{model} is left out of {candidate.image}: its output is {shape[1]}x{shape[0]}, "
+            f"the others are {usual[1]}x{usual[0]}"
+        )
     if len(outputs) < 2:
         notes.add(f"{candidate.image} is left out: fewer than two models have it")
         return None
     if min(usual[:2]) < SMALLEST:
-        notes.add(f"{candidate.image} is left out: it is {usual[1]}x{usual[0]}, smaller than "
-                  f"{SMALLEST} pixels")  # fmt: skip
+        notes.add(
+            f"{candidate.image} is left out: it is {usual[1]}x{usual[0]}, smaller than "
+            f"{SMALLEST} pixels"
+        )
         return None
     return outputs, reference
 
 
 def _cut(
-    candidate: _Candidate, crop: int, chosen: str,
-    where: tuple[int, int] | np.random.Generator, notes: Notes,
-) -> SourceCrop:  # fmt: skip
+    candidate: _Candidate,
+    crop: int,
+    chosen: str,
+    where: tuple[int, int] | np.random.Generator,
+    notes: Notes,
+) -> SourceCrop:
     opened = _open(candidate, notes)
     if opened is None:
         raise BenchError(f"an output of image '{candidate.image}' changed while it was read")

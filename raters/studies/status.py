@@ -126,13 +126,24 @@ def status(store: Store, study_name: str) -> Status:
         ).all()
         a, j, i = schema.assignment.c, schema.judgement.c, schema.item.c
         rows = connection.execute(
-            select(j.id, j.answer, j.created, j.response_ms, j.timer_broken, i.correct,
-                   a.id.label("assignment"), a.rater, a.kind, a.swapped, a.repeat_of)
+            select(
+                j.id,
+                j.answer,
+                j.created,
+                j.response_ms,
+                j.timer_broken,
+                i.correct,
+                a.id.label("assignment"),
+                a.rater,
+                a.kind,
+                a.swapped,
+                a.repeat_of,
+            )
             .join(schema.assignment, a.id == j.assignment)
             .join(schema.item, i.id == a.item)
             .where(a.study == study.id, a.kind.in_((MAIN, GOLDEN, REPEAT)))
             .order_by(j.id)
-        ).all()  # fmt: skip
+        ).all()
         revised = final_answers(connection, study.id)
     given = _given(protocol, rows, revised)
     recent = store.clock() - ACTIVE
@@ -141,10 +152,14 @@ def status(store: Store, study_name: str) -> Status:
     )
     times = [g.milliseconds for answers in given.values() for g in answers if g.kind == MAIN]
     pairs = tuple(
-        PairProgress(*_sorted(labels[row.first], labels.get(row.second)), row.done, row.quota,
-               row.taken - row.done)
+        PairProgress(
+            *_sorted(labels[row.first], labels.get(row.second)),
+            row.done,
+            row.quota,
+            row.taken - row.done,
+        )
         for row in comparisons
-    )  # fmt: skip
+    )
     return Status(
         study.name,
         study.protocol,
@@ -216,11 +231,14 @@ def _rater(protocol: Protocol, row: AnyRow, given: Sequence[_Given]) -> RaterSta
     left = [side > 0 for side in sides if side]
     sitting = Sitting(golden, times, [g.answer for g in given], left)
     stage = (
-        "withdrawn" if row.withdrawn is not None
-        else "done" if row.finished is not None
-        else "judging" if row.trained is not None
+        "withdrawn"
+        if row.withdrawn is not None
+        else "done"
+        if row.finished is not None
+        else "judging"
+        if row.trained is not None
         else "preparing"
-    )  # fmt: skip
+    )
     return RaterStatus(
         rater=row.id,
         stage=stage,

@@ -85,9 +85,17 @@ def invite(
         ends = None if valid is None else now + valid
         connection.execute(
             schema.rater.insert(),
-            [{"study": study.id, "token_hash": hashed(token), "source": source, "created": now,
-              "link_expires": ends} for token in tokens],
-        )  # fmt: skip
+            [
+                {
+                    "study": study.id,
+                    "token_hash": hashed(token),
+                    "source": source,
+                    "created": now,
+                    "link_expires": ends,
+                }
+                for token in tokens
+            ],
+        )
         store.log(connection, study.id, "invited", count=count)
     return tokens
 

@@ -90,15 +90,22 @@ AMONG = 8
 # Statements are built once: that costs SQLAlchemy more than SQLite needs to run them.
 _OWN = (
     select(
-        assignment.c.id, assignment.c.item, assignment.c.kind, assignment.c.repeat_of,
-        assignment.c.position, assignment.c.swapped, assignment.c.state,
-        item.c.comparison, comparison.c.first, comparison.c.second,
+        assignment.c.id,
+        assignment.c.item,
+        assignment.c.kind,
+        assignment.c.repeat_of,
+        assignment.c.position,
+        assignment.c.swapped,
+        assignment.c.state,
+        item.c.comparison,
+        comparison.c.first,
+        comparison.c.second,
     )
     .join(item, item.c.id == assignment.c.item)
     .outerjoin(comparison, comparison.c.id == item.c.comparison)
     .where(assignment.c.rater == bindparam("rater"))
     .order_by(assignment.c.position)
-)  # fmt: skip
+)
 _WITH_ROOM = (
     select(item, comparison.c.taken)
     .join(comparison, comparison.c.id == item.c.comparison)
@@ -306,9 +313,14 @@ class Chooser:
 
     def _repeat(self, position: int) -> bool:
         again = {row.repeat_of for row in self.own}
-        far = [row for row in self.own
-               if row.kind == MAIN and row.state == DONE and row.id not in again
-               and row.position <= position - REPEAT_GAP]  # fmt: skip
+        far = [
+            row
+            for row in self.own
+            if row.kind == MAIN
+            and row.state == DONE
+            and row.id not in again
+            and row.position <= position - REPEAT_GAP
+        ]
         if not far:
             return False
         first = self._rng("repeat", position).choice(far)
@@ -324,11 +336,15 @@ class Chooser:
                 continue
             if take_place(self.connection, row.item, row.comparison, row.swapped):
                 self.connection.execute(
-                    assignment.update().where(assignment.c.id == row.id).values(
-                        state=LEASED, leased=self.now, expires=self.now + self.rules.lease,
+                    assignment.update()
+                    .where(assignment.c.id == row.id)
+                    .values(
+                        state=LEASED,
+                        leased=self.now,
+                        expires=self.now + self.rules.lease,
                         position=position,
                     )
-                )  # fmt: skip
+                )
                 row.state, row.position = LEASED, position
                 return True
         return False
@@ -394,16 +410,31 @@ class Chooser:
         return drawn(self.rules.secret, what, self.rater, position)
 
     def _insert(
-        self, row: AnyRow, kind: str, position: int, swapped: bool, repeat_of: int | None = None,
+        self,
+        row: AnyRow,
+        kind: str,
+        position: int,
+        swapped: bool,
+        repeat_of: int | None = None,
         models: tuple[int | None, int | None] = (None, None),
-    ) -> None:  # fmt: skip
+    ) -> None:
         key = self.connection.execute(
             _LEASE,
-            {"public_id": secrets.token_urlsafe(16), "study": self.rules.study,
-             "rater": self.rater, "item": row.id, "kind": kind, "repeat_of": repeat_of,
-             "position": position, "swapped": swapped, "leased": self.now,
-             "expires": self.now + self.rules.lease, "state": LEASED, "shown_count": 0},
-        ).inserted_primary_key  # fmt: skip
+            {
+                "public_id": secrets.token_urlsafe(16),
+                "study": self.rules.study,
+                "rater": self.rater,
+                "item": row.id,
+                "kind": kind,
+                "repeat_of": repeat_of,
+                "position": position,
+                "swapped": swapped,
+                "leased": self.now,
+                "expires": self.now + self.rules.lease,
+                "state": LEASED,
+                "shown_count": 0,
+            },
+        ).inserted_primary_key
         assert key is not None
         left, right = (row.second, row.first) if swapped else (row.first, row.second)
         slots = dict(zip(self.rules.slots, (left, right), strict=False))
@@ -413,9 +444,16 @@ class Chooser:
             ).scalar_one()
         self.connection.execute(
             _SERVE,
-            [{"id": secrets.token_urlsafe(16), "assignment": key[0], "slot": slot,
-              "stimulus": stimulus} for slot, stimulus in slots.items()],
-        )  # fmt: skip
+            [
+                {
+                    "id": secrets.token_urlsafe(16),
+                    "assignment": key[0],
+                    "slot": slot,
+                    "stimulus": stimulus,
+                }
+                for slot, stimulus in slots.items()
+            ],
+        )
         first, second = models
         self.own.append(
             Own(

@@ -17,9 +17,13 @@ from raters.database.schema import LEASED, MAIN, RELEASED, AnyRow, assignment, c
 _ENDED = (
     select(assignment.c.id, assignment.c.item, assignment.c.swapped, item.c.comparison)
     .join(item, item.c.id == assignment.c.item)
-    .where(assignment.c.study == bindparam("of_study"), assignment.c.state == LEASED,
-           assignment.c.expires < bindparam("now"), assignment.c.kind == MAIN)
-)  # fmt: skip
+    .where(
+        assignment.c.study == bindparam("of_study"),
+        assignment.c.state == LEASED,
+        assignment.c.expires < bindparam("now"),
+        assignment.c.kind == MAIN,
+    )
+)
 _TAKE = (
     item.update().where(item.c.id == bindparam("key"), item.c.room > 0).values(room=item.c.room - 1)
 )
@@ -34,10 +38,15 @@ SET_STATE = (
 _COUNTERS = (("first_better", 1), ("second_better", -1), ("same", 0))
 """Column -> the preference that it counts."""
 _COUNT = (
-    comparison.update().where(comparison.c.id == bindparam("key"))
-    .values({name: comparison.c[name] + bindparam(name)
-             for name in ("done", *(name for name, _ in _COUNTERS))})
-)  # fmt: skip
+    comparison.update()
+    .where(comparison.c.id == bindparam("key"))
+    .values(
+        {
+            name: comparison.c[name] + bindparam(name)
+            for name in ("done", *(name for name, _ in _COUNTERS))
+        }
+    )
+)
 
 
 def release_expired(connection: Connection, study: int, now: datetime) -> None:

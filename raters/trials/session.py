@@ -39,9 +39,21 @@ from raters.trials.views import (
 from raters.trials.withdrawal import final_answer, free_leases
 
 __all__ = [
-    "Elsewhere", "Expired", "Finished", "Next", "NotNow", "NotYours", "RevisedEnough", "Saved",
-    "Session", "Stage", "State", "StudyView", "Trial", "Waiting",
-]  # fmt: skip
+    "Elsewhere",
+    "Expired",
+    "Finished",
+    "Next",
+    "NotNow",
+    "NotYours",
+    "RevisedEnough",
+    "Saved",
+    "Session",
+    "Stage",
+    "State",
+    "StudyView",
+    "Trial",
+    "Waiting",
+]
 
 LONGEST_MS = 24 * 3600 * 1000
 _CLIENT_KEYS = 40
@@ -218,13 +230,19 @@ class Session:
                 raise RaterRefused("closed")
             self.study.protocol.check(answer, self.study.ties)
             last = connection.execute(
-                select(schema.judgement, schema.assignment.c.item, schema.assignment.c.kind,
-                       schema.assignment.c.swapped)
+                select(
+                    schema.judgement,
+                    schema.assignment.c.item,
+                    schema.assignment.c.kind,
+                    schema.assignment.c.swapped,
+                )
                 .join(schema.assignment, schema.assignment.c.id == schema.judgement.c.assignment)
-                .where(schema.assignment.c.rater == self.rater,
-                       schema.assignment.c.kind != TRAINING)
-                .order_by(schema.judgement.c.id.desc()).limit(1)
-            ).one_or_none()  # fmt: skip
+                .where(
+                    schema.assignment.c.rater == self.rater, schema.assignment.c.kind != TRAINING
+                )
+                .order_by(schema.judgement.c.id.desc())
+                .limit(1)
+            ).one_or_none()
             if last is None:
                 raise NotNow("there is no answer to revise yet")
             revisions = select(func.count()).where(schema.revision.c.judgement == last.id)
@@ -309,9 +327,16 @@ class Session:
         return connection.execute(select(schema.item).where(schema.item.c.id == key)).one()
 
     def _store(
-        self, connection: Connection, held: AnyRow, rater: AnyRow, answer: str, *, key: str,
-        tab: str, client: Mapping[str, Any],
-    ) -> Saved:  # fmt: skip
+        self,
+        connection: Connection,
+        held: AnyRow,
+        rater: AnyRow,
+        answer: str,
+        *,
+        key: str,
+        tab: str,
+        client: Mapping[str, Any],
+    ) -> Saved:
         if (held.kind == TRAINING) != (_stage(rater) == "training"):
             raise NotNow("this trial belongs to another stage")
         of = held.comparison
@@ -329,10 +354,17 @@ class Session:
         broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
         connection.execute(
             _JUDGE,
-            {"assignment": held.id, "key": key, "answer": answer, "created": now,
-             "response_ms": milliseconds, "timer_broken": broken,
-             "reloads": max(held.shown_count - 1, 0), "client": _small(client)},
-        )  # fmt: skip
+            {
+                "assignment": held.id,
+                "key": key,
+                "answer": answer,
+                "created": now,
+                "response_ms": milliseconds,
+                "timer_broken": broken,
+                "reloads": max(held.shown_count - 1, 0),
+                "client": _small(client),
+            },
+        )
         connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
         if held.kind == MAIN:
             preference = self.study.protocol.preference(answer, held.swapped)
@@ -399,9 +431,15 @@ class Session:
         return Finished(code)
 
     def _give(
-        self, connection: Connection, held: list[int], again: bool,
-        *, kind: Literal["training", "judging"], done: int, total: int,
-    ) -> Trial:  # fmt: skip
+        self,
+        connection: Connection,
+        held: list[int],
+        again: bool,
+        *,
+        kind: Literal["training", "judging"],
+        done: int,
+        total: int,
+    ) -> Trial:
         row = connection.execute(_SHOWN, {"trial": held[0]}).one()
         shown = row.shown_count + 1 if again else max(row.shown_count, 1)
         now = self.store.clock()

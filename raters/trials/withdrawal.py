@@ -62,12 +62,19 @@ def _erase_rater(store: Store, connection: Connection, study: int, rater: int) -
         ).scalar_one()
     )
     rows = connection.execute(
-        select(table.c.id, table.c.item, table.c.swapped, table.c.kind, schema.item.c.comparison,
-               schema.judgement.c.id.label("judgement"), schema.judgement.c.answer)
+        select(
+            table.c.id,
+            table.c.item,
+            table.c.swapped,
+            table.c.kind,
+            schema.item.c.comparison,
+            schema.judgement.c.id.label("judgement"),
+            schema.judgement.c.answer,
+        )
         .join(schema.item, schema.item.c.id == table.c.item)
         .join(schema.judgement, schema.judgement.c.assignment == table.c.id)
         .where(table.c.rater == rater, table.c.state == DONE)
-    ).all()  # fmt: skip
+    ).all()
     for row in rows:
         if row.kind == MAIN:
             answer = final_answer(connection, row.judgement, row.answer)

@@ -66,7 +66,13 @@ def server(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.S
     Behind a proxy on the same machine, ``X-Forwarded-Proto`` is believed, for secure cookies.
     """
     config = uvicorn.Config(
-        app, host=host, port=port, access_log=False, server_header=False, date_header=False,
-        log_level="warning", timeout_keep_alive=75,  # longer than people think
-    )  # fmt: skip
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        log_level="warning",
+        timeout_keep_alive=75,  # longer than people think
+    )
     return uvicorn.Server(config)

@@ -59,9 +59,14 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
         own = f"{PATH}/of/{name}"
         response = RedirectResponse(f"{own}/open", status_code=303)
         response.set_cookie(
-            f"dashboard-{dashboard_tag(store, name)}", token, httponly=True, samesite="strict",
-            path=own, secure=request.url.scheme == "https", max_age=90 * 86400,
-        )  # fmt: skip
+            f"dashboard-{dashboard_tag(store, name)}",
+            token,
+            httponly=True,
+            samesite="strict",
+            path=own,
+            secure=request.url.scheme == "https",
+            max_age=90 * 86400,
+        )
         return response
 
     @routes.get("/of/{name}/open")
@@ -74,10 +79,16 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
     def figures(name: str, request: Request) -> Response:
         check(request, name)
         known = unblinded(store, name)
-        page = _templates().get_template("dashboard.html").render(
-            p=status(store, name), named=known, results=results(store, name) if known else None,
-            now=store.clock().strftime("%Y-%m-%d %H:%M:%S"),
-        )  # fmt: skip
+        page = (
+            _templates()
+            .get_template("dashboard.html")
+            .render(
+                p=status(store, name),
+                named=known,
+                results=results(store, name) if known else None,
+                now=store.clock().strftime("%Y-%m-%d %H:%M:%S"),
+            )
+        )
         return HTMLResponse(page)
 
     @routes.get("/of/{name}/export")

@@ -26,10 +26,26 @@ TITLES = {
     "begun": "Already begun elsewhere",
     "placeholder": "This link is not complete",
 }
-PAGE_STATUS = {"wrong": 404, "expired": 410, "closed": 410, "used_up": 403, "withdrawn": 410,
-               "another": 403, "placeholder": 400, "begun": 403}  # fmt: skip
-API_STATUS = {"wrong": 401, "expired": 401, "closed": 403, "used_up": 403, "withdrawn": 403,
-              "another": 403, "placeholder": 400, "begun": 403}  # fmt: skip
+PAGE_STATUS = {
+    "wrong": 404,
+    "expired": 410,
+    "closed": 410,
+    "used_up": 403,
+    "withdrawn": 410,
+    "another": 403,
+    "placeholder": 400,
+    "begun": 403,
+}
+API_STATUS = {
+    "wrong": 401,
+    "expired": 401,
+    "closed": 403,
+    "used_up": 403,
+    "withdrawn": 403,
+    "another": 403,
+    "placeholder": 400,
+    "begun": 403,
+}
 SLOW_DOWN = "Too many wrong links came from your network. Please wait a minute and try again."
 OUT_OF_STEP = "This page was out of step with the study. Here is where you are."
 NOTHING_HERE = "There is nothing here."

@@ -21,12 +21,27 @@ from raters.protocols import Protocol
 PATH = "/rate"
 ASSETS = "/rate-assets"
 SERVED = {
-    **{f"{name}.js": "text/javascript" for name in (
-        "api", "checks", "dashboard", "images", "keys", "look", "main", "panel", "screen", "stage",
-        "timer", "viewport",
-    )},
-    "page.css": "text/css", "error.css": "text/css", "dashboard.css": "text/css",
-}  # fmt: skip
+    **{
+        f"{name}.js": "text/javascript"
+        for name in (
+            "api",
+            "checks",
+            "dashboard",
+            "images",
+            "keys",
+            "look",
+            "main",
+            "panel",
+            "screen",
+            "stage",
+            "timer",
+            "viewport",
+        )
+    },
+    "page.css": "text/css",
+    "error.css": "text/css",
+    "dashboard.css": "text/css",
+}
 """The files that browsers load, with their types."""
 
 CONSENT = """
@@ -112,8 +127,13 @@ def _button(text: str, event: str) -> None:
 
 
 def _html(template: str, css: str = "", script: str | None = None) -> None:
-    gr.HTML(html_template=template, css_template=css, js_on_load=script, apply_default_css=False,
-            padding=False)  # fmt: skip
+    gr.HTML(
+        html_template=template,
+        css_template=css,
+        js_on_load=script,
+        apply_default_css=False,
+        padding=False,
+    )
 
 
 def _judging() -> str:

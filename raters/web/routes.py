@@ -55,9 +55,14 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         # another site holds a strict cookie back until the page makes requests of its own.
         response = RedirectResponse(f"{PATH}/", status_code=303)
         response.set_cookie(
-            named, token, httponly=True, samesite="strict", path="/",
-            secure=request.url.scheme == "https", max_age=90 * 86400,
-        )  # fmt: skip
+            named,
+            token,
+            httponly=True,
+            samesite="strict",
+            path="/",
+            secure=request.url.scheme == "https",
+            max_age=90 * 86400,
+        )
         return response
 
     def given(step: Next, session: Session, request: Request) -> dict[str, Any]:
@@ -85,16 +90,24 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         session = opened(request)
         study, state = session.study, session.state()
         return {
-            "stage": state.stage, "done": state.done, "total": state.total,
-            "code": state.completion_code, "who": session.who,
-            "protocol": study.protocol.for_page(study.ties), "question": study.question,
+            "stage": state.stage,
+            "done": state.done,
+            "total": state.total,
+            "code": state.completion_code,
+            "who": session.who,
+            "protocol": study.protocol.for_page(study.ties),
+            "question": study.question,
             "instructions": instructions(
-                study.protocol, ties=study.ties, reference=study.reference_shown,
+                study.protocol,
+                ties=study.ties,
+                reference=study.reference_shown,
                 one_key=study.one_key,
             ),
-            "reference": study.reference_shown, "one_key": study.one_key,
-            "height": study.height, "width": study.width,
-        }  # fmt: skip
+            "reference": study.reference_shown,
+            "one_key": study.one_key,
+            "height": study.height,
+            "width": study.width,
+        }
 
     @routes.post("/api/consent")
     def consent(body: EmptyRequest, request: Request) -> dict[str, bool]:
@@ -123,9 +136,12 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         session = opened(request)
         saved = session.submit(body.trial, body.answer, body.key, body.tab, client)
         return {
-            "saved": True, "repeated": saved.repeated, "answer": saved.answer_stored,
-            "feedback": saved.feedback, "next": given(saved.next, session, request),
-        }  # fmt: skip
+            "saved": True,
+            "repeated": saved.repeated,
+            "answer": saved.answer_stored,
+            "feedback": saved.feedback,
+            "next": given(saved.next, session, request),
+        }
 
     @routes.post("/api/revision")
     def revision(body: RevisionRequest, request: Request) -> dict[str, Any]:
@@ -172,11 +188,17 @@ def next_step(step: Next) -> dict[str, Any]:
     if isinstance(step, Finished):
         return {"state": "done"}
     return {
-        "state": "trial", "trial": step.id, "training": step.kind_for_client == "training",
-        "number": step.number, "total": step.total, "width": step.width, "height": step.height,
-        "resumed": step.resumed, "slots": _urls(step.slots),
+        "state": "trial",
+        "trial": step.id,
+        "training": step.kind_for_client == "training",
+        "number": step.number,
+        "total": step.total,
+        "width": step.width,
+        "height": step.height,
+        "resumed": step.resumed,
+        "slots": _urls(step.slots),
         "following": None if step.following is None else _urls(step.following),
-    }  # fmt: skip
+    }
 
 
 def _urls(slots: Mapping[str, str]) -> dict[str, str]:

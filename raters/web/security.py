@@ -162,8 +162,11 @@ class SecurityMiddleware:
 
         await self.app({**scope, "headers": headers}, receive, collect)
         policy = content_policy(bytes(body)).encode()
-        start["headers"] = [*start["headers"], (b"content-security-policy", policy),
-                            (b"cache-control", b"no-store")]  # fmt: skip
+        start["headers"] = [
+            *start["headers"],
+            (b"content-security-policy", policy),
+            (b"cache-control", b"no-store"),
+        ]
         await send(start)
         await send({"type": "http.response.body", "body": bytes(body)})
 

@@ -96,12 +96,20 @@ def test_a_run_from_python_does_only_what_is_missing(
 def test_standard_networks_without_weights_and_data_to_learn_from_are_left_out(
     folder_suite: Path, tmp_path: Path
 ) -> None:
-    made = bench.run("folder", data=folder_suite, metrics=["psnr"], limit=1, profile=None,
-                     out=tmp_path / "run")  # fmt: skip
+    made = bench.run(
+        "folder", data=folder_suite, metrics=["psnr"], limit=1, profile=None, out=tmp_path / "run"
+    )
     record = made.record
     assert "nlm" in record.models
     assert "unet" not in record.models
     assert [name for name, model in record.models.items() if model.state == "failed"] == []
-    named = bench.run("folder", data=folder_suite, models=["unet"], metrics=["psnr"], limit=1,
-                      profile=None, out=tmp_path / "named")  # fmt: skip
+    named = bench.run(
+        "folder",
+        data=folder_suite,
+        models=["unet"],
+        metrics=["psnr"],
+        limit=1,
+        profile=None,
+        out=tmp_path / "named",
+    )
     assert named.record.models["unet"].state == "failed"  # asked for by name

@@ -31,9 +31,13 @@ def saved(path: Path, pixels: Pixels, icc: bytes | None) -> Path:
     [(DISPLAY_P3, None, "Display P3"), (ADOBE_RGB, 2.19921875, "Adobe RGB (1998)")],
 )
 def test_colours_of_another_profile_become_the_same_in_srgb(
-    tmp_path: Path, photograph: Pixels, suffix: str, primaries: tuple[tuple[float, float], ...],
-    gamma: float | None, name: str,
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    photograph: Pixels,
+    suffix: str,
+    primaries: tuple[tuple[float, float], ...],
+    gamma: float | None,
+    name: str,
+) -> None:
     pixels = np.ascontiguousarray(photograph[:96, 200:300])
     path = saved(tmp_path / f"x.{suffix}", pixels, profile(primaries, gamma, name))
     found, expected = read(path), by_hand(pixels, primaries, gamma)
@@ -60,8 +64,15 @@ def test_a_telephones_photograph_scores_what_its_colours_are_worth(
 @pytest.mark.parametrize("suffix", ["tif", "jpg"])
 def test_inks_become_the_colours_that_their_profile_says(tmp_path: Path, suffix: str) -> None:
     """Corners of the cube of inks, in fields of 16x16: what naive filters let through."""
-    inks = [(0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0), (255, 255, 0, 0),
-            (0, 255, 255, 0), (0, 0, 0, 255)]  # fmt: skip
+    inks = [
+        (0, 0, 0, 0),
+        (255, 0, 0, 0),
+        (0, 255, 0, 0),
+        (0, 0, 255, 0),
+        (255, 255, 0, 0),
+        (0, 255, 255, 0),
+        (0, 0, 0, 255),
+    ]
     fields = np.repeat(np.repeat(np.array(inks, np.uint8)[None], 16, 1), 16, 0)
     image = Image.fromarray(fields, mode="CMYK")
     path = tmp_path / f"x.{suffix}"
@@ -81,8 +92,14 @@ def test_a_run_says_which_colours_it_converted(tmp_path: Path, photograph: Pixel
         (tmp_path / "photos" / half).mkdir(parents=True)
         for name, icc in (("a", P3), ("b", None)):
             saved(tmp_path / "photos" / half / f"{name}.png", photograph[:40, :40], icc)
-    made = bench.run("folder", data=tmp_path / "photos", models=("input",), metrics=("psnr",),
-                     profile=None, out=tmp_path / "run")  # fmt: skip
+    made = bench.run(
+        "folder",
+        data=tmp_path / "photos",
+        models=("input",),
+        metrics=("psnr",),
+        profile=None,
+        out=tmp_path / "run",
+    )
     note = "colours of 2 of 4 files converted to sRGB from Display P3"
     assert note in made.record.suite.notes
 
@@ -101,9 +118,14 @@ def test_a_jpeg_is_converted_as_pillow_converts_it(tmp_path: Path, photograph: P
 
 @pytest.mark.parametrize(
     "icc",
-    [profile(SRGB, None, "sRGB IEC61966-2.1"), b"no profile", P3[:200], None,
-     ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()],
-)  # fmt: skip
+    [
+        profile(SRGB, None, "sRGB IEC61966-2.1"),
+        b"no profile",
+        P3[:200],
+        None,
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    ],
+)
 def test_srgb_and_what_cannot_be_read_change_no_level(
     tmp_path: Path, photograph: Pixels, icc: bytes | None
 ) -> None:

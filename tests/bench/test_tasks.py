@@ -32,9 +32,21 @@ def scores(run: Path) -> pd.DataFrame:
 def test_denoising_adds_the_noise_it_says_and_keeps_what_models_saw(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
-    ran = bench("run", "--suite", "kodak24:sigma=25", "--data", photographs, "--out", "out",
-                "--models", "input,nlm,bicubic", "--metrics", "psnr",
-                "--profile", "none")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "kodak24:sigma=25",
+        "--data",
+        photographs,
+        "--out",
+        "out",
+        "--models",
+        "input,nlm,bicubic",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+    )
     assert ran.returncode == 0, ran.stderr
     found = scores(tmp_path / "out")["psnr"]
     unclipped = 20 * math.log10(255 / 25)  # 20.17 dB; clipping to 0..255 takes some noise away
@@ -52,8 +64,17 @@ def test_denoising_adds_the_noise_it_says_and_keeps_what_models_saw(
 def test_super_resolution_is_scored_on_luma_at_the_size_that_the_scale_divides(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
-    ran = bench("run", "--suite", "set14:scale=3", "--data", photographs, "--models",
-                "bicubic,input", "--out", "out")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "set14:scale=3",
+        "--data",
+        photographs,
+        "--models",
+        "bicubic,input",
+        "--out",
+        "out",
+    )
     assert ran.returncode == 0, ran.stderr
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["suite"]["border"] == record["suite"]["scale"] == 3
@@ -68,8 +89,19 @@ def test_super_resolution_is_scored_on_luma_at_the_size_that_the_scale_divides(
 def test_preparation_is_recorded_and_comes_before_every_model(
     bench: Bench, folder_suite: Path, tmp_path: Path
 ) -> None:
-    command = ["run", "--suite", "folder", "--data", folder_suite, "--models", "input",
-               "--metrics", "psnr", "--profile", "none"]  # fmt: skip
+    command = [
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        folder_suite,
+        "--models",
+        "input",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+    ]
     assert bench(*command, "--out", "plain").returncode == 0
     prepared = bench(*command, "--out", "prepared", "--prepare", "clahe:clip=0.02,wavelet")
     assert prepared.returncode == 0, prepared.stderr

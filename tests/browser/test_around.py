@@ -137,9 +137,10 @@ def test_progress_is_announced_and_focus_is_visible(study: MakeStudy, enter: Ope
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert rater.page.evaluate(outline) == "solid"
     unnamed = rater.page.eval_on_selector_all(
-        ".judge button", "(all) => all.filter((b) => !b.hidden && !b.ariaLabel && "
+        ".judge button",
+        "(all) => all.filter((b) => !b.hidden && !b.ariaLabel && "
         "!b.textContent.trim() && b.dataset.part !== 'curtain-button').length",
-    )  # fmt: skip
+    )
     assert unnamed == 0
 
 

@@ -87,9 +87,25 @@ def test_every_button_of_the_raters_pages(study: MakeStudy, enter: Open) -> None
         page.click(f'[data-act="{act}"]:visible')
         pressed.add(act)
 
-    for act in ("flicker", "auto", "split", "side", "hold", "zoom", "panLeft", "panUp", "panDown",
-                "panRight", "help", "closeHelp", "help", "withdraw", "closeWithdraw", "pause",
-                "pause"):  # fmt: skip
+    for act in (
+        "flicker",
+        "auto",
+        "split",
+        "side",
+        "hold",
+        "zoom",
+        "panLeft",
+        "panUp",
+        "panDown",
+        "panRight",
+        "help",
+        "closeHelp",
+        "help",
+        "withdraw",
+        "closeWithdraw",
+        "pause",
+        "pause",
+    ):
         click(act)
     for number, answer in enumerate(("a", "same", "b")):
         page.click(f'[data-answer="{answer}"]')

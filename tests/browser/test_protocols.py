@@ -27,8 +27,9 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
 def test_buttons_keys_views_and_words_are_those_of_the_row(
     browser: Browser, outside: Server, run_folder: Path
 ) -> None:
-    graded = make_study(run_folder, outside.url, protocol="outside-graded", ties=True, trials=2,
-                        golden=0.0)  # fmt: skip
+    graded = make_study(
+        run_folder, outside.url, protocol="outside-graded", ties=True, trials=2, golden=0.0
+    )
     three = make_study(run_folder, outside.url, protocol="outside-three", trials=2, golden=0.0)
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     rater = Rater(context.new_page(), graded, outside.address)
@@ -46,8 +47,10 @@ def test_buttons_keys_views_and_words_are_those_of_the_row(
     rater.state("ready")
     assert page.inner_text('[data-part="spoken"]') == "Practice: Couple 1 of 3"
     assert [text.split() for text in page.locator("[data-answer]").all_inner_texts()][2:5] == [
-        ["3", "A", "slightly"], ["4", "The", "same"], ["5", "B", "slightly"],
-    ]  # fmt: skip
+        ["3", "A", "slightly"],
+        ["4", "The", "same"],
+        ["5", "B", "slightly"],
+    ]
     # flicker and hold are offered, side and split are not; the first one is how images begin
     shown = [
         page.is_visible(f'[data-act="{name}"]') for name in ("side", "flicker", "split", "hold")

@@ -11,11 +11,15 @@ from tests.browser.conftest import MakeStudy, Open
 from tests.browser.studies import IMAGES, MODELS
 
 PROTOCOLS = [
-    pytest.param({"protocol": "pair", "ties": True}, ["ArrowRight", "ArrowDown", "ArrowLeft"],
-                 ["b", "same", "a"], id="pair"),
+    pytest.param(
+        {"protocol": "pair", "ties": True},
+        ["ArrowRight", "ArrowDown", "ArrowLeft"],
+        ["b", "same", "a"],
+        id="pair",
+    ),
     pytest.param({"protocol": "acr"}, ["2", "5", "1"], ["2", "5", "1"], id="acr"),
     pytest.param({"protocol": "dcr"}, ["4", "1", "3"], ["4", "1", "3"], id="dcr"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("options", "keys", "answers"), PROTOCOLS)
@@ -52,8 +56,11 @@ def test_a_session_by_keyboard_alone(
     given = made.judgements()
     assert [row.answer for row in given if row.kind != "training"] == answers
     assert sum(row.kind == "training" for row in given) == 3
-    code = next(row.completion_code for row in made.rows("rater") if row.completion_code
-                and rater.page.inner_text("#code") == row.completion_code)  # fmt: skip
+    code = next(
+        row.completion_code
+        for row in made.rows("rater")
+        if row.completion_code and rater.page.inner_text("#code") == row.completion_code
+    )
     assert len(code) >= 8
     assert rater.errors == []
 

@@ -77,8 +77,12 @@ def test_a_network_is_found_in_whatever_it_is_wrapped_in(
 
 def test_what_was_taken_is_said(network: torch.nn.Module) -> None:
     state = dict(network.state_dict())
-    *_, (last, words) = network_states({"params": zeros(state), "params_ema": {
-        f"module.{name}": value for name, value in state.items()}})  # fmt: skip
+    *_, (last, words) = network_states(
+        {
+            "params": zeros(state),
+            "params_ema": {f"module.{name}": value for name, value in state.items()},
+        }
+    )
     assert words.startswith("'params_ema', names after 'module.'")
     assert last.keys() <= state.keys() or words.count("names after") > 1
     plain, nothing = next(network_states(state))

@@ -69,8 +69,13 @@ def test_bytes_are_given_and_taken(tmp_path: Path) -> None:
         node("Mul", ["floats", "scale"], "less"),
         node("Cast", ["less"], "restored", to=TensorProto.UINT8),
     ]
-    spec = saved(tmp_path / "net.onnx", nodes, ["restored"], kind=TensorProto.UINT8,
-                 constants={"scale": np.array(0.5, np.float32)})  # fmt: skip
+    spec = saved(
+        tmp_path / "net.onnx",
+        nodes,
+        ["restored"],
+        kind=TensorProto.UINT8,
+        constants={"scale": np.array(0.5, np.float32)},
+    )
     assert torch.allclose(restored(spec), HALF, atol=1.5 / 255)
 
 
@@ -79,8 +84,9 @@ def test_channels_may_come_last(tmp_path: Path) -> None:
     assert torch.allclose(restored(spec), HALF)
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 24, 40), (1, 3, "h", 32), (4, 3, "h", "w"),
-                                   (1, 48, 24, 3)])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 24, 40), (1, 3, "h", 32), (4, 3, "h", "w"), (1, 48, 24, 3)]
+)
 def test_fixed_sizes_and_batches_work(tmp_path: Path, shape: tuple[Side, ...]) -> None:
     assert torch.allclose(restored(saved(tmp_path / "n.onnx", [HALVED], ["restored"], shape)), HALF)
 
@@ -91,8 +97,9 @@ def test_the_output_that_is_an_image_is_taken_wherever_it_stands(tmp_path: Path)
         node("Shape", ["image"], "sizes"),
         HALVED,
     ]
-    spec = saved(tmp_path / "net.onnx", nodes, ["attention", "restored"],
-                 constants={"axis": np.array([1])})  # fmt: skip
+    spec = saved(
+        tmp_path / "net.onnx", nodes, ["attention", "restored"], constants={"axis": np.array([1])}
+    )
     assert torch.allclose(restored(spec), HALF)
 
 
@@ -155,9 +162,11 @@ def test_what_does_not_fit_is_said_in_our_words(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"makes mean .* of an image \(1, 3, .*expected one of as"):
         load_restorer(scalar)
     reshaped = saved(
-        tmp_path / "b.onnx", [node("Reshape", ["image", "to"], "restored")], ["restored"],
+        tmp_path / "b.onnx",
+        [node("Reshape", ["image", "to"], "restored")],
+        ["restored"],
         constants={"to": np.array([1, 3, 7, 11])},
-    )  # fmt: skip
+    )
     with pytest.raises(BenchError, match=r"runs on no image of 65x65, .*: if it needs") as error:
         load_restorer(reshaped)
     assert "onnxruntime" not in str(error.value).lower()

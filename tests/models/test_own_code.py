@@ -102,11 +102,22 @@ def test_two_repositories_with_packages_of_one_name_do_not_mix(
 
 def test_the_source_of_a_factory_is_all_that_it_leads_to(repository: Path) -> None:
     load_own(f"{repository}/main.py:EFDN")
-    (name,) = {n for n in sys.modules if n.startswith("own_code_") and n.endswith(".main")
-               and str(sys.modules[n].__file__).startswith(str(repository))}  # fmt: skip
+    (name,) = {
+        n
+        for n in sys.modules
+        if n.startswith("own_code_")
+        and n.endswith(".main")
+        and str(sys.modules[n].__file__).startswith(str(repository))
+    }
     found = {str(path.relative_to(repository)) for path in source_files(sys.modules[name])}
-    assert {"main.py", "models/team00_EFDN.py", "models/common.py", "utils/loading.py",
-            "models/archs/blocks.py", "bench/__init__.py"} <= found  # fmt: skip
+    assert {
+        "main.py",
+        "models/team00_EFDN.py",
+        "models/common.py",
+        "utils/loading.py",
+        "models/archs/blocks.py",
+        "bench/__init__.py",
+    } <= found
 
 
 def test_what_is_missing_or_fails_is_said(

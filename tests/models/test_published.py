@@ -56,16 +56,26 @@ ONE_TO_ONE: dict[str, Callable[[], nn.Module]] = {
     "swinir-denoise": lambda: SwinIR(**SWINIR, upscale=1, upsampler=""),
 }
 SWINIR = {
-    "img_size": 64, "window_size": 8, "depths": [2], "embed_dim": 12, "num_heads": [2],
-    "mlp_ratio": 2, "resi_connection": "1conv",
-}  # fmt: skip
+    "img_size": 64,
+    "window_size": 8,
+    "depths": [2],
+    "embed_dim": 12,
+    "num_heads": [2],
+    "mlp_ratio": 2,
+    "resi_connection": "1conv",
+}
 ENLARGING: dict[str, Callable[[], nn.Module]] = {
     "swinir": lambda: SwinIR(**SWINIR, upscale=4, upsampler="pixelshuffle"),
     "rrdb": lambda: ESRGAN(num_filters=8, num_blocks=1, scale=4),
 }
 MULTIPLES = {
-    "restormer": 8, "mprnet": 8, "uformer": 128, "fftformer": 32, "drunet": 8, "drunet-grey": 8,
-}  # fmt: skip
+    "restormer": 8,
+    "mprnet": 8,
+    "uformer": 128,
+    "fftformer": 32,
+    "drunet": 8,
+    "drunet-grey": 8,
+}
 """Of heights and widths; the others pad by themselves."""
 
 
@@ -133,9 +143,23 @@ def test_each_goes_through_a_run_by_its_path(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
     files = [saved(name, tmp_path) for name in (*ONE_TO_ONE, "rrdb")]
-    ran = bench("run", "--suite", f"kodak24:sigma={SIGMA}", "--data", photographs, "--out", "out",
-                "--models", ",".join(map(str, files)), "--metrics", "psnr", "--profile", "none",
-                "--noncommercial", **{NONCOMMERCIAL: ""})  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        f"kodak24:sigma={SIGMA}",
+        "--data",
+        photographs,
+        "--out",
+        "out",
+        "--models",
+        ",".join(map(str, files)),
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--noncommercial",
+        **{NONCOMMERCIAL: ""},
+    )
     assert ran.returncode == 0, ran.stderr
     found = models(tmp_path / "out")
     assert {found[name]["state"] for name in ONE_TO_ONE} == {"done"}
@@ -151,8 +175,19 @@ def test_those_that_enlarge_go_through_a_run_of_their_scale(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
     files = [saved(name, tmp_path) for name in (*ENLARGING, "nafnet")]
-    ran = bench("run", "--suite", "set5:scale=4", "--data", photographs, "--out", "out",
-                "--models", ",".join(map(str, files)), "--profile", "none")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "set5:scale=4",
+        "--data",
+        photographs,
+        "--out",
+        "out",
+        "--models",
+        ",".join(map(str, files)),
+        "--profile",
+        "none",
+    )
     assert ran.returncode == 0, ran.stderr
     found = models(tmp_path / "out")
     assert [found[name]["state"] for name in ENLARGING] == ["done", "done"]

@@ -70,11 +70,15 @@ def test_deblurgan_is_followed_to_its_numbers() -> None:
     assert recipe.losses == {"vgg": 100.0}
     assert recipe.adversary is not None
     assert (recipe.adversary.loss, recipe.adversary.steps, recipe.adversary.penalty) == (
-        "wgan-gp", 5, 10.0,
-    )  # fmt: skip
+        "wgan-gp",
+        5,
+        10.0,
+    )
     assert (recipe.learning_rate, recipe.budget, recipe.schedule[0].start) == (
-        1e-4, "300epochs", 0.5,
-    )  # fmt: skip
+        1e-4,
+        "300epochs",
+        0.5,
+    )
 
 
 @pytest.mark.parametrize("name", ["esrgan", "swinir", "swinir-light", "swinir-denoise"])

@@ -150,10 +150,12 @@ class Several(nn.Module):
     ("network", "which"),
     [
         (Several(sides=(2, 4, 8)), "3 outputs: the only one of the image's size, 2, counts"),
-        (Several("mask", "restored", sides=(4, 8)), "2 outputs: the only one of the image's size, "
-                                                    "restored, counts"),
+        (
+            Several("mask", "restored", sides=(4, 8)),
+            "2 outputs: the only one of the image's size, restored, counts",
+        ),
     ],
-)  # fmt: skip
+)
 def test_of_several_outputs_the_only_one_of_the_images_size_is_taken_and_that_is_said(
     network: nn.Module, which: str
 ) -> None:
@@ -213,9 +215,12 @@ class Hungry(torch.nn.Module):
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."),
-     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..")],
-)  # fmt: skip
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried .."),
+    ],
+)
 def test_an_image_larger_than_the_memory_is_restored_in_tiles_and_that_is_said(
     error: Exception,
 ) -> None:

@@ -114,9 +114,14 @@ def scikit_image_ratio(repeats: int = 5) -> float:
 
     def theirs() -> object:
         return structural_similarity(
-            worse, photo, channel_axis=-1, gaussian_weights=True, sigma=1.5,
-            use_sample_covariance=False, data_range=255,
-        )  # fmt: skip
+            worse,
+            photo,
+            channel_axis=-1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
+        )
 
     fast, slow, ratio = interleaved(ours, theirs, repeats)
     print(

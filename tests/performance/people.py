@@ -69,12 +69,19 @@ def fill(store: Store, study: str) -> int:
     raters = -(-JUDGEMENTS // TRIALS)
     with store.write(key) as connection:
         labels = {row.id: row.label for row in connection.execute(schema.method.select())}
-        stimuli = {s.id: labels.get(s.method) for s in connection.execute(
-            schema.stimulus.select().with_only_columns(schema.stimulus.c.id,
-                                                       schema.stimulus.c.method))}  # fmt: skip
+        stimuli = {
+            s.id: labels.get(s.method)
+            for s in connection.execute(
+                schema.stimulus.select().with_only_columns(
+                    schema.stimulus.c.id, schema.stimulus.c.method
+                )
+            )
+        }
         items = [row for row in connection.execute(schema.item.select()) if row.kind == "main"]
-        strength = {label: -int(label[-2:]) / 5 if label[-2:].isdigit() else 0.0
-                    for label in labels.values()}  # fmt: skip
+        strength = {
+            label: -int(label[-2:]) / 5 if label[-2:].isdigit() else 0.0
+            for label in labels.values()
+        }
         gap = np.array([strength[stimuli[i.first]] - strength[stimuli[i.second]] for i in items])
         now = store.clock().strftime("%Y-%m-%d %H:%M:%S.%f")
         connection.exec_driver_sql(
@@ -94,18 +101,31 @@ def fill(store: Store, study: str) -> int:
                 for position, item in enumerate(chosen):
                     trial += 1
                     side = "a" if won[position] != swapped[position] else "b"
-                    leases.append((trial, f"p{trial}", key, rater + 1, items[item].id, position,
-                                   int(swapped[position]), now, now))  # fmt: skip
+                    leases.append(
+                        (
+                            trial,
+                            f"p{trial}",
+                            key,
+                            rater + 1,
+                            items[item].id,
+                            position,
+                            int(swapped[position]),
+                            now,
+                            now,
+                        )
+                    )
                     answers.append((trial, f"k{trial}", side, now, int(times[position])))
             connection.exec_driver_sql(
                 "INSERT INTO assignment (id, public_id, study, rater, item, kind, position, "
                 "swapped, leased, expires, state, shown_count) "
-                "VALUES (?, ?, ?, ?, ?, 'main', ?, ?, ?, ?, 'done', 1)", leases,
-            )  # fmt: skip
+                "VALUES (?, ?, ?, ?, ?, 'main', ?, ?, ?, ?, 'done', 1)",
+                leases,
+            )
             connection.exec_driver_sql(
                 "INSERT INTO judgement (assignment, key, answer, created, response_ms, "
-                "timer_broken, reloads, client) VALUES (?, ?, ?, ?, ?, 0, 0, '{}')", answers,
-            )  # fmt: skip
+                "timer_broken, reloads, client) VALUES (?, ?, ?, ?, ?, 0, 0, '{}')",
+                answers,
+            )
     return trial
 
 
@@ -138,8 +158,10 @@ def main() -> int:
         close_study(store, "many")
         store.close()
         size = Path(db).stat().st_size / 1e6
-        print(f"{number} judgements of {MODELS} models on {IMAGES} images written in "
-              f"{time.perf_counter() - begun:.0f} s, {size:.0f} MB")  # fmt: skip
+        print(
+            f"{number} judgements of {MODELS} models on {IMAGES} images written in "
+            f"{time.perf_counter() - begun:.0f} s, {size:.0f} MB"
+        )
         bench = [sys.executable, "-m", "bench"]
         out = str(root / "out")
         good = [

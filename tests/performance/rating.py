@@ -38,8 +38,11 @@ SIZE, TARGET_MS = 512, 150.0
 def filtered(pixels: Pixels) -> dict[str, Pixels]:
     """Return what six models might have made of a photograph."""
     blurred = {f"gauss{s:g}": cv2.GaussianBlur(pixels, (0, 0), s) for s in (0.6, 1.2, 2.0)}
-    others = {"median3": cv2.medianBlur(pixels, 3), "median5": cv2.medianBlur(pixels, 5),
-              "box3": cv2.blur(pixels, (3, 3))}  # fmt: skip
+    others = {
+        "median3": cv2.medianBlur(pixels, 3),
+        "median5": cv2.medianBlur(pixels, 5),
+        "box3": cv2.blur(pixels, (3, 3)),
+    }
     return {name: np.asarray(image, np.uint8) for name, image in (blurred | others).items()}
 
 
@@ -92,9 +95,14 @@ def measure(plan: Plan, url: str, root: Path) -> tuple[Seen, bool]:
     store, server = Store(url), Server(url)
     try:
         options = StudyOptions(
-            "load", per_pair=plan.raters * images, trials=needed, images=images, crop=SIZE,
-            golden=min(4 / needed, 0.05), repeats=0.05,
-        )  # fmt: skip
+            "load",
+            per_pair=plan.raters * images,
+            trials=needed,
+            images=images,
+            crop=SIZE,
+            golden=min(4 / needed, 0.05),
+            repeats=0.05,
+        )
         create_study(store, make_run(root, images), options)
         tokens = invite(store, "load", plan.raters)
         server.start()
@@ -107,19 +115,27 @@ def measure(plan: Plan, url: str, root: Path) -> tuple[Seen, bool]:
     submits = len(seen.submit)
     share = {who: 1000 * spent / max(submits, 1) for who, spent in seen.cpu.items()}
     rows = [
-        ("load", f"{plan.raters} raters, {plan.think:g} s to think (uniform, 0.5 to 1.5 of it), "
-                 f"{plan.seconds:g} s, {plan.kills} kills, {store.engine.dialect.name}"),
-        ("answers saved", f"{submits} ({submits / seen.wall:.1f} a second), "
-                          f"{seen.counts['sent twice']} of them sent twice"),
+        (
+            "load",
+            f"{plan.raters} raters, {plan.think:g} s to think (uniform, 0.5 to 1.5 of it), "
+            f"{plan.seconds:g} s, {plan.kills} kills, {store.engine.dialect.name}",
+        ),
+        (
+            "answers saved",
+            f"{submits} ({submits / seen.wall:.1f} a second), "
+            f"{seen.counts['sent twice']} of them sent twice",
+        ),
         ("save an answer, p50 / p95 / p99 ms", percentiles(seen.submit)),
         ("images of a trial ahead, ms", percentiles(seen.images)),
         ("from answer to next images, ms", percentiles(seen.ready)),
         ("CPU ms per answer", f"server {share['server']:.1f}, clients {share['client']:.1f}"),
         ("retries, trials asked again", f"{seen.counts['retries']}, {seen.counts['asked again']}"),
         ("errors", f"{len(seen.errors)} {seen.errors[:2] or ''}"),
-        ("lost / double / over quota / miscounted",
-         f"{ledger.lost} / {ledger.double} / {ledger.over_quota} / {ledger.miscounted}"),
-    ]  # fmt: skip
+        (
+            "lost / double / over quota / miscounted",
+            f"{ledger.lost} / {ledger.double} / {ledger.over_quota} / {ledger.miscounted}",
+        ),
+    ]
     for name, value in rows:
         print(f"{name:42}{value}")
     bad = (seen.errors, ledger.lost, ledger.double, ledger.over_quota, ledger.miscounted)
@@ -138,8 +154,9 @@ def main() -> int:
     parser.add_argument("--db", type=Path, help="SQLite file; default: a temporary one")
     parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own")
     given = parser.parse_args()
-    plan = Plan(given.raters, given.seconds, given.think, given.doubles, given.kills,
-                seed=given.seed)  # fmt: skip
+    plan = Plan(
+        given.raters, given.seconds, given.think, given.doubles, given.kills, seed=given.seed
+    )
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         with database(given.db or root / "studies.db", given.postgres) as url:

@@ -63,8 +63,9 @@ def make_run(root: Path) -> RunFolder:
     models = ["input", *(f"model-{n:02d}" for n in range(1, MODELS))]
     scores = {}
     for number, model in enumerate(models):
-        drawn = {m: mean * rng.normal(1 + number / 400, 0.05, len(names))
-                 for m, mean in METRICS.items()}  # fmt: skip
+        drawn = {
+            m: mean * rng.normal(1 + number / 400, 0.05, len(names)) for m, mean in METRICS.items()
+        }
         scores[model] = {
             name: {m: Score(float(drawn[m][i])) for m in METRICS} for i, name in enumerate(names)
         }
@@ -116,12 +117,20 @@ def report(folder: Path, profile: bool) -> None:
     if profile:
         import cProfile
 
-        cProfile.runctx("write_report([RunFolder(folder)])", globals(), locals() | {
-            "write_report": write_report}, sort="cumulative")  # fmt: skip
+        cProfile.runctx(
+            "write_report([RunFolder(folder)])",
+            globals(),
+            locals() | {"write_report": write_report},
+            sort="cumulative",
+        )
     page = write_report([RunFolder(folder)]) if not profile else folder / "report" / "index.html"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    found = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - busy,
-             "peak_mb": peak, "page_mb": page.stat().st_size / 1e6}  # fmt: skip
+    found = {
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - busy,
+        "peak_mb": peak,
+        "page_mb": page.stat().st_size / 1e6,
+    }
     print(json.dumps(found))
 
 
@@ -134,14 +143,18 @@ def main() -> int:
         run = make_run(Path(root))
         how = sys.argv[1] if len(sys.argv) > 1 else "--measure"
         done = subprocess.run(
-            [sys.executable, __file__, str(run.path), how], stdout=subprocess.PIPE, text=True,
+            [sys.executable, __file__, str(run.path), how],
+            stdout=subprocess.PIPE,
+            text=True,
             check=True,
-        )  # fmt: skip
+        )
     print(done.stdout)
     found = json.loads(done.stdout.splitlines()[-1])
     seconds = min(found["seconds"], found["cpu_seconds"])
-    print(f"{seconds:.0f} s (at most {SECONDS:.0f}), "
-          f"{found['peak_mb']:.0f} MB (at most {MEGABYTES:.0f})")  # fmt: skip
+    print(
+        f"{seconds:.0f} s (at most {SECONDS:.0f}), "
+        f"{found['peak_mb']:.0f} MB (at most {MEGABYTES:.0f})"
+    )
     return int(seconds > SECONDS or found["peak_mb"] > MEGABYTES)
 
 

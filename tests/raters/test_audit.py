@@ -143,9 +143,11 @@ class Leaking:
         v, s, m = schema.serving, schema.stimulus, schema.method
         with self.store.read() as connection:
             label: str | None = connection.execute(
-                select(m.c.label).join(s, s.c.method == m.c.id).join(v, v.c.stimulus == s.c.id)
+                select(m.c.label)
+                .join(s, s.c.method == m.c.id)
+                .join(v, v.c.stimulus == s.c.id)
                 .where(v.c.id == serving)
-            ).scalar_one_or_none()  # fmt: skip
+            ).scalar_one_or_none()
         return label
 
 
@@ -286,8 +288,9 @@ def test_places_that_follow_from_a_number_are_found_where_luck_would_not_do(word
     short = {1: plan(GUESSES[words](321, 1), 8, 1, 0)}
     # one golden trial in eight places: a million numbers explain it many times
     assert seeds_of_places(short, (8, 1, 0), 321, 10_000) == (
-        [], {"seeds tried against the places of trials": 0}
-    )  # fmt: skip
+        [],
+        {"seeds tried against the places of trials": 0},
+    )
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -301,16 +304,21 @@ def record(*bodies: bytes) -> Record:
     return Record([exchange(body) for body in bodies], bodies={body: body for body in bodies})
 
 
-@pytest.mark.parametrize("code", [
-    lambda name: name, str.upper, lambda name: name.encode().hex(),
-    lambda name: base64.b64encode(name.encode()).decode(),
-    lambda name: base64.b64encode(b"x/" + name.encode() + b".png").decode(),
-    lambda name: base64.urlsafe_b64encode(b"{" + name.encode() + b"}").decode(),
-    lambda name: hashlib.sha256(name.encode()).hexdigest(),
-    lambda name: hashlib.md5(name.encode()).hexdigest(),
-    lambda name: "".join(f"%{byte:02X}" for byte in name.encode()),
-    lambda name: f"prefix{name}suffix",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda name: name,
+        str.upper,
+        lambda name: name.encode().hex(),
+        lambda name: base64.b64encode(name.encode()).decode(),
+        lambda name: base64.b64encode(b"x/" + name.encode() + b".png").decode(),
+        lambda name: base64.urlsafe_b64encode(b"{" + name.encode() + b"}").decode(),
+        lambda name: hashlib.sha256(name.encode()).hexdigest(),
+        lambda name: hashlib.md5(name.encode()).hexdigest(),
+        lambda name: "".join(f"%{byte:02X}" for byte in name.encode()),
+        lambda name: f"prefix{name}suffix",
+    ],
+)
 def test_a_name_is_found_in_every_code(code: Any) -> None:
     wanted = needles(["nafnet"], [], "/data/run")
     leaks, _ = search(record(json.dumps({"x": code("nafnet")}).encode()), record(b"{}"), wanted)
@@ -440,8 +448,12 @@ def test_a_copy_has_no_raters_and_the_original_all_of_its_own(store: Store, run:
     try:
         with copy.read() as connection:
             assert connection.execute(select(func.count(schema.rater.c.id))).scalar_one() == 0
-            text = repr([connection.execute(select(t)).all() for t in
-                         (schema.study, schema.method, schema.content)])  # fmt: skip
+            text = repr(
+                [
+                    connection.execute(select(t)).all()
+                    for t in (schema.study, schema.method, schema.content)
+                ]
+            )
         assert not any(word in text for word in ("restoreformer", "image0", "secret-run"))
     finally:
         copy.close()

@@ -42,8 +42,15 @@ from tests.support.outside import ENTRY_POINTS, put_protocols
 from tests.support.studies import Shown
 
 PAIR, ACR, DCR = (PROTOCOLS[name] for name in ("pair", "acr", "dcr"))
-BLUR = {"reference": 0, "copy": 0, "deblurnet": 1, "restoreformer": 2, "plainconv": 3, "golden": 9,
-        "training": 9}  # fmt: skip
+BLUR = {
+    "reference": 0,
+    "copy": 0,
+    "deblurnet": 1,
+    "restoreformer": 2,
+    "plainconv": 3,
+    "golden": 9,
+    "training": 9,
+}
 
 
 @pytest.mark.parametrize(
@@ -57,17 +64,26 @@ BLUR = {"reference": 0, "copy": 0, "deblurnet": 1, "restoreformer": 2, "plaincon
         (DCR, {"captions": {"a": "Image"}}, "captions: got"),
         (ACR, {"answers": levels("Bad")}, "two or more"),
         (ACR, {"answers": (*levels("Bad"), *levels("Good"))}, "two or more, each once"),
-        (ACR, {"answers": (Answer(code="very good", label="", value=2, key="2"), *levels("Bad"))},
-         "1 to 8 characters"),
-        (ACR, {"answers": (Answer(code="2", label="", value=2, key="Z"), *levels("Bad"))},
-         "keys: got"),
-        (ACR, {"answers": (Answer(code="2", label="", value=1, key="2"), *levels("Bad"))},
-         "values: got"),
+        (
+            ACR,
+            {"answers": (Answer(code="very good", label="", value=2, key="2"), *levels("Bad"))},
+            "1 to 8 characters",
+        ),
+        (
+            ACR,
+            {"answers": (Answer(code="2", label="", value=2, key="Z"), *levels("Bad"))},
+            "keys: got",
+        ),
+        (
+            ACR,
+            {"answers": (Answer(code="2", label="", value=1, key="2"), *levels("Bad"))},
+            "values: got",
+        ),
         (PAIR, {"answers": levels("B is better", "A is better")}, "sides are swapped"),
         (PAIR, {"golden_better": ("1",)}, "golden_better: got"),
         (ACR, {"golden_worse": ()}, "golden_worse: got"),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_makes_no_study_is_refused(
     row: Protocol, changed: dict[str, Any], message: str
 ) -> None:
@@ -167,14 +183,24 @@ def closed(study: Study) -> tuple[Answers, list[dict[str, str]]]:
 
 @pytest.mark.usefixtures("outside")
 def test_a_rating_in_three_levels_goes_the_whole_way(run: Path, tmp_path: Path) -> None:
-    study = make_study(run, f"sqlite:///{tmp_path / 's.db'}", raters=3, protocol="outside-three",
-                       reference="hidden", crop=96, per_pair=3, trials=22)  # fmt: skip
+    study = make_study(
+        run,
+        f"sqlite:///{tmp_path / 's.db'}",
+        raters=3,
+        protocol="outside-three",
+        reference="hidden",
+        crop=96,
+        per_pair=3,
+        trials=22,
+    )
     worth = {0: "3", 1: "3", 2: "2", 3: "1", 9: "1"}
     sessions = rated(study, lambda blur: worth[blur["a"]])
     said = sessions[0]["protocol"]
     assert [(a["code"], a["label"], a["key"]) for a in said["answers"]] == [
-        ("1", "No", "1"), ("2", "Hardly", "2"), ("3", "Yes", "3"),
-    ]  # fmt: skip
+        ("1", "No", "1"),
+        ("2", "Hardly", "2"),
+        ("3", "Yes", "3"),
+    ]
     assert sessions[0]["instructions"][0] == "Say whether you could **use** this image."
     assert sessions[0]["question"] == "Is this image usable?"
     store = Store(study.url)
@@ -189,16 +215,28 @@ def test_a_rating_in_three_levels_goes_the_whole_way(run: Path, tmp_path: Path) 
     found = answers.analyse(samples=100)
     assert isinstance(found, RatingAnalysis)
     assert {m.method: m.value for m in found.methods} == {
-        "reference": 3, "deblurnet": 3, "restoreformer": 2, "plainconv": 1,
-    }  # fmt: skip
+        "reference": 3,
+        "deblurnet": 3,
+        "restoreformer": 2,
+        "plainconv": 1,
+    }
     assert found.levels == (1, 2, 3)
     assert scale_table(found).columns[1].unit == "mean opinion, 1 to 3"
 
 
 @pytest.mark.usefixtures("outside")
 def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Path) -> None:
-    study = make_study(run, f"sqlite:///{tmp_path / 's.db'}", raters=4, protocol="outside-graded",
-                       ties=True, crop=96, per_pair=16, trials=16, repeats=0.1)  # fmt: skip
+    study = make_study(
+        run,
+        f"sqlite:///{tmp_path / 's.db'}",
+        raters=4,
+        protocol="outside-graded",
+        ties=True,
+        crop=96,
+        per_pair=16,
+        trials=16,
+        repeats=0.1,
+    )
     grades = {3: "a3", 2: "a2", 1: "a1", 0: "0", -1: "b1", -2: "b2", -3: "b3"}
 
     def choose(blur: dict[str, int]) -> str:
@@ -216,8 +254,10 @@ def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Pa
     main = answers.kind == 0
     # 4 raters x 16 trials, of each 4 golden and 2 repeats (0.1 x 16 = 1.6): 10 main
     assert int(main.sum()) == 40
-    first, second = (np.array([BLUR[m] for m in answers.methods])[side[main]]
-                     for side in (answers.first, answers.second))  # fmt: skip
+    first, second = (
+        np.array([BLUR[m] for m in answers.methods])[side[main]]
+        for side in (answers.first, answers.second)
+    )
     assert np.array_equal(answers.answer[main], second - first)
     assert answers.repeats() is not None
     assert answers.repeats().value == 1  # type: ignore[union-attr]

@@ -46,9 +46,14 @@ def test_psnr_of_a_gopro_pair(blurred_and_sharp: tuple[Path, Path]) -> None:
 def test_ssim_of_a_gopro_pair_by_two_windows(blurred_and_sharp: tuple[Path, Path]) -> None:
     blurred, sharp = (read(path) for path in blurred_and_sharp)
     gaussian = structural_similarity(
-        blurred, sharp, channel_axis=-1, gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False, data_range=255,
-    )  # fmt: skip
+        blurred,
+        sharp,
+        channel_axis=-1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+    )
     assert value("ssim", *blurred_and_sharp) == pytest.approx(gaussian, abs=1e-9)
     assert gaussian == pytest.approx(0.7170, abs=5e-5)
     # scikit-image's default, a uniform window of 7, is another convention with another value.

@@ -14,9 +14,21 @@ from tests.conftest import Bench
 def test_gopro_runs_and_gives_the_known_numbers_of_the_blurred_input(
     bench: Bench, real_data: Path, tmp_path: Path
 ) -> None:
-    ran = bench("run", "--suite", "gopro:blur=blur", "--data", (real_data / "gopro").resolve(),
-                "--models", "input,unsharp,wiener", "--metrics", "psnr,ssim", "--out", "out",
-                "--profile", "none")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "gopro:blur=blur",
+        "--data",
+        (real_data / "gopro").resolve(),
+        "--models",
+        "input,unsharp,wiener",
+        "--metrics",
+        "psnr,ssim",
+        "--out",
+        "out",
+        "--profile",
+        "none",
+    )
     assert ran.returncode == 0, ran.stderr
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["spec"]["suite"] == "gopro:blur=blur"
@@ -33,8 +45,19 @@ def test_gopro_runs_and_gives_the_known_numbers_of_the_blurred_input(
 @pytest.mark.slow
 def test_a_published_checkpoint_is_profiled_by_its_path(bench: Bench, real_data: Path) -> None:
     weights = (real_data / "checkpoints" / "dncnn_gray_sigma25.pth").resolve()
-    found = bench("profile", weights, "--size", "64x64", "--passes", "3", "--seconds", "1",
-                  "--processes", "1", "--json")  # fmt: skip
+    found = bench(
+        "profile",
+        weights,
+        "--size",
+        "64x64",
+        "--passes",
+        "3",
+        "--seconds",
+        "1",
+        "--processes",
+        "1",
+        "--json",
+    )
     assert found.returncode == 0, found.stderr
     rows = {row["quantity"]: row for row in json.loads(found.stdout)}
     assert rows["params"]["value"] == 555_137  # DnCNN-17 grey without batch norm: 0.555 M

@@ -12,11 +12,21 @@ from raters.statistics.votes import Votes
 from raters.statistics.votes_file import read_votes
 
 SCALE = {
-    "Xu-10": 1.482, "Sun-13": 1.065, "Xu-13": 0.935, "Pan-14": 0.699, "Perrone-14": 0.656,
-    "Zhong-13": 0.278, "Krishnan-11": 0.047, "Michaeli-14": -0.013, "Cho-09": -0.230,
-    "Levin-11": -0.724, "Zhang-13": -0.802, "Whyte-12": -0.966, "Blur": -1.196,
+    "Xu-10": 1.482,
+    "Sun-13": 1.065,
+    "Xu-13": 0.935,
+    "Pan-14": 0.699,
+    "Perrone-14": 0.656,
+    "Zhong-13": 0.278,
+    "Krishnan-11": 0.047,
+    "Michaeli-14": -0.013,
+    "Cho-09": -0.230,
+    "Levin-11": -0.724,
+    "Zhang-13": -0.802,
+    "Whyte-12": -0.966,
+    "Blur": -1.196,
     "Fergus-06": -1.232,
-}  # fmt: skip
+}
 
 
 @pytest.fixture

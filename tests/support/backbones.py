@@ -13,9 +13,11 @@ from torchvision import models
 from bench.metrics.backbones import BACKBONES
 
 NETWORKS = {
-    "alex": models.alexnet, "vgg": models.vgg16, "squeeze": models.squeezenet1_1,
+    "alex": models.alexnet,
+    "vgg": models.vgg16,
+    "squeeze": models.squeezenet1_1,
     "vgg19": models.vgg19,
-}  # fmt: skip
+}
 
 
 def put_backbone(

@@ -16,8 +16,9 @@ DISPLAY_P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 """Chromaticities (x, y) of red, green and blue: IEC 61966-2-1, SMPTE EG 432-1, Adobe RGB (1998)."""
 
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367],
-                      [0.0389, -0.0685, 1.0296]])  # fmt: skip
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
 
 
 def _xyz(xy: tuple[float, float]) -> Floats:
@@ -61,16 +62,20 @@ def profile(
         return b"XYZ \0\0\0\0" + b"".join(fixed(float(v)) for v in value)
 
     levels = linear(np.linspace(0, 1, 1024), gamma)
-    curve = b"curv\0\0\0\0" + struct.pack(">I", 1024) + b"".join(
-        struct.pack(">H", round(float(v) * 65535)) for v in levels
-    )  # fmt: skip
+    curve = (
+        b"curv\0\0\0\0"
+        + struct.pack(">I", 1024)
+        + b"".join(struct.pack(">H", round(float(v) * 65535)) for v in levels)
+    )
     tags = {b"wtpt": xyz(D50)}
     if primaries is None:
         tags[b"kTRC"] = curve
     else:
         columns = matrix(primaries).T
-        tags |= {key: xyz(column) for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns,
-                                                         strict=True)}  # fmt: skip
+        tags |= {
+            key: xyz(column)
+            for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)
+        }
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     return _assembled(name, tags, b"mntr" + (b"GRAY" if primaries is None else b"RGB ") + b"XYZ ")
 

@@ -206,9 +206,16 @@ class SimulatedRater:
         await self.load(self.step["slots"])
 
     def given(self) -> dict[str, Any]:
-        return {"trial": self.step["trial"], "answer": self.rng.choice("ab"),
-                "key": secrets.token_hex(16), "tab": self.tab, "response_ms": 1500,
-                "timer_broken": False, "reloads": 0, "client": CLIENT}  # fmt: skip
+        return {
+            "trial": self.step["trial"],
+            "answer": self.rng.choice("ab"),
+            "key": secrets.token_hex(16),
+            "tab": self.tab,
+            "response_ms": 1500,
+            "timer_broken": False,
+            "reloads": 0,
+            "client": CLIENT,
+        }
 
     async def load(self, slots: Mapping[str, str]) -> None:
         """Fetch the images of a trial side by side; each is fetched once."""
@@ -316,8 +323,10 @@ async def load(server: Server, tokens: Sequence[str], plan: Plan) -> Seen:
     killing = asyncio.create_task(_kill(server, plan))
     await asyncio.gather(killing, *(rater.judge(until) for rater in raters))
     seen.wall = time.monotonic() - begun
-    seen.cpu = {"server": server.cpu_seconds - before[0],
-                "client": sum(me.cpu_times()[:2]) - before[1]}  # fmt: skip
+    seen.cpu = {
+        "server": server.cpu_seconds - before[0],
+        "client": sum(me.cpu_times()[:2]) - before[1],
+    }
     for rater in raters:
         rater.close()
     return seen
@@ -348,13 +357,17 @@ class Ledger:
 def settle(store: Store, seen: Seen) -> Ledger:
     """Hold what clients were told against what is stored."""
     a, j, i, c = (
-        schema.assignment.c, schema.judgement.c, schema.item.c, schema.comparison.c,
-    )  # fmt: skip
+        schema.assignment.c,
+        schema.judgement.c,
+        schema.item.c,
+        schema.comparison.c,
+    )
     with store.read() as connection:
         rows = connection.execute(
-            select(j.key, j.answer, a.public_id, a.state, a.item, a.rater, a.kind)
-            .join(schema.assignment, a.id == j.assignment)
-        ).all()  # fmt: skip
+            select(j.key, j.answer, a.public_id, a.state, a.item, a.rater, a.kind).join(
+                schema.assignment, a.id == j.assignment
+            )
+        ).all()
         taking = connection.execute(
             select(a.item).where(a.kind == MAIN, a.state.in_((DONE, LEASED)))
         ).scalars()

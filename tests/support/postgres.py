@@ -41,8 +41,24 @@ def server(tools: Path, durable: bool = False) -> Iterator[Path]:
         shutil.chown(folder, "postgres")
     data = folder / "data"
     try:
-        _run([*as_user, str(tools / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust",
-              "-E", "UTF8", "--locale", "C", "--no-sync"], folder)  # fmt: skip
+        _run(
+            [
+                *as_user,
+                str(tools / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale",
+                "C",
+                "--no-sync",
+            ],
+            folder,
+        )
         pg_ctl = [*as_user, str(tools / "pg_ctl"), "-D", str(data), "-w"]
         settings = f"-k {folder} {_SETTINGS}" + ("" if durable else f" {_FORGETFUL}")
         _run([*pg_ctl, "-l", str(folder / "log"), "-o", settings, "start"], folder)

@@ -129,9 +129,12 @@ def model_record(label: str, state: State = "done", reason: str | None = None) -
 
 
 def simple_run(
-    path: Path, values: Mapping[str, Sequence[float | str]], clusters: Sequence[str],
-    metric: str = "psnr", **changed: Any,
-) -> RunFolder:  # fmt: skip
+    path: Path,
+    values: Mapping[str, Sequence[float | str]],
+    clusters: Sequence[str],
+    metric: str = "psnr",
+    **changed: Any,
+) -> RunFolder:
     """Make a run of one metric without images on disk; text is the reason of a missing score."""
     ids = [f"image{index}" for index in range(len(clusters))]
     pairs = [Pair(i, path / "x.png", path / "y.png", c) for i, c in zip(ids, clusters, strict=True)]
@@ -177,11 +180,13 @@ RESTORERS: dict[str, Callable[[Pixels], Pixels]] = {
     "median": lambda pixels: np.asarray(cv2.medianBlur(pixels, 3)),
     "sharper": _float(
         lambda x: unsharp_mask(
-            denoise_tv_chambolle(x, weight=0.02, channel_axis=2), radius=1.6, amount=2.0,
+            denoise_tv_chambolle(x, weight=0.02, channel_axis=2),
+            radius=1.6,
+            amount=2.0,
             channel_axis=2,
         )
     ),
-}  # fmt: skip
+}
 
 MEASURED = ("psnr", "ssim", "psnr-y", "ssim-y", "lpips-alex")
 
@@ -196,8 +201,13 @@ def score_with_skimage(restored: Pixels, reference: Pixels) -> dict[str, Score]:
     psnr_y = np.inf if same else peak_signal_noise_ratio(luma[1], luma[0], data_range=255)
     ssim = structural_similarity(reference, restored, channel_axis=2, data_range=255, **options)
     ssim_y = structural_similarity(luma[1], luma[0], data_range=255, **options)
-    return {"psnr": Score(float(psnr)), "ssim": Score(float(ssim)), "psnr-y": Score(float(psnr_y)),
-            "ssim-y": Score(float(ssim_y)), "lpips-alex": Score.missing(NO_BACKBONE)}  # fmt: skip
+    return {
+        "psnr": Score(float(psnr)),
+        "ssim": Score(float(ssim)),
+        "psnr-y": Score(float(psnr_y)),
+        "ssim-y": Score(float(ssim_y)),
+        "lpips-alex": Score.missing(NO_BACKBONE),
+    }
 
 
 def photograph_pairs(root: Path, scenes: Sequence[str], size: tuple[int, int]) -> list[Pair]:
@@ -217,9 +227,12 @@ def photograph_pairs(root: Path, scenes: Sequence[str], size: tuple[int, int]) -
             degraded = np.rint(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
             name = f"{scene}-{number}"
             pair = Pair(
-                name, root / "input" / f"{name}.png", root / "target" / f"{name}.png", scene,
+                name,
+                root / "input" / f"{name}.png",
+                root / "target" / f"{name}.png",
+                scene,
                 {"blur": "strong" if number else "weak"},
-            )  # fmt: skip
+            )
             write_png(pair.degraded, degraded)
             write_png(root / "target" / f"{name}.png", sharp)
             pairs.append(pair)
@@ -246,16 +259,36 @@ def costs(model: str, milliseconds: float, parameters: float | None) -> list[Pro
     counted = [("params", "", parameters), ("macs", "", parameters and 65536 * parameters)]
     return [
         *(
-            replace(row, quantity=name, unit=unit, value=value, low=None, high=None,
-                    missing=None if value is not None else no_network)
+            replace(
+                row,
+                quantity=name,
+                unit=unit,
+                value=value,
+                low=None,
+                high=None,
+                missing=None if value is not None else no_network,
+            )
             for name, unit, value in counted
         ),
         row,
-        replace(row, quantity="process_memory_mb", unit="MB", value=20 + milliseconds / 4,
-                low=19.0 + milliseconds / 4, high=22.0 + milliseconds / 4),
-        replace(row, quantity="energy_j", unit="J", value=None, low=None, high=None,
-                missing="the model ran on the CPU, which has no energy counter here"),
-    ]  # fmt: skip
+        replace(
+            row,
+            quantity="process_memory_mb",
+            unit="MB",
+            value=20 + milliseconds / 4,
+            low=19.0 + milliseconds / 4,
+            high=22.0 + milliseconds / 4,
+        ),
+        replace(
+            row,
+            quantity="energy_j",
+            unit="J",
+            value=None,
+            low=None,
+            high=None,
+            missing="the model ran on the CPU, which has no energy counter here",
+        ),
+    ]
 
 
 def photograph_run(
@@ -280,16 +313,22 @@ def photograph_run(
             write_png(folder.image_path(model, pair.id), restored)
             scores[model][pair.id] = score_with_skimage(restored, reference)
     profiles = [
-        *costs("input", 0.02, None), *costs("unsharp", 6.0, None), *costs("nlm", 310.0, None),
-        *costs("tv", 45.0, 120_000.0), *costs("median", 1.1, 30_000.0),
+        *costs("input", 0.02, None),
+        *costs("unsharp", 6.0, None),
+        *costs("nlm", 310.0, None),
+        *costs("tv", 45.0, 120_000.0),
+        *costs("median", 1.1, 30_000.0),
         *costs("sharper", 52.0, 510_000.0),
-    ]  # fmt: skip
+    ]
     run = write_run(
-        path, pairs, scores, MEASURED,
+        path,
+        pairs,
+        scores,
+        MEASURED,
         states={"wiener": ("not applicable", NO_PSF), "median": ("done", "failed on 1 of 12")},
         profiles=profiles,
         failures=[Failure("median", pairs[3].id, "RuntimeError: out of patience")],
-    )  # fmt: skip
+    )
     training = path / "training" / "sharper.csv"
     training.parent.mkdir()
     lines = ["epoch,quantity,value"]

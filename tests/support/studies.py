@@ -20,10 +20,15 @@ from tests.support.runs import run_record
 
 
 def small_run(
-    path: Path, models: Sequence[str] = ("ada", "bob", "cyd", "dan"), images: int = 4,
-    size: tuple[int, int] = (80, 96), references: bool = True, clusters: int = 2,
-    missing: Sequence[tuple[str, int]] = (), photograph: Pixels | None = None,
-) -> RunFolder:  # fmt: skip
+    path: Path,
+    models: Sequence[str] = ("ada", "bob", "cyd", "dan"),
+    images: int = 4,
+    size: tuple[int, int] = (80, 96),
+    references: bool = True,
+    clusters: int = 2,
+    missing: Sequence[tuple[str, int]] = (),
+    photograph: Pixels | None = None,
+) -> RunFolder:
     """Make a run whose models add ever more noise, in the order of their names.
 
     ``missing`` names outputs, as (model, image number), that are not there.
@@ -72,10 +77,14 @@ class Shown:
             self.of_stimulus = {
                 s.id: (labels.get(s.method, s.kind), s.content)
                 for s in connection.execute(
-                    select(schema.stimulus.c.id, schema.stimulus.c.method, schema.stimulus.c.kind,
-                           schema.stimulus.c.content)
+                    select(
+                        schema.stimulus.c.id,
+                        schema.stimulus.c.method,
+                        schema.stimulus.c.kind,
+                        schema.stimulus.c.content,
+                    )
                 )
-            }  # fmt: skip
+            }
 
     def sides(self, slots: Mapping[str, str]) -> tuple[dict[str, str], int]:
         """Return the model (or reference, copy, golden, training) of each slot, and the content.
@@ -169,7 +178,8 @@ def judge(session: Session, rule: Rule, most: int | None = None) -> list[Trial]:
     while isinstance(trial, Trial) and (most is None or len(answered) < most):
         answered.append(trial)
         looked(session.store, trial.id, 1500)
-        saved = session.submit(trial.id, rule(trial), f"key-{trial.id}", "tab",
-                               {"response_ms": 1500})  # fmt: skip
+        saved = session.submit(
+            trial.id, rule(trial), f"key-{trial.id}", "tab", {"response_ms": 1500}
+        )
         trial = saved.next
     return answered

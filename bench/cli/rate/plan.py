@@ -76,8 +76,10 @@ def plan(
         design = planning.pilot_design(pilot, images, judged)
     else:
         if votes or study or pair:
-            raise BenchError("--share is for a plan without a pilot; leave out the study, --votes "
-                             "and --pair, or leave out --share")  # fmt: skip
+            raise BenchError(
+                "--share is for a plan without a pilot; leave out the study, --votes "
+                "and --pair, or leave out --share"
+            )
         names, design = _assumed(part("share", share), models, images, judged)
     design = _with_spreads(design, rater_sd, image_sd)
     at = _pair(names, design, pair)
@@ -132,8 +134,9 @@ def _assumed(share: float, models: int, images: int, judged: int) -> tuple[Seque
         raise BenchError(f"--share {100 * share:g}%: expected more than 50% and less than 100%")
     half = math.log(share / (1 - share)) / 2
     names = ["better", "worse", *(f"other {k + 1}" for k in range(models - 2))]
-    return names, Design((half, -half, *[0.0] * (models - 2)), images, judged,
-                         ASSUMED_SD, ASSUMED_SD)  # fmt: skip
+    return names, Design(
+        (half, -half, *[0.0] * (models - 2)), images, judged, ASSUMED_SD, ASSUMED_SD
+    )
 
 
 def _with_spreads(design: Design, rater_sd: float | None, image_sd: float | None) -> Design:
@@ -176,9 +179,15 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _size(
-    design: Design, raters: int, at: tuple[int, int], *, alpha: float, tests: int, simulations: int,
+    design: Design,
+    raters: int,
+    at: tuple[int, int],
+    *,
+    alpha: float,
+    tests: int,
+    simulations: int,
     seed: int,
-) -> tuple[str, str, str, str]:  # fmt: skip
+) -> tuple[str, str, str, str]:
     from raters.statistics.planning import power
 
     found = power(design, raters, at, alpha=alpha, tests=tests, simulations=simulations, seed=seed)

@@ -193,9 +193,15 @@ def _peak(density: Luma, size: Size) -> Found | None:
 
 
 def tile(
-    title: str, path: Path, *, window: Window, full: Size, alt: str,
-    lines: Sequence[str] = (), mark: str = "",
-) -> Tile:  # fmt: skip
+    title: str,
+    path: Path,
+    *,
+    window: Window,
+    full: Size,
+    alt: str,
+    lines: Sequence[str] = (),
+    mark: str = "",
+) -> Tile:
     """Cut a tile out of an image file. A file that cannot be read gives a tile that says so."""
     try:
         crop = window.cut(pixels_of(path), full)
@@ -215,10 +221,15 @@ def overview(path: Path, window: Window, full: Size, alt: str) -> Overview | Non
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
     return Overview(
-        source=png_uri(np.asarray(small, np.uint8)), alt=alt, width=size[0], height=size[1],
-        left=100 * window.left / full[1], top=100 * window.top / full[0],
-        across=100 * window.width / full[1], down=100 * window.height / full[0],
-    )  # fmt: skip
+        source=png_uri(np.asarray(small, np.uint8)),
+        alt=alt,
+        width=size[0],
+        height=size[1],
+        left=100 * window.left / full[1],
+        top=100 * window.top / full[0],
+        across=100 * window.width / full[1],
+        down=100 * window.height / full[0],
+    )
 
 
 def png_uri(pixels: Pixels) -> str:

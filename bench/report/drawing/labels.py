@@ -63,9 +63,13 @@ def _candidates(x: float, y: float, width: float, height: float) -> list[Box]:
             centre_x = x + distance * across + width / 2 * max(-1, min(1, 2 * across))
             centre_y = y + distance * up + height / 2 * up
             found.append(
-                (centre_x - width / 2, centre_y - height / 2,
-                 centre_x + width / 2, centre_y + height / 2)
-            )  # fmt: skip
+                (
+                    centre_x - width / 2,
+                    centre_y - height / 2,
+                    centre_x + width / 2,
+                    centre_y + height / 2,
+                )
+            )
     return found
 
 

@@ -8,14 +8,33 @@ from collections.abc import Iterable
 MISSING = "—"
 
 TITLES = {
-    "psnr": "PSNR", "psnr-y": "PSNR-Y", "ssim": "SSIM", "ssim-y": "SSIM-Y",
-    "ssim-volume": "SSIM-volume", "ms-ssim": "MS-SSIM", "vif": "VIF", "lpips-alex": "LPIPS (alex)",
-    "st-lpips-alex": "ST-LPIPS (alex)", "st-lpips-vgg": "ST-LPIPS (vgg)",
-    "lpips-vgg": "LPIPS (vgg)", "lpips-squeeze": "LPIPS (squeeze)", "mse": "MSE", "mae": "MAE",
-    "fsim": "FSIM", "gmsd": "GMSD", "ms-gmsd": "MS-GMSD", "haarpsi": "HaarPSI", "vsi": "VSI",
-    "mdsi": "MDSI", "sr-sim": "SR-SIM", "dss": "DSS", "iw-ssim": "IW-SSIM",
-    "blur-effect": "Blur effect", "fid": "FID", "kid": "KID",
-}  # fmt: skip
+    "psnr": "PSNR",
+    "psnr-y": "PSNR-Y",
+    "ssim": "SSIM",
+    "ssim-y": "SSIM-Y",
+    "ssim-volume": "SSIM-volume",
+    "ms-ssim": "MS-SSIM",
+    "vif": "VIF",
+    "lpips-alex": "LPIPS (alex)",
+    "st-lpips-alex": "ST-LPIPS (alex)",
+    "st-lpips-vgg": "ST-LPIPS (vgg)",
+    "lpips-vgg": "LPIPS (vgg)",
+    "lpips-squeeze": "LPIPS (squeeze)",
+    "mse": "MSE",
+    "mae": "MAE",
+    "fsim": "FSIM",
+    "gmsd": "GMSD",
+    "ms-gmsd": "MS-GMSD",
+    "haarpsi": "HaarPSI",
+    "vsi": "VSI",
+    "mdsi": "MDSI",
+    "sr-sim": "SR-SIM",
+    "dss": "DSS",
+    "iw-ssim": "IW-SSIM",
+    "blur-effect": "Blur effect",
+    "fid": "FID",
+    "kid": "KID",
+}
 
 
 def title(metric: str) -> str:

@@ -42,14 +42,22 @@ def draw_point(axes: Axes, point: Point, look: Look, filled: bool | None) -> Non
     """Draw a point with its bars; filled where it is on the front, half filled where noise leaves
     that open (None)."""
     bars = axes.errorbar(
-        point.x, point.y,
+        point.x,
+        point.y,
         xerr=[[max(0, point.x - point.left)], [max(0, point.right - point.x)]],
         yerr=[[max(0, point.y - point.low)], [max(0, point.high - point.y)]],
-        fmt=look.marker, color=look.colour, ecolor=look.colour, elinewidth=1.0, markersize=6.5,
-        markerfacecolor=PAPER if filled is False else look.colour, markeredgewidth=1.3,
-        markeredgecolor=look.colour, zorder=3, fillstyle="left" if filled is None else "full",
+        fmt=look.marker,
+        color=look.colour,
+        ecolor=look.colour,
+        elinewidth=1.0,
+        markersize=6.5,
+        markerfacecolor=PAPER if filled is False else look.colour,
+        markeredgewidth=1.3,
+        markeredgecolor=look.colour,
+        zorder=3,
+        fillstyle="left" if filled is None else "full",
         markerfacecoloralt=PAPER,
-    )  # fmt: skip
+    )
     for line in bars[2]:
         line.set_alpha(0.6)  # the points are what is compared
     if point.noisy:
@@ -73,9 +81,17 @@ def name_points(
         obstacles.append((left - 1, min(bottom, top) - 1, right + 1, max(bottom, top) + 1))
     for point, (x, y) in zip(points, pixels, strict=True):
         text = axes.annotate(
-            point.label, (point.x, point.y), xytext=(0, 0), textcoords="offset points",
-            ha="left", va="bottom", fontsize=8, color=INK, zorder=5, annotation_clip=False,
-        )  # fmt: skip
+            point.label,
+            (point.x, point.y),
+            xytext=(0, 0),
+            textcoords="offset points",
+            ha="left",
+            va="bottom",
+            fontsize=8,
+            color=INK,
+            zorder=5,
+            annotation_clip=False,
+        )
         extent = text.get_window_extent()
         texts.append(text)
         sizes.append((extent.width + 2, extent.height + 2))

@@ -68,9 +68,14 @@ def _chart(done: Acceptable, joint: Joint, styles: Mapping[str, Look]) -> Plot:
                 left += share
             axes.barh(place, 100, 0.62, facecolor="none", edgecolor=MUTED, linewidth=0.5)
             axes.annotate(
-                percent(float(done.ranks[model, 0])), (100, place), xytext=(4, 0),
-                textcoords="offset points", va="center", fontsize=7.5, color=INK,
-            )  # fmt: skip
+                percent(float(done.ranks[model, 0])),
+                (100, place),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7.5,
+                color=INK,
+            )
         axes.set_yticks(range(len(order)), [styles[joint.models[m]].name for m in order])
         axes.set_ylim(len(order) - 0.4, -0.6)
         axes.set_xlim(0, 100)
@@ -82,9 +87,14 @@ def _chart(done: Acceptable, joint: Joint, styles: Mapping[str, Look]) -> Plot:
             axes.bar(0, 0, color=FILL, alpha=strength, label=label, linewidth=0)
         axes.bar(0, 0, facecolor="none", edgecolor=GRID, label="further back", linewidth=0.8)
         figure.legend(
-            loc="outside upper right", frameon=False, fontsize=7.5, labelcolor=INK, ncols=4,
-            handlelength=1.2, columnspacing=1.2,
-        )  # fmt: skip
+            loc="outside upper right",
+            frameon=False,
+            fontsize=7.5,
+            labelcolor=INK,
+            ncols=4,
+            handlelength=1.2,
+            columnspacing=1.2,
+        )
         told = ", ".join(f"{joint.models[m]} {percent(float(done.ranks[m, 0]))}" for m in order)
         hidden = len(joint.models) - len(order)
         return finish(
@@ -102,8 +112,10 @@ def _table(found: Facts, joint: Joint, done: Acceptable) -> Table:
     columns += [
         Column(word, "", "Share of weightings and draws") for _, word in SHADES[: len(joint.models)]
     ]
-    columns += [Column(axis_title(axis.name), "", "Weights that put it first, on average")
-                for axis in done.axes]  # fmt: skip
+    columns += [
+        Column(axis_title(axis.name), "", "Weights that put it first, on average")
+        for axis in done.axes
+    ]
     columns.append(Column("First under these"))
     rows, records = [], []
     for i in done.order:

@@ -66,9 +66,12 @@ def _bar(analysis: Analysis, name: str, quantity: str, conditions: CostCondition
 
 
 def _chart(
-    analysis: Analysis, quantity: str, conditions: CostConditions, found: list[Bar],
+    analysis: Analysis,
+    quantity: str,
+    conditions: CostConditions,
+    found: list[Bar],
     styles: Mapping[str, Look],
-) -> Plot:  # fmt: skip
+) -> Plot:
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
     shown = found[:MODELS]
@@ -115,13 +118,22 @@ def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
         axes.barh(place, bar.value - start, 0.6, start, alpha=0.8, zorder=2, **style)
         if bar.low < bar.high:
             axes.plot(
-                [bar.low, bar.high], [place, place], color=INK, linewidth=1.0, zorder=3,
+                [bar.low, bar.high],
+                [place, place],
+                color=INK,
+                linewidth=1.0,
+                zorder=3,
                 linestyle="--" if bar.noisy else "-",
-            )  # fmt: skip
+            )
         axes.annotate(
-            bar.written, (max(bar.value, bar.high), place), xytext=(4, 0),
-            textcoords="offset points", va="center", fontsize=7.5, color=INK,
-        )  # fmt: skip
+            bar.written,
+            (max(bar.value, bar.high), place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color=INK,
+        )
     axes.set_yticks(range(len(shown)), [styles[bar.name].name for bar in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelcolor=INK)

@@ -56,10 +56,17 @@ def section(context: Context) -> Content | Missing:
                     ]
                 )
                 records.append(
-                    {"quality": quality, "cost": cost, "budget": step.budget,
-                     "model": step.model, "value": step.quality, "tied": "; ".join(step.tied),
-                     "noisy": noisy or None, "range_low": step.least if noisy else None}
-                )  # fmt: skip
+                    {
+                        "quality": quality,
+                        "cost": cost,
+                        "budget": step.budget,
+                        "model": step.model,
+                        "value": step.quality,
+                        "tied": "; ".join(step.tied),
+                        "noisy": noisy or None,
+                        "range_low": step.least if noisy else None,
+                    }
+                )
     if few := too_few(most):
         return few
     noisy_costs = any(record["noisy"] for record in records)

@@ -38,9 +38,17 @@ def command_of(record: RunRecord) -> str:
 def _decisive(record: RunRecord) -> Mapping[str, str]:
     spec = record.spec
     found = {
-        "suite": spec.suite, "data": spec.data, "models": ",".join(spec.models),
-        "metrics": ",".join(spec.metrics), "prepare": ",".join(spec.prepare),
-        "limit": spec.limit, "device": spec.device, "train": spec.train, "preset": spec.preset,
-        "budget": spec.budget, "seed": spec.seed, "tile": spec.tile,
-    }  # fmt: skip
+        "suite": spec.suite,
+        "data": spec.data,
+        "models": ",".join(spec.models),
+        "metrics": ",".join(spec.metrics),
+        "prepare": ",".join(spec.prepare),
+        "limit": spec.limit,
+        "device": spec.device,
+        "train": spec.train,
+        "preset": spec.preset,
+        "budget": spec.budget,
+        "seed": spec.seed,
+        "tile": spec.tile,
+    }
     return {name: str(value) for name, value in found.items() if value is not None}

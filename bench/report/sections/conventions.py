@@ -63,9 +63,15 @@ def convention_lines(
         for name, mean in means.items():
             look = styles[name]
             axes.plot(
-                places, mean, color=look.colour, marker=look.marker, markersize=5.5,
-                markeredgecolor=PAPER, markeredgewidth=0.7, zorder=4,
-            )  # fmt: skip
+                places,
+                mean,
+                color=look.colour,
+                marker=look.marker,
+                markersize=5.5,
+                markeredgecolor=PAPER,
+                markeredgewidth=0.7,
+                zorder=4,
+            )
         axes.set_xticks(places, [title(metric) for metric in metrics])
         axes.set_xlim(-0.25, len(metrics) - 1 + 0.25 + 0.28 * (len(metrics) - 1))
         axes.xaxis.grid(visible=False)
@@ -99,10 +105,15 @@ def _end_labels(
     shift = sum(p - h for p, h in zip(placed, heights, strict=True)) / len(placed)
     for name, place in zip(names, placed, strict=True):
         axes.annotate(
-            name, (last, float(means[name][-1])), (last + 0.06 * max(1, last), place - shift),
-            fontsize=7.5, va="center", color=INK, annotation_clip=False,
+            name,
+            (last, float(means[name][-1])),
+            (last + 0.06 * max(1, last), place - shift),
+            fontsize=7.5,
+            va="center",
+            color=INK,
+            annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.4},
-        )  # fmt: skip
+        )
     axes.set_ylim(min(bottom, placed[0] - shift - height), max(top, placed[-1] - shift + height))
 
 

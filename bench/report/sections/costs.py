@@ -54,15 +54,25 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
         if row.name not in told
     ]
     columns = [Column("Model", numeric=False), *map(cost_column, kept)]
-    rows = [[TableCell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
-            for name, _, _ in measured]  # fmt: skip
+    rows = [
+        [TableCell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
+        for name, _, _ in measured
+    ]
     records = [
-        {"model": name, **as_record(at), "quantity": q, "unit": f.unit,
-         "value": f.value, "low": f.low, "high": f.high, "missing": f.missing,
-         **_noise(cost_of(figures, q))}
+        {
+            "model": name,
+            **as_record(at),
+            "quantity": q,
+            "unit": f.unit,
+            "value": f.value,
+            "low": f.low,
+            "high": f.high,
+            "missing": f.missing,
+            **_noise(cost_of(figures, q)),
+        }
         for name, at, figures in measured
         for q, f in figures.items()
-    ]  # fmt: skip
+    ]
     number = known.index(conditions)
     return Table(
         "costs" if number == 0 else f"costs-{number + 1}",

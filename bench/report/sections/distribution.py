@@ -79,7 +79,13 @@ def _box(
     if len(values) >= 5:
         axes.plot([low, high], [place, place], color=look.colour, linewidth=1.1, zorder=3)
         axes.barh(
-            place, third - first, 0.56, first, facecolor="none", edgecolor=look.colour,
-            linewidth=1.2, zorder=3,
-        )  # fmt: skip
+            place,
+            third - first,
+            0.56,
+            first,
+            facecolor="none",
+            edgecolor=look.colour,
+            linewidth=1.2,
+            zorder=3,
+        )
     axes.plot([middle, middle], [place - 0.28, place + 0.28], color=look.colour, linewidth=2.4)

@@ -57,11 +57,17 @@ def _challenge(scores: Scores) -> Table:
         for one in scores.scores
     ]
     records = [
-        {"model": one.model, "base": scores.base, "score": one.score, "low": one.low,
-         "high": one.high, "noisy": one.noisy or None}
+        {
+            "model": one.model,
+            "base": scores.base,
+            "score": one.score,
+            "low": one.low,
+            "high": one.high,
+            "noisy": one.noisy or None,
+        }
         | {f"exp_2_{_PARTS[q]}": part for q, part in one.parts.items()}
         for one in scores.scores
-    ]  # fmt: skip
+    ]
     return Table(
         "efficiency",
         f"NTIRE 2025 efficiency score against {scores.base}",
@@ -124,21 +130,36 @@ def _hypervolume(found: Facts, remarks: Sequence[str]) -> Table | Missing:
                 for x in (volume.added[at], volume.alone[at])
             ]
             records.append(
-                {"model": name, "quality": quality, "cost": cost, "adds": volume.added[at],
-                 "alone": volume.alone[at], "all": volume.share,
-                 "noisy": joint.noise.get(name, {}).get(cost),
-                 "low": volume.low, "high": volume.high, "reference_quality": volume.reference[0],
-                 "reference_cost": volume.reference[1], "ideal_quality": volume.ideal[0],
-                 "ideal_cost": volume.ideal[1]}
-            )  # fmt: skip
+                {
+                    "model": name,
+                    "quality": quality,
+                    "cost": cost,
+                    "adds": volume.added[at],
+                    "alone": volume.alone[at],
+                    "all": volume.share,
+                    "noisy": joint.noise.get(name, {}).get(cost),
+                    "low": volume.low,
+                    "high": volume.high,
+                    "reference_quality": volume.reference[0],
+                    "reference_cost": volume.reference[1],
+                    "ideal_quality": volume.ideal[0],
+                    "ideal_cost": volume.ideal[1],
+                }
+            )
         rows.append(row)
     return Table(
-        "hypervolume", f"Hypervolume of quality and {in_words([cost])}", columns, rows=rows,
+        "hypervolume",
+        f"Hypervolume of quality and {in_words([cost])}",
+        columns,
+        rows=rows,
         records=records,
-        legend=["Share of the box between the reference point and the best values that the models "
-         "dominate, costs by their logarithm; adds: what is lost without the model.",
-         *notes, *remarks],
-    )  # fmt: skip
+        legend=[
+            "Share of the box between the reference point and the best values that the models "
+            "dominate, costs by their logarithm; adds: what is lost without the model.",
+            *notes,
+            *remarks,
+        ],
+    )
 
 
 def _declared(found: Facts, joint: Joint, volume: Covered) -> str:

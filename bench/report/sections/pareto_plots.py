@@ -130,9 +130,16 @@ def quality_against_cost(
             noisy=any(point.noisy for point in points),
         )
         figure.legend(
-            handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=7.5,
-            labelcolor=INK, handlelength=1.8, columnspacing=2.0, labelspacing=0.35,
-        )  # fmt: skip
+            handles=handles,
+            loc="outside lower left",
+            ncols=2,
+            frameon=False,
+            fontsize=7.5,
+            labelcolor=INK,
+            handlelength=1.8,
+            columnspacing=2.0,
+            labelspacing=0.35,
+        )
         arrow = "higher is better" if up else "lower is better, axis turned over"
         name = with_unit(title(metric), analysis.data.table.units[metric])
         axes.set_ylabel(f"{name} ({arrow})")
@@ -297,10 +304,16 @@ def _base_line(axes: Axes, analysis: Analysis, metric: str) -> list[Segment]:
         return []
     axes.axhline(base.value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(
-        analysis.base_title.removeprefix("the ").replace(" ", "\n"), (1, base.value),
-        xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", ha="left",
-        va="center", color=MUTED, fontsize=7.5,
-    )  # fmt: skip
+        analysis.base_title.removeprefix("the ").replace(" ", "\n"),
+        (1, base.value),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        ha="left",
+        va="center",
+        color=MUTED,
+        fontsize=7.5,
+    )
     return [(axes.get_xlim(), (base.value, base.value))]
 
 

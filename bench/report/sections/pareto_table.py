@@ -144,21 +144,38 @@ def ranking(context: Context) -> Content | Missing:
     for i in order:
         row = listed[i]
         apart = f"[{row.low}, {row.high}]" if row.low < row.high else ""
-        rows.append([
-            TableCell(row.model), TableCell(str(row.rank), apart, sort=row.rank),
-            *(TableCell("") if i == j else TableCell(percent(share[i, j]), sort=float(share[i, j]))
-              for j in order[:shown]),
-            TableCell(", ".join(joint.models[j] for j in order if joint.models[j] in row.tied)),
-        ])  # fmt: skip
+        rows.append(
+            [
+                TableCell(row.model),
+                TableCell(str(row.rank), apart, sort=row.rank),
+                *(
+                    TableCell("")
+                    if i == j
+                    else TableCell(percent(share[i, j]), sort=float(share[i, j]))
+                    for j in order[:shown]
+                ),
+                TableCell(", ".join(joint.models[j] for j in order if joint.models[j] in row.tied)),
+            ]
+        )
         records.append(
-            {"model": row.model, "quality": found.main, "rank": row.rank, "low": row.low,
-             "high": row.high, "tied": "; ".join(row.tied)}
+            {
+                "model": row.model,
+                "quality": found.main,
+                "rank": row.rank,
+                "low": row.low,
+                "high": row.high,
+                "tied": "; ".join(row.tied),
+            }
             | {f"better than {joint.models[j]}": float(share[i, j]) for j in order if j != i}
-        )  # fmt: skip
+        )
     table = Table(
-        "ranks", f"Ranks by {axis_title(found.main)}", columns, rows=rows, records=records,
+        "ranks",
+        f"Ranks by {axis_title(found.main)}",
+        columns,
+        rows=rows,
+        records=records,
         legend=[_what_is_tied(joint), *(f"{note[0].upper()}{note[1:]}." for note in joint.notes)],
-    )  # fmt: skip
+    )
     return Content([table])
 
 

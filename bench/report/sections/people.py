@@ -174,10 +174,14 @@ def rater_table(found: Found, signs: Mapping[str, Sequence[str]]) -> Table | Non
         columns += [Column("Bias"), Column("Inconsistency"), Column("Far out", "above, below")]
     columns.append(Column("Flags", numeric=False))
     rows = [
-        [TableCell(p.rater), _count(p.votes), *_rater_cells(p),
-         TableCell("; ".join(flags[p.rater]) or MISSING)]
+        [
+            TableCell(p.rater),
+            _count(p.votes),
+            *_rater_cells(p),
+            TableCell("; ".join(flags[p.rater]) or MISSING),
+        ]
         for p in people[:LISTED]
-    ]  # fmt: skip
+    ]
     records = [asdict(p) | {"flags": "; ".join(flags[p.rater])} for p in people]
     flagged = sum(map(bool, flags.values()))
     legend = [
@@ -220,8 +224,12 @@ def _natural(name: str) -> tuple[int, str]:
 
 def opinion_table(found: RatingAnalysis) -> Table:
     """Return the mean opinion of every image of every method."""
-    columns = [Column("Method", numeric=False), Column("Image", numeric=False), Column("MOS"),
-               Column("Ratings")]  # fmt: skip
+    columns = [
+        Column("Method", numeric=False),
+        Column("Image", numeric=False),
+        Column("MOS"),
+        Column("Ratings"),
+    ]
     rows = [
         [
             TableCell(s.method),
@@ -290,9 +298,14 @@ def scale_plot(found: Found, styles: Mapping[str, Look]) -> Plot:
             axes.plot([method.low, method.high], [place, place], color=look.colour, linewidth=1.6)
             axes.plot(method.value, place, look.marker, color=look.colour, markersize=6)
             axes.annotate(
-                method.group, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0),
-                textcoords="offset points", va="center", color=MUTED,
-            )  # fmt: skip
+                method.group,
+                (1, place),
+                xycoords=("axes fraction", "data"),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                color=MUTED,
+            )
         axes.set_yticks(range(len(methods)), [method.method for method in methods])
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
@@ -300,8 +313,12 @@ def scale_plot(found: Found, styles: Mapping[str, Look]) -> Plot:
         axes.set_xlabel(f"{unit_of(found)} (right is better)")
         order = ", ".join(f"{m.method} {fixed(m.value, PLACES)} ({m.group})" for m in methods)
         return finish(
-            figure, "people", "People’s scale",
+            figure,
+            "people",
+            "People’s scale",
             f"People’s scale in {found.unit}, best first, with significance groups: {order}.",
-            [f"Bars: {found.level:.0%} intervals. Letters: methods that share one do not differ "
-             "significantly."],
-        )  # fmt: skip
+            [
+                f"Bars: {found.level:.0%} intervals. Letters: methods that share one do not differ "
+                "significantly."
+            ],
+        )

@@ -34,8 +34,10 @@ def section(context: Context) -> Content | Missing:
     families = {family(m): m for m in reversed(measured)}
     distortion = next((families[f] for f in DISTORTION if f in families), None)
     perception = next((families[f] for f in PERCEPTION if f in families), None)
-    looks_right = [*([PEOPLE] if found.evidence.people else []),
-                   *([perception] if perception else [])]  # fmt: skip
+    looks_right = [
+        *([PEOPLE] if found.evidence.people else []),
+        *([perception] if perception else []),
+    ]
     if distortion is None or not looks_right:
         return Missing("it needs a metric of each kind, or people in place of the perceptual one")
     made = [_plane(found, distortion, name, context.looks) for name in looks_right]
@@ -88,8 +90,11 @@ def _plane(
         if not joint.axes[1].higher_is_better:
             axes.invert_yaxis()
         notes = name_points(figure, axes, points, filled, [])
-        notes += [f"Not shown: {'; '.join(f'{m} ({why})' for m, why in joint.left_out.items())}."
-                  ] if joint.left_out else []  # fmt: skip
+        notes += (
+            [f"Not shown: {'; '.join(f'{m} ({why})' for m, why in joint.left_out.items())}."]
+            if joint.left_out
+            else []
+        )
         named = ", ".join(p.label for p, full in zip(points, filled, strict=True) if full)
         names = axis_title(perception), axis_title(distortion)
         return finish(

@@ -73,24 +73,40 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
     ]
     if cost:
         columns.append(Column("Twice the cost", f"JOD per doubling of {in_words([cost])}"))
-    columns += [Column("Explained", "of the variance between models"), Column("Models"),
-                Column("Votes")]  # fmt: skip
+    columns += [
+        Column("Explained", "of the variance between models"),
+        Column("Models"),
+        Column("Votes"),
+    ]
     rows, records = [], []
     for name, fit in fits.items():
         metric = next((s for s in fit.slopes if s.predictor != cost), None)
         dear = next((s for s in fit.slopes if s.predictor == cost), None)
-        rows.append([
-            TableCell(name), _slope(metric), TableCell(_per(metric) if metric else ""),
-            *([_slope(dear)] if cost else []),
-            TableCell(percent(max(0.0, fit.explained)), sort=fit.explained),
-            TableCell(str(len(fit.residuals))), TableCell(f"{fit.votes:,}".replace(",", " ")),
-        ])  # fmt: skip
+        rows.append(
+            [
+                TableCell(name),
+                _slope(metric),
+                TableCell(_per(metric) if metric else ""),
+                *([_slope(dear)] if cost else []),
+                TableCell(percent(max(0.0, fit.explained)), sort=fit.explained),
+                TableCell(str(len(fit.residuals))),
+                TableCell(f"{fit.votes:,}".replace(",", " ")),
+            ]
+        )
         records += [
-            {"regressed_on": name, "predictor": s.predictor, "per": s.per, "jod": s.value,
-             "low": s.low, "high": s.high, "explained": fit.explained, "votes": fit.votes,
-             "models": len(fit.residuals)}
+            {
+                "regressed_on": name,
+                "predictor": s.predictor,
+                "per": s.per,
+                "jod": s.value,
+                "low": s.low,
+                "high": s.high,
+                "explained": fit.explained,
+                "votes": fit.votes,
+                "models": len(fit.residuals),
+            }
             for s in fit.slopes
-        ]  # fmt: skip
+        ]
     first = next(iter(fits.values()))
     who = f" of {counted(first.raters, 'rater')}" if first.raters else ""
     return Table(
@@ -137,11 +153,23 @@ def _residuals(fits: Mapping[str, Preference]) -> Table:
                 row.append(TableCell.missing("without all figures"))
                 continue
             mark = "better" if one.low > 0 else "worse" if one.high < 0 else ""
-            row.append(TableCell(fixed(one.value, PLACES, sign=True),
-                            interval(one.low, one.high, PLACES, sign=True), mark,
-                            sort=one.value))  # fmt: skip
-            records.append({"model": model, "regressed_on": name, "jod": one.value,
-                            "low": one.low, "high": one.high})  # fmt: skip
+            row.append(
+                TableCell(
+                    fixed(one.value, PLACES, sign=True),
+                    interval(one.low, one.high, PLACES, sign=True),
+                    mark,
+                    sort=one.value,
+                )
+            )
+            records.append(
+                {
+                    "model": model,
+                    "regressed_on": name,
+                    "jod": one.value,
+                    "low": one.low,
+                    "high": one.high,
+                }
+            )
         rows.append(row)
     return Table(
         "unexplained",

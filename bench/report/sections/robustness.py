@@ -135,10 +135,15 @@ def _line(
         if mean.low is not None and mean.high is not None:
             axes.plot([x, x], [mean.low, mean.high], color=look.colour, linewidth=0.8, alpha=0.6)
     axes.plot(
-        [x for x, _ in known], [mean.value for _, mean in known], color=look.colour,
-        marker=look.marker, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.6,
+        [x for x, _ in known],
+        [mean.value for _, mean in known],
+        color=look.colour,
+        marker=look.marker,
+        markersize=5,
+        markeredgecolor=PAPER,
+        markeredgewidth=0.6,
         label=look.name,
-    )  # fmt: skip
+    )
     return known[0][1].value, known[-1][1].value
 
 
@@ -168,10 +173,17 @@ def by_stratum(analysis: Analysis) -> Table | None:
             mean = means[data.table.models.index(name)]
             row.append(_stratum_cell(analysis, metric, name, mean, kept))
             records.append(
-                {"model": name, "metric": metric, "stratum": key, "level": level,
-                 "mean": mean and mean.value, "low": mean and mean.low,
-                 "high": mean and mean.high, "images": mean.n if mean else 0}
-            )  # fmt: skip
+                {
+                    "model": name,
+                    "metric": metric,
+                    "stratum": key,
+                    "level": level,
+                    "mean": mean and mean.value,
+                    "low": mean and mean.low,
+                    "high": mean and mean.high,
+                    "images": mean.n if mean else 0,
+                }
+            )
     return Table(
         "strata",
         f"{title(metric)} by kind of image ({head_unit(analysis, metric)})",
@@ -200,9 +212,15 @@ def clean_pairs(analysis: Analysis) -> Table | None:
             mean = float(known.mean()) if len(known) else None
             row.append(_clean_cell(analysis, metric, mean, same, len(known), number))
             records.append(
-                {"model": name, "metric": metric, "mean": mean, "images": len(known),
-                 "identical": same, "clean_pairs": number}
-            )  # fmt: skip
+                {
+                    "model": name,
+                    "metric": metric,
+                    "mean": mean,
+                    "images": len(known),
+                    "identical": same,
+                    "clean_pairs": number,
+                }
+            )
     return Table(
         "clean",
         f"Does a model leave a clean picture alone? {counted(number, 'clean pair')}",

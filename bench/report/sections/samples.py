@@ -177,9 +177,15 @@ def _reference(shot: Shot, window: Window, full: tuple[int, int]) -> list[Tile]:
 
 
 def _tile(
-    analysis: Analysis, name: str, path: Path, shot: Shot, *, window: Window, full: tuple[int, int],
+    analysis: Analysis,
+    name: str,
+    path: Path,
+    shot: Shot,
+    *,
+    window: Window,
+    full: tuple[int, int],
     shown: str | None = None,
-) -> Tile:  # fmt: skip
+) -> Tile:
     lines = [
         text
         for metric in analysis.shown[:2]
@@ -284,9 +290,15 @@ def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
             ]
         )
         records.append(
-            {"model": worst.model, "metric": worst.metric, "kind": worst.kind,
-             "image": worst.image, "score": worst.score, "base": None if alone else worst.base}
-        )  # fmt: skip
+            {
+                "model": worst.model,
+                "metric": worst.metric,
+                "kind": worst.kind,
+                "image": worst.image,
+                "score": worst.score,
+                "base": None if alone else worst.base,
+            }
+        )
     columns = [Column(h, numeric=False) for h in ("Model", "Metric", "Kind", "Image")]
     columns += [Column("Score"), Column(f"Against {analysis.base_title}")]
     return Table("worst", "The worst image of each model", columns, rows=rows, records=records)

@@ -36,10 +36,16 @@ def set_table(data: Gathered, order: Sequence[str], cards: Mapping[str, MetricRe
     """Return a row for each model; what is missing has its reason."""
     scores = scores_of_sets(data)
     places = {
-        name: decimals([score.value for (_, metric), score in scores.items()
-                        if metric == name and score.value is not None], card.unit)
+        name: decimals(
+            [
+                score.value
+                for (_, metric), score in scores.items()
+                if metric == name and score.value is not None
+            ],
+            card.unit,
+        )
         for name, card in cards.items()
-    }  # fmt: skip
+    }
     rows, records = [], []
     for model in order:
         counted = [score.images for (name, _), score in scores.items() if name == model]
@@ -50,10 +56,15 @@ def set_table(data: Gathered, order: Sequence[str], cards: Mapping[str, MetricRe
         for metric in cards:
             score = scores.get((model, metric)) or SetScore(images=0, reason=NOT_HERE)
             records.append(
-                {"model": model, "metric": metric, "value": score.value,
-                 "deviation": score.deviation, "images": score.images,
-                 "missing": score.reason or ""}
-            )  # fmt: skip
+                {
+                    "model": model,
+                    "metric": metric,
+                    "value": score.value,
+                    "deviation": score.deviation,
+                    "images": score.images,
+                    "missing": score.reason or "",
+                }
+            )
             if score.value is None:
                 row.append(TableCell.missing(score.reason or ""))
                 continue

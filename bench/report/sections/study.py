@@ -88,19 +88,37 @@ def _by_kind(scale: HumanScale) -> Table | None:
             method = mine[name]
             notes = (why,) if why else ()
             rows[name].append(
-                TableCell(fixed(method.value, PLACES), interval(method.low, method.high, PLACES),
-                     notes=notes, sort=method.value)
-            )  # fmt: skip
+                TableCell(
+                    fixed(method.value, PLACES),
+                    interval(method.low, method.high, PLACES),
+                    notes=notes,
+                    sort=method.value,
+                )
+            )
             records.append(
-                {"method": name, "stratum": key, "level": level, "images": number,
-                 "value": method.value, "low": method.low, "high": method.high,
-                 "unit": scale.unit, "group": method.group}
-            )  # fmt: skip
+                {
+                    "method": name,
+                    "stratum": key,
+                    "level": level,
+                    "images": number,
+                    "value": method.value,
+                    "low": method.low,
+                    "high": method.high,
+                    "unit": scale.unit,
+                    "group": method.group,
+                }
+            )
     if len(columns) == 1:
         return None
     legend = ["Each column is a scale of its own, with 95 % intervals."]
-    return Table("people-strata", f"People’s scale by kind of image ({scale.unit})", columns,
-                 rows=list(rows.values()), records=records, legend=legend)  # fmt: skip
+    return Table(
+        "people-strata",
+        f"People’s scale by kind of image ({scale.unit})",
+        columns,
+        rows=list(rows.values()),
+        records=records,
+        legend=legend,
+    )
 
 
 def _analysed(scale: HumanScale, inside: NDArray[np.bool_]) -> tuple[Found | None, str]:

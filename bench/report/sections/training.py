@@ -138,9 +138,13 @@ def _plot(what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[
             axes.set_xlim(min(epochs) - 1, max(epochs) + 1)
         shown = list(lines)[:LEGEND]
         axes.legend(
-            [Line2D([], [], color=styles[n].colour, marker=styles[n].marker) for n in shown], shown,
-            frameon=False, fontsize=7.5, labelcolor=INK, ncols=1 + (len(shown) > 5),
-        )  # fmt: skip
+            [Line2D([], [], color=styles[n].colour, marker=styles[n].marker) for n in shown],
+            shown,
+            frameon=False,
+            fontsize=7.5,
+            labelcolor=INK,
+            ncols=1 + (len(shown) > 5),
+        )
         rest = len(lines) - len(shown)
         where = " and ".join(SIDES[s] for s in SIDES if any(s in sides for sides in lines.values()))
         return finish(
@@ -156,11 +160,17 @@ def _line(axes: Axes, points: Points, look: Look, dashed: bool) -> None:
     epochs, values = zip(*points, strict=True)
     alone = len(values) == 1  # then there is no line to see
     axes.plot(
-        epochs, values, color=look.colour, marker=look.marker, markevery=[len(values) - 1],
-        markersize=5 if alone or not dashed else 0, markerfacecolor="none" if dashed else None,
+        epochs,
+        values,
+        color=look.colour,
+        marker=look.marker,
+        markevery=[len(values) - 1],
+        markersize=5 if alone or not dashed else 0,
+        markerfacecolor="none" if dashed else None,
         linestyle=(0, (4, 2.5)) if dashed else "-",
-        linewidth=1.0 if dashed else 1.4, alpha=0.75 if dashed else 1.0,
-    )  # fmt: skip
+        linewidth=1.0 if dashed else 1.4,
+        alpha=0.75 if dashed else 1.0,
+    )
 
 
 def sample_rows(analysis: Analysis) -> list[Course]:

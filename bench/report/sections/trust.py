@@ -149,9 +149,13 @@ def _trust_table(found: Judged, rows: Sequence[Trust], top: Coefficient) -> Tabl
     if found.anew:
         legend.append("People judged pieces of the images: the same pieces were scored anew.")
     return Table(
-        "trust", "Which metric to trust here: metrics against people", columns, rows=body,
-        records=[_record(row) for row in rows], legend=legend,
-    )  # fmt: skip
+        "trust",
+        "Which metric to trust here: metrics against people",
+        columns,
+        rows=body,
+        records=[_record(row) for row in rows],
+        legend=legend,
+    )
 
 
 def _cell(one: Coefficient, mark: str = "") -> TableCell:
@@ -159,18 +163,33 @@ def _cell(one: Coefficient, mark: str = "") -> TableCell:
         return TableCell.missing(one.note or "not defined")
     notes = (one.note,) if one.note else ()
     return TableCell(
-        fixed(one.value, PLACES), interval(one.low, one.high, PLACES),
-        mark if mark in ("best", "tied") else "", notes, one.value,
-    )  # fmt: skip
+        fixed(one.value, PLACES),
+        interval(one.low, one.high, PLACES),
+        mark if mark in ("best", "tied") else "",
+        notes,
+        one.value,
+    )
 
 
 def _record(row: Trust) -> dict[str, Any]:
     record: dict[str, Any] = {"metric": row.metric, "mark": row.mark, "p_against_best": row.p}
-    for key in ("srocc", "krcc", "plcc", "plcc_fitted", "better_worse", "different_similar",
-                "correct"):  # fmt: skip
+    for key in (
+        "srocc",
+        "krcc",
+        "plcc",
+        "plcc_fitted",
+        "better_worse",
+        "different_similar",
+        "correct",
+    ):
         one: Coefficient = getattr(row, key)
-        record |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high,
-                   f"{key}_n": one.n, f"{key}_note": one.note}  # fmt: skip
+        record |= {
+            key: one.value,
+            f"{key}_low": one.low,
+            f"{key}_high": one.high,
+            f"{key}_n": one.n,
+            f"{key}_note": one.note,
+        }
     return record
 
 
@@ -188,13 +207,21 @@ def _strata_table(found: Judged, kinds: Sequence[StratumTrust]) -> Table | None:
     ]
     records = [
         {
-            "metric": one.metric, "stratum": one.key, "level": one.level, "images": one.images,
-            "srocc": one.srocc.value, "low": one.srocc.low, "high": one.srocc.high,
-            "outputs": one.srocc.n, "correct": one.correct.value, "correct_low": one.correct.low,
-            "correct_high": one.correct.high, "pairs": one.correct.n,
+            "metric": one.metric,
+            "stratum": one.key,
+            "level": one.level,
+            "images": one.images,
+            "srocc": one.srocc.value,
+            "low": one.srocc.low,
+            "high": one.srocc.high,
+            "outputs": one.srocc.n,
+            "correct": one.correct.value,
+            "correct_low": one.correct.low,
+            "correct_high": one.correct.high,
+            "pairs": one.correct.n,
         }
         for one in kinds
-    ]  # fmt: skip
+    ]
     return Table(
         "trust-strata",
         "Metrics against people by kind of image: rank correlation",
@@ -219,9 +246,15 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
         for number, model in enumerate(found.models):
             look, mine = styles[model], known[:, number]
             axes.plot(
-                across[mine, number][::step], up[mine, number][::step], look.marker,
-                color=look.colour, markersize=3, alpha=0.45, markeredgewidth=0, zorder=2,
-            )  # fmt: skip
+                across[mine, number][::step],
+                up[mine, number][::step],
+                look.marker,
+                color=look.colour,
+                markersize=3,
+                alpha=0.45,
+                markeredgewidth=0,
+                zorder=2,
+            )
         axes.axhline(0, color=MUTED, linewidth=0.6, zorder=1)
         axes.axvline(0, color=MUTED, linewidth=0.6, zorder=1)
         _fit(axes, across[known], up[known])
@@ -232,9 +265,15 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
         ]
         for model, x, y in means:
             axes.plot(
-                x, y, styles[model].marker, color=styles[model].colour, markersize=8,
-                markeredgecolor=PAPER, markeredgewidth=1.2, zorder=4,
-            )  # fmt: skip
+                x,
+                y,
+                styles[model].marker,
+                color=styles[model].colour,
+                markersize=8,
+                markeredgecolor=PAPER,
+                markeredgewidth=1.2,
+                zorder=4,
+            )
         if not found.higher_is_better[metric]:
             axes.invert_xaxis()
         unit = f", {found.units[metric]}" if found.units[metric] else ""
@@ -244,12 +283,14 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
         _names(figure, axes, means)
         told = ", ".join(f"{m} {significant(x)} and {fixed(y, PLACES)}" for m, x, y in means)
         return finish(
-            figure, f"{metric}-against-people", f"{title(metric)} against people",
+            figure,
+            f"{metric}-against-people",
+            f"{title(metric)} against people",
             f"{title(metric)} and people’s judgement of {counted(int(known.sum()), 'output')}, "
             f"both as differences from their mean on the image. Means by model: {told}.",
             ["Small: single outputs; large: models; line: logistic fit."]
             + ([f"Every {step}th output is drawn."] if step > 1 else []),
-        )  # fmt: skip
+        )
 
 
 def _fit(axes: Any, x: Floats, y: Floats) -> None:
@@ -269,10 +310,18 @@ def _names(figure: Any, axes: Any, means: Sequence[tuple[str, float, float]]) ->
     texts, sizes = [], []
     for model, x, y in means:
         text = axes.annotate(
-            model, (x, y), xytext=(0, 0), textcoords="offset points", ha="left", va="bottom",
-            fontsize=8, color=INK, zorder=5, annotation_clip=False,
+            model,
+            (x, y),
+            xytext=(0, 0),
+            textcoords="offset points",
+            ha="left",
+            va="bottom",
+            fontsize=8,
+            color=INK,
+            zorder=5,
+            annotation_clip=False,
             bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
-        )  # fmt: skip
+        )
         extent = text.get_window_extent()
         texts.append(text)
         sizes.append((extent.width + 2, extent.height + 2))

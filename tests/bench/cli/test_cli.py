@@ -64,8 +64,10 @@ def test_the_version_has_a_short_form() -> None:
     assert (shown.exit_code, shown.output) == (0, f"restoration-bench {VERSION}\n")
 
 
-@pytest.mark.parametrize(("verb", "table"), [("suites", SUITES), ("models", MODELS),
-                                             ("metrics", {**METRICS, **SET_METRICS})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verb", "table"),
+    [("suites", SUITES), ("models", MODELS), ("metrics", {**METRICS, **SET_METRICS})],
+)
 def test_lists_name_every_row_of_their_table(verb: str, table: dict[str, object]) -> None:
     shown = CliRunner().invoke(app, [verb], env={"COLUMNS": "200"})
     rows = json.loads(CliRunner().invoke(app, [verb, "--json"]).output)
@@ -158,8 +160,19 @@ def test_score_lists_missing_files_instead_of_pairing_by_position(
 def test_compare_and_report_and_restore_take_a_finished_run(
     bench: Bench, folder_suite: Path
 ) -> None:
-    ran = bench("run", "--suite", "folder", "--data", folder_suite, "--models", "input,unsharp",
-                "--metrics", "psnr,ssim,ssim-y,ssim-volume", "--profile", "none")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        folder_suite,
+        "--models",
+        "input,unsharp",
+        "--metrics",
+        "psnr,ssim,ssim-y,ssim-volume",
+        "--profile",
+        "none",
+    )
     assert ran.returncode == 0, ran.stderr
     found = json.loads(bench("compare", "folder", "unsharp", "input", "--json").stdout)
     assert found["images"] == 6

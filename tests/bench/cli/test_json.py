@@ -25,8 +25,21 @@ def told(*arguments: object, status: int = 0) -> Any:
 def test_a_run_tells_where_it_lies_and_what_became_of_each_model(
     folder_suite: Path, tmp_path: Path
 ) -> None:
-    found = told("run", "--suite", "folder", "--data", folder_suite, "--models", "input,wiener",
-                 "--metrics", "psnr", "--profile", "none", "--out", tmp_path / "out")  # fmt: skip
+    found = told(
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        folder_suite,
+        "--models",
+        "input,wiener",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        tmp_path / "out",
+    )
     assert Path(found["report"]).is_file()
     assert found["run"] == str(tmp_path / "out")
     states = {name: model["state"] for name, model in found["models"].items()}
@@ -46,13 +59,28 @@ class Loud(torch.nn.Module):
 
 
 def test_what_a_model_prints_goes_to_standard_error(
-    folder_suite: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    folder_suite: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     (tmp_path / "loud.py").write_text(LOUD)
-    asked = ("run", "--suite", "folder", "--data", folder_suite, "--models",
-             f"{tmp_path}/loud.py:Loud", "--metrics", "psnr", "--profile", "none",
-             "--out", tmp_path / "out", "--json")  # fmt: skip
+    asked = (
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        folder_suite,
+        "--models",
+        f"{tmp_path}/loud.py:Loud",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    )
     monkeypatch.setattr("sys.argv", ["bench", *map(str, asked)])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -88,8 +116,20 @@ def test_a_suite_made_tells_its_images_and_what_was_left_out(tmp_path: Path) -> 
         pixels = draw.integers(0, 256, (96, 96, 3)).astype(np.uint8)
         write_png(tmp_path / "photos" / f"{name}.png", pixels)
     write_png(tmp_path / "photos" / "small.png", pixels[:20, :20])
-    command = ("suites", "make", tmp_path / "photos", "--out", tmp_path / "made", "--extent", "0,3",
-               "--noise", "0", "--crop", 64, "--skip-bad")  # fmt: skip
+    command = (
+        "suites",
+        "make",
+        tmp_path / "photos",
+        "--out",
+        tmp_path / "made",
+        "--extent",
+        "0,3",
+        "--noise",
+        "0",
+        "--crop",
+        64,
+        "--skip-bad",
+    )
     found = told(*command)
     assert (found["suite"], found["new"]) == (str(tmp_path / "made"), True)
     assert found["images"] == {"test": 4}
@@ -101,8 +141,9 @@ def test_a_suite_made_tells_its_images_and_what_was_left_out(tmp_path: Path) -> 
 def test_a_study_tells_what_it_is_its_links_and_its_end(tmp_path: Path) -> None:
     run = photograph_run(tmp_path / "run").path
     db = ("--db", tmp_path / "studies.db")
-    made = told("rate", "new", "--run", run, "--name", "harbour", "--crop", 64, "--url",
-                "http://here", *db)  # fmt: skip
+    made = told(
+        "rate", "new", "--run", run, "--name", "harbour", "--crop", 64, "--url", "http://here", *db
+    )
     assert made["study"] == "harbour"
     assert made["raters"] > 0
     assert len(made["models"]) > 1

@@ -46,8 +46,9 @@ def test_the_upper_end_of_the_latency_counts(run: str) -> None:
 
 
 def test_several_limits_hold_together_and_the_answer_says_its_conditions(run: str) -> None:
-    shown = asked(run, "--quality", "ssim", "--max", "latency=60", "--max", "memory_mb=30",
-                  "--min", "psnr=10")  # fmt: skip
+    shown = asked(
+        run, "--quality", "ssim", "--max", "latency=60", "--max", "memory_mb=30", "--min", "psnr=10"
+    )
     assert shown.exit_code == 0
     assert "is the best by ssim within the budget (latency <= 60, memory_mb <= 30" in shown.output
     assert "costs on cpu, float32, 256×256, batch 1, 2 threads" in shown.output
@@ -104,10 +105,13 @@ def test_people_can_decide(run: str, tmp_path: Path) -> None:
     assert [c["model"] for c in known] == ["tv", "sharper"]  # the input adds nothing
     assert {c["reason"] for c in found["candidates"] if c["state"] == "unknown"} == {
         "not in the study"
-    }  # fmt: skip
+    }
     assert found["quality"] == {
-        "name": "people", "kind": "people", "unit": "log odds", "higher_is_better": True
-    }  # fmt: skip
+        "name": "people",
+        "kind": "people",
+        "unit": "log odds",
+        "higher_is_better": True,
+    }
     # The upper end of tv's latency is 54 ms, of sharper's 62.4; neither is fast enough here.
     assert answer(run, *asked_for, "--max", "latency_ms=53")["chosen"] is None
     shown = asked(run, "--quality", "people", "--study", f"{db}#nobody")

@@ -27,8 +27,21 @@ def run(tmp_path: Path) -> Path:
 def test_a_study_is_made_served_watched_exported_and_closed(
     bench: Bench, run: Path, tmp_path: Path
 ) -> None:
-    made = bench("rate", "new", "--run", run, "--name", "harbour", "--crop", 64, "--ties",
-                 "--golden", "10%", "--repeats", "0.1")  # fmt: skip
+    made = bench(
+        "rate",
+        "new",
+        "--run",
+        run,
+        "--name",
+        "harbour",
+        "--crop",
+        64,
+        "--ties",
+        "--golden",
+        "10%",
+        "--repeats",
+        "0.1",
+    )
     assert made.returncode == 0, made.stderr
     dashboard = re.search(r"http://127.0.0.1:8000/dashboard/enter/(\S{32})", made.stdout)
     assert dashboard, made.stdout
@@ -47,8 +60,11 @@ def test_a_study_is_made_served_watched_exported_and_closed(
         serving = next(line for line in server.stdout if line.startswith("serving at "))
         address = serving.split()[2].rstrip(";")
         link = next(line for line in server.stdout if "/r/" in line).split()[-1]
-        for url in (link, links[0].replace("http://127.0.0.1:8000", address),
-                    f"{address}/dashboard/enter/{dashboard[1]}"):  # fmt: skip
+        for url in (
+            link,
+            links[0].replace("http://127.0.0.1:8000", address),
+            f"{address}/dashboard/enter/{dashboard[1]}",
+        ):
             with urllib.request.urlopen(url, timeout=30) as page:
                 assert page.status == 200
         walked = bench("rate", "audit", "harbour", "--url", address, "--raters", 1, "--json")

@@ -125,8 +125,9 @@ def test_a_study_is_ranked_and_its_clicker_is_flagged_and_kept(bench: Bench, db:
 
 @pytest.mark.slow
 def test_raters_may_be_left_out_and_the_ranking_before_is_shown(bench: Bench, db: str) -> None:
-    told = bench("rate", "analyse", "pairs", "--db", db, "--samples", 100, "--exclude-flagged",
-                 "--json")  # fmt: skip
+    told = bench(
+        "rate", "analyse", "pairs", "--db", db, "--samples", 100, "--exclude-flagged", "--json"
+    )
     found = json.loads(told.stdout)
     (clicker,) = found["excluded"]
     assert found["raters"] == 11

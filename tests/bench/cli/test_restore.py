@@ -33,9 +33,11 @@ def test_folders_are_mirrored_and_suffixes_kept_apart(tmp_path: Path) -> None:
     files = [a / "IMG_1.jpg", b / "IMG_1.jpg", a / "IMG_1.png", b / "IMG_2.png"]
     found = mirrored(beside(*files), Path("restored"), ".png")
     assert [str(path) for path in found.values()] == [
-        "restored/a/IMG_1.jpg.png", "restored/b/IMG_1.png", "restored/a/IMG_1.png.png",
+        "restored/a/IMG_1.jpg.png",
+        "restored/b/IMG_1.png",
+        "restored/a/IMG_1.png.png",
         "restored/b/IMG_2.png",
-    ]  # fmt: skip
+    ]
     assert mirrored({}, Path("o"), ".png") == {}
 
 
@@ -44,8 +46,9 @@ def test_files_of_many_folders_lie_side_by_side_and_those_of_a_folder_as_below_i
 ) -> None:
     one, other = tmp_path / "deep" / "er" / "x.jpg", tmp_path / "b" / ".." / "b" / "y.jpg"
     assert mirrored(beside(one, other), Path("o"), ".png") == {
-        one: Path("o/x.png"), other: Path("o/y.png")
-    }  # fmt: skip
+        one: Path("o/x.png"),
+        other: Path("o/y.png"),
+    }
     inside = tmp_path / "photos" / "sub" / "z.jpg"
     assert mirrored({inside: tmp_path / "photos"}, Path("o"), ".png") == {
         inside: Path("o/sub/z.png")

@@ -19,8 +19,10 @@ from tests.conftest import Bench
 from tests.support.runs import simple_run
 
 HEADER = ("model", "PSNR", "what")
-ROWS = [("a-long-model-name", "24.91= [23.10, 26.20]", "it does something that takes words"),
-        ("b", "9.00", "写真 of wide letters")]  # fmt: skip
+ROWS = [
+    ("a-long-model-name", "24.91= [23.10, 26.20]", "it does something that takes words"),
+    ("b", "9.00", "写真 of wide letters"),
+]
 
 
 @pytest.fixture
@@ -95,13 +97,20 @@ def test_metrics_are_listed_by_group_with_what_each_needs(
     rows = {row["name"]: row for row in json.loads(bench_here("metrics", "--json").stdout)}
     groups = {name: row["group"] for name, row in rows.items()}
     assert [n for n, group in groups.items() if group == "perceptual"] == [
-        "st-lpips-alex", "st-lpips-vgg", "lpips-alex", "lpips-vgg", "lpips-squeeze",
-    ]  # fmt: skip
+        "st-lpips-alex",
+        "st-lpips-vgg",
+        "lpips-alex",
+        "lpips-vgg",
+        "lpips-squeeze",
+    ]
     assert (groups["ssim"], groups["blur-effect"]) == ("fidelity", "no-reference")
     assert {n for n, group in groups.items() if group == "whole set"} == {"fid", "kid"}
     assert [rows[name]["needs"] for name in ("psnr", "fsim", "lpips-alex", "fid")] == [
-        "nothing", "piq", "lpips, 244 MB", "109 MB",
-    ]  # fmt: skip
+        "nothing",
+        "piq",
+        "lpips, 244 MB",
+        "109 MB",
+    ]
     assert (rows["psnr"]["download_mb"], rows["psnr"]["here"]) == (None, True)
     assert (rows["fid"]["download_mb"], rows["fid"]["here"]) == (109, False)
     (no_backbones / BACKBONES["inception"].file).touch()
@@ -133,8 +142,13 @@ def test_all_of_a_model_has_its_recipes_and_citation(bench_here: Bench, tmp_path
     kept.parent.mkdir(parents=True)
     kept.touch()
     shown = bench_here("models", "unet", BENCH_RESULTS="results").stdout
-    for told in (MODELS["unet"].citation, "312,092", "quick recipe", "recipe of its paper",
-                 "weights: results/weights/folder/0/unet.safetensors"):  # fmt: skip
+    for told in (
+        MODELS["unet"].citation,
+        "312,092",
+        "quick recipe",
+        "recipe of its paper",
+        "weights: results/weights/folder/0/unet.safetensors",
+    ):
         assert told in shown
     assert "did you mean 'unet'" in bench_here("models", "unett").stderr
 
@@ -150,8 +164,12 @@ def test_all_of_a_suite_has_its_licence_and_how_to_get_it(bench_here: Bench) -> 
 def test_tables_of_runs_fit_80_columns(bench_here: Bench, tmp_path: Path) -> None:
     scores = {"a-model-of-a-long-name": [20.0, 21.0, 22.5], "another-long-name": [22.0, 23.0, 24.0]}
     run = simple_run(tmp_path / "results" / "folder" / "0a1b2c3d", scores, ["x", "y", "z"])
-    for arguments in (["runs"], ["runs", "show", run.path], ["compare", run.path, *scores],
-                      ["pick", run.path, "--quality", "psnr", "--max", "psnr=30"]):  # fmt: skip
+    for arguments in (
+        ["runs"],
+        ["runs", "show", run.path],
+        ["compare", run.path, *scores],
+        ["pick", run.path, "--quality", "psnr", "--max", "psnr=30"],
+    ):
         shown = bench_here(*arguments, COLUMNS="80", BENCH_RESULTS="results")
         assert shown.returncode == 0, shown.stderr
         tables = [line for line in shown.stdout.splitlines() if str(tmp_path) not in line]

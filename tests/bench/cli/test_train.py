@@ -52,10 +52,12 @@ Until = Callable[[Path], bool]
 def killed(folder: Path, command: list[str], until: Until) -> None:
     """Start ``bench``, wait for a file of the training, and end it as a power cut would."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench", *command], cwd=folder.parent,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-m", "bench", *command],
+        cwd=folder.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 1800  # only one that hangs is given up
     while not until(folder):
         assert process.poll() is None, process.communicate()[0].decode()
@@ -72,8 +74,20 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     bench: Bench, tmp_path: Path
 ) -> None:
     def command(out: str) -> list[str]:
-        return ["train", "unet", "--suite", "gopro", "--budget", STEPS, "--seed", "3",
-                "--device", "cpu", "--out", out]  # fmt: skip
+        return [
+            "train",
+            "unet",
+            "--suite",
+            "gopro",
+            "--budget",
+            STEPS,
+            "--seed",
+            "3",
+            "--device",
+            "cpu",
+            "--out",
+            out,
+        ]
 
     whole = bench(*command("whole"), OMP_NUM_THREADS="1")
     assert whole.returncode == 0, whole.stderr
@@ -98,8 +112,19 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     assert "ended as planned" in last.stdout
     (kept,) = (tmp_path / "results" / "weights").glob("gopro_blur_blur-*/*/unet.safetensors")
     assert sha256_of(kept) == sha256_of(broken / "unet.safetensors")
-    ran = bench("run", "--suite", "gopro", "--models", "input,unet", "--metrics", "psnr",
-                "--profile", "none", "--out", "run")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "gopro",
+        "--models",
+        "input,unet",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "run",
+    )
     assert ran.returncode == 0, ran.stderr
     assert f"unet: loads {kept.relative_to(tmp_path)}" in ran.stderr
 
@@ -109,8 +134,21 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
 def test_two_devices_learn_what_one_learns(bench: Bench, tmp_path: Path) -> None:
     """The mean gradient of two halves of a batch is that of the batch, but for rounding."""
     for out, devices in (("one", 1), ("two", 2)):
-        ran = bench("train", "litenet", "--suite", "gopro", "--budget", "6steps", "--device", "cpu",
-                    "--devices", devices, "--out", out, OMP_NUM_THREADS="1")  # fmt: skip
+        ran = bench(
+            "train",
+            "litenet",
+            "--suite",
+            "gopro",
+            "--budget",
+            "6steps",
+            "--device",
+            "cpu",
+            "--devices",
+            devices,
+            "--out",
+            out,
+            OMP_NUM_THREADS="1",
+        )
         assert ran.returncode == 0, ran.stderr
         assert ran.stdout.count("weights: ") == 1  # one process speaks
     one, two = (load_file(tmp_path / out / "litenet.safetensors") for out in ("one", "two"))
@@ -127,12 +165,27 @@ def test_a_test_image_is_never_learnt_from(bench: Bench, gopro: Path, tmp_path: 
     shutil.copyfile(gopro / "test" / "GOPR0384_11_00" / "sharp" / "000000.png", leaked)
     ran = bench("train", "litenet", "--suite", "gopro", "--budget", "2steps")
     assert ran.returncode == 2
-    expected = r"image 'GOPR0374_11_01-000001' \(reference, .*\) is test image " \
-               r"'GOPR0384_11_00-000000' \(reference, .*\): the same bytes"  # fmt: skip
+    expected = (
+        r"image 'GOPR0374_11_01-000001' \(reference, .*\) is test image "
+        r"'GOPR0384_11_00-000000' \(reference, .*\): the same bytes"
+    )
     assert re.search(expected, ran.stderr), ran.stderr
     assert not list(tmp_path.rglob("*.safetensors"))
-    ran = bench("run", "--suite", "gopro", "--models", "input,litenet", "--metrics", "psnr",
-                "--profile", "none", "--out", "run", "--budget", "2steps")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "gopro",
+        "--models",
+        "input,litenet",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "run",
+        "--budget",
+        "2steps",
+    )
     assert ran.returncode == 1
     models = json.loads((tmp_path / "run" / "run.json").read_text())["models"]
     assert models["litenet"]["state"] == "failed"
@@ -145,8 +198,21 @@ def test_a_test_image_is_never_learnt_from(bench: Bench, gopro: Path, tmp_path: 
 def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     bench: Bench, tmp_path: Path
 ) -> None:
-    ran = bench("run", "--suite", "gopro", "--models", "input,litenet,dncnn,wiener", "--budget",
-                "4steps", "--metrics", "psnr", "--profile", "none", "--out", "run")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "gopro",
+        "--models",
+        "input,litenet,dncnn,wiener",
+        "--budget",
+        "4steps",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "run",
+    )
     assert ran.returncode == 0, ran.stderr
     lines = [line.strip() for line in ran.stderr.splitlines()]
     assert "input: ready" in lines
@@ -159,9 +225,23 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     assert at < min(i for i, line in enumerate(lines) if line.startswith("train litenet: "))
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["models"]["litenet"]["weights"]["header"]["planned_steps"] == 4
-    paper = bench("run", "--suite", "gopro", "--models", "input,litenet", "--preset", "paper",
-                  "--train", "never", "--metrics", "psnr", "--profile", "none",
-                  "--out", "paper")  # fmt: skip
+    paper = bench(
+        "run",
+        "--suite",
+        "gopro",
+        "--models",
+        "input,litenet",
+        "--preset",
+        "paper",
+        "--train",
+        "never",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "paper",
+    )
     assert "litenet: failed: no weights for 'litenet'" in paper.stderr  # quick's do not count
 
 

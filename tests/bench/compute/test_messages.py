@@ -54,8 +54,9 @@ def test_a_report_comes_back_equal_from_its_line(report: ProfileReport) -> None:
 
 def test_a_line_tells_what_is_known_and_nothing_else() -> None:
     assert json.loads(ProfileReport(threads=2, imports_s=1.5).to_line()) == {
-        "threads": 2, "imports_s": 1.5,
-    }  # fmt: skip
+        "threads": 2,
+        "imports_s": 1.5,
+    }
     assert json.loads(ProfileReport(done=True).to_line()) == {"done": True}
     assert json.loads(ProfileReport().to_line()) == {}
 

@@ -13,10 +13,21 @@ from bench.framework.costs import cost_draws, cost_of
 from bench.records import Profile
 
 ROW = Profile(
-    model="m", device="cpu", dtype="float32", height=32, width=32, batch=1, threads=2,
-    quantity="latency_ms", unit="ms", value=100.0, low=70.0, high=150.0, noisy=None,
+    model="m",
+    device="cpu",
+    dtype="float32",
+    height=32,
+    width=32,
+    batch=1,
+    threads=2,
+    quantity="latency_ms",
+    unit="ms",
+    value=100.0,
+    low=70.0,
+    high=150.0,
+    noisy=None,
     samples=((70.0, 75.0, 80.0), (150.0, 145.0, 160.0)),
-)  # fmt: skip
+)
 QUIET = replace(ROW, samples=((100.0, 101.0), (99.0, 100.0)))
 
 
@@ -37,8 +48,12 @@ def test_what_takes_time_is_noisy_with_the_latency_and_counts_never_are() -> Non
     told = with_noise([ROW, *map(of, QUANTITIES)], {})
     noisy = {row.quantity for row in told if row.noisy}
     assert noisy == {
-        "latency_ms", "latency_ms_p90", "throughput_mpix_s", "cold_start_s", "energy_j"
-    }  # fmt: skip
+        "latency_ms",
+        "latency_ms_p90",
+        "throughput_mpix_s",
+        "cold_start_s",
+        "energy_j",
+    }
     assert with_noise([of("energy_j", None), ROW], {})[0].noisy == ""  # there is no figure
 
 
@@ -62,9 +77,18 @@ def test_a_load_is_held_against_the_threads_and_all_reasons_are_told() -> None:
 
 
 def test_a_noisy_cost_lies_between_the_medians_of_its_processes() -> None:
-    figures = {row.quantity: row for row in with_noise(
-        [replace(ROW, low=90.0, high=140.0), of("energy_j", 5.0), of("macs", 9.0),
-         of("throughput_mpix_s", 2.0)], {})}  # fmt: skip
+    figures = {
+        row.quantity: row
+        for row in with_noise(
+            [
+                replace(ROW, low=90.0, high=140.0),
+                of("energy_j", 5.0),
+                of("macs", 9.0),
+                of("throughput_mpix_s", 2.0),
+            ],
+            {},
+        )
+    }
     latency = cost_of(figures, "latency_ms")
     assert latency is not None
     assert (latency.value, latency.reach) == (100.0, (75.0, 150.0))

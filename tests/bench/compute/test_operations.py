@@ -236,9 +236,15 @@ def test_swinir_equals_its_published_size():
     from spandrel.architectures.SwinIR import SwinIR
 
     network = SwinIR(
-        img_size=128, window_size=8, depths=[6] * 6, embed_dim=180, num_heads=[6] * 6,
-        mlp_ratio=2, upsampler="", resi_connection="1conv",
-    )  # fmt: skip
+        img_size=128,
+        window_size=8,
+        depths=[6] * 6,
+        embed_dim=180,
+        num_heads=[6] * 6,
+        mlp_ratio=2,
+        upsampler="",
+        resi_connection="1conv",
+    )
     found = count(network, (1, 3, 256, 256))
     assert (round(found.params / 1e6, 3), round(found.macs / 1e9, 2)) == (11.504, 800.30)
     assert found.uncovered == ()

@@ -39,9 +39,13 @@ class Mixed(nn.Module):
 def export(network, path, shape=(1, 3, 16, 24), free_size=True):
     axes = {"x": {2: "height", 3: "width"}} if free_size else None
     torch.onnx.export(
-        network.eval(), (torch.rand(shape),), path, dynamo=False, input_names=["x"],
+        network.eval(),
+        (torch.rand(shape),),
+        path,
+        dynamo=False,
+        input_names=["x"],
         dynamic_axes=axes,
-    )  # fmt: skip
+    )
     return path
 
 

@@ -267,9 +267,14 @@ def test_tiles_and_onnx_files_are_counted_as_they_are_run(tmp_path):
     network = torch.nn.Conv2d(3, 3, 5, padding=2)
     sides = {2: "height", 3: "width"}
     torch.onnx.export(
-        network, (torch.rand(1, 3, 32, 32),), path, dynamo=False, input_names=["x"],
-        output_names=["y"], dynamic_axes={"x": sides, "y": sides},
-    )  # fmt: skip
+        network,
+        (torch.rand(1, 3, 32, 32),),
+        path,
+        dynamo=False,
+        input_names=["x"],
+        output_names=["y"],
+        dynamic_axes={"x": sides, "y": sides},
+    )
     pair = [("net", "odd_models:network", None), ("file", str(path), None)]
     net, file = measure(pair, Conditions(64, 96, processes=1, tile=64, **CHEAP))
     # one row of tiles, 64 wide and overlapping by 32, so that 96 columns need two

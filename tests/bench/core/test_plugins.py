@@ -39,10 +39,21 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     listed = bench("models", "--json", PYTHONPATH=outside)
     assert "outside-invert" in [row["name"] for row in json.loads(listed.stdout)]
     ran = bench(
-        "run", "--suite", "outside-greys", "--models", "input,outside-invert", "--profile", "none",
-        "--metrics", "outside-max,mae", "--out", "out", "--executor", "outside-local",
+        "run",
+        "--suite",
+        "outside-greys",
+        "--models",
+        "input,outside-invert",
+        "--profile",
+        "none",
+        "--metrics",
+        "outside-max,mae",
+        "--out",
+        "out",
+        "--executor",
+        "outside-local",
         PYTHONPATH=outside,
-    )  # fmt: skip
+    )
     assert ran.returncode == 0, ran.stderr
     assert "restored by an executor from outside" in ran.stderr
     scores = (tmp_path / "out" / "scores.csv").read_text().splitlines()
@@ -60,9 +71,19 @@ def test_a_baseline_from_outside_is_what_the_others_are_measured_against(
     bench: Bench, outside: str, tmp_path: Path
 ) -> None:
     ran = bench(
-        "run", "--suite", "outside-greys", "--models", "outside-invert,outside-copy", "--profile",
-        "none", "--metrics", "outside-max", "--out", "out", PYTHONPATH=outside,
-    )  # fmt: skip
+        "run",
+        "--suite",
+        "outside-greys",
+        "--models",
+        "outside-invert,outside-copy",
+        "--profile",
+        "none",
+        "--metrics",
+        "outside-max",
+        "--out",
+        "out",
+        PYTHONPATH=outside,
+    )
     assert ran.returncode == 0, ran.stderr
     page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert "Improvement over the plain copy" in page
@@ -77,11 +98,24 @@ def test_a_baseline_from_outside_is_what_the_others_are_measured_against(
 def test_a_set_metric_from_outside_is_listed_run_kept_shown_and_scored(
     bench: Bench, outside: str, tmp_path: Path
 ) -> None:
-    listed = {row["name"]: row for row in json.loads(
-        bench("metrics", "--json", PYTHONPATH=outside).stdout)}  # fmt: skip
+    listed = {
+        row["name"]: row
+        for row in json.loads(bench("metrics", "--json", PYTHONPATH=outside).stdout)
+    }
     assert listed["outside-cast"]["of"] == "whole sets"
-    command = ("run", "--suite", "outside-greys", "--models", "input,outside-invert", "--profile",
-               "none", "--metrics", "mae,outside-cast,kid", "--out", "out")  # fmt: skip
+    command = (
+        "run",
+        "--suite",
+        "outside-greys",
+        "--models",
+        "input,outside-invert",
+        "--profile",
+        "none",
+        "--metrics",
+        "mae,outside-cast,kid",
+        "--out",
+        "out",
+    )
     ran = bench(*command, PYTHONPATH=outside, BENCH_WEIGHTS=str(tmp_path), TORCH_HOME=str(tmp_path))
     assert ran.returncode == 0, ran.stderr
     with (tmp_path / "out" / "sets.csv").open(newline="") as file:
@@ -100,9 +134,15 @@ def test_a_set_metric_from_outside_is_listed_run_kept_shown_and_scored(
     assert list(record["sets"]) == ["outside-cast", "kid"]
     assert list(record["metrics"]) == ["mae"]
     scored = bench(
-        "score", "out/images/outside-invert", "--reference", "out/images/input", "--metrics",
-        "outside-cast,mae", "--json", PYTHONPATH=outside,
-    )  # fmt: skip
+        "score",
+        "out/images/outside-invert",
+        "--reference",
+        "out/images/input",
+        "--metrics",
+        "outside-cast,mae",
+        "--json",
+        PYTHONPATH=outside,
+    )
     values = {row["metric"]: row for row in json.loads(scored.stdout)}
     assert values["outside-cast"]["mean"] == pytest.approx(inverted)
     assert values["outside-cast"]["n"] == 2
@@ -116,9 +156,21 @@ def test_a_blur_from_outside_degrades_photographs(
     photograph[48, 48] = 255
     write_png(tmp_path / "photos" / "dot.png", photograph)
     made = bench(
-        "suites", "make", "photos", "--out", "made", "--blur", "outside-smear", "--extent", "8",
-        "--noise", "0", "--crop", "64", PYTHONPATH=outside,
-    )  # fmt: skip
+        "suites",
+        "make",
+        "photos",
+        "--out",
+        "made",
+        "--blur",
+        "outside-smear",
+        "--extent",
+        "8",
+        "--noise",
+        "0",
+        "--crop",
+        "64",
+        PYTHONPATH=outside,
+    )
     assert made.returncode == 0, made.stderr
     (image,) = (tmp_path / "made").glob("test/input/*outside-smear8*.png")
     bright = read(image)[..., 0] > 0
@@ -134,9 +186,19 @@ def test_a_cost_from_outside_is_listed_measured_reported_and_picked_by(
     assert "thousands of timed passes" in listed.stdout
     assert "outside-single-passes" in listed.stdout
     ran = bench(
-        "run", "--suite", "outside-greys", "--models", "outside-invert,input", "--profile", "32x32",
-        "--metrics", "mae", "--out", "out", PYTHONPATH=outside,
-    )  # fmt: skip
+        "run",
+        "--suite",
+        "outside-greys",
+        "--models",
+        "outside-invert,input",
+        "--profile",
+        "32x32",
+        "--metrics",
+        "mae",
+        "--out",
+        "out",
+        PYTHONPATH=outside,
+    )
     assert ran.returncode == 0, ran.stderr
     with (tmp_path / "out" / "profiles.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["model"] == "outside-invert"]

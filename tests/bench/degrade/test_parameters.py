@@ -20,10 +20,21 @@ def test_every_blur_is_a_row_of_the_table_and_says_its_unit() -> None:
 
 def test_the_parameters_survive_json() -> None:
     how = Degradation(
-        "layers", size=5.0, background=2, objects=3, electrons=800.0, read_noise=3.0, seed=2,
-        illumination=0.2, low_light="dark", detail_loss=1.5, scale=3, jpeg=40, sigma=15.0,
+        "layers",
+        size=5.0,
+        background=2,
+        objects=3,
+        electrons=800.0,
+        read_noise=3.0,
+        seed=2,
+        illumination=0.2,
+        low_light="dark",
+        detail_loss=1.5,
+        scale=3,
+        jpeg=40,
+        sigma=15.0,
         grey=True,
-    )  # fmt: skip
+    )
     assert Degradation.from_dict(json.loads(json.dumps(how.as_dict()))) == how
     assert Degradation.from_dict({}) == Degradation()
 

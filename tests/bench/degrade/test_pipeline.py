@@ -214,8 +214,18 @@ def test_what_is_no_multiple_of_the_scale_is_cut_off_the_end() -> None:
 
 
 def test_what_can_be_combined_is_combined() -> None:
-    how = Degradation("shake", size=4.0, roll=0.3, electrons=400.0, read_noise=2.0,
-                      illumination=0.5, detail_loss=1.0, scale=2, jpeg=60, sigma=5.0)  # fmt: skip
+    how = Degradation(
+        "shake",
+        size=4.0,
+        roll=0.3,
+        electrons=400.0,
+        read_noise=2.0,
+        illumination=0.5,
+        detail_loss=1.0,
+        scale=2,
+        jpeg=60,
+        sigma=5.0,
+    )
     found = degrade(_photograph(), how, margin=6)
     assert found.image.shape == (26, 30, 3)
     assert found.image.dtype == np.float32
@@ -227,8 +237,12 @@ def test_a_psf_is_a_mean_where_the_blur_differs_over_the_image() -> None:
         assert degraded.uniform == BLURS[how.blur].uniform
         assert degraded.psf.sum() == pytest.approx(1)
     assert [blur for blur, kind in BLURS.items() if not kind.uniform] == [
-        "shake", "spin", "zoom", "layers", "depth",
-    ]  # fmt: skip
+        "shake",
+        "spin",
+        "zoom",
+        "layers",
+        "depth",
+    ]
 
 
 def test_a_given_scene_is_used_instead_of_a_drawn_one() -> None:

@@ -33,9 +33,12 @@ def _moments(psf: Psf) -> tuple[float, float, float, float, float]:
     rows = rows - (psf.shape[0] - 1) / 2
     columns = columns - (psf.shape[1] - 1) / 2
     return (
-        float(psf.sum()), float((psf * rows).sum()), float((psf * columns).sum()),
-        float((psf * rows**2).sum()), float((psf * columns**2).sum()),
-    )  # fmt: skip
+        float(psf.sum()),
+        float((psf * rows).sum()),
+        float((psf * columns).sum()),
+        float((psf * rows**2).sum()),
+        float((psf * columns**2).sum()),
+    )
 
 
 def _assert_is_psf(psf: Psf) -> None:

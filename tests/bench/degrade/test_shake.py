@@ -104,12 +104,15 @@ def test_shake_is_the_average_of_skimage_homography_warps() -> None:
     expected = np.zeros_like(light)
     for pitch, yaw, roll in camera:
         # x, y, depth: the rotations written out
-        turn_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)],
-                           [0, -np.sin(pitch), np.cos(pitch)]])  # fmt: skip
-        turn_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0],
-                           [-np.sin(yaw), 0, np.cos(yaw)]])  # fmt: skip
-        turn_z = np.array([[np.cos(roll), -np.sin(roll), 0],
-                           [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])  # fmt: skip
+        turn_x = np.array(
+            [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
+        )
+        turn_y = np.array(
+            [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
+        )
+        turn_z = np.array(
+            [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]
+        )
         homography = inner @ turn_z @ turn_x @ turn_y @ np.linalg.inv(inner)
         expected += warp(light, ProjectiveTransform(homography), order=1, mode="reflect")
     expected /= len(camera)

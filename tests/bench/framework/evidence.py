@@ -29,20 +29,30 @@ def scores(
     }
     images = tuple(f"image{i}" for i in range(len(next(iter(columns.values())))))
     return ScoreTable(
-        images, np.array(clusters or images), tuple(models), tuple(values), columns,
+        images,
+        np.array(clusters or images),
+        tuple(models),
+        tuple(values),
+        columns,
         {metric: {} for metric in values},
         {metric: METRICS[metric].higher_is_better for metric in values},
         {metric: METRICS[metric].unit for metric in values},
-    )  # fmt: skip
+    )
 
 
 def figure(model: str, quantity: str, value: float | None, **changed: Any) -> Profile:
     """Make a figure of a CPU with one thread."""
     unit = {"latency_ms": "ms", "process_memory_mb": "MB"}.get(quantity, "")
     row: dict[str, Any] = {
-        "device": "cpu", "dtype": "float32", "height": 256, "width": 256, "batch": 1, "threads": 1,
-        "unit": unit, "missing": "not a network" if value is None else None,
-    }  # fmt: skip
+        "device": "cpu",
+        "dtype": "float32",
+        "height": 256,
+        "width": 256,
+        "batch": 1,
+        "threads": 1,
+        "unit": unit,
+        "missing": "not a network" if value is None else None,
+    }
     return Profile(model=model, quantity=quantity, value=value, **(row | changed))
 
 
@@ -72,12 +82,14 @@ def scale(
     )
 
 
-def normal_columns(rng: np.random.Generator, images: int, means: Mapping[str, float],
-                   spread: float = 1.0) -> dict[str, Floats]:  # fmt: skip
+def normal_columns(
+    rng: np.random.Generator, images: int, means: Mapping[str, float], spread: float = 1.0
+) -> dict[str, Floats]:
     """Return images of unlike difficulty, and models whose differences on them are normal."""
     difficulty = rng.normal(0, 5, images)
-    return {name: 30 + difficulty + mean + rng.normal(0, spread, images)
-            for name, mean in means.items()}  # fmt: skip
+    return {
+        name: 30 + difficulty + mean + rng.normal(0, spread, images) for name, mean in means.items()
+    }
 
 
 def with_costs(table: ScoreTable, latency: Mapping[str, float], **more: Any) -> Evidence:

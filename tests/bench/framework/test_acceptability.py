@@ -14,8 +14,10 @@ from tests.bench.framework.evidence import costs, figure, normal_columns, scores
 def certain(points: dict[str, tuple[float, float]]) -> Joint:
     """Models at sure points of quality and of decades of latency saved, both 0..1."""
     table = scores({"psnr": {name: [q, q] for name, (q, _) in points.items()}})
-    return join(with_costs(table, {name: 10 ** (1 - c) for name, (_, c) in points.items()}),
-                ["psnr", "latency_ms"])  # fmt: skip
+    return join(
+        with_costs(table, {name: 10 ** (1 - c) for name, (_, c) in points.items()}),
+        ["psnr", "latency_ms"],
+    )
 
 
 def test_two_models_of_which_each_is_best_in_one_axis_are_first_half_of_the_time() -> None:
@@ -50,11 +52,13 @@ def test_uncertain_models_on_three_axes_are_ranked_as_by_a_plain_simulation() ->
     rng = np.random.default_rng(0)
     names = {"a": 0.6, "b": 0.3, "c": 0.0, "d": 0.4}
     table = scores({"psnr": normal_columns(rng, 8, names)})
-    known = costs(*(
-        figure(m, q, v, low=0.6 * v, high=1.8 * v)
-        for m, v in zip(names, (50.0, 20.0, 4.0, 30.0), strict=True)
-        for q in ("latency_ms", "process_memory_mb")
-    ))  # fmt: skip
+    known = costs(
+        *(
+            figure(m, q, v, low=0.6 * v, high=1.8 * v)
+            for m, v in zip(names, (50.0, 20.0, 4.0, 30.0), strict=True)
+            for q in ("latency_ms", "process_memory_mb")
+        )
+    )
     joint = join(Evidence(table, known), ["psnr", "latency_ms", "memory_mb"])
     values = joint.values.copy()
     values[:, 1:] = -np.log10(values[:, 1:])

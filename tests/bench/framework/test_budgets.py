@@ -12,17 +12,23 @@ from bench.framework.budgets import Pick, pick
 from bench.framework.joint import Evidence
 from tests.bench.framework.evidence import costs, figure, normal_columns, scale, scores, with_costs
 
-TABLE = scores({"psnr": {
-    "best": [32, 34, 36, 38.1, 32, 34, 36], "good": [31, 33, 35, 37, 31, 33, 35],
-    "fast": [25, 27, 29, 31, 25, 27, 29],
-}})  # fmt: skip
+TABLE = scores(
+    {
+        "psnr": {
+            "best": [32, 34, 36, 38.1, 32, 34, 36],
+            "good": [31, 33, 35, 37, 31, 33, 35],
+            "fast": [25, 27, 29, 31, 25, 27, 29],
+        }
+    }
+)
 COSTS = costs(
     figure("best", "latency_ms", 45.0, low=40.0, high=60.0),
     figure("good", "latency_ms", 44.0, low=40.0, high=49.0),
     figure("fast", "latency_ms", 2.0, low=1.9, high=2.1),
-    figure("best", "process_memory_mb", 900.0), figure("good", "process_memory_mb", 800.0),
+    figure("best", "process_memory_mb", 900.0),
+    figure("good", "process_memory_mb", 800.0),
     figure("fast", "process_memory_mb", 50.0),
-)  # fmt: skip
+)
 
 
 def states(found: Pick) -> dict[str, str]:
@@ -51,8 +57,9 @@ def test_aliases_are_in_their_own_units() -> None:
     found = pick(Evidence(TABLE, COSTS), "psnr", {"memory_gb": 0.85, "latency_s": 0.05})
     assert found.chosen == "good"
     assert [(x.axis.name, x.value) for x in found.limits] == [
-        ("process_memory_mb", 850.0), ("latency_ms", 50.0)
-    ]  # fmt: skip
+        ("process_memory_mb", 850.0),
+        ("latency_ms", 50.0),
+    ]
 
 
 def test_models_that_cannot_be_told_from_the_chosen_are_tied_with_it() -> None:
@@ -110,9 +117,17 @@ def test_relaxations_admit_their_model_and_no_smaller_one_admits_any() -> None:
     rng = np.random.default_rng(1)
     names = [f"m{i}" for i in range(12)]
     table = scores({"psnr": normal_columns(rng, 8, dict.fromkeys(names, 0.0))})
-    known = costs(*(figure(n, q, float(v)) for n in names for q, v in (
-        ("latency_ms", rng.uniform(5, 50)), ("process_memory_mb", rng.uniform(5, 50)),
-        ("params", rng.uniform(5, 50)))))  # fmt: skip
+    known = costs(
+        *(
+            figure(n, q, float(v))
+            for n in names
+            for q, v in (
+                ("latency_ms", rng.uniform(5, 50)),
+                ("process_memory_mb", rng.uniform(5, 50)),
+                ("params", rng.uniform(5, 50)),
+            )
+        )
+    )
     evidence, asked = Evidence(table, known), {"latency_ms": 4.0, "memory_mb": 4.0, "params": 4.0}
     ways = pick(evidence, "psnr", asked).relaxations
     assert 1 <= len(ways) <= 5
@@ -121,8 +136,9 @@ def test_relaxations_admit_their_model_and_no_smaller_one_admits_any() -> None:
         assert states(pick(evidence, "psnr", wider))[way.model] in ("chosen", "tied", "behind")
         for name, other in itertools.product(asked, ways):  # a hair less on one: not this model
             tighter = wider | {name: wider[name] * 0.999}
-            inside = {m for m, state in states(pick(evidence, "psnr", tighter)).items()
-                      if state != "over"}  # fmt: skip
+            inside = {
+                m for m, state in states(pick(evidence, "psnr", tighter)).items() if state != "over"
+            }
             assert way.model not in inside
             assert other.model not in inside
 
@@ -156,9 +172,10 @@ def test_a_model_without_a_figure_is_listed_with_the_reason() -> None:
 
 def test_costs_of_other_conditions_are_never_chosen_by() -> None:
     known = costs(
-        figure("best", "latency_ms", 9.0), figure("good", "latency_ms", 9.0),
+        figure("best", "latency_ms", 9.0),
+        figure("good", "latency_ms", 9.0),
         figure("fast", "latency_ms", 1.0, threads=8),
-    )  # fmt: skip
+    )
     found = pick(Evidence(TABLE, known), "psnr", {"latency": 5})
     assert found.chosen is None
     reason = {c.model: c.reason for c in found.candidates}["fast"]

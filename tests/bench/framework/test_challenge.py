@@ -12,14 +12,18 @@ from bench.framework.joint import Evidence
 from tests.bench.framework.evidence import costs, figure, scores
 
 TABLE = scores({"psnr": {m: [30.0, 31.0] for m in ("base", "half", "slow", "nlm")}})
-COSTS = costs(*(
-    figure(m, q, v)
-    for m, of in {
-        "base": (20.0, 4e9, 2e6), "half": (10.0, 2e9, 1e6), "slow": (40.0, 4e9, 1e6),
-        "nlm": (30.0, None, None),
-    }.items()
-    for q, v in zip(("latency_ms", "macs", "params"), of, strict=True)
-))  # fmt: skip
+COSTS = costs(
+    *(
+        figure(m, q, v)
+        for m, of in {
+            "base": (20.0, 4e9, 2e6),
+            "half": (10.0, 2e9, 1e6),
+            "slow": (40.0, 4e9, 1e6),
+            "nlm": (30.0, None, None),
+        }.items()
+        for q, v in zip(("latency_ms", "macs", "params"), of, strict=True)
+    )
+)
 
 
 def test_scores_follow_the_formula_and_the_weights() -> None:
@@ -58,8 +62,7 @@ def test_an_uncertain_latency_gives_the_score_an_interval() -> None:
 
 
 def test_a_model_thousands_of_times_dearer_is_infinite_and_no_error() -> None:
-    known = costs(*(figure(m, q, v) for m, v in (("base", 1.0), ("slow", 5000.0))
-                    for q in WEIGHTS))  # fmt: skip
+    known = costs(*(figure(m, q, v) for m, v in (("base", 1.0), ("slow", 5000.0)) for q in WEIGHTS))
     assert efficiency(Evidence(TABLE, known), "base").scores[-1].score == math.inf
 
 

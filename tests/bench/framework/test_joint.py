@@ -85,9 +85,10 @@ def test_people_are_matched_by_name_and_keep_their_interval() -> None:
 def test_costs_measured_otherwise_leave_a_model_out_with_the_reason() -> None:
     table = scores({"psnr": {"a": [30, 31], "b": [29, 30], "c": [28, 29]}})
     known = costs(
-        figure("a", "latency_ms", 10.0), figure("b", "latency_ms", 5.0),
+        figure("a", "latency_ms", 10.0),
+        figure("b", "latency_ms", 5.0),
         figure("c", "latency_ms", 1.0, device="cuda"),
-    )  # fmt: skip
+    )
     joint = join(Evidence(table, known), ["psnr", "latency_ms"])
     assert joint.models == ("a", "b")
     assert "under other conditions only (cuda" in joint.left_out["c"]
@@ -96,9 +97,15 @@ def test_costs_measured_otherwise_leave_a_model_out_with_the_reason() -> None:
 
 
 def test_models_are_compared_on_common_images_and_one_with_few_is_left_out() -> None:
-    table = scores({"psnr": {
-        "a": [30, 31, 32, 33], "b": [20, 21, np.nan, 23], "few": [99, np.nan, np.nan, np.nan]
-    }})  # fmt: skip
+    table = scores(
+        {
+            "psnr": {
+                "a": [30, 31, 32, 33],
+                "b": [20, 21, np.nan, 23],
+                "few": [99, np.nan, np.nan, np.nan],
+            }
+        }
+    )
     joint = join(Evidence(table, {}), ["psnr"])
     assert joint.left_out == {"few": "psnr on 1 of 4 images only"}
     assert joint.images == 3
@@ -126,11 +133,13 @@ def test_the_chance_to_be_on_a_front_of_three_axes_is_a_share_of_draws() -> None
     rng = np.random.default_rng(6)
     means = {"a": 0.5, "b": 0.2, "c": 0.0, "d": 0.1}
     table = scores({"psnr": normal_columns(rng, 10, means)})
-    known = costs(*(
-        figure(m, q, v, low=0.8 * v, high=1.3 * v)
-        for m, v in zip(means, (20.0, 15.0, 14.0, 30.0), strict=True)
-        for q in ("latency_ms", "process_memory_mb")
-    ))  # fmt: skip
+    known = costs(
+        *(
+            figure(m, q, v, low=0.8 * v, high=1.3 * v)
+            for m, v in zip(means, (20.0, 15.0, 14.0, 30.0), strict=True)
+            for q in ("latency_ms", "process_memory_mb")
+        )
+    )
     joint = join(Evidence(table, known), ["psnr", "latency_ms", "memory_mb"], samples=400)
     share = np.mean([on_front(draw, [True, False, False]) for draw in joint.draws], axis=0)
     rows = fronts(joint)
@@ -175,8 +184,10 @@ def test_rank_intervals_and_ties_follow_from_the_draws() -> None:
     assert {(a.low, a.high), (b.low, b.high)} == {(1, 2)}
     assert a.tied == ("b",)
     assert tied(evidence, joint, "psnr").tolist() == [
-        [True, False, False], [False, True, True], [False, True, True]
-    ]  # fmt: skip
+        [True, False, False],
+        [False, True, True],
+        [False, True, True],
+    ]
     drawn = joint.draws[:, :, 0]
     place = 3 - drawn.argsort(axis=1).argsort(axis=1)
     for i, row in enumerate((far, a, b)):

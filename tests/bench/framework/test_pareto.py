@@ -22,11 +22,12 @@ def test_the_front_is_what_nothing_dominates() -> None:
         i
         for i in range(60)
         if not any(
-            quality[j] >= quality[i] and cost[j] <= cost[i]
+            quality[j] >= quality[i]
+            and cost[j] <= cost[i]
             and (quality[j] > quality[i] or cost[j] < cost[i])
             for j in range(60)
         )
-    }  # fmt: skip
+    }
     points = np.column_stack([quality, cost])
     assert set(np.flatnonzero(on_front(points, [True, False]))) == expected
 
@@ -47,8 +48,10 @@ def test_a_range_that_meets_another_leaves_open_who_is_on_the_front() -> None:
     surely, may = dominates_surely(least, most, [True, False])
     assert standing(surely, may) == [True, None, False]
     assert on_front(np.column_stack([quality, cheap]), [True, False]).tolist() == [
-        True, False, False
-    ]  # fmt: skip
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("seed", range(6))

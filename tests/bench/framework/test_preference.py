@@ -25,15 +25,23 @@ PER_LPIPS, PER_DOUBLING = 8.0, 0.4
 
 
 def study(
-    seed: int, votes: int = 500, extra: NDArray[np.float64] | None = None, ties: float = 0.0,
-    models: tuple[str, ...] = MODELS, pairwise: bool = True,
-) -> Evidence:  # fmt: skip
+    seed: int,
+    votes: int = 500,
+    extra: NDArray[np.float64] | None = None,
+    ties: float = 0.0,
+    models: tuple[str, ...] = MODELS,
+    pairwise: bool = True,
+) -> Evidence:
     """Simulate a study whose truth is known; ``extra`` (M,) is what no predictor explains."""
     rng, number = np.random.default_rng(seed), len(models)
     lpips = np.clip(0.3 - 0.03 * np.arange(number) + rng.normal(0, 0.05, (IMAGES, number)), 0.01, 1)
     macs = 2.0 ** rng.permutation(np.linspace(30, 36, number))
-    table = scores({"lpips-alex": dict(zip(models, lpips.T, strict=True)),
-                    "psnr": dict(zip(models, (40 - 20 * lpips).T, strict=True))})  # fmt: skip
+    table = scores(
+        {
+            "lpips-alex": dict(zip(models, lpips.T, strict=True)),
+            "psnr": dict(zip(models, (40 - 20 * lpips).T, strict=True)),
+        }
+    )
     known = costs(*(figure(m, "macs", float(v)) for m, v in zip(models, macs, strict=True)))
     truth = -PER_LPIPS * lpips + PER_DOUBLING * np.log2(macs)
     truth += 0 if extra is None else extra
@@ -64,10 +72,12 @@ def likeliest(evidence: Evidence, with_cost: bool) -> NDArray[np.float64]:
     votes, table = evidence.people.answers.votes(), evidence.table
     lpips = -table.values["lpips-alex"]
     macs = np.array([next(iter(evidence.costs[m].values()))["macs"].value for m in table.models])
-    x = np.column_stack([
-        lpips[votes.image, votes.a] - lpips[votes.image, votes.b],
-        np.log2(macs[votes.a].astype(float) / macs[votes.b].astype(float)),
-    ])[:, : 1 + with_cost]  # fmt: skip
+    x = np.column_stack(
+        [
+            lpips[votes.image, votes.a] - lpips[votes.image, votes.b],
+            np.log2(macs[votes.a].astype(float) / macs[votes.b].astype(float)),
+        ]
+    )[:, : 1 + with_cost]
     won = (votes.outcome + 1) / 2
 
     def loss(slopes: NDArray[np.float64]) -> float:
@@ -84,8 +94,9 @@ def test_slopes_are_the_likeliest(ties: float) -> None:
     expected = likeliest(evidence, with_cost=True) * [0.1, 1]  # for 0.1 LPIPS and one doubling
     assert [slope.value for slope in found.slopes] == pytest.approx(expected, abs=2e-3)
     assert [slope.per for slope in found.slopes] == [
-        "0.1 lpips-alex, to the better", "doubling of macs"
-    ]  # fmt: skip
+        "0.1 lpips-alex, to the better",
+        "doubling of macs",
+    ]
     alone = regress(evidence, ["lpips"], samples=100).slopes[0].value
     assert alone == pytest.approx(0.1 * likeliest(evidence, with_cost=False)[0], abs=2e-3)
 

@@ -44,9 +44,12 @@ def test_frames_of_a_sequence_count_as_one(tmp_path: Path) -> None:
     run = simple_run(tmp_path, {"m": m.tolist(), "n": n.tolist()}, [str(c) for c in clusters])
     sums = np.bincount(clusters, m - n)
     oracle = scipy.stats.permutation_test(
-        (sums, np.zeros(8)), lambda x, y, axis: np.sum(x - y, axis=axis),
-        permutation_type="samples", vectorized=True, n_resamples=np.inf,
-    )  # fmt: skip
+        (sums, np.zeros(8)),
+        lambda x, y, axis: np.sum(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     found = compare(run, "m", "n", "psnr")
     assert found.p == pytest.approx(oracle.pvalue, abs=1e-12)
     assert (found.images, found.clusters, found.exact) == (40, 8, True)
@@ -104,9 +107,11 @@ def test_an_impossible_comparison_says_what_to_do(
     tmp_path: Path, a: str, b: str, metric: str, said: str
 ) -> None:
     run = simple_run(
-        tmp_path, {"input": [1, 2], "unsharp": [2, 3]}, ["a", "b"],
+        tmp_path,
+        {"input": [1, 2], "unsharp": [2, 3]},
+        ["a", "b"],
         states={"wiener": ("not applicable", NO_PSF)},
-    )  # fmt: skip
+    )
     with pytest.raises(BenchError, match=said):
         compare(run, a, b, metric)
 
@@ -158,8 +163,10 @@ def test_the_best_is_marked_and_what_cannot_be_told_from_it_is_tied(tmp_path: Pa
     table = read_scores(simple_run(tmp_path, {k: v.tolist() for k, v in values.items()}, SIX))
     found = {s.model: s for s in standings(table, "psnr")}
     assert {name: s.mark for name, s in found.items()} == {
-        "best": "tied", "close": "best", "far": "behind"
-    }  # fmt: skip
+        "best": "tied",
+        "close": "best",
+        "far": "behind",
+    }
     assert values["close"].mean() > values["best"].mean()
     assert found["close"].against_best is None
     assert found["far"].against_best is not None

@@ -116,8 +116,9 @@ def test_kinds_of_images_are_told_apart(simulated: Judged) -> None:
     fooled[1::2] = -fooled[1::2]
     found = by_stratum(replace(simulated, crops=places, scores={"good": fooled}), samples=200)
     assert [(one.key, one.level, one.images) for one in found] == [
-        ("blur", "weak", 20), ("blur", "strong", 20),
-    ]  # fmt: skip
+        ("blur", "weak", 20),
+        ("blur", "strong", 20),
+    ]
     weak, strong = (one.srocc.value or 0.0 for one in found)
     assert weak > 0.85
     assert strong < -0.85
@@ -132,8 +133,9 @@ def test_the_worst_contradictions_come_first_and_once_an_image() -> None:
     # image 1: a over b by 9 where people have b by 6 deviations; image 0: b over a by 5 and 4;
     # image 2: 0.4 deviations are no preference
     assert [(one.place.image, one.preferred, one.other) for one in found] == [
-        ("i1", "b", "a"), ("i0", "a", "b"),
-    ]  # fmt: skip
+        ("i1", "b", "a"),
+        ("i0", "a", "b"),
+    ]
     assert found[0].scores == (0.0, 9.0)
     assert found[0].people == pytest.approx(6.0)
     agrees = disagreements(made(people, {"m": people}), "m")
@@ -158,8 +160,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 def ask(run: RunFolder, folder: Path, protocol: str, crop: int = 512) -> HumanScale:
     store = Store(str(folder / f"{protocol}{crop}.db"))
-    options = StudyOptions("s", protocol, per_pair=80, trials=70, images=8, crop=crop,
-                           models=MODELS, repeats=0.0)  # fmt: skip
+    options = StudyOptions(
+        "s", protocol, per_pair=80, trials=70, images=8, crop=crop, models=MODELS, repeats=0.0
+    )
     create_study(store, run.path, options)
     for number, token in enumerate(invite(store, "s", 12)):
         rule = seeing(store, run, "ssim", number)

@@ -25,9 +25,12 @@ MOVED = np.array([[1.002, 0.003, 2.3], [-0.002, 0.999, -1.7], [1e-6, -2e-6, 1]])
 def moved(pixels: Pixels, gain: float = 1.0) -> Pixels:
     height, width = pixels.shape[:2]
     image = cv2.warpPerspective(
-        pixels.astype(np.float64), MOVED, (width, height),
-        flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT,
-    )  # fmt: skip
+        pixels.astype(np.float64),
+        MOVED,
+        (width, height),
+        flags=cv2.INTER_LANCZOS4,
+        borderMode=cv2.BORDER_REFLECT,
+    )
     return np.clip(np.rint(gain * image), 0, 255).astype(np.uint8)
 
 
@@ -120,22 +123,33 @@ def _by_the_book(restored: Pixels, reference: Pixels) -> tuple[float, float]:
         5,
     )
     moved_z = cv2.warpPerspective(
-        z, warp, (width, height),
-        flags=cv2.INTER_CUBIC + cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT,
-    )  # fmt: skip
+        z,
+        warp,
+        (width, height),
+        flags=cv2.INTER_CUBIC + cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
     mask = cv2.warpPerspective(
-        np.ones_like(z), warp, (width, height),
-        flags=cv2.INTER_NEAREST + cv2.WARP_INVERSE_MAP, borderValue=0,
-    )  # fmt: skip
+        np.ones_like(z),
+        warp,
+        (width, height),
+        flags=cv2.INTER_NEAREST + cv2.WARP_INVERSE_MAP,
+        borderValue=0,
+    )
     moved_z, x = moved_z * mask, x * mask
     # scikit-image divides by all samples, the protocol by those inside the mask
     everything = peak_signal_noise_ratio(x, moved_z, data_range=1)
     psnr = everything + 10 * np.log10(mask.sum() / mask.size)
     full: NDArray[np.float64]
     _, full = structural_similarity(
-        x, moved_z, channel_axis=2, gaussian_weights=True, use_sample_covariance=False,
-        data_range=1.0, full=True,
-    )  # fmt: skip
+        x,
+        moved_z,
+        channel_axis=2,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+        data_range=1.0,
+        full=True,
+    )
     crop = (slice(5, -5), slice(5, -5))
     ssim = ((full * mask)[crop].sum((0, 1)) / mask[crop].sum((0, 1))).mean()
     return float(psnr), float(ssim)

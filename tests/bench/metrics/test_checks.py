@@ -19,8 +19,19 @@ from bench.metrics import checks
 from bench.metrics.checks import check_metrics, embedded_pairs
 from bench.metrics.table import METRICS, Check
 
-PLAIN = ("psnr", "psnr-y", "ssim", "ssim-y", "ssim-volume", "ms-ssim", "vif", "gmsd", "mse", "mae",
-         "blur-effect")  # fmt: skip
+PLAIN = (
+    "psnr",
+    "psnr-y",
+    "ssim",
+    "ssim-y",
+    "ssim-volume",
+    "ms-ssim",
+    "vif",
+    "gmsd",
+    "mse",
+    "mae",
+    "blur-effect",
+)
 
 
 def close(restored: Pixels, reference: Pixels) -> float:
@@ -38,9 +49,11 @@ def broken(restored: Pixels, reference: Pixels) -> float:
 
 def checked_by(monkeypatch: pytest.MonkeyPatch, function: Callable[..., float]) -> checks.Checked:
     check = Check(
-        reference="a test's", package="numpy", value=f"{__name__}:{function.__name__}",
+        reference="a test's",
+        package="numpy",
+        value=f"{__name__}:{function.__name__}",
         tolerance=1e-9,
-    )  # fmt: skip
+    )
     monkeypatch.setitem(METRICS, "psnr", replace(METRICS["psnr"], check=check))
     (found,) = check_metrics(["psnr"])
     return found

@@ -203,12 +203,15 @@ def test_rows_of_the_same_features_share_their_work_and_nan_is_missing() -> None
     )
 
 
-@pytest.mark.parametrize(("restored", "reference", "reason"), [
-    ((10,), (10, 20), "1 restored images; cast needs at least 2"),
-    ((), (10, 20), "0 restored images; cast needs at least 2"),
-    ((10, 20, 30), (10,), "1 reference images; cast needs at least 2"),
-    ((10, 0), (10, 20), "a black image has no colour"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("restored", "reference", "reason"),
+    [
+        ((10,), (10, 20), "1 restored images; cast needs at least 2"),
+        ((), (10, 20), "0 restored images; cast needs at least 2"),
+        ((10, 20, 30), (10,), "1 reference images; cast needs at least 2"),
+        ((10, 0), (10, 20), "a black image has no colour"),
+    ],
+)
 def test_what_cannot_be_measured_has_its_reason(
     restored: tuple[int, ...], reference: tuple[int, ...], reason: str
 ) -> None:
@@ -261,8 +264,14 @@ def test_a_run_measures_sets_once_and_anew_where_an_image_has_changed(
         write_png(tmp_path / "photos" / "input" / f"{name}.png", truth + 10)
 
     def run() -> bench.Run:
-        return bench.run("folder", data=tmp_path / "photos", models=["input"],
-                         metrics=("mae", "cast"), profile=None, out=tmp_path / "run")  # fmt: skip
+        return bench.run(
+            "folder",
+            data=tmp_path / "photos",
+            models=["input"],
+            metrics=("mae", "cast"),
+            profile=None,
+            out=tmp_path / "run",
+        )
 
     (row,) = run().sets.to_dict("records")
     assert (row["model"], row["metric"], row["images"], row["missing"]) == ("input", "cast", 2, "")

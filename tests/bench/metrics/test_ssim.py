@@ -37,10 +37,15 @@ def constant(value: int, height: int = 20, width: int = 23) -> Pixels:
 def oracle(x: np.ndarray, y: np.ndarray, channel_axis: int | None = -1) -> float:
     return float(
         structural_similarity(
-            x, y, channel_axis=channel_axis, gaussian_weights=True, sigma=1.5,
-            use_sample_covariance=False, data_range=255,
+            x,
+            y,
+            channel_axis=channel_axis,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

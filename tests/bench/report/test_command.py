@@ -17,10 +17,19 @@ from tests.bench.report.html import Page
 from tests.support.runs import simple_run
 
 TYPED = {
-    "suite": "folder", "data": "my photos/it's $HOME; rm -rf *", "models": "input,a b.onnx:y",
-    "metrics": "", "device": "auto", "profile": "none", "noncommercial": "True", "seed": "7",
-    "keep": "False", "fresh": "True", "as_json": "True", "config": "run.toml",
-}  # fmt: skip
+    "suite": "folder",
+    "data": "my photos/it's $HOME; rm -rf *",
+    "models": "input,a b.onnx:y",
+    "metrics": "",
+    "device": "auto",
+    "profile": "none",
+    "noncommercial": "True",
+    "seed": "7",
+    "keep": "False",
+    "fresh": "True",
+    "as_json": "True",
+    "config": "run.toml",
+}
 
 
 def made(path: Path, options: dict[str, str]) -> RunFolder:

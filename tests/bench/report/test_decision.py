@@ -55,11 +55,15 @@ def decide(analysis: Analysis, people: HumanScale | None = None) -> Decision:
     return Decision(
         {table.name: table for table in found.tables()},
         {part.section.id: plots for part in found.parts if (plots := part.plots())},
-        {part.section.id: " ".join(block for block in part.content.body if isinstance(block, str))
-         for part in found.parts},
+        {
+            part.section.id: " ".join(
+                block for block in part.content.body if isinstance(block, str)
+            )
+            for part in found.parts
+        },
         found.reasons,
         " ".join(block for block in found.content.body if isinstance(block, str)),
-    )  # fmt: skip
+    )
 
 
 def decided(run: RunFolder, people: HumanScale | None = None) -> Decision:
@@ -86,9 +90,12 @@ def test_the_page_has_every_table_and_they_are_kept_as_files(page: str, report: 
 
 
 def test_fronts_are_those_of_the_framework(page: str, report: Path, analysis: Analysis) -> None:
-    joint = join(evidence_of(analysis), ["psnr", "latency_ms", "process_memory_mb"],
-                 analysis.data.conditions()[0],
-                 [m for m in analysis.order if m != "input"])  # fmt: skip
+    joint = join(
+        evidence_of(analysis),
+        ["psnr", "latency_ms", "process_memory_mb"],
+        analysis.data.conditions()[0],
+        [m for m in analysis.order if m != "input"],
+    )
     expected = {row.model: row for row in fronts(joint)}
     told = {row["model"]: row for row in rows(report, "front") if row["quality"] == "psnr"}
     assert {m: float(row["probability"]) for m, row in told.items()} == pytest.approx(
@@ -115,8 +122,12 @@ def test_every_budget_names_the_model_that_pick_chooses(report: Path, analysis: 
 
 
 def test_ranks_and_weightings_add_up(report: Path, analysis: Analysis) -> None:
-    shares = np.array([[float(v) for k, v in row.items() if k.startswith("rank_")]
-                       for row in rows(report, "acceptability")])  # fmt: skip
+    shares = np.array(
+        [
+            [float(v) for k, v in row.items() if k.startswith("rank_")]
+            for row in rows(report, "acceptability")
+        ]
+    )
     assert shares.sum(axis=0) == pytest.approx(1.0)
     assert shares.sum(axis=1) == pytest.approx(1.0)
     assert list(shares[:, 0]) == sorted(shares[:, 0], reverse=True)
@@ -153,18 +164,22 @@ def test_what_a_model_adds_is_no_more_than_what_it_covers(report: Path) -> None:
 def test_the_plane_is_drawn_where_both_kinds_of_metric_are_there(page: str, tmp_path: Path) -> None:
     assert 'id="plot-plane' not in page  # LPIPS has no score in that run
     values: dict[str, list[float | str]] = {
-        "input": [24.0, 26.0, 25.0], "sharp": [25.0, 28.0, 27.0], "smooth": [28.0, 30.0, 29.5]
-    }  # fmt: skip
+        "input": [24.0, 26.0, 25.0],
+        "sharp": [25.0, 28.0, 27.0],
+        "smooth": [28.0, 30.0, 29.5],
+    }
     run = simple_run(tmp_path / "psnr", values, list("abc"))
     analysis = analyse(gather([run]))
     table = analysis.data.table
     lpips = np.array([[0.5, 0.2, 0.4], [0.52, 0.18, 0.41], [0.49, 0.21, 0.38]])
     both = replace(
-        table, metrics=("psnr", "lpips-alex"), values={**table.values, "lpips-alex": lpips},
+        table,
+        metrics=("psnr", "lpips-alex"),
+        values={**table.values, "lpips-alex": lpips},
         reasons={**table.reasons, "lpips-alex": {}},
         higher_is_better={"psnr": True, "lpips-alex": False},
         units={"psnr": "dB", "lpips-alex": ""},
-    )  # fmt: skip
+    )
     found = decide(analyse(replace(analysis.data, table=both)))
     (plane,) = found.plots["plane"]
     assert "LPIPS (alex) of 3 models against PSNR" in plane.alt
@@ -173,9 +188,7 @@ def test_the_plane_is_drawn_where_both_kinds_of_metric_are_there(page: str, tmp_
 
 
 def test_without_costs_the_reason_stands_in_their_place(tmp_path: Path) -> None:
-    values: dict[str, list[float | str]] = {
-        "m": [30.0, 31.0], "n": [29.0, 28.0], "o": [28.0, 27.0]
-    }  # fmt: skip
+    values: dict[str, list[float | str]] = {"m": [30.0, 31.0], "n": [29.0, 28.0], "o": [28.0, 27.0]}
     run = simple_run(tmp_path / "run", values, ["a", "b"])
     found = decided(run)
     assert found.said == "Costs were not measured, so PSNR alone decides: m ranks first."
@@ -193,8 +206,11 @@ def test_without_any_score_there_is_nothing_to_decide_by(tmp_path: Path) -> None
 
 def test_costs_of_other_conditions_are_in_no_table_of_the_decision(tmp_path: Path) -> None:
     values: dict[str, list[float | str]] = {
-        "m": [30.0, 31.0], "n": [29.0, 28.0], "o": [28.0, 27.5], "other": [35.0, 36.0]
-    }  # fmt: skip
+        "m": [30.0, 31.0],
+        "n": [29.0, 28.0],
+        "o": [28.0, 27.5],
+        "other": [35.0, 36.0],
+    }
     there = [replace(row, device="cuda") for row in costs("other", 0.1, 1e5)]
     profiles: list[Profile] = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6), *costs("o", 3.0, 2e6)]
     profiles += there
@@ -224,8 +240,10 @@ def test_two_sentences_say_what_the_tables_show(analysis: Analysis, report: Path
 
 def test_two_models_are_told_in_sentences_and_have_no_tables(tmp_path: Path) -> None:
     values: dict[str, list[float | str]] = {
-        "input": [25.0, 26.0, 27.0], "m": [30.0, 31.0, 30.5], "n": [29.0, 28.0, 29.5]
-    }  # fmt: skip
+        "input": [25.0, 26.0, 27.0],
+        "m": [30.0, 31.0, 30.5],
+        "n": [29.0, 28.0, 29.5],
+    }
     profiles = [*costs("input", 0.1, None), *costs("m", 5.0, 1e6), *costs("n", 2.0, 2e6)]
     found = decided(simple_run(tmp_path / "run", values, list("abc"), profiles=profiles))
     assert found.tables == {}

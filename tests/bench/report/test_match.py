@@ -59,11 +59,14 @@ def of_pictures(root: Path, strength: float, bright: int = 0) -> RunFolder:
     [
         (("spec", "suite"), "gopro:blur=blur", "another suite: gopro:blur=blur, not demo"),
         (("suite", "border"), 4, "another border is cut before scoring: 4 pixels"),
-        (("spec", "prepare"), ["clahe", "wavelet"],
-         "other steps before every model (--prepare): clahe, wavelet, not none"),
+        (
+            ("spec", "prepare"),
+            ["clahe", "wavelet"],
+            "other steps before every model (--prepare): clahe, wavelet, not none",
+        ),
         (("metrics", "psnr", "convention"), "luma", "another convention of psnr: luma"),
     ],
-)  # fmt: skip
+)
 def test_what_differs_is_named(tmp_path: Path, path: tuple[str, ...], value: Any, why: str) -> None:
     def change(record: dict[str, Any]) -> None:
         for key in path[:-1]:

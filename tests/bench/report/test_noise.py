@@ -82,9 +82,12 @@ def test_the_terminal_marks_the_figures_and_says_what_was_seen_and_what_to_do(
     heads, rows, told = summary_table(run)
     latency = {row[0]: row[heads.index("Latency ms")] for row in rows}
     assert latency == {
-        "best": "45.0 ≈ [30.5, 80.0]", "good": "60.0", "fair": "6.00", "slow": "310",
+        "best": "45.0 ≈ [30.5, 80.0]",
+        "good": "60.0",
+        "fair": "6.00",
+        "slow": "310",
         "input": "175 ≈ [91.0, 245]",
-    }  # fmt: skip
+    }
     (line,) = [text for text in told if MARK in text]
     assert all(f"{model} ({why})" in line for model, why in SEEN.items())
     assert f"bench profile --again {run.path}" in told[-1]
@@ -142,8 +145,11 @@ def test_what_the_input_costs_is_not_said_to_be_less_or_more_than_what_its_range
     front = {row["model"]: row for row in rows_of(run, "front")}
     # The best took 45 ms, less than 60, but may take 80: it is not said to beat the good one.
     assert {m: row["on_front"] for m, row in front.items()} == {
-        "best": "True", "good": "", "fair": "True", "slow": "False"
-    }  # fmt: skip
+        "best": "True",
+        "good": "",
+        "fair": "True",
+        "slow": "False",
+    }
     assert "good" not in front["good"]["dominators"] + front["slow"]["dominators"].partition(";")[0]
     assert ["good", "not known ≈", ""] in page.tables["table-front"]
 
@@ -154,8 +160,11 @@ def test_on_a_quiet_machine_the_same_models_are_in_order(tmp_path: Path) -> None
     assert MARK not in page.text.replace("noisy (≈)", "")
     assert "--again" not in page.text
     assert {r["model"]: r["on_front"] for r in rows_of(quiet, "front")} == {
-        "best": "True", "good": "False", "fair": "True", "slow": "False"
-    }  # fmt: skip
+        "best": "True",
+        "good": "False",
+        "fair": "True",
+        "slow": "False",
+    }
     assert "Not beaten in both PSNR and latency: fair (6.00 ms), best (45.0 ms). S" in page.text
 
 
@@ -178,8 +187,10 @@ def test_a_budget_between_the_ends_of_a_range_is_not_known_to_be_kept(
     steps = [row for row in rows_of(run, "budgets") if row["cost"] == "latency_ms"]
     told = [(row["model"], float(row["budget"]), row["range_low"]) for row in steps]
     assert [(m, pytest.approx(b, rel=1e-3), low) for m, b, low in told] == [
-        ("fair", 7.2, ""), ("good", 72.0, ""), ("best", 80.0, "30.5")
-    ]  # fmt: skip
+        ("fair", 7.2, ""),
+        ("good", 72.0, ""),
+        ("best", 80.0, "30.5"),
+    ]
     assert "80.0 ms ≈[30.5, 80.0]" in [row[1] for row in page.tables["table-budgets"]]
 
 
@@ -219,11 +230,18 @@ def test_where_only_a_noisy_model_may_fit_none_surely_does(run: RunFolder) -> No
 def test_a_run_of_several_sizes_keeps_each_ones_noise(tmp_path: Path) -> None:
     """Notes are one for a model, the last measured: what a row tells of itself is what counts."""
     quiet = [replace(row, noisy="") for row in costs("good", 60.0, 1e6)]
-    loud = [replace(row, height=512, noisy="load 11.5 on 2 threads" * (row.quantity != "macs"))
-            for row in costs("good", 240.0, 1e6)]  # fmt: skip
+    loud = [
+        replace(row, height=512, noisy="load 11.5 on 2 threads" * (row.quantity != "macs"))
+        for row in costs("good", 240.0, 1e6)
+    ]
     notes = {"good": ("noisy: passes repeated in 2 of 2 processes",)}
-    run = simple_run(tmp_path / "run", {"good": [20.0, 21.0]}, ["a", "b"],
-                     profiles=[*quiet, *loud], profile_notes=notes)  # fmt: skip
+    run = simple_run(
+        tmp_path / "run",
+        {"good": [20.0, 21.0]},
+        ["a", "b"],
+        profiles=[*quiet, *loud],
+        profile_notes=notes,
+    )
     known = bench.open_run(run.path).costs
     latency = known[known["quantity"] == "latency_ms"].set_index("height")["noisy"]
     assert dict(latency) == {256: "", 512: "load 11.5 on 2 threads"}

@@ -129,9 +129,14 @@ def test_the_page_names_conditions_conventions_licence_weights_and_failures(page
     for fact in (
         "cpu, float32, 256×256, batch 1, 2 threads",
         "Gaussian 11 sigma 1.5, valid region, mean of R, G, B",
-        "CC0", "doi:10.7717/peerj.453", "ab" * 32, "charbonnier",
-        "median on chelsea-1: RuntimeError: out of patience", "OMP_NUM_THREADS", "suite=demo",
-    ):  # fmt: skip
+        "CC0",
+        "doi:10.7717/peerj.453",
+        "ab" * 32,
+        "charbonnier",
+        "median on chelsea-1: RuntimeError: out of patience",
+        "OMP_NUM_THREADS",
+        "suite=demo",
+    ):
         assert fact in text, fact
 
 
@@ -185,8 +190,10 @@ def test_outputs_that_are_all_alike_are_shown_where_they_are_wrong(tmp_path: Pat
         write_png(tmp_path / f"{name}.png", pixels)
     alike = [tmp_path / "gone.png", tmp_path / "flat.png", tmp_path / "same.png"]
     assert where_they_differ(alike) is None
-    (wrong, _), (middle, _) = (where_to_look(alike, reference) or pytest.fail("nothing found")
-                               for reference in (tmp_path / "sharp.png", None))  # fmt: skip
+    (wrong, _), (middle, _) = (
+        where_to_look(alike, reference) or pytest.fail("nothing found")
+        for reference in (tmp_path / "sharp.png", None)
+    )
     assert wrong.left <= 200 < 240 <= wrong.left + wrong.width
     assert wrong.top <= 100 < 120 <= wrong.top + wrong.height
     assert (middle.left, middle.top) == ((300 - 88) // 2, (200 - 88) // 2)  # nothing to see
@@ -217,9 +224,10 @@ def test_the_base_is_called_by_its_name_everywhere(tmp_path: Path) -> None:
     from tests.support.runs import costs
 
     values: dict[str, list[float | str]] = {
-        "bicubic": [28.0, 30.5, 27.0] * 2, "m": [30.0, 31.0, 29.5] * 2,
+        "bicubic": [28.0, 30.5, 27.0] * 2,
+        "m": [30.0, 31.0, 29.5] * 2,
         "n": [31.0, 33.0, 30.0] * 2,
-    }  # fmt: skip
+    }
     figures = [*costs("bicubic", 0.5, None), *costs("m", 9.0, 2e6), *costs("n", 90.0, 3e6)]
     run = simple_run(tmp_path / "run", values, list("abcdef"), profiles=figures)
     page = write_report([run]).read_text(encoding="utf-8")
@@ -279,8 +287,13 @@ def test_the_same_run_gives_the_same_page_and_plots_as_pdf_where_asked_for(
 
 
 def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
-    for name in ("psnr-against-latency-ms", "distribution-ssim", "improvement-psnr",
-                 "conventions-psnr", "training-psnr"):  # fmt: skip
+    for name in (
+        "psnr-against-latency-ms",
+        "distribution-ssim",
+        "improvement-psnr",
+        "conventions-psnr",
+        "training-psnr",
+    ):
         drawn = cv2.imread(str(report / "plots" / f"{name}.png"))
         assert drawn is not None
         assert drawn.std() > 5
@@ -292,15 +305,23 @@ def test_plots_and_tables_lie_beside_the_page(report: Path) -> None:
 
 def test_figures_say_what_their_signs_stand_for_without_the_page(report: Path) -> None:
     for name, signs in (
-        ("psnr-against-latency-ms", ("Pareto front: no other beats it in both", "not on the front",
-                                     "the front", "the untouched input", "95 % interval",
-                                     "NN %: probability of being on the front")),
+        (
+            "psnr-against-latency-ms",
+            (
+                "Pareto front: no other beats it in both",
+                "not on the front",
+                "the front",
+                "the untouched input",
+                "95 % interval",
+                "NN %: probability of being on the front",
+            ),
+        ),
         ("distribution-psnr", ("Box: quartiles, median.",)),
         ("improvement-psnr", ("Lines: 95 % intervals. Dashed: as good as the untouched input.",)),
         ("conventions-psnr", ("Bold: means.",)),
         ("cost-latency-ms", ("Lines: 95 % intervals.",)),
         ("acceptability", ("first", "second", "third", "further back")),
-    ):  # fmt: skip
+    ):
         text = (report / "plots" / f"{name}.svg").read_text()
         assert [sign for sign in signs if f">{sign}" not in text] == [], name
 
@@ -344,8 +365,12 @@ def test_a_shortened_name_is_never_longer_and_never_one_that_is_taken(name: str)
 def test_names_are_shown_as_text_never_as_markup(tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>&$x_1$"
     values: dict[str, list[float | str]] = {bad: [30.0, 31.0, 33.0], "input": [29.0, 28.5, 31.0]}
-    run = simple_run(tmp_path / "run", values, ["<b>", "b", "c"],
-                     states={"gone": ("failed", "<img src=x onerror=alert(2)>")})  # fmt: skip
+    run = simple_run(
+        tmp_path / "run",
+        values,
+        ["<b>", "b", "c"],
+        states={"gone": ("failed", "<img src=x onerror=alert(2)>")},
+    )
     page = write_report([run]).read_text(encoding="utf-8")
     found = Page(page)
     assert found.scripts == 1  # ours
@@ -429,8 +454,11 @@ def test_a_model_that_is_worse_than_doing_nothing_is_not_on_the_front(tmp_path: 
     from tests.support.runs import costs
 
     values: dict[str, list[float | str]] = {
-        "input": [30.0, 31.0], "harm": [29.0, 30.5], "good": [33.0, 34.0], "dear": [32.0, 33.5],
-    }  # fmt: skip
+        "input": [30.0, 31.0],
+        "harm": [29.0, 30.5],
+        "good": [33.0, 34.0],
+        "dear": [32.0, 33.5],
+    }
     figures = [*costs("harm", 1.0, 1e5), *costs("good", 9.0, 2e6), *costs("dear", 90.0, 3e6)]
     run = simple_run(tmp_path / "run", values, ["a", "b"], profiles=figures)
     page = write_report([run]).read_text(encoding="utf-8")

@@ -73,13 +73,17 @@ def test_every_name_metric_suite_and_option_is_one_that_there_is() -> None:
 
 def test_a_difference_is_given_where_images_and_convention_are_the_same(tmp_path: Path) -> None:
     run = gopro_run(
-        tmp_path / "run", {"Restormer-GoPro": "weights/Restormer-GoPro.pth"},
-        {"psnr": 32.90, "ssim-volume": 0.962}, GOPRO,
-    )  # fmt: skip
+        tmp_path / "run",
+        {"Restormer-GoPro": "weights/Restormer-GoPro.pth"},
+        {"psnr": 32.90, "ssim-volume": 0.962},
+        GOPRO,
+    )
     psnr, ssim = rows(run)
     assert (psnr["published_model"], psnr["metric"], psnr["published"]) == (
-        "Restormer", "psnr", 32.92,
-    )  # fmt: skip
+        "Restormer",
+        "psnr",
+        32.92,
+    )
     assert psnr["difference"] == pytest.approx(-0.02)
     assert ssim["metric"] == "ssim-volume"
     assert ssim["difference"] == pytest.approx(0.001)
@@ -87,8 +91,9 @@ def test_a_difference_is_given_where_images_and_convention_are_the_same(tmp_path
 
 
 def test_another_convention_is_named_on_both_sides_and_not_subtracted(tmp_path: Path) -> None:
-    run = gopro_run(tmp_path / "run", {"restormer": "restormer.pth"},
-                    {"psnr": 32.9, "ssim": 0.93}, GOPRO)  # fmt: skip
+    run = gopro_run(
+        tmp_path / "run", {"restormer": "restormer.pth"}, {"psnr": 32.9, "ssim": 0.93}, GOPRO
+    )
     _, ssim = rows(run)
     assert ssim["metric"] == "ssim"
     assert ssim["difference"] is None
@@ -150,8 +155,13 @@ def test_figures_of_another_suite_or_option_are_not_shown(tmp_path: Path, suite:
 
 
 def test_a_range_is_shown_as_one(tmp_path: Path) -> None:
-    run = gopro_run(tmp_path / "run", {"srcnn_x3": "srcnn_x3.pth"}, {"psnr-y": 32.5}, images=5,
-                    suite="set5:scale=3")  # fmt: skip
+    run = gopro_run(
+        tmp_path / "run",
+        {"srcnn_x3": "srcnn_x3.pth"},
+        {"psnr-y": 32.5},
+        images=5,
+        suite="set5:scale=3",
+    )
     (row,) = rows(run)
     assert (row["published"], row["published_to"], row["difference"]) == (32.39, 32.75, None)
     write_report([run])

@@ -21,12 +21,20 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     """Four photographs at three levels of light; the model loses more in the dark."""
     root = tmp_path_factory.mktemp("light")
     pairs = [
-        Pair(f"{scene}-{light}", root / "d.png", root / "r.png", scene,
-             {"light, fraction": light, "scene": scene, "kind": "night"})
-        for scene in "abcd" for light in LIGHT
-    ]  # fmt: skip
-    losses = {"input": {"0.06": 8.0, "0.25": 4.0, "1": 0.0}, "tv": {"0.06": 6.0, "0.25": 3.0,
-                                                                    "1": -1.0}}  # fmt: skip
+        Pair(
+            f"{scene}-{light}",
+            root / "d.png",
+            root / "r.png",
+            scene,
+            {"light, fraction": light, "scene": scene, "kind": "night"},
+        )
+        for scene in "abcd"
+        for light in LIGHT
+    ]
+    losses = {
+        "input": {"0.06": 8.0, "0.25": 4.0, "1": 0.0},
+        "tv": {"0.06": 6.0, "0.25": 3.0, "1": -1.0},
+    }
     scores = {
         model: {
             pair.id: {"psnr": Score(30.0 + "abcd".index(pair.cluster) - loss[light])}

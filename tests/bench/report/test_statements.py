@@ -262,8 +262,13 @@ def with_records(run: RunFolder, **changed: Mapping[str, object]) -> RunFolder:
 def weights(suite: str, **header: object) -> WeightsRecord:
     """Return the record of weights trained here with its paper's recipe unless changed."""
     card = MODELS["dncnn"]
-    whole = {"model": "dncnn", "recipe": to_json(card.preset("paper")), "suite": suite,
-             "budget": card.preset("paper").budget, "planned_steps": 100}  # fmt: skip
+    whole = {
+        "model": "dncnn",
+        "recipe": to_json(card.preset("paper")),
+        "suite": suite,
+        "budget": card.preset("paper").budget,
+        "planned_steps": 100,
+    }
     return WeightsRecord(origin="loaded", file="w", sha256="ab" * 32, header=whole | header)
 
 
@@ -278,10 +283,12 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     worth = {"input": 0, "blind": 2, "brief": 1, "foreign": 1.5, "noisy": 4, "seen": 6, "told": 5}
     rng = np.random.default_rng(0)
     scores = {
-        name: {p.id: {"psnr": Score(25 + i + worth[name] + rng.normal(0, 0.1))}
-               for i, p in enumerate(pairs)}
+        name: {
+            p.id: {"psnr": Score(25 + i + worth[name] + rng.normal(0, 0.1))}
+            for i, p in enumerate(pairs)
+        }
         for name in NAMES
-    }  # fmt: skip
+    }
     profiles = [one for name in NAMES for one in costs(name, 5.0 + worth[name], 1e5)]
     run = write_run(path, pairs, scores, ["psnr"], profiles=profiles)
     quick = MODELS["dncnn"].preset("quick")
@@ -339,8 +346,14 @@ def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
     page, _ = everything(marked)
     rows = page.tables["table-results"][2:]
     assert [row[0] for row in rows] == [
-        "blind ?", "foreign §", "brief °", "input", "seen ¶", "told †", "noisy ‡"
-    ]  # fmt: skip
+        "blind ?",
+        "foreign §",
+        "brief °",
+        "input",
+        "seen ¶",
+        "told †",
+        "noisy ‡",
+    ]
     found = pd.read_csv(marked.path / "report" / "tables" / "results.csv").set_index("model")
     assert found.loc["blind", "standing"] == "best"
     assert found.loc[["told", "seen", "noisy"], "standing"].isna().all()
@@ -380,9 +393,10 @@ def test_pick_fronts_and_ranks_are_of_those_who_were_told_nothing(marked: RunFol
     assert picked.chosen == "blind"
     reasons = {c.model: c.reason for c in picked.candidates if c.state == "apart"}
     assert reasons == {
-        "told": "knows the PSF: ranked apart", "noisy": "knows the noise level: ranked apart",
+        "told": "knows the PSF: ranked apart",
+        "noisy": "knows the noise level: ranked apart",
         "seen": "learned from test images: ranked apart",
-    }  # fmt: skip
+    }
     front = pd.read_csv(marked.path / "report" / "tables" / "front.csv")
     assert not {"told", "seen", "noisy"} & set(front["model"])
     found = str(bench.open_run(marked.path).compare("told", "blind"))
@@ -425,8 +439,11 @@ def test_a_part_of_the_test_set_is_named_in_every_title_that_it_affects(
     costs_of = "Costs|Latency|Memory|Process|Param|MAC|Multi|Peak"
     affected = [text for text in titles if not re.match(costs_of, text)]
     told = summary_table(run)[2]
-    captions = [f.read_text() for f in (run.path / "report" / "tables").glob("*.tex")
-                if not f.name.startswith("cost")]  # fmt: skip
+    captions = [
+        f.read_text()
+        for f in (run.path / "report" / "tables").glob("*.tex")
+        if not f.name.startswith("cost")
+    ]
     if part:
         assert [text for text in affected if part.lower() not in text.lower()] == []
         assert findings.lower().count(f"<li>{part}. ") == findings.count("<li>")

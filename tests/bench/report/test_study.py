@@ -82,8 +82,14 @@ def test_every_part_is_there_and_drawn_for_readers_of_any_kind(
     studied: tuple[Path, Page],
 ) -> None:
     folder, page = studied
-    for name in ("people", "people-differences", "people-strata", "raters", "trust",
-                 "trust-strata"):  # fmt: skip
+    for name in (
+        "people",
+        "people-differences",
+        "people-strata",
+        "raters",
+        "trust",
+        "trust-strata",
+    ):
         assert page.ids[f"table-{name}"] == 1
         for form in ("csv", "md", "tex"):
             assert (folder / "tables" / f"{name}.{form}").stat().st_size > 80
@@ -108,8 +114,9 @@ def test_the_metric_that_raters_saw_by_is_trusted(studied: tuple[Path, Page]) ->
     assert "lpips-alex" not in {row["metric"] for row in written}
     kinds = rows(folder / "tables" / "trust-strata.csv")
     assert {(row["stratum"], row["level"]) for row in kinds} == {
-        ("blur", "weak"), ("blur", "strong"),
-    }  # fmt: skip
+        ("blur", "weak"),
+        ("blur", "strong"),
+    }
 
 
 def test_the_clicker_is_flagged_in_numbers_and_kept(

@@ -48,12 +48,42 @@ LONG = Table(
     records=[],
 )
 PLAIN = {
-    "begin", "end", "centering", "caption", "multicolumn", "textbf", "underline", "scriptsize",
-    "textsuperscript", "par", "smallskip", "footnotesize", "textbackslash", "textasciitilde",
-    "textasciicircum", "textless", "textgreater", "textbar", "times", "infty", "approx", "uparrow",
-    "downarrow", "pm", "dag", "ddag", "S", "P", "circ", "setlength", "tabcolsep", "medskip",
-    "raggedright", "allowbreak", "tabularnewline",
-}  # fmt: skip
+    "begin",
+    "end",
+    "centering",
+    "caption",
+    "multicolumn",
+    "textbf",
+    "underline",
+    "scriptsize",
+    "textsuperscript",
+    "par",
+    "smallskip",
+    "footnotesize",
+    "textbackslash",
+    "textasciitilde",
+    "textasciicircum",
+    "textless",
+    "textgreater",
+    "textbar",
+    "times",
+    "infty",
+    "approx",
+    "uparrow",
+    "downarrow",
+    "pm",
+    "dag",
+    "ddag",
+    "S",
+    "P",
+    "circ",
+    "setlength",
+    "tabcolsep",
+    "medskip",
+    "raggedright",
+    "allowbreak",
+    "tabularnewline",
+}
 """Commands of plain LaTeX; rules are those of booktabs."""
 
 
@@ -127,8 +157,9 @@ def test_latex_rows_have_a_cell_for_every_column(report: Path) -> None:
     for path in (report / "tables").glob("*.tex"):
         panels = re.findall(
             r"^\\begin\{tabular\}\{@\{\}([^@]*)@\{\}\}$.*?^\\midrule\n(.*?)\n\\bottomrule$",
-            path.read_text(), re.MULTILINE | re.DOTALL,
-        )  # fmt: skip
+            path.read_text(),
+            re.MULTILINE | re.DOTALL,
+        )
         assert panels
         for layout, body in panels:
             columns = re.findall(r"[lr]|p\{\d+pt\}", layout)
@@ -194,8 +225,14 @@ def wide(name: str, metrics: int, model: str) -> Table:
         TableCell("1024"),
         TableCell(", ".join(["richardson-lucy"] * 4)),
     ]
-    return Table(name, f"Of {model}: a caption", columns, rows=[row, row], records=[],
-                 legend=[f"Brackets: 95 % intervals of {model}."])  # fmt: skip
+    return Table(
+        name,
+        f"Of {model}: a caption",
+        columns,
+        rows=[row, row],
+        records=[],
+        legend=[f"Brackets: 95 % intervals of {model}."],
+    )
 
 
 def test_every_table_fits_a_papers_column_or_page_by_tex(report: Path, tmp_path: Path) -> None:
@@ -211,9 +248,12 @@ def test_every_table_fits_a_papers_column_or_page_by_tex(report: Path, tmp_path:
     assert any(text.count(r"\toprule") > 1 for text in texts)
     for options, widths, shown in (
         ("", "", texts),
-        ("twocolumn", r"\setlength{\textwidth}{496pt}\setlength{\columnsep}{22pt}",
-         [text for text in texts if r"\begin{table}" in text]),
-    ):  # fmt: skip
+        (
+            "twocolumn",
+            r"\setlength{\textwidth}{496pt}\setlength{\columnsep}{22pt}",
+            [text for text in texts if r"\begin{table}" in text],
+        ),
+    ):
         log = set_in_tex(tmp_path, options, widths, shown)
         assert re.findall(r"^!.*", log, re.MULTILINE) == []
         assert re.findall(r"^Overfull \\hbox.*", log, re.MULTILINE) == []
@@ -253,19 +293,31 @@ def test_csv_fields_with_commas_are_quoted_and_missing_ones_empty() -> None:
 @pytest.mark.parametrize(
     ("value", "places", "sign", "text"),
     [
-        (27.125, 2, False, "27.12"), (-0.5, 2, True, "−0.50"), (0.5, 1, True, "+0.5"),
-        (-0.001, 2, True, "0.00"), (math.inf, 2, False, "∞"), (-math.inf, 2, True, "−∞"),
+        (27.125, 2, False, "27.12"),
+        (-0.5, 2, True, "−0.50"),
+        (0.5, 1, True, "+0.5"),
+        (-0.001, 2, True, "0.00"),
+        (math.inf, 2, False, "∞"),
+        (-math.inf, 2, True, "−∞"),
     ],
-)  # fmt: skip
+)
 def test_fixed_numbers(value: float, places: int, sign: bool, text: str) -> None:
     assert fixed(value, places, sign) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.01234, "0.0123"), (9.999, "10.0"), (310.4, "310"), (15956.4, "16 000"),
-     (-2.5, "−2.50"), (1e-6, "1.00e−06"), (3.2e9, "3.20e+09")],
-)  # fmt: skip
+    [
+        (0.0, "0"),
+        (0.01234, "0.0123"),
+        (9.999, "10.0"),
+        (310.4, "310"),
+        (15956.4, "16 000"),
+        (-2.5, "−2.50"),
+        (1e-6, "1.00e−06"),
+        (3.2e9, "3.20e+09"),
+    ],
+)
 def test_significant_numbers(value: float, text: str) -> None:
     assert significant(value) == text
 

@@ -54,9 +54,13 @@ def test_every_quantity_has_a_plot_with_training_and_validation_in_one(
 ) -> None:
     found = drawn(analyse(gather([trained])), tmp_path)
     assert list(found) == [
-        "training-psnr", "training-ssim", "training-loss", "training-l1", "training-adversarial",
+        "training-psnr",
+        "training-ssim",
+        "training-loss",
+        "training-l1",
+        "training-adversarial",
         "training-learning_rate",
-    ]  # fmt: skip
+    ]
     assert found["training-psnr"] == (
         "PSNR by epoch in validation and training, first to last: unet 24.5 to 27.5, "
         "gan net 24.5 to 27.5."

@@ -13,10 +13,20 @@ from tests.conftest import Bench
 from tests.support.runs import simple_run
 
 ROW = Profile(
-    model="nlm", device="cpu", dtype="float32", height=32, width=32, batch=1, threads=1,
-    quantity="latency_ms", unit="ms", value=900.0, low=800.0, high=2000.0,
+    model="nlm",
+    device="cpu",
+    dtype="float32",
+    height=32,
+    width=32,
+    batch=1,
+    threads=1,
+    quantity="latency_ms",
+    unit="ms",
+    value=900.0,
+    low=800.0,
+    high=2000.0,
     samples=((800.0, 900.0), (2000.0, 2100.0)),
-)  # fmt: skip
+)
 QUIET = replace(ROW, model="tv", value=5.0, low=4.9, high=5.1, samples=((5.0, 4.9), (5.1, 5.0)))
 
 
@@ -39,8 +49,9 @@ def noisy_run(path: Path) -> RunFolder:
 
 def test_only_the_noisy_figures_are_replaced(bench_here: Bench, tmp_path: Path) -> None:
     run = noisy_run(tmp_path / "run")
-    done = bench_here("profile", "--again", run.path, "--processes", 1, "--passes", 3,
-                      "--seconds", 0.5, "--json")  # fmt: skip
+    done = bench_here(
+        "profile", "--again", run.path, "--processes", 1, "--passes", 3, "--seconds", 0.5, "--json"
+    )
     (change,) = json.loads(done.stdout)
     assert (change["model"], change["before"]) == ("nlm", 900.0)
     assert change["why"] == "medians of the processes differ by 141 %"

@@ -53,8 +53,16 @@ def outputs(folder: Path, by: int) -> str:
 def scores(
     photos: Path, *models: str, changed: Changed = "redo", told: Told | None = None
 ) -> dict[tuple[str, str], float]:
-    made = product.run("folder", data=photos, models=models, metrics=("psnr",), profile=None,
-                     out=photos.parent / "run", changed=changed, progress=told)  # fmt: skip
+    made = product.run(
+        "folder",
+        data=photos,
+        models=models,
+        metrics=("psnr",),
+        profile=None,
+        out=photos.parent / "run",
+        changed=changed,
+        progress=told,
+    )
     table = made.scores
     return {(row.model, row.image): row.value for row in table.itertuples()}
 
@@ -122,8 +130,21 @@ def test_changed_source_of_a_factory_or_of_what_it_imports_is_done_anew(
     """)
     )
     (tmp_path / "shift_by.py").write_text("BY = -28\n")
-    command = ("run", "--suite", "folder", "--data", photos, "--models", "shifting:Shift",
-               "--metrics", "psnr", "--profile", "none", "--out", "run")  # fmt: skip
+    command = (
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        photos,
+        "--models",
+        "shifting:Shift",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "run",
+    )
     assert bench(*command).returncode == 0
     first = product.open_run(tmp_path / "run").scores["value"]
     assert first.to_list() == pytest.approx([shifted_psnr(-28)] * 2)
@@ -161,8 +182,14 @@ def test_pairs_without_anything_to_restore_are_told(photos: Path) -> None:
     for name in "ab":
         (photos / "input" / f"{name}.png").unlink()
         (photos / "target" / f"{name}.png").unlink()
-    made = product.run("folder", data=photos, models=("input",), metrics=("psnr",), profile=None,
-                       out=photos.parent / "clean")  # fmt: skip
+    made = product.run(
+        "folder",
+        data=photos,
+        models=("input",),
+        metrics=("psnr",),
+        profile=None,
+        out=photos.parent / "clean",
+    )
     page = made.report().read_text(encoding="utf-8")
     assert "Without any score: PSNR (clean pair: what is degraded is the reference itself)." in page
     assert "the run has no images" not in page

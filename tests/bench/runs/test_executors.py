@@ -60,12 +60,21 @@ def strange(tmp_path: Path) -> str:
 def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
     models = tuple(ShardModel(label=name, spec=name, digest=name) for name in ("input", "unsharp"))
     pair = Pair("a", tmp_path / "a.png", None, "scene", {"blur": "strong"})
-    shard = Shard(folder=tmp_path, models=models, pairs=(pair,), metrics=("psnr",), device="cpu",
-                  tile=None, border=0, no_reference="none")  # fmt: skip
+    shard = Shard(
+        folder=tmp_path,
+        models=models,
+        pairs=(pair,),
+        metrics=("psnr",),
+        device="cpu",
+        tile=None,
+        border=0,
+        no_reference="none",
+    )
     assert pickle.loads(pickle.dumps(shard)) == shard
     assert [[model.label for model in part.models] for part in shard.by_model()] == [
-        ["input"], ["unsharp"],
-    ]  # fmt: skip
+        ["input"],
+        ["unsharp"],
+    ]
 
 
 def test_an_executor_is_found_by_its_name_and_a_typo_is_told_the_nearest() -> None:
@@ -79,12 +88,29 @@ def test_an_executor_is_found_by_its_name_and_a_typo_is_told_the_nearest() -> No
 def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
 ) -> None:
-    shared = ("run", "--suite", "folder", "--data", folder_suite, "--metrics", "psnr,ssim",
-              "--profile", "none", "--models")  # fmt: skip
+    shared = (
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        folder_suite,
+        "--metrics",
+        "psnr,ssim",
+        "--profile",
+        "none",
+        "--models",
+    )
     here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=strange)
     assert here.returncode == 0, here.stderr
-    apart = bench(*shared, "input,unsharp,strange:blend,strange:dies", "--out", "apart",
-                  "--executor", "processes", PYTHONPATH=strange)  # fmt: skip
+    apart = bench(
+        *shared,
+        "input,unsharp,strange:blend,strange:dies",
+        "--out",
+        "apart",
+        "--executor",
+        "processes",
+        PYTHONPATH=strange,
+    )
     assert apart.returncode == 1, apart.stderr
     assert "None" not in apart.stderr
     assert "dies: its process ended with status 7" in apart.stderr
@@ -101,18 +127,35 @@ def test_ctrl_c_ends_the_processes_and_the_run_taken_up_is_the_same(
     bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
 ) -> None:
     def command(out: str) -> list[str]:
-        return ["run", "--suite", "folder", "--data", str(folder_suite), "--models",
-                "input,strange:waits", "--metrics", "psnr", "--profile", "none", "--out", out,
-                "--executor", "processes"]  # fmt: skip
+        return [
+            "run",
+            "--suite",
+            "folder",
+            "--data",
+            str(folder_suite),
+            "--models",
+            "input,strange:waits",
+            "--metrics",
+            "psnr",
+            "--profile",
+            "none",
+            "--out",
+            out,
+            "--executor",
+            "processes",
+        ]
 
     whole = bench(*command("whole"), PYTHONPATH=strange)
     assert whole.returncode == 0, whole.stderr
     broken = tmp_path / "broken"
     began = subprocess.Popen(
-        [sys.executable, "-m", "bench", *command("broken")], cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": strange}, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "bench", *command("broken")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": strange},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     cells = broken / "cells" / f"{file_name('strange:waits')}.jsonl"
     wait_for(lambda: cells.is_file() and cells.read_bytes().count(b"\n") >= 2, began)
     workers = psutil.Process(began.pid).children(recursive=True)

@@ -55,8 +55,16 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ran(data: Path, model: str | Path, on_overlap: OnOverlap = "refuse") -> ModelRecord:
-    made = bench.run("folder", data=data, models=("input", str(model)), metrics=("psnr",),
-                     profile=None, train="never", overlap=on_overlap, out=Path("run"))  # fmt: skip
+    made = bench.run(
+        "folder",
+        data=data,
+        models=("input", str(model)),
+        metrics=("psnr",),
+        profile=None,
+        train="never",
+        overlap=on_overlap,
+        out=Path("run"),
+    )
     _, record = made.record.models.values()
     return record
 
@@ -132,8 +140,9 @@ def test_separate_weights_are_said_to_be_so_and_those_without_a_record_unknown(
     others = pairs_in(collection(tmp_path / "others", photograph, range(5, 8)))
     known = ran(data, trained(tmp_path / "w.safetensors", others))
     assert (known.separation, known.separation_note) == (
-        "separate", "6 training images compared by bytes and pixels"
-    )  # fmt: skip
+        "separate",
+        "6 training images compared by bytes and pixels",
+    )
     assert known.weights is not None
     assert known.weights.header["learned"].keys() == {"images", "digest"}  # not the long lists
     unknown = ran(data, trained(tmp_path / "w.safetensors", None))
@@ -142,9 +151,19 @@ def test_separate_weights_are_said_to_be_so_and_those_without_a_record_unknown(
 
 
 COST = Profile(
-    model="w", device="cpu", dtype="float32", height=64, width=64, batch=1, threads=1,
-    quantity="latency_ms", unit="ms", value=5.0, low=4.0, high=6.0,
-)  # fmt: skip
+    model="w",
+    device="cpu",
+    dtype="float32",
+    height=64,
+    width=64,
+    batch=1,
+    threads=1,
+    quantity="latency_ms",
+    unit="ms",
+    value=5.0,
+    low=4.0,
+    high=6.0,
+)
 
 
 def test_costs_of_a_model_that_has_changed_are_forgotten_even_where_none_are_measured(
@@ -160,8 +179,16 @@ def test_costs_of_a_model_that_has_changed_are_forgotten_even_where_none_are_mea
     assert [row.model for row in folder.read_profiles()] == ["w", "input"]
     trained(weights, others, seed=1)
     with pytest.raises(BenchError, match="w: costs were measured of another model than there is"):
-        bench.run("folder", data=data, models=("input", str(weights)), metrics=("psnr",),
-                  profile=None, train="never", changed="refuse", out=Path("run"))  # fmt: skip
+        bench.run(
+            "folder",
+            data=data,
+            models=("input", str(weights)),
+            metrics=("psnr",),
+            profile=None,
+            train="never",
+            changed="refuse",
+            out=Path("run"),
+        )
     assert len(folder.read_profiles()) == 2
     ran(data, weights)
     assert [row.model for row in folder.read_profiles()] == ["input"]
@@ -197,9 +224,11 @@ def test_weights_of_other_training_images_of_a_suite_are_passed_over_and_it_is_s
     tmp_path: Path, photograph: Pixels
 ) -> None:
     root = tmp_path / "data"
-    for split, scene, places in (("train", "GOPR0372_07_00", range(3)),
-                                 ("train", "GOPR0374_11_00", range(3, 5)),
-                                 ("test", "GOPR0384_11_00", range(6, 8))):  # fmt: skip
+    for split, scene, places in (
+        ("train", "GOPR0372_07_00", range(3)),
+        ("train", "GOPR0374_11_00", range(3, 5)),
+        ("test", "GOPR0384_11_00", range(6, 8)),
+    ):
         made = collection(root / split / scene, photograph, places)
         (made / "input").rename(made / "blur")
         (made / "target").rename(made / "sharp")

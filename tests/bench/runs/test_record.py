@@ -151,8 +151,13 @@ def at(*path: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         ((), "note", "x", "has an unknown key 'note'; expected spec, options, status, "),
         (("suite",), "sclae", 2, "has an unknown key 'suite.sclae'; expected name, title, "),
         (("models", "nlm"), "stat", "", "has an unknown key 'models.nlm.stat'; expected spec, "),
-        (("models", "nlm"), "state", "well", "'models.nlm.state' is \"well\", expected one of "
-         "'pending', 'done', 'not applicable', 'failed'"),
+        (
+            ("models", "nlm"),
+            "state",
+            "well",
+            "'models.nlm.state' is \"well\", expected one of "
+            "'pending', 'done', 'not applicable', 'failed'",
+        ),
         (("suite",), "images", "2", "'suite.images' is \"2\", expected a whole number"),
         (("suite",), "images", True, "'suite.images' is true, expected a whole number"),
         (("suite",), "images", 2.0, "'suite.images' is 2.0, expected a whole number"),
@@ -171,7 +176,7 @@ def at(*path: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         ((), "schema", "1", f"has schema '1'; this version reads 1 to {SCHEMA}"),
         ((), "schema", True, f"has schema True; this version reads 1 to {SCHEMA}"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_belong_is_named_with_file_key_and_what_was_expected(
     tmp_path: Path, path: tuple[str, ...], key: str, value: Any, said: str
 ) -> None:

@@ -103,8 +103,15 @@ def test_the_same_run_goes_on_with_what_was_added(photos: Path) -> None:
     assert cells(all_of_them.folder) == before
     more = ("psnr", "gmsd", "st-lpips-alex", "mae")
     with pytest.raises(BenchError, match=r"by 'bench rescore .* --metrics mae', give another"):
-        bench.run("folder", data=photos, models=MODELS, metrics=more, limit=2, profile=None,
-                  out=first.path)  # fmt: skip
+        bench.run(
+            "folder",
+            data=photos,
+            models=MODELS,
+            metrics=more,
+            limit=2,
+            profile=None,
+            out=first.path,
+        )
 
 
 def test_a_run_that_was_stopped_goes_on_with_what_was_added(photos: Path) -> None:

@@ -66,9 +66,13 @@ def test_the_interval_equals_scipys_percentile_bootstrap_at_the_expanded_level()
     values = np.random.default_rng(2).gamma(2.0, size=15)
     tail = expanded_tail(15, 0.95)
     oracle = scipy.stats.bootstrap(
-        (values,), np.mean, confidence_level=1 - 2 * tail, n_resamples=100_000, method="percentile",
+        (values,),
+        np.mean,
+        confidence_level=1 - 2 * tail,
+        n_resamples=100_000,
+        method="percentile",
         rng=np.random.default_rng(3),
-    ).confidence_interval  # fmt: skip
+    ).confidence_interval
     found = cluster_mean(values, range(15), samples=100_000)
     assert found.low == pytest.approx(oracle.low, abs=0.01)  # Monte Carlo error on both sides
     assert found.high == pytest.approx(oracle.high, abs=0.01)
@@ -161,9 +165,12 @@ def test_exact_p_values_equal_scipys(size: int) -> None:
     rng = np.random.default_rng(size)
     a, b = rng.normal(0.4, 1, size), rng.normal(0, 1, size)
     oracle = scipy.stats.permutation_test(
-        (a, b), lambda x, y, axis: np.mean(x - y, axis=axis), permutation_type="samples",
-        vectorized=True, n_resamples=np.inf,
-    )  # fmt: skip
+        (a, b),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     assert paired_difference(a, b, range(size)).p == pytest.approx(oracle.pvalue, abs=1e-12)
 
 
@@ -172,9 +179,12 @@ def test_frames_of_a_cluster_flip_together_as_their_sum_does() -> None:
     frames, clusters = rng.normal(0.3, 1, 30), rng.integers(0, 8, 30)
     sums = np.bincount(clusters, frames, minlength=8)
     oracle = scipy.stats.permutation_test(
-        (sums, np.zeros(8)), lambda x, y, axis: np.sum(x - y, axis=axis),
-        permutation_type="samples", vectorized=True, n_resamples=np.inf,
-    )  # fmt: skip
+        (sums, np.zeros(8)),
+        lambda x, y, axis: np.sum(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     found = paired_difference(frames, np.zeros(30), clusters)
     assert found.p == pytest.approx(oracle.pvalue, abs=1e-12)
 
@@ -183,9 +193,12 @@ def test_random_flips_agree_with_the_exact_p_value_and_are_never_zero() -> None:
     rng = np.random.default_rng(9)
     a = rng.normal(0.5, 1, 15)  # one cluster more than is enumerated
     oracle = scipy.stats.permutation_test(
-        (a, np.zeros(15)), lambda x, y, axis: np.mean(x - y, axis=axis),
-        permutation_type="samples", vectorized=True, n_resamples=np.inf,
-    )  # fmt: skip
+        (a, np.zeros(15)),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     found = paired_difference(a, np.zeros(15), range(15), samples=40_000)
     assert not found.exact
     assert found.p == pytest.approx(oracle.pvalue, abs=0.01)

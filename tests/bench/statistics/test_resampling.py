@@ -34,8 +34,9 @@ def one_by_one(drawn: Resamples) -> list[np.ndarray[tuple[int], np.dtype[np.intp
 )
 def test_correlations_are_scipys_of_every_sample(
     items: tuple[Floats, Floats, Resamples],
-    ours: Callable[..., Floats], oracle: Callable[..., tuple[float, float]],
-) -> None:  # fmt: skip
+    ours: Callable[..., Floats],
+    oracle: Callable[..., tuple[float, float]],
+) -> None:
     x, y, drawn = items
     expected = [oracle(x[rows], y[rows])[0] for rows in one_by_one(drawn)]
     assert ours(x, y, drawn) == pytest.approx(expected)

@@ -215,8 +215,12 @@ def test_two_processes_do_not_fetch_the_same_file(server: Server, tmp_path: Path
 )
 def test_a_download_that_cannot_be_right_is_refused(wrong: dict[str, Any]) -> None:
     right: dict[str, Any] = {
-        "urls": ("https://a",), "file": "f", "licence": "", "page": "", "sha256": None,
-    }  # fmt: skip
+        "urls": ("https://a",),
+        "file": "f",
+        "licence": "",
+        "page": "",
+        "sha256": None,
+    }
     Download(**right)
     with pytest.raises(ValueError, match="expected"):
         Download(**{**right, **wrong})

@@ -66,8 +66,11 @@ def test_a_folder_without_images_and_a_missing_folder_are_errors(tmp_path: Path)
 def test_a_cluster_is_what_several_names_share_before_the_last_dash() -> None:
     names = ["street-1", "street-2", "old-harbour", "tower"]
     assert cluster_of(names) == {
-        "street-1": "street", "street-2": "street", "old-harbour": "old-harbour", "tower": "tower",
-    }  # fmt: skip
+        "street-1": "street",
+        "street-2": "street",
+        "old-harbour": "old-harbour",
+        "tower": "tower",
+    }
 
 
 def test_ones_own_two_folders_are_a_suite(tmp_path: Path) -> None:
@@ -98,8 +101,9 @@ def test_splits_and_halves_may_be_written_large(tmp_path: Path) -> None:
     found = paired(tmp_path, sequence_of)
     assert found is not None
     assert {split: [pair.id for pair in pairs] for split, pairs in found[1].items()} == {
-        "test": ["b"], "train": ["a"],
-    }  # fmt: skip
+        "test": ["b"],
+        "train": ["a"],
+    }
 
 
 def test_ones_own_folder_is_called_as_it_says_or_as_it_lies(tmp_path: Path) -> None:

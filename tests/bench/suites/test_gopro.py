@@ -174,8 +174,11 @@ def test_a_frame_without_counterpart_is_listed(
     layout: Callable[[Path], None], tmp_path: Path
 ) -> None:
     layout(tmp_path)
-    victim = next(path for path in sorted((tmp_path / "test").rglob("*000002.png"))
-                  if path.parent.name in ("sharp", "target"))  # fmt: skip
+    victim = next(
+        path
+        for path in sorted((tmp_path / "test").rglob("*000002.png"))
+        if path.parent.name in ("sharp", "target")
+    )
     victim.unlink()
     with pytest.raises(BenchError, match=r"1 only in '.*(blur|input)': .*000002; add the missing"):
         open_suite("gopro", tmp_path)
@@ -212,9 +215,14 @@ def test_missing_data_says_what_is_expected_and_how_to_get_it(
     with pytest.raises(BenchError) as caught:
         open_suite("gopro", tmp_path / "gopro")
     for part in (
-        "test/GOPR0384_11_00/{blur,sharp}/000001.png", "{input,target}", "bench fetch gopro",
-        "9 GB", "CC BY 4.0", "--data", GOPRO_LARGE.page,
-    ):  # fmt: skip
+        "test/GOPR0384_11_00/{blur,sharp}/000001.png",
+        "{input,target}",
+        "bench fetch gopro",
+        "9 GB",
+        "CC BY 4.0",
+        "--data",
+        GOPRO_LARGE.page,
+    ):
         assert part in str(caught.value)
 
 

@@ -273,8 +273,11 @@ def test_realblur_is_scored_after_alignment(tmp_path: Path, photograph: Pixels) 
     suite = _open("realblur-j lists", tmp_path, photograph)
     assert suite.card.metrics[:2] == ("psnr-aligned", "ssim-aligned")
     assert [pair.id for pair in suite.pairs("test")] == [
-        "scene050-10", "scene050-2", "scene230-10", "scene230-2",
-    ]  # fmt: skip
+        "scene050-10",
+        "scene050-2",
+        "scene230-10",
+        "scene230-2",
+    ]
     assert any("as they lie" in note for note in suite.notes)
 
 
@@ -311,8 +314,9 @@ def test_rsblur_scenes_are_the_twenty_numbers_taken_in_a_row(
 ) -> None:
     suite = _open("rsblur lists", tmp_path, photograph)
     assert {pair.id: pair.cluster for pair in suite.pairs("test")} == {
-        "0001-000022": "0001-0001", "0001-000041": "0001-0001",
-    }  # fmt: skip
+        "0001-000022": "0001-0001",
+        "0001-000041": "0001-0001",
+    }
     assert [pair.cluster for pair in suite.pairs("val")] == ["0001-0002"]  # published, not held out
 
 

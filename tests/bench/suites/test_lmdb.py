@@ -33,8 +33,14 @@ def filled(folder: Path, images: dict[str, Pixels], meta: bool = True) -> Path:
 def images(photograph: Pixels) -> dict[str, tuple[Pixels, Pixels]]:
     """Sharp and blurred crops, by name, of two sequences in training and one in test."""
     found = {}
-    for index, name in enumerate(("GOPR0372_07_00-000047", "GOPR0374_11_00-000001",
-                                  "GOPR0384_11_00-000001", "GOPR0384_11_00-000002")):  # fmt: skip
+    for index, name in enumerate(
+        (
+            "GOPR0372_07_00-000047",
+            "GOPR0374_11_00-000001",
+            "GOPR0384_11_00-000001",
+            "GOPR0384_11_00-000002",
+        )
+    ):
         sharp = np.ascontiguousarray(photograph[50 * index : 50 * index + 64, 200:272])
         found[name] = sharp, np.asarray(cv2.GaussianBlur(sharp, (0, 0), 1.5), np.uint8)
     return found
@@ -42,8 +48,10 @@ def images(photograph: Pixels) -> dict[str, tuple[Pixels, Pixels]]:
 
 @pytest.fixture
 def root(tmp_path: Path, images: dict[str, tuple[Pixels, Pixels]]) -> Path:
-    for split, halves, of in (("train", ("sharp_crops", "blur_crops"), ("0372", "0374")),
-                              ("test", ("target", "input"), ("0384",))):  # fmt: skip
+    for split, halves, of in (
+        ("train", ("sharp_crops", "blur_crops"), ("0372", "0374")),
+        ("test", ("target", "input"), ("0384",)),
+    ):
         for half, name in enumerate(halves):
             chosen = {n: both[half] for n, both in images.items() if n[4:8] in of}
             filled(tmp_path / "GoPro" / split / f"{name}.lmdb", chosen, meta=half == 0)
@@ -51,9 +59,11 @@ def root(tmp_path: Path, images: dict[str, tuple[Pixels, Pixels]]) -> Path:
 
 
 def test_a_run_of_lmdb_gives_the_scores_of_a_run_of_files(
-    root: Path, tmp_path: Path, images: dict[str, tuple[Pixels, Pixels]],
+    root: Path,
+    tmp_path: Path,
+    images: dict[str, tuple[Pixels, Pixels]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name, both in images.items():
         if "0384" in name:

@@ -63,8 +63,10 @@ def test_every_photograph_is_in_one_split_with_all_its_images(suite: Path) -> No
     opened = open_made_suite(suite)
     clusters = {s: {pair.cluster for pair in opened.pairs(s)} for s in ("train", "val", "test")}
     assert {split: len(names) for split, names in clusters.items()} == {
-        "train": 2, "val": 1, "test": 2,
-    }  # fmt: skip
+        "train": 2,
+        "val": 1,
+        "test": 2,
+    }
     assert set.union(*clusters.values()) == {"a", "b", "c", "d", "more-e"}
     for split, names in clusters.items():
         # 1 without blur and 2 with, at 2 levels of noise
@@ -219,9 +221,27 @@ def test_a_suite_of_another_identity_is_not_usable(suite: Path) -> None:
 def test_photographs_become_a_report_with_charts(
     bench: Bench, source: Path, tmp_path: Path
 ) -> None:
-    words = ("suites", "make", source, "--out", "suite", "--blur", "shake,defocus", "--extent",
-             "0,4", "--noise", "2,8", "--light", "1,0.25", "--jpeg", "95,30", "--crop", "64",
-             "--per-photo", "8")  # fmt: skip
+    words = (
+        "suites",
+        "make",
+        source,
+        "--out",
+        "suite",
+        "--blur",
+        "shake,defocus",
+        "--extent",
+        "0,4",
+        "--noise",
+        "2,8",
+        "--light",
+        "1,0.25",
+        "--jpeg",
+        "95,30",
+        "--crop",
+        "64",
+        "--per-photo",
+        "8",
+    )
     made = bench(*words)
     assert made.returncode == 0, made.stderr
     assert "making 40 images in 'suite', 1 MB at most" in made.stderr
@@ -230,8 +250,21 @@ def test_photographs_become_a_report_with_charts(
     assert "holds this suite already" in again.stdout
     checked = bench("suites", "check", "folder", "--data", "suite", "--decode")
     assert (checked.returncode, "40 images, 5 clusters" in checked.stdout) == (0, True)
-    ran = bench("run", "--suite", "folder", "--data", "suite", "--models", "input,unsharp,wiener",
-                "--metrics", "psnr", "--profile", "none", "--out", "run")  # fmt: skip
+    ran = bench(
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        "suite",
+        "--models",
+        "input,unsharp,wiener",
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "run",
+    )
     assert ran.returncode == 0, ran.stderr
     plots = {path.stem for path in (tmp_path / "run" / "report" / "plots").glob("robust*.png")}
     assert plots == {
@@ -243,8 +276,22 @@ def test_photographs_become_a_report_with_charts(
 
 
 def test_other_fields_of_a_degradation_can_be_set(source: Path, tmp_path: Path) -> None:
-    words = ["--extent", "4", "--noise", "0", "--light", "0.5", "--crop", "64",
-             "--set", "low_light=dark", "--set", "exposure=0.5", "--set", "angle=30"]  # fmt: skip
+    words = [
+        "--extent",
+        "4",
+        "--noise",
+        "0",
+        "--light",
+        "0.5",
+        "--crop",
+        "64",
+        "--set",
+        "low_light=dark",
+        "--set",
+        "exposure=0.5",
+        "--set",
+        "angle=30",
+    ]
     command = ["suites", "make", str(source), "--out", str(tmp_path / "suite"), *words]
     assert CliRunner().invoke(app, command).exit_code == 0
     manifest = read_manifest(tmp_path / "suite")

@@ -25,10 +25,14 @@ def touch(root: Path, *names: str) -> Path:
 
 
 GOPRO = [
-    Pair(f"GOPR0384_11_00-{n:06d}", Path(f"t/GOPR0384_11_00/blur/{n:06d}.png"),
-         Path(f"t/GOPR0384_11_00/sharp/{n:06d}.png"), "GOPR0384_11_00")
+    Pair(
+        f"GOPR0384_11_00-{n:06d}",
+        Path(f"t/GOPR0384_11_00/blur/{n:06d}.png"),
+        Path(f"t/GOPR0384_11_00/sharp/{n:06d}.png"),
+        "GOPR0384_11_00",
+    )
     for n in (1, 2)
-]  # fmt: skip
+]
 SET5 = [Pair("baby", Path("LR/babyx4.png"), Path("HR/baby_GT.bmp"), "baby", scale=4)]
 DIV2K = [Pair("0901", Path("LR/0901x4.png"), Path("HR/0901.png"), "0901", scale=4)]
 
@@ -39,15 +43,24 @@ DIV2K = [Pair("0901", Path("LR/0901x4.png"), Path("HR/0901.png"), "0901", scale=
         (GOPRO, ["GOPR0384_11_00-000001.png", "GOPR0384_11_00-000002.png"]),
         (GOPRO, ["GOPR0384_11_00_000001.png", "GOPR0384_11_00_000002.png"]),
         (GOPRO, ["GOPR0384_11_00/000001.png", "GOPR0384_11_00/000002.png"]),
-        (GOPRO, ["gopro/visualization/GOPR0384_11_00_000001.jpg",
-                 "gopro/visualization/GOPR0384_11_00_000002.jpg"]),
-        (SET5, ["baby.png"]), (SET5, ["babyx4.png"]), (SET5, ["baby_GT.png"]),
-        (SET5, ["baby_SR.png"]), (SET5, ["Set5/BABY_x4_out.png"]),
-        (DIV2K, ["0901x4.png"]), (DIV2K, ["0901_HR_x4.png"]),
+        (
+            GOPRO,
+            [
+                "gopro/visualization/GOPR0384_11_00_000001.jpg",
+                "gopro/visualization/GOPR0384_11_00_000002.jpg",
+            ],
+        ),
+        (SET5, ["baby.png"]),
+        (SET5, ["babyx4.png"]),
+        (SET5, ["baby_GT.png"]),
+        (SET5, ["baby_SR.png"]),
+        (SET5, ["Set5/BABY_x4_out.png"]),
+        (DIV2K, ["0901x4.png"]),
+        (DIV2K, ["0901_HR_x4.png"]),
         ([Pair("a_blur", Path("i/a_blur.png"), Path("t/a_blur.png"), "a")], ["a_restored.png"]),
         ([Pair("\u00e9cole", Path("i/e\u0301cole.png"), None, "e")], ["e\u0301cole.png"]),
     ],
-)  # fmt: skip
+)
 def test_files_are_found_as_the_field_names_them(
     tmp_path: Path, pairs: list[Pair], names: list[str]
 ) -> None:
@@ -87,8 +100,9 @@ def test_a_folder_without_an_output_says_what_it_holds_and_what_was_expected(
 
 def test_outputs_pair_with_references_and_those_without_are_told(tmp_path: Path) -> None:
     restored = touch(tmp_path / "out", "S_1.png", "S_2.png")
-    reference = touch(tmp_path / "set", "S/sharp/1.png", "S/sharp/2.png", "S/sharp/3.png",
-                      "S/blur/1.png")  # fmt: skip
+    reference = touch(
+        tmp_path / "set", "S/sharp/1.png", "S/sharp/2.png", "S/sharp/3.png", "S/blur/1.png"
+    )
     found = pair_with_references(restored, reference)
     assert found.pairs == [
         ("S-1", restored / "S_1.png", reference / "S" / "sharp" / "1.png"),
@@ -123,8 +137,19 @@ def test_a_subset_is_scored_as_one_and_nothing_at_all_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_png(tmp_path / "mine, all" / "1_restored.png", photograph[40:80, :50] // 4 * 4)
-    run = ("run", "--suite", "folder", "--data", photos, "--metrics", "psnr", "--profile", "none",
-           "--out", "run")  # fmt: skip
+    run = (
+        "run",
+        "--suite",
+        "folder",
+        "--data",
+        photos,
+        "--metrics",
+        "psnr",
+        "--profile",
+        "none",
+        "--out",
+        "run",
+    )
     shown = called(*run, "--models", "input,outputs:mine, all")
     assert "mine, all: has outputs of 1 of 3 images" in shown
     table = bench.open_run(tmp_path / "run").scores

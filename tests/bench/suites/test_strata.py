@@ -35,8 +35,12 @@ def test_the_channels_weigh_as_in_bt_709(channel: int, weight: float) -> None:
 def test_two_stops_under_the_meters_grey_is_low_and_one_stop_over_is_bright() -> None:
     # 0.18 / 4 = 0.045 is sRGB 59.3; 0.18 * 2 = 0.36 is sRGB 161.9
     assert [light(_grey(level)) for level in (59, 60, 118, 161, 163)] == [
-        "low", "normal", "normal", "normal", "bright",
-    ]  # fmt: skip
+        "low",
+        "normal",
+        "normal",
+        "normal",
+        "bright",
+    ]
 
 
 def test_nothing_is_lost_of_the_reference_itself_and_all_by_a_constant(photograph: Pixels) -> None:

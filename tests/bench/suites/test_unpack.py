@@ -34,9 +34,13 @@ def _zip(files: dict[str, bytes]) -> bytes:
 def _bundle(server: Server, files: dict[str, bytes]) -> Download:
     server.data = _zip(files)
     return Download(
-        urls=(server.url,), file="set.zip", licence="CC0", page="https://example.org",
-        sha256=hashlib.sha256(server.data).hexdigest(), unpack=True,
-    )  # fmt: skip
+        urls=(server.url,),
+        file="set.zip",
+        licence="CC0",
+        page="https://example.org",
+        sha256=hashlib.sha256(server.data).hexdigest(),
+        unpack=True,
+    )
 
 
 def test_a_zip_is_unpacked_and_removed_and_not_fetched_twice(

@@ -106,9 +106,13 @@ def test_exported_once_it_restores_images_of_any_size(tmp_path: Path) -> None:
     network, path = trained_a_little(), tmp_path / "litenet.onnx"
     sizes = {"image": {0: "batch", 2: "height", 3: "width"}}
     torch.onnx.export(
-        network, (torch.rand(2, 3, 96, 160),), path, input_names=["image"], dynamic_axes=sizes,
+        network,
+        (torch.rand(2, 3, 96, 160),),
+        path,
+        input_names=["image"],
+        dynamic_axes=sizes,
         dynamo=False,
-    )  # fmt: skip
+    )
     session = onnxruntime.InferenceSession(path)
     for size in ((2, 3, 96, 160), (1, 3, 64, 64), (1, 3, 34, 202)):
         image = torch.rand(size)

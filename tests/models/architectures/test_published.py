@@ -239,8 +239,9 @@ def test_the_plain_encoder_decoder_can_begin_near_the_identity() -> None:
     network = PlainCNN(widths=(8, 12, 16))
     # what changes slowly survives pooling: a ramp of each colour
     rows, columns = torch.linspace(0.2, 0.8, 48), torch.linspace(0.3, 0.7, 64)
-    image = torch.stack([rows[:, None].expand(48, 64), columns.expand(48, 64),
-                         (rows[:, None] + columns) / 2])[None]  # fmt: skip
+    image = torch.stack(
+        [rows[:, None].expand(48, 64), columns.expand(48, 64), (rows[:, None] + columns) / 2]
+    )[None]
     assert not torch.allclose(network(image), image, atol=0.1)
     network.begin_at_identity()
     inside = (slice(None), slice(None), slice(8, -8), slice(8, -8))
@@ -255,8 +256,9 @@ def test_the_adversarial_unet_can_begin_with_the_colours_of_its_image() -> None:
         with torch.no_grad():
             made = network(images)  # learning, so that normalisation knows these images
         sides = zip(made.unbind(1), images.unbind(1), strict=True)
-        return [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
-                for a, b in sides]  # fmt: skip
+        return [
+            float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in sides
+        ]
 
     assert max(likeness()) < 0.9
     network.begin_at_identity()

@@ -32,9 +32,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROOT = Path(__file__).parents[3]
 RECIPE = Recipe(
-    method="cyclegan", losses={}, batch=2, crop=32, validate_every=20, learning_rate=2e-3,
+    method="cyclegan",
+    losses={},
+    batch=2,
+    crop=32,
+    validate_every=20,
+    learning_rate=2e-3,
     adversary=Adversary("lsgan", weight=1.0, learning_rate=5e-4, pool=50, identity=5.0),
-)  # fmt: skip
+)
 SMALL = replace(
     MODELS["cyclegan"],
     options={"width": 12, "blocks": 0},
@@ -224,8 +229,12 @@ def test_two_devices_learn_what_one_learns(folder_suite: Path, tmp_path: Path) -
         ran = subprocess.run(
             [sys.executable, script, folder_suite, tmp_path / str(devices), str(devices)],
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         assert ran.returncode == 0, ran.stderr
     one, two = (read_state(tmp_path / str(d) / "cyclegan.safetensors") for d in (1, 2))
     # a bias before a normalisation has no effect and no gradient but rounding

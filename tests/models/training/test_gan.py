@@ -47,9 +47,13 @@ EVERYTHING = replace(RECIPE, adversary=Adversary("wgan-gp", 0.01, 5e-4, steps=2,
 
 
 def job(
-    pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE, card: Card = SMALL,
+    pairs: list[Pair],
+    folder: Path,
+    steps: int,
+    recipe: Recipe = RECIPE,
+    card: Card = SMALL,
     **changes: Any,
-) -> Job:  # fmt: skip
+) -> Job:
     wanted = Job(
         card=card,
         recipe=recipe,
@@ -81,8 +85,19 @@ def test_every_term_and_score_is_in_the_curves(pairs: list[Pair], tmp_path: Path
     recipe = replace(EVERYTHING, losses={"charbonnier": 1.0, "1-ssim": 0.3})
     train(job(pairs, tmp_path, 20, recipe))
     found = curves(tmp_path / "gan.csv")
-    watched = {"loss", "content", "charbonnier", "1-ssim", "ssim", "adversarial", "discriminator",
-               "penalty", "score_real", "score_restored", "psnr"}  # fmt: skip
+    watched = {
+        "loss",
+        "content",
+        "charbonnier",
+        "1-ssim",
+        "ssim",
+        "adversarial",
+        "discriminator",
+        "penalty",
+        "score_real",
+        "score_restored",
+        "psnr",
+    }
     assert {name.removeprefix("train_") for name in found if name[:6] == "train_"} == watched
     assert {len(values) for values in found.values()} == {2}
     for epoch in range(2):

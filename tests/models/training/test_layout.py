@@ -21,12 +21,17 @@ from tests.support.training import DISCRIMINATOR
 
 ADVERSARY = Adversary("lsgan", weight=1.0, identity=5.0)
 METHODS: dict[str, Any] = {
-    "gan": (Adversarial, replace(MODELS["deblurgan"], options={"width": 4, "blocks": 1,
-                                                               "dropout": 0.0}),
-            Recipe(method="gan", crop=32, clip=None, adversary=ADVERSARY)),
-    "cyclegan": (Cycle, replace(MODELS["cyclegan"], options={"width": 4, "blocks": 1}),
-                 Recipe(method="cyclegan", losses={}, crop=32, clip=None, adversary=ADVERSARY)),
-}  # fmt: skip
+    "gan": (
+        Adversarial,
+        replace(MODELS["deblurgan"], options={"width": 4, "blocks": 1, "dropout": 0.0}),
+        Recipe(method="gan", crop=32, clip=None, adversary=ADVERSARY),
+    ),
+    "cyclegan": (
+        Cycle,
+        replace(MODELS["cyclegan"], options={"width": 4, "blocks": 1}),
+        Recipe(method="cyclegan", losses={}, crop=32, clip=None, adversary=ADVERSARY),
+    ),
+}
 
 
 class Kept:

@@ -51,13 +51,26 @@ def test_ssim_is_that_of_scikit_image(images: tuple[Pixels, Pixels]) -> None:
     batch = torch.cat([to_tensor(image) for image in images])
     reference = to_tensor(images[1]).expand(2, -1, -1, -1)
     expected = structural_similarity(
-        images[0], images[1], channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False, truncate=3.5, full=False,
-    )  # fmt: skip
+        images[0],
+        images[1],
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        truncate=3.5,
+        full=False,
+    )
     full = structural_similarity(
-        images[0], images[1], channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False, full=True,
-    )[1]  # fmt: skip
+        images[0],
+        images[1],
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )[1]
     found = ssim(batch, reference)
     assert float(found[0]) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-5)
     assert float(found[0]) == pytest.approx(expected, abs=1e-5)

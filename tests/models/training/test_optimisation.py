@@ -82,9 +82,13 @@ def test_a_plateau_is_torchs(watch: str) -> None:
     ours = rates(Schedule("plateau", factor=0.5, patience=2), watch=watch)
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = lr_scheduler.ReduceLROnPlateau(
-        optimiser, "max" if higher else "min", factor=0.5, patience=2, threshold=1e-4,
+        optimiser,
+        "max" if higher else "min",
+        factor=0.5,
+        patience=2,
+        threshold=1e-4,
         threshold_mode="abs" if higher else "rel",
-    )  # fmt: skip
+    )
     for value in values:
         ours.observe(value)
         theirs.step(value)
@@ -126,8 +130,11 @@ def test_each_optimiser_moves_as_torchs_with_these_numbers() -> None:
         ("sgd", lambda p: torch.optim.SGD(p, momentum=0.5, **numbers)),
     ):
         recipe = Recipe(
-            optimiser=name, learning_rate=0.1, weight_decay=0.01, betas=(0.5, 0.9)  # type: ignore[arg-type]
-        )  # fmt: skip
+            optimiser=name,
+            learning_rate=0.1,
+            weight_decay=0.01,
+            betas=(0.5, 0.9),  # type: ignore[arg-type]
+        )
         assert torch.equal(moved(lambda p, r=recipe: optimiser_for(p, r)), moved(theirs))  # type: ignore[misc]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

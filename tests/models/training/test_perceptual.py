@@ -39,8 +39,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def conv3_3(image: torch.Tensor, state: dict[str, torch.Tensor]) -> torch.Tensor:
     """VGG19 as its paper lists it, up to the third convolution of the third block."""
     blocks = (("0", "2"), ("5", "7"), ("10", "12", "14"))
-    features = ((image.double() - torch.tensor(MEAN).view(3, 1, 1)) /
-                torch.tensor(DEVIATION).view(3, 1, 1))  # fmt: skip
+    features = (image.double() - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(DEVIATION).view(
+        3, 1, 1
+    )
     for number, block in enumerate(blocks):
         features = F.max_pool2d(features, 2) if number else features
         for name in block:

@@ -82,10 +82,18 @@ def test_the_same_training_twice_gives_the_same_file(
     monkeypatch.chdir(tmp_path)
     told: list[tuple[int, int]] = []
     once, again = (
-        train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / name, STEPS, seed=3,
-              update=steps(lambda done, total: told.append((done, total))))
+        train(
+            TINY,
+            "demo",
+            pairs[:4],
+            pairs[4:],
+            tmp_path / name,
+            STEPS,
+            seed=3,
+            update=steps(lambda done, total: told.append((done, total))),
+        )
         for name in ("once", "again")
-    )  # fmt: skip
+    )
     assert sha256_of(once.weights) == sha256_of(again.weights)
     assert names(tmp_path / "once") == FINISHED
     assert names(tmp_path) == {"data", "once", "again", "results"}  # no stray log folders
@@ -230,8 +238,15 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
     with (folder / "unet.csv").open("a") as file:
         file.write("6,train_loss,0.5\n6,val_")  # what a crash before the checkpoint leaves
     resumed: list[int] = []
-    train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS,
-          update=steps(lambda done, total: resumed.append(done)))  # fmt: skip
+    train(
+        TINY,
+        "demo",
+        pairs[:4],
+        pairs[4:],
+        folder,
+        STEPS,
+        update=steps(lambda done, total: resumed.append(done)),
+    )
     assert resumed == [41, 42]  # the checkpoint of step 40 was taken up
     assert sha256_of(folder / "unet.safetensors") == sha256_of(whole.weights)
     assert (folder / "unet.csv").read_bytes() == (tmp_path / "whole/unet.csv").read_bytes()

@@ -83,8 +83,11 @@ def curves(folder: Path, quantity: str) -> list[float]:
 
 def test_a_training_begins_with_the_weights_it_is_given(pairs: list[Pair], tmp_path: Path) -> None:
     first = train(job(pairs, tmp_path / "first", "40steps"))
-    still = replace(job(pairs, tmp_path / "second", "4steps", learning_rate=0.0, weight_decay=0.0),
-                    initial=first.weights, seed=5)  # fmt: skip
+    still = replace(
+        job(pairs, tmp_path / "second", "4steps", learning_rate=0.0, weight_decay=0.0),
+        initial=first.weights,
+        seed=5,
+    )
     second = train(still)
     before, after = load_file(first.weights), load_file(second.weights)
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -97,8 +100,11 @@ def test_a_training_begins_with_the_weights_it_is_given(pairs: list[Pair], tmp_p
 def test_a_training_begins_at_the_identity_where_its_recipe_says_so(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
-    card = replace(MODELS["deepdeblur"], options={"width": 4, "blocks": 1, "scales": 2},
-                   recipe=replace(RECIPE, learning_rate=0.0, weight_decay=0.0))  # fmt: skip
+    card = replace(
+        MODELS["deepdeblur"],
+        options={"width": 4, "blocks": 1, "scales": 2},
+        recipe=replace(RECIPE, learning_rate=0.0, weight_decay=0.0),
+    )
     still, drawn = (
         train(job(pairs, tmp_path / begin, "4steps", card, begin=begin)).header.validation
         for begin in ("identity", "random")
@@ -178,9 +184,18 @@ def test_the_sample_row_of_each_epoch_shows_the_first_validation_crop(
 def test_a_plateau_lowers_the_rate_where_the_loss_stays(pairs: list[Pair], tmp_path: Path) -> None:
     schedule = (Schedule("plateau", factor=0.5, patience=1), Schedule("step", factor=0.1, every=4))
     train(
-        job(pairs, tmp_path, "10epochs", schedule=schedule, warm_up=0.0, learning_rate=1e-9,
-            validate_every=None, watch="val_loss", patience=None)
-    )  # fmt: skip
+        job(
+            pairs,
+            tmp_path,
+            "10epochs",
+            schedule=schedule,
+            warm_up=0.0,
+            learning_rate=1e-9,
+            validate_every=None,
+            watch="val_loss",
+            patience=None,
+        )
+    )
     found = curves(tmp_path, "learning_rate")  # one an epoch of two steps
     # nothing improves by a ten-thousandth: halved after epochs 3, 5, 7, 9; a tenth from 5 and 9 on
     factors = [1, 1, 1, 0.5, 0.05, 0.025, 0.025, 0.0125, 0.00125, 0.000625]
@@ -189,10 +204,29 @@ def test_a_plateau_lowers_the_rate_where_the_loss_stays(pairs: list[Pair], tmp_p
 
 def test_losses_at_all_scales_are_averaged(pairs: list[Pair], tmp_path: Path) -> None:
     card = replace(TINY, build=f"{__name__}:TwoScales", options={})
-    train(job(pairs, tmp_path / "both", "4steps", card, pyramid=True, losses={"mse": 1.0},
-              learning_rate=0.0, weight_decay=0.0))  # fmt: skip
-    train(job(pairs, tmp_path / "one", "4steps", card, losses={"mse": 1.0},
-              learning_rate=0.0, weight_decay=0.0))  # fmt: skip
+    train(
+        job(
+            pairs,
+            tmp_path / "both",
+            "4steps",
+            card,
+            pyramid=True,
+            losses={"mse": 1.0},
+            learning_rate=0.0,
+            weight_decay=0.0,
+        )
+    )
+    train(
+        job(
+            pairs,
+            tmp_path / "one",
+            "4steps",
+            card,
+            losses={"mse": 1.0},
+            learning_rate=0.0,
+            weight_decay=0.0,
+        )
+    )
     both, one = (curves(tmp_path / name, "train_mse") for name in ("both", "one"))
     assert both != one
     assert both == pytest.approx(one, rel=0.2)  # what is left of the image at half the size
@@ -256,8 +290,10 @@ def test_super_resolution_is_compared_with_bicubic(pairs: list[Pair], tmp_path: 
         replace(pair, degraded=path, degradation={"scale": 4}, scale=4)
         for pair, path in zip(pairs, sharp, strict=True)
     ]
-    card = replace(MODELS["srcnn"], recipe=replace(MODELS["srcnn"].preset("quick"), batch=2, crop=8,
-                                                   validate_every=4))  # fmt: skip
+    card = replace(
+        MODELS["srcnn"],
+        recipe=replace(MODELS["srcnn"].preset("quick"), batch=2, crop=8, validate_every=4),
+    )
     trained = train(
         Job(
             card=card,

@@ -27,8 +27,11 @@ def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
         pragmas = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in names}
     # synchronous 2 is FULL
     assert pragmas == {
-        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1
-    }  # fmt: skip
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+    }
     store.close()
 
 
@@ -47,11 +50,23 @@ def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
 def insert_study(connection: Connection, name: str = "s") -> None:
     connection.execute(
         schema.study.insert().values(
-            name=name, created=utc_now(), protocol="pair", question="?", options={}, seed=0,
-            height=64, width=64, golden=0, repeats=0, dashboard_token_hash=name,
-            entry_token_hash=name, salt="", secret="", run="",
+            name=name,
+            created=utc_now(),
+            protocol="pair",
+            question="?",
+            options={},
+            seed=0,
+            height=64,
+            width=64,
+            golden=0,
+            repeats=0,
+            dashboard_token_hash=name,
+            entry_token_hash=name,
+            salt="",
+            secret="",
+            run="",
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_writer_that_comes_second_waits_and_does_not_fail(store: Store) -> None:
@@ -167,9 +182,8 @@ def first_version(store: Store, address: str, run_folder: Path) -> tuple[Store, 
                     table.insert().values({k: v for k, v in row.items() if k in columns})
                 )
             if kind == "postgresql" and "id" in columns and table.name != "serving":
-                connection.execute(text(
-                    f"SELECT setval('{table.name}_id_seq', (SELECT max(id) + 1 FROM {table.name}))"
-                ))  # fmt: skip
+                following = f"(SELECT max(id) + 1 FROM {table.name})"
+                connection.execute(text(f"SELECT setval('{table.name}_id_seq', {following})"))
     store.close()
     return Store(address, store.clock), tokens
 
@@ -240,9 +254,12 @@ def test_a_writer_killed_midway_leaves_no_half_state(
     trial = session.trial("tab")
     before = everything(store)
     done = subprocess.run(
-        [sys.executable, "-c", WRITER, address, token, trial.id, when], timeout=120,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", WRITER, address, token, trial.id, when],
+        timeout=120,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert everything(store) == before
     # and the rater goes on as if nothing had happened

@@ -20,9 +20,14 @@ Choose = Callable[[Floats], tuple[int, int]]
 
 
 def study(
-    rng: np.random.Generator, q: Floats, raters: int, images: int, per_rater: int,
-    rater_sd: float = 0.0, image_sd: float = 0.0,
-) -> tuple[Ints, Ints, Ints]:  # fmt: skip
+    rng: np.random.Generator,
+    q: Floats,
+    raters: int,
+    images: int,
+    per_rater: int,
+    rater_sd: float = 0.0,
+    image_sd: float = 0.0,
+) -> tuple[Ints, Ints, Ints]:
     """Return the cells, raters and images of simulated votes on random pairs."""
     number, votes = len(q), raters * per_rater
     rater, image = np.repeat(np.arange(raters), per_rater), rng.integers(0, images, votes)
@@ -44,9 +49,15 @@ def truth_of(q: Floats, sd: float) -> Floats:
 
 
 def coverage(
-    studies: int, raters: int, images: int, per_rater: int, rater_sd: float, image_sd: float,
-    ids: bool = True, samples: int = 200,
-) -> tuple[float, float, float]:  # fmt: skip
+    studies: int,
+    raters: int,
+    images: int,
+    per_rater: int,
+    rater_sd: float,
+    image_sd: float,
+    ids: bool = True,
+    samples: int = 200,
+) -> tuple[float, float, float]:
     """Return how often differences' intervals, all rank intervals at once, and a claim hold."""
     rng = np.random.default_rng(0)
     q = np.array([0.9, 0.5, 0.0, 0.0, -0.4, -1.0])

@@ -19,11 +19,13 @@ from raters.statistics.agreement import (
 
 N = np.nan
 # Three coders, fifteen units: https://en.wikipedia.org/wiki/Krippendorff's_alpha
-CODERS = np.array([
-    [N, N, N, N, N, 3, 4, 1, 2, 1, 1, 3, 3, N, 3],
-    [1, N, 2, 1, 3, 3, 4, 3, N, N, N, N, N, N, N],
-    [N, N, 2, 1, 3, 4, 4, N, 2, 1, 1, 3, 3, N, 4],
-])  # fmt: skip
+CODERS = np.array(
+    [
+        [N, N, N, N, N, 3, 4, 1, 2, 1, 1, 3, 3, N, 3],
+        [1, N, 2, 1, 3, 3, 4, 3, N, N, N, N, N, N, N],
+        [N, N, 2, 1, 3, 4, 4, N, 2, 1, 1, 3, 3, N, 4],
+    ]
+)
 
 
 def alpha(ratings: ArrayLike, level: str = "nominal") -> float | None:

@@ -17,8 +17,9 @@ NAMES = ("blurred", "nafnet", "restormer", "unet", "wiener")
 TRUTH = dict(zip(NAMES, (-1.6, 1.0, 1.0, 0.4, -0.8), strict=True))
 
 
-def simulated(raters: int = 24, per_rater: int = 80, ids: bool = True, ties: float = 0.0,
-              images: int = 40) -> Votes:  # fmt: skip
+def simulated(
+    raters: int = 24, per_rater: int = 80, ids: bool = True, ties: float = 0.0, images: int = 40
+) -> Votes:
     rng = np.random.default_rng(0)
     rows = []
     for rater in range(raters):
@@ -136,9 +137,11 @@ def test_pairs_never_compared_are_flagged_and_rest_on_the_model() -> None:
 
 def test_a_scale_that_is_not_finite_is_refused_or_shown_with_its_prior() -> None:
     votes = make_votes(
-        [f"i{k % 9}" for k in range(60)], ["A", "A", "B"] * 20, ["B", "C", "C"] * 20,
+        [f"i{k % 9}" for k in range(60)],
+        ["A", "A", "B"] * 20,
+        ["B", "C", "C"] * 20,
         ["a", "a", "a", "a", "a", "b"] * 10,
-    )  # fmt: skip
+    )
     with pytest.raises(NotComparable, match="'A' never lost"):
         analyse(votes, samples=200)
     found = analyse(votes, samples=200, prior_sd=2.0)
@@ -168,10 +171,12 @@ def test_agreement_and_consistency_come_with_the_scale() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [({"model": "elo"}, "known: bradley-terry, thurstone, davidson"),
-     ({"samples": 9}, "100 or more"),
-     ({"prior_sd": -1.0}, "is positive")],
-)  # fmt: skip
+    [
+        ({"model": "elo"}, "known: bradley-terry, thurstone, davidson"),
+        ({"samples": 9}, "100 or more"),
+        ({"prior_sd": -1.0}, "is positive"),
+    ],
+)
 def test_impossible_requests_are_refused(arguments: dict[str, object], why: str) -> None:
     with pytest.raises(BenchError, match=why):
         analyse(simulated(2, 20), **arguments)  # type: ignore[arg-type]
@@ -224,8 +229,9 @@ def test_each_rater_stands_against_the_scale_and_a_clicker_is_named() -> None:
     value = {m.method: m.value for m in found.methods}
     people = {p.rater: p for p in found.people}
     assert [p.rater for p in found.people if p.flag] == ["r7"]
-    assert any("1 of 20 raters agree with the others as a coin would (r7)" in f
-               for f in found.flags)  # fmt: skip
+    assert any(
+        "1 of 20 raters agree with the others as a coin would (r7)" in f for f in found.flags
+    )
     mine = np.flatnonzero(votes.rater == votes.raters.index("r3"))
     higher = [value[votes.methods[votes.a[k]]] > value[votes.methods[votes.b[k]]] for k in mine]
     assert people["r3"].agreed == pytest.approx(np.mean((outcome[mine] > 0) == higher))

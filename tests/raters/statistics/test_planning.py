@@ -83,9 +83,12 @@ def test_a_target_that_more_raters_cannot_reach_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [(((1.0,), 5, 5), "two methods"), (((1.0, 0.0), 0, 5), "one image"),
-     (((1.0, 0.0), 5, 5, -1.0), "not negative")],
-)  # fmt: skip
+    [
+        (((1.0,), 5, 5), "two methods"),
+        (((1.0, 0.0), 0, 5), "one image"),
+        (((1.0, 0.0), 5, 5, -1.0), "not negative"),
+    ],
+)
 def test_impossible_designs_are_refused(arguments: tuple[object, ...], why: str) -> None:
     with pytest.raises(BenchError, match=why):
         Design(*arguments)  # type: ignore[arg-type]

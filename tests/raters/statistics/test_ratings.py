@@ -17,9 +17,14 @@ NAMES = ("nafnet", "unet", "wiener", "input")
 
 
 def simulated(
-    rng: np.random.Generator, raters: int = 20, images: int = 15, rater_sd: float = 0.3,
-    image_sd: float = 0.3, noise: float = 0.6, quality: np.ndarray = QUALITY,
-) -> Ratings:  # fmt: skip
+    rng: np.random.Generator,
+    raters: int = 20,
+    images: int = 15,
+    rater_sd: float = 0.3,
+    image_sd: float = 0.3,
+    noise: float = 0.6,
+    quality: np.ndarray = QUALITY,
+) -> Ratings:
     """Everyone rates everything: quality, taste, content and noise, rounded to a level."""
     taste = rng.normal(0, rater_sd, (raters, 1, len(quality)))
     content = rng.normal(0, image_sd, (1, images, len(quality)))
@@ -130,9 +135,10 @@ def test_some_ratings_are_a_study_of_their_own() -> None:
     ratings = simulated(np.random.default_rng(5))
     part = ratings.only(np.isin(ratings.image, (2, 7)) & (ratings.rater > 4))
     assert (part.images, len(part.raters), len(part)) == (("i2", "i7"), 15, 2 * 15 * 4)
-    assert part.rating.sum() == ratings.rating[
-        np.isin(ratings.image, (2, 7)) & (ratings.rater > 4)
-    ].sum()  # fmt: skip
+    assert (
+        part.rating.sum()
+        == ratings.rating[np.isin(ratings.image, (2, 7)) & (ratings.rater > 4)].sum()
+    )
 
 
 def test_a_method_that_nobody_rated_is_named() -> None:

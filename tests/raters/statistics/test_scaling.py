@@ -173,9 +173,13 @@ def test_counts_without_a_finite_scale_are_refused_unless_a_prior_is_given() -> 
 
 @pytest.mark.parametrize(
     ("bad", "why"),
-    [(np.ones((2, 3)), "expected counts"), (np.ones((1, 1)), "expected counts"),
-     ([[0, -1], [1, 0]], "not negative"), ([[0, np.nan], [1, 0]], "not NaN")],
-)  # fmt: skip
+    [
+        (np.ones((2, 3)), "expected counts"),
+        (np.ones((1, 1)), "expected counts"),
+        ([[0, -1], [1, 0]], "not negative"),
+        ([[0, np.nan], [1, 0]], "not NaN"),
+    ],
+)
 def test_what_are_no_counts_is_refused(bad: object, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         bradley_terry(bad)  # type: ignore[arg-type]

@@ -29,8 +29,10 @@ def plain(votes: Votes) -> list[tuple[str, str, str, int]]:
 def test_a_file_of_votes_becomes_arrays(tmp_path: Path) -> None:
     votes = read_votes(write(tmp_path, GOOD))
     assert plain(votes) == [
-        ("x", "unet", "nafnet", -1), ("y", "nafnet", "unet", 1), ("x", "unet", "nafnet", 0),
-    ]  # fmt: skip
+        ("x", "unet", "nafnet", -1),
+        ("y", "nafnet", "unet", 1),
+        ("x", "unet", "nafnet", 0),
+    ]
     assert votes.rater is not None
     assert [votes.raters[r] for r in votes.rater] == ["ann", "bob", "bob"]
     assert len(votes) == 3
@@ -50,9 +52,10 @@ def test_numbered_methods_are_read_with_or_without_a_header(tmp_path: Path, head
     path = write(tmp_path, header + "25,3,1,1\n74,1,2,2\n74,1,2,0\n")
     votes = read_votes(path, names)
     assert plain(votes) == [
-        ("25", "Cho-09", "Blur", 1), ("74", "Blur", "Fergus-06", -1),
+        ("25", "Cho-09", "Blur", 1),
+        ("74", "Blur", "Fergus-06", -1),
         ("74", "Blur", "Fergus-06", 0),
-    ]  # fmt: skip
+    ]
     assert read_votes(path).methods == ("1", "2", "3")
 
 
@@ -77,10 +80,13 @@ def test_only_the_first_wrong_lines_are_listed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("", "is empty"), ("image,a,b,winner\n", "a header and no votes"),
-     ("left,right,choice\nu,v,left\n", "begins with 'left,right,choice'; expected the columns"),
-     ("image,a,b,winner,a\nx,u,v,a,u\n", "names a column twice")],
-)  # fmt: skip
+    [
+        ("", "is empty"),
+        ("image,a,b,winner\n", "a header and no votes"),
+        ("left,right,choice\nu,v,left\n", "begins with 'left,right,choice'; expected the columns"),
+        ("image,a,b,winner,a\nx,u,v,a,u\n", "names a column twice"),
+    ],
+)
 def test_files_that_are_no_votes_are_refused(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(BenchError, match=why):
         read_votes(write(tmp_path, text))
@@ -107,8 +113,10 @@ def test_winners_that_are_a_method_and_the_others_column_are_refused(tmp_path: P
         read_votes(path)
     said = str(error.value)
     assert "4 of 8 votes that cannot be read" in said
-    assert ("line 3: winner 'B' is method 'B' and column b, which holds 'A'; say which is meant: "
-            "--winner method or --winner column") in said  # fmt: skip
+    assert (
+        "line 3: winner 'B' is method 'B' and column b, which holds 'A'; say which is meant: "
+        "--winner method or --winner column"
+    ) in said
 
 
 def test_the_reading_that_is_asked_for_decides(tmp_path: Path) -> None:
@@ -165,11 +173,13 @@ def test_names_must_fit_the_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "why"),
-    [((["x"], ["u"], ["v"], ["left"]), "winner 'left' is none of a, b, tie, same"),
-     ((["x"], ["u"], ["u"], ["a"]), "'u' is compared with itself"),
-     ((["x", "y"], ["u"], ["v"], ["a"]), "differ in length"),
-     (([], [], [], []), "no votes")],
-)  # fmt: skip
+    [
+        ((["x"], ["u"], ["v"], ["left"]), "winner 'left' is none of a, b, tie, same"),
+        ((["x"], ["u"], ["u"], ["a"]), "'u' is compared with itself"),
+        ((["x", "y"], ["u"], ["v"], ["a"]), "differ in length"),
+        (([], [], [], []), "no votes"),
+    ],
+)
 def test_columns_that_are_no_votes_are_refused(columns: tuple[list[str], ...], why: str) -> None:
     with pytest.raises(BenchError, match=why):
         make_votes(*columns)

@@ -63,8 +63,12 @@ def test_in_acr_each_stimulus_is_rated_and_a_hidden_reference_with_them(
     # 4 models and the reference on 2 images, 3 ratings of each
     assert (made.items, made.judgements) == (10, 30)
     assert {m.label for m in rows(sqlite_store, schema.method)} == {
-        "ada", "bob", "cyd", "dan", "reference"
-    }  # fmt: skip
+        "ada",
+        "bob",
+        "cyd",
+        "dan",
+        "reference",
+    }
 
 
 def test_stimuli_are_the_runs_pixels_and_crops_are_the_same_for_all_models(
@@ -91,8 +95,10 @@ def test_crops_follow_from_the_seed(sqlite_store: Store, run_folder: Path) -> No
     def crops(name: str, seed: int) -> list:
         create_study(sqlite_store, run_folder, StudyOptions(name, images=3, crop=64, seed=seed))
         key = sqlite_store.study(name).id
-        return [(c.image, c.top, c.left, c.chosen)
-                for c in rows(sqlite_store, schema.content, study=key)]  # fmt: skip
+        return [
+            (c.image, c.top, c.left, c.chosen)
+            for c in rows(sqlite_store, schema.content, study=key)
+        ]
 
     assert crops("one", 7) == crops("two", 7)
     assert len({tuple(crops(f"seed{seed}", seed)) for seed in range(6)}) > 1
@@ -194,12 +200,17 @@ def test_of_two_studies_with_one_seed_the_crops_are_all_that_is_the_same(
         key = sqlite_store.study(name).id
         content = {c.id: c for c in rows(sqlite_store, schema.content, study=key)}
         labels = {m.id: m.label for m in rows(sqlite_store, schema.method)}
-        pairs = {c.id: (labels[c.first], labels[c.second])
-                 for c in rows(sqlite_store, schema.comparison, study=key)}  # fmt: skip
+        pairs = {
+            c.id: (labels[c.first], labels[c.second])
+            for c in rows(sqlite_store, schema.comparison, study=key)
+        }
         items = sorted(rows(sqlite_store, schema.item, study=key), key=lambda item: item.rank)
         order = [(pairs[i.comparison], content[i.content].image) for i in items if i.comparison]
-        known = {decoded(s.png).tobytes() for s in rows(sqlite_store, schema.stimulus)
-                 if s.content in content and s.kind not in ("method", "reference")}  # fmt: skip
+        known = {
+            decoded(s.png).tobytes()
+            for s in rows(sqlite_store, schema.stimulus)
+            if s.content in content and s.kind not in ("method", "reference")
+        }
         return [(c.image, c.top, c.left) for c in content.values()], order, known
 
     (crops, order, known), (same, other, more) = told("one"), told("two")

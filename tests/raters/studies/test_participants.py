@@ -32,8 +32,12 @@ def test_the_list_says_who_did_what_and_what_a_platform_is_told(
     judge(crowd, lambda trial: "a")
     one, other, third = participants(store, "s")
     assert (one.source, one.participant, one.state, one.judged, one.code) == (
-        "invite", None, "judging", 4, None
-    )  # fmt: skip
+        "invite",
+        None,
+        "judging",
+        4,
+        None,
+    )
     assert (other.state, other.judged, other.agreed) == ("invited", 0, None)
     assert (third.source, third.participant, third.state) == ("prolific", PID, "done")
     assert (third.judged, third.agreed, third.golden_seen, third.code) == (10, 10, 1, "C0DE")
@@ -46,8 +50,11 @@ def test_a_platforms_number_is_in_the_list_alone_and_gone_with_its_rater(
     sqlite_store: Store, run_folder: Path
 ) -> None:
     made = create_study(sqlite_store, run_folder, StudyOptions("s", images=2, crop=64))
-    judge(trained(sqlite_store, prolific_entry(sqlite_store, made.entry_token, PID)),
-          lambda trial: "a", 2)  # fmt: skip
+    judge(
+        trained(sqlite_store, prolific_entry(sqlite_store, made.entry_token, PID)),
+        lambda trial: "a",
+        2,
+    )
     database = Path(sqlite_store.engine.url.database or "")
     files = [database, database.with_name("studies.db-wal")]
     assert not [file for file in files if PID.encode() in file.read_bytes()]

@@ -17,8 +17,9 @@ def test_studies_come_in_the_order_in_which_they_were_made(store: Store, run_fol
     for name in ("zoe", "amy"):
         create_study(store, run_folder, StudyOptions(name, images=1, crop=64))
     assert [(s.name, s.run) for s in all_studies(store)] == [
-        ("zoe", str(run_folder)), ("amy", str(run_folder)),
-    ]  # fmt: skip
+        ("zoe", str(run_folder)),
+        ("amy", str(run_folder)),
+    ]
 
 
 def test_stimuli_are_of_models_only_and_at_most_so_many(

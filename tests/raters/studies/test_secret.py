@@ -13,9 +13,15 @@ def test_a_secret_has_256_bits_and_none_is_like_another() -> None:
 
 def test_what_is_derived_follows_from_all_of_secret_purpose_and_parts() -> None:
     one, other = new_secret(), new_secret()
-    made = [derived(one, "side", 1, 23), derived(other, "side", 1, 23), derived(one, "plan", 1, 23),
-            derived(one, "side", 12, 3), derived(one, "side", "1", "2", "3"),
-            derived(one, "side1", 23), derived(one, "side", 123)]  # fmt: skip
+    made = [
+        derived(one, "side", 1, 23),
+        derived(other, "side", 1, 23),
+        derived(one, "plan", 1, 23),
+        derived(one, "side", 12, 3),
+        derived(one, "side", "1", "2", "3"),
+        derived(one, "side1", 23),
+        derived(one, "side", 123),
+    ]
     assert len(set(made)) == len(made)
     assert derived(one, "side", 1, 23) == made[0]
     assert drawn(one, "side", 5).random() == drawn(one, "side", 5).random()

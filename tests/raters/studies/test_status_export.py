@@ -90,8 +90,11 @@ def test_status_is_the_same_whoever_wins(store: Store, run_folder: Path) -> None
     # two studies, judged by opposite rules: nothing about models may differ
     shown = []
     for name, turned in (("one", False), ("two", True)):
-        create_study(store, run_folder, StudyOptions(name, per_pair=2, images=2, crop=64,
-                                                     golden=0, repeats=0, trials=12))  # fmt: skip
+        create_study(
+            store,
+            run_folder,
+            StudyOptions(name, per_pair=2, images=2, crop=64, golden=0, repeats=0, trials=12),
+        )
         rule = prefer(store)
         session = trained(store, *invite(store, name, 1))
         judge(session, lambda t, r=rule, f=turned: "ab"["ab".index(r(t)) ^ f])

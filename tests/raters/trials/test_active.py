@@ -30,12 +30,16 @@ def test_the_covariance_is_that_of_the_curvature_at_the_mode() -> None:
     step, unit = 1e-3, np.eye(4)
     curvature = [
         [
-            sum(s * r * log_density(mean + step * (s * unit[i] + r * unit[j]))
-                for s in (1, -1) for r in (1, -1)) / (4 * step**2)
+            sum(
+                s * r * log_density(mean + step * (s * unit[i] + r * unit[j]))
+                for s in (1, -1)
+                for r in (1, -1)
+            )
+            / (4 * step**2)
             for j in range(4)
         ]
         for i in range(4)
-    ]  # fmt: skip
+    ]
     assert covariance == pytest.approx(-np.linalg.inv(np.array(curvature)), abs=1e-4)
 
 

@@ -29,24 +29,31 @@ def check_counters(store: Store) -> None:
     a, i = schema.assignment.c, schema.item.c
     with store.read() as connection:
         live = (
-            select(a.item, func.count().label("n")).where(a.kind == "main", a.state != "released")
-            .group_by(a.item).subquery()
-        )  # fmt: skip
+            select(a.item, func.count().label("n"))
+            .where(a.kind == "main", a.state != "released")
+            .group_by(a.item)
+            .subquery()
+        )
         for row in connection.execute(
-            select(i.quota, i.room, live.c.n).outerjoin(live, live.c.item == i.id)
+            select(i.quota, i.room, live.c.n)
+            .outerjoin(live, live.c.item == i.id)
             .where(i.kind == "main")
-        ):  # fmt: skip
+        ):
             assert row.quota - (row.n or 0) == row.room >= 0
         counted = {
             row.comparison: row
             for row in connection.execute(
-                select(i.comparison, func.count(a.id).label("taken"),
-                       func.count(schema.judgement.c.id).label("done"))
+                select(
+                    i.comparison,
+                    func.count(a.id).label("taken"),
+                    func.count(schema.judgement.c.id).label("done"),
+                )
                 .join(schema.assignment, a.item == i.id)
                 .outerjoin(schema.judgement, schema.judgement.c.assignment == a.id)
-                .where(a.kind == "main", a.state != "released").group_by(i.comparison)
+                .where(a.kind == "main", a.state != "released")
+                .group_by(i.comparison)
             )
-        }  # fmt: skip
+        }
         for row in connection.execute(select(schema.comparison)):
             one = counted.get(row.id)
             assert (row.taken, row.done) == ((one.taken, one.done) if one else (0, 0))
@@ -58,8 +65,7 @@ def check_counters(store: Store) -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(0, 99), st.integers(2, 120), st.floats(0, 0.25),
-       st.floats(0, 0.25))  # fmt: skip
+@given(st.integers(0, 99), st.integers(2, 120), st.floats(0, 0.25), st.floats(0, 0.25))
 def test_golden_and_repeats_are_spread_and_never_first(
     seed: int, trials: int, golden: float, repeats: float
 ) -> None:
@@ -96,13 +102,20 @@ def busy(sqlite_store: Store, run_folder: Path) -> Store:
 
 def assignments(store: Store) -> list:
     with store.read() as connection:
-        return list(connection.execute(
-            select(schema.assignment, schema.item.c.comparison, schema.comparison.c.first,
-                   schema.comparison.c.second, schema.item.c.correct)
-            .join(schema.item, schema.item.c.id == schema.assignment.c.item)
-            .outerjoin(schema.comparison, schema.comparison.c.id == schema.item.c.comparison)
-            .order_by(schema.assignment.c.id)
-        ))  # fmt: skip
+        return list(
+            connection.execute(
+                select(
+                    schema.assignment,
+                    schema.item.c.comparison,
+                    schema.comparison.c.first,
+                    schema.comparison.c.second,
+                    schema.item.c.correct,
+                )
+                .join(schema.item, schema.item.c.id == schema.assignment.c.item)
+                .outerjoin(schema.comparison, schema.comparison.c.id == schema.item.c.comparison)
+                .order_by(schema.assignment.c.id)
+            )
+        )
 
 
 def test_nobody_sees_a_pair_twice_but_for_repeats_with_sides_swapped(busy: Store) -> None:
@@ -186,8 +199,9 @@ def test_ratings_fill_their_quotas(sqlite_store: Store, run_folder: Path, protoc
 
 
 def test_active_asks_about_close_models_more(sqlite_store: Store, run_folder: Path) -> None:
-    options = StudyOptions("s", per_pair=40, images=4, crop=64, trials=24, golden=0, repeats=0,
-                           assignment="active")  # fmt: skip
+    options = StudyOptions(
+        "s", per_pair=40, images=4, crop=64, trials=24, golden=0, repeats=0, assignment="active"
+    )
     create_study(sqlite_store, run_folder, options)
     strength = {"ada": 6.0, "bob": 5.8, "cyd": 0.2, "dan": 0.0}
     with sqlite_store.read() as connection:
@@ -199,19 +213,30 @@ def test_active_asks_about_close_models_more(sqlite_store: Store, run_folder: Pa
     def better(trial: Trial) -> str:
         with sqlite_store.read() as connection:
             shown = {
-                slot: strength.get(labels.get(stimuli[connection.execute(
-                    select(schema.serving.c.stimulus).where(schema.serving.c.id == serving)
-                ).scalar_one()]), 9.0)
+                slot: strength.get(
+                    labels.get(
+                        stimuli[
+                            connection.execute(
+                                select(schema.serving.c.stimulus).where(
+                                    schema.serving.c.id == serving
+                                )
+                            ).scalar_one()
+                        ]
+                    ),
+                    9.0,
+                )
                 for slot, serving in trial.slots.items()
-            }  # fmt: skip
+            }
         close = abs(shown["a"] - shown["b"]) < 1
         return random.Random(trial.id).choice("ab") if close else max("ab", key=shown.get)
 
     for token in invite(sqlite_store, "s", 5):
         judge(trained(sqlite_store, token), better)
     with sqlite_store.read() as connection:
-        done = {frozenset((labels[r.first], labels[r.second])): r.done
-                for r in connection.execute(select(schema.comparison))}  # fmt: skip
+        done = {
+            frozenset((labels[r.first], labels[r.second])): r.done
+            for r in connection.execute(select(schema.comparison))
+        }
     close = done[frozenset(("ada", "bob"))] + done[frozenset(("cyd", "dan"))]
     # 2 of 6 pairs are close: evenly they would get a third of the 120 (each rater has 24 items)
     assert sum(done.values()) == 5 * 24
@@ -258,8 +283,9 @@ def test_quotas_hold_with_three_processes(store: Store, run_folder: Path, addres
     tokens = invite(store, "s", 9)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["raters.trials.session", "tests.support.studies", __name__])
-    processes = [context.Process(target=work, args=(address, tokens[at::3], f"tab{at}"))
-                 for at in range(3)]  # fmt: skip
+    processes = [
+        context.Process(target=work, args=(address, tokens[at::3], f"tab{at}")) for at in range(3)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -271,14 +297,21 @@ def test_quotas_hold_with_three_processes(store: Store, run_folder: Path, addres
         assert connection.execute(select(func.sum(schema.comparison.c.done))).scalar() == 36
 
 
-@settings(max_examples=8, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("jjjrtw"), st.integers(0, 15)),
-                min_size=5, max_size=14))  # fmt: skip
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from("jjjrtw"), st.integers(0, 15)),
+        min_size=5,
+        max_size=14,
+    )
+)
 def test_whatever_raters_do_the_counters_stay_true(
-    tmp_path_factory: pytest.TempPathFactory, run_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    run_folder: Path,
     steps: list[tuple[int, str, int]],
-) -> None:  # fmt: skip
+) -> None:
     """j: judge, r: revise, t: reload, w: withdraw; after each step so many minutes pass."""
     clock = Clock()
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('db')}/studies.db", clock)

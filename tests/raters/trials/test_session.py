@@ -241,8 +241,10 @@ def test_no_answer_took_longer_than_the_server_has_waited_for_it(
         ).all()
     # a reply may be late, so the page's own time counts where it is the shorter
     assert [(row.response_ms, row.client) for row in rows] == [
-        (2500, {}), (200, {"claimed_ms": 2500}), (2500, {})
-    ]  # fmt: skip
+        (2500, {}),
+        (200, {"claimed_ms": 2500}),
+        (2500, {}),
+    ]
 
 
 def test_an_answer_is_revised_five_times_and_all_are_kept(store: Store, study: str) -> None:
@@ -298,9 +300,7 @@ def test_an_expired_lease_that_went_to_another_is_refused_and_said(
     trial = first_trial(slow)
     clock.pass_(minutes=11)
     quick = trained(store, tokens[1])
-    assert isinstance(
-        quick.submit(first_trial(quick).id, "a", "key-q", "tab", {}).next, Finished
-    )  # fmt: skip
+    assert isinstance(quick.submit(first_trial(quick).id, "a", "key-q", "tab", {}).next, Finished)
     with pytest.raises(Expired):
         slow.submit(trial.id, "a", "key-s", "tab", {})
     assert count(store, schema.judgement, schema.judgement.c.key == "key-s") == 0
@@ -342,8 +342,9 @@ def test_who_closing_stops_gets_a_code_for_what_they_did(store: Store, study: st
 
 
 def test_a_study_may_have_a_code_for_parts(store: Store, run_folder: Path) -> None:
-    options = StudyOptions("s", images=4, crop=64, trials=20, completion_code="ALL",
-                           partial_code="PART")  # fmt: skip
+    options = StudyOptions(
+        "s", images=4, crop=64, trials=20, completion_code="ALL", partial_code="PART"
+    )
     create_study(store, run_folder, options)
     leaves, idle, stopped, stays = (trained(store, token) for token in invite(store, "s", 4))
     for session in (leaves, stopped):
@@ -362,8 +363,16 @@ def test_without_a_code_for_parts_who_leaves_gets_none(store: Store, study: str)
 
 def small(store: Store, run_folder: Path, **options: object) -> None:
     """Make a study of one pair on four images: ``per_pair`` places, at most four for each rater."""
-    given = {"per_pair": 4, "images": 4, "crop": 64, "models": ("ada", "bob"), "trials": 4,
-             "golden": 0.0, "repeats": 0.0, **options}  # fmt: skip
+    given = {
+        "per_pair": 4,
+        "images": 4,
+        "crop": 64,
+        "models": ("ada", "bob"),
+        "trials": 4,
+        "golden": 0.0,
+        "repeats": 0.0,
+        **options,
+    }
     create_study(store, run_folder, StudyOptions("s", **given))
 
 

@@ -23,13 +23,26 @@ from tests.browser.studies import IMAGES, MODELS, Study, make_run, make_study
 
 TAB = "tab-0001"
 SCREEN = {
-    "viewport": [1280, 720], "screen": [1920, 1080], "dpr": 1.0, "zoom": 1.0, "pinch": 1.0,
-    "depth": 24, "wide_gamut": False, "dark_seen": 5, "bright_seen": 4,
-}  # fmt: skip
+    "viewport": [1280, 720],
+    "screen": [1920, 1080],
+    "dpr": 1.0,
+    "zoom": 1.0,
+    "pinch": 1.0,
+    "depth": 24,
+    "wide_gamut": False,
+    "dark_seen": 5,
+    "bright_seen": 4,
+}
 CLIENT = {
-    "viewport": [1280, 720], "dpr": 1.0, "modes": ["side"], "flickers": 0, "held": 0, "zoom": 1,
-    "zoom_max": 1, "pans": 0,
-}  # fmt: skip
+    "viewport": [1280, 720],
+    "dpr": 1.0,
+    "modes": ["side"],
+    "flickers": 0,
+    "held": 0,
+    "zoom": 1,
+    "zoom_max": 1,
+    "pans": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +93,17 @@ def trial(client: TestClient, **asked: Any) -> dict[str, Any]:
 
 
 def judgement(step: dict[str, Any], answer: str, key: str, **other: Any) -> dict[str, Any]:
-    return {"trial": step["trial"], "answer": answer, "key": key, "tab": TAB, "response_ms": 1500,
-            "timer_broken": False, "reloads": 0, "client": CLIENT, **other}  # fmt: skip
+    return {
+        "trial": step["trial"],
+        "answer": answer,
+        "key": key,
+        "tab": TAB,
+        "response_ms": 1500,
+        "timer_broken": False,
+        "reloads": 0,
+        "client": CLIENT,
+        **other,
+    }
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -143,15 +165,33 @@ def test_of_all_routes_of_gradio_only_the_page_and_its_assets_answer(app: FastAP
             assert client.request(method, f"/rate{path}").status_code >= 400, (method, path)
 
 
-@pytest.mark.parametrize("path", [
-    "/", "/rate", "/docs", "/redoc", "/openapi.json", "/rate/config", "/rate/gradio_api/info",
-    "/rate/gradio_api/file=/etc/passwd", "/rate/gradio_api/file%3D/etc/passwd",
-    "/rate/file=/etc/passwd", "/rate/static/../../../../etc/passwd",
-    "/rate/assets/..%2f..%2f..%2fversion.txt", "/rate/assets/../config.json",
-    "/rate/?deep_link=x", "/rate/static/img/logo.svg", "/s/..%2f..%2fetc%2fpasswd",
-    "/rate-assets/judge.html", "/rate-assets/../app.py", "/rate-assets/..%2fapp.py",
-    "/dashboard/nothing", "/rate/gradio_api/queue/data", "/rate/monitoring",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/rate",
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/rate/config",
+        "/rate/gradio_api/info",
+        "/rate/gradio_api/file=/etc/passwd",
+        "/rate/gradio_api/file%3D/etc/passwd",
+        "/rate/file=/etc/passwd",
+        "/rate/static/../../../../etc/passwd",
+        "/rate/assets/..%2f..%2f..%2fversion.txt",
+        "/rate/assets/../config.json",
+        "/rate/?deep_link=x",
+        "/rate/static/img/logo.svg",
+        "/s/..%2f..%2fetc%2fpasswd",
+        "/rate-assets/judge.html",
+        "/rate-assets/../app.py",
+        "/rate-assets/..%2fapp.py",
+        "/dashboard/nothing",
+        "/rate/gradio_api/queue/data",
+        "/rate/monitoring",
+    ],
+)
 def test_there_is_nothing_at(app: FastAPI, study: Study, path: str) -> None:
     reply = enter(app, study.tokens[0]).get(path)
     assert reply.status_code == 404
@@ -161,10 +201,12 @@ def test_there_is_nothing_at(app: FastAPI, study: Study, path: str) -> None:
 def test_requests_of_other_sites_are_refused(app: FastAPI, study: Study) -> None:
     client = enter(app, study.tokens[0])
     for headers in (
-        {"Origin": "https://elsewhere.example"}, {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://testserver:8080"},
-    ):  # fmt: skip
+    ):
         assert client.post("/api/consent", json={}, headers=headers).status_code == 403, headers
     assert client.get("/api/session").json()["stage"] == "consent"
     own = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
@@ -192,9 +234,11 @@ def test_the_address_that_raters_use_is_trusted_behind_a_proxy_that_hides_it(
     with TestClient(made):
         client = enter(made, study.tokens[0])
         for origin, status in (
-            ("https://study.example.org", 200), ("http://lab.local:8080", 200),
-            ("http://study.example.org", 403), ("http://lab.local", 403),
-        ):  # fmt: skip
+            ("https://study.example.org", 200),
+            ("http://lab.local:8080", 200),
+            ("http://study.example.org", 403),
+            ("http://lab.local", 403),
+        ):
             reply = client.post("/api/consent", json={}, headers={"Origin": origin})
             assert reply.status_code == status, origin
     with pytest.raises(BenchError, match=r"'study\.example\.org' is no address of a web site"):
@@ -206,10 +250,17 @@ def test_what_is_not_expected_is_refused_and_not_stored(app: FastAPI, study: Stu
     step = trial(client)
     good = judgement(step, "a", "key-00000001")
     for bad in (
-        {"swapped": True}, {"answer": "A"}, {"answer": "same"}, {"response_ms": -1},
-        {"response_ms": "1500"}, {"key": "k"}, {"key": "../../key"}, {"timer_broken": 1},
-        {"client": {**CLIENT, "note": "x"}}, {"client": {**CLIENT, "modes": ["x" * 999]}},
-    ):  # fmt: skip
+        {"swapped": True},
+        {"answer": "A"},
+        {"answer": "same"},
+        {"response_ms": -1},
+        {"response_ms": "1500"},
+        {"key": "k"},
+        {"key": "../../key"},
+        {"timer_broken": 1},
+        {"client": {**CLIENT, "note": "x"}},
+        {"client": {**CLIENT, "modes": ["x" * 999]}},
+    ):
         reply = client.post("/api/judgement", json={**good, **bad})
         assert reply.status_code == 422, bad
         assert "swapped" not in reply.text
@@ -326,8 +377,17 @@ def policies(reply: httpx.Response) -> dict[str, str]:
 
 def test_every_answer_carries_the_security_headers(app: FastAPI, study: Study) -> None:
     client = enter(app, study.tokens[0])
-    for path in ("/rate/", "/rate/theme.css", "/rate-assets/main.js", "/api/session", "/r/wrong",
-                 "/s/nothing", "/dashboard/", "/rate/config", "/favicon.ico"):  # fmt: skip
+    for path in (
+        "/rate/",
+        "/rate/theme.css",
+        "/rate-assets/main.js",
+        "/api/session",
+        "/r/wrong",
+        "/s/nothing",
+        "/dashboard/",
+        "/rate/config",
+        "/favicon.ico",
+    ):
         reply = client.get(path)
         assert reply.headers["x-content-type-options"] == "nosniff", path
         assert reply.headers["referrer-policy"] == "same-origin", path
@@ -357,8 +417,18 @@ def test_the_page_is_the_same_for_every_rater_and_names_nothing(app: FastAPI, st
 def test_steps_tell_a_client_nothing_of_what_it_sees(app: FastAPI, study: Study) -> None:
     client = ready(app, study.tokens[0])
     step = trial(client)
-    assert set(step) == {"state", "trial", "training", "number", "total", "width", "height",
-                         "resumed", "slots", "following"}  # fmt: skip
+    assert set(step) == {
+        "state",
+        "trial",
+        "training",
+        "number",
+        "total",
+        "width",
+        "height",
+        "resumed",
+        "slots",
+        "following",
+    }
     ids = [step["trial"], *(url.removeprefix("/s/") for url in step["slots"].values())]
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{20,}", name) for name in ids)
     view = client.get("/api/session").json()

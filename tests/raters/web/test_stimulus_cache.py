@@ -69,8 +69,11 @@ def test_what_was_used_last_is_held_up_to_the_limit(
     cache.keep(4, b"12345678901")  # larger than all there is
     assert held() == [1, 2, 3]
     assert [cache.cached(str(number), "mine") for number in (1, 2, 3, 4)] == [
-        b"9", b"12345", b"5678", None,
-    ]  # fmt: skip
+        b"9",
+        b"12345",
+        b"5678",
+        None,
+    ]
     store.close()
 
 
