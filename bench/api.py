@@ -34,6 +34,7 @@ from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import resolve
 from bench.records import RunSpec
+from bench.runs.finding import find_run, folder_for
 from bench.runs.record import RunRecord
 from bench.runs.scoring import FolderScores, score_folder
 from bench.runs.splits import nothing_to_learn
@@ -125,9 +126,9 @@ class Run:
         names = check_rescoring(metrics).all
         from bench.runs.rescoring import rescore  # and torch
 
-        spec, told = self.record.spec, progress or Unheard()
-        suite = open_suite(spec.suite, data or Path(spec.data), progress=told.update)
-        rescore(self.folder, names, suite, pick_device(spec.device), told)
+        spec, listener = self.record.spec, progress or Unheard()
+        suite = open_suite(spec.suite, data or Path(spec.data), progress=listener.update)
+        rescore(self.folder, names, suite, pick_device(spec.device), listener)
         return Run(self.folder)
 
     def report(self, out: Path | None = None, study: str | None = None, pdf: bool = False) -> Path:
@@ -142,7 +143,7 @@ def open_run(name: str | Path, results: Path | None = None) -> Run:
 
     Raises `BenchError` where there is none.
     """
-    return Run(RunFolder.find(str(name), results))
+    return Run(find_run(str(name), results))
 
 
 def people_of(study: str | None, runs: Sequence[Run]) -> HumanScale | None:
@@ -206,9 +207,9 @@ def run(
         profile=profile,
         executor=executor,
     )
-    told = progress or Unheard()
-    opened = open_suite(suite, data, progress=told.update)
-    chosen = asked.models if models else _that_can_run(asked.models, opened, told)
+    listener = progress or Unheard()
+    opened = open_suite(suite, data, progress=listener.update)
+    chosen = asked.models if models else _that_can_run(asked.models, opened, listener)
     if limit is not None and limit >= len(opened.pairs("test")):
         limit = None  # all of them: the same run, and no part of the test set
     spec = RunSpec(
@@ -227,14 +228,16 @@ def run(
     )
     from bench.runs.runner import run as run_suite  # and torch, which a wrong option need not await
 
-    place = out or RunFolder.place_of(opened.card.name, spec)
-    told.note(f"{opened.card.title}; {len(chosen)} models, {len(asked.metrics)} metrics; {place}")
+    destination = out or folder_for(opened.card.name, spec)
+    listener.note(
+        f"{opened.card.title}; {len(chosen)} models, {len(asked.metrics)} metrics; {destination}"
+    )
     return Run(
         run_suite(
             spec,
             opened,
-            out=place,
-            progress=told,
+            out=destination,
+            progress=listener,
             profile_size=profile,
             options=options,
             executor=executor,
@@ -244,7 +247,7 @@ def run(
     )
 
 
-def _that_can_run(standard: Sequence[str], suite: Suite, told: Progress) -> tuple[str, ...]:
+def _that_can_run(standard: Sequence[str], suite: Suite, listener: Progress) -> tuple[str, ...]:
     """Return the standard models of a suite without networks that have no weights and get none."""
     why = nothing_to_learn(suite)
     kept, cards = WeightsFolder(), model_cards()
@@ -252,7 +255,7 @@ def _that_can_run(standard: Sequence[str], suite: Suite, told: Progress) -> tupl
         name for name in standard if why and cards[name].recipe and not kept.all_of(name, suite.key)
     ]
     if idle:
-        told.note(f"left out: {', '.join(idle)}: no weights, and {why}")
+        listener.note(f"left out: {', '.join(idle)}: no weights, and {why}")
     return tuple(name for name in standard if name not in idle)
 
 
@@ -273,7 +276,7 @@ def score(
     Raises `BenchError` for images without a reference.
     """
     names = check_scoring([restored, reference], metrics)
-    told = progress or Unheard()
+    listener = progress or Unheard()
     return score_folder(
         restored,
         reference,
@@ -281,7 +284,7 @@ def score(
         border=border,
         device=pick_device(device),
         scale=scale,
-        update=told.update,
+        update=listener.update,
     )
 
 
@@ -312,8 +315,8 @@ def profile(
         passes=passes,
         seconds=seconds,
     )
-    told = progress or Unheard()
-    (found,) = measure([(label(model), model, weights)], conditions, told.update)
+    listener = progress or Unheard()
+    (found,) = measure([(label(model), model, weights)], conditions, listener.update)
     return found
 
 

@@ -56,10 +56,10 @@ def profile_name(profile: bytes | None) -> str | None:
     from PIL import ImageCms
 
     try:
-        told = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+        description = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
     except (ImageCms.PyCMSError, OSError):
-        told = ""
-    return told.strip() or "an unnamed profile"
+        description = ""
+    return description.strip() or "an unnamed profile"
 
 
 @lru_cache(maxsize=32)

@@ -248,7 +248,7 @@ class Picture:
     def __init__(self, pixels: Pixels, border: int = 0) -> None:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ImageError(f"expected (H,W,3) uint8, got {pixels.shape} {pixels.dtype}")
-        self.whole = pixels.shape[0], pixels.shape[1]
+        self.full_size = pixels.shape[0], pixels.shape[1]
         """Height and width of the image as it is, its border too."""
         if border and min(pixels.shape[:2]) <= 2 * border:
             raise ImageSizeError(f"image {pixels.shape[:2]} is all border (crop {border})")
@@ -282,8 +282,9 @@ class Picture:
 
 def same_size(restored: Picture, reference: Picture) -> None:
     """Raise `ImageSizeError` unless both pictures have one size."""
-    if restored.whole != reference.whole:
+    got, expected = restored.full_size, reference.full_size
+    if got != expected:
         raise ImageSizeError(
-            f"restored image is {restored.whole[1]}x{restored.whole[0]} but its reference is "
-            f"{reference.whole[1]}x{reference.whole[0]}; compare images of one size"
+            f"restored image is {got[1]}x{got[0]} but its reference is "
+            f"{expected[1]}x{expected[0]}; compare images of one size"
         )

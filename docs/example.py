@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.framework.people import HumanScale, read_study
 from bench.framework.scores import read_scores
 from bench.report import write_report
+from bench.runs.finding import find_run
 from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, close_study, create_study
@@ -179,7 +180,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/example"))
     parser.add_argument("--raters", type=int, default=RATERS)
     given = parser.parse_args()
-    run = RunFolder.find(given.run)
+    run = find_run(given.run)
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "studies.db"
         truth = ask(run, db, given.raters)

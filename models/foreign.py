@@ -67,8 +67,8 @@ class NoiseMapNetwork(SpandrelNetwork):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """See the class."""
         batch, _, height, width = image.shape
-        told = image.new_full((batch, 1, height, width), self.level)
-        restored: torch.Tensor = self.model(torch.cat([image, told], dim=1))
+        level_map = image.new_full((batch, 1, height, width), self.level)
+        restored: torch.Tensor = self.model(torch.cat([image, level_map], dim=1))
         return restored.clamp(0, 1)
 
 
@@ -318,11 +318,11 @@ def load_onnx(
     the metadata entry ``multiple`` (``8`` or ``8x16``), else the first that works. ``output`` names
     the output to take where several could be the restored image.
     """
-    place = torch.device(device)
-    network = OnnxNetwork(path, place, output)
-    told = network.session.get_modelmeta().custom_metadata_map.get("multiple")
+    torch_device = torch.device(device)
+    network = OnnxNetwork(path, torch_device, output)
+    entry = network.session.get_modelmeta().custom_metadata_map.get("multiple")
     fixed = [side if isinstance(side, int) else None for side in (network.height, network.width)]
-    multiple: Sides = network.multiple if told is None else _multiple(path, told)
+    multiple: Sides = network.multiple if entry is None else _multiple(path, entry)
     if all(fixed):
         multiple = 1
     tiles: Sides | None = tile
@@ -332,7 +332,7 @@ def load_onnx(
     return NetworkRestorer(
         name,
         network,
-        device=place,
+        device=torch_device,
         multiple=multiple,
         minimum=(fixed[0] or 1, fixed[1] or 1),
         tile=tiles,
@@ -345,12 +345,12 @@ LARGEST_SIDE = 1 << 16
 """A tile of this side is never reached: the free side of a file that fixes only the other."""
 
 
-def _multiple(path: Path, told: str) -> Sides:
+def _multiple(path: Path, entry: str) -> Sides:
     """Read the metadata entry: ``8``, or ``8x16`` for height and width."""
-    sides = [part.strip() for part in told.lower().split("x")]
+    sides = [part.strip() for part in entry.lower().split("x")]
     if len(sides) not in (1, 2) or not all(side.isdigit() and int(side) for side in sides):
         raise BenchError(
-            f"'{path}' has the metadata entry multiple '{told}'; expected a number such as 8, or "
+            f"'{path}' has the metadata entry multiple '{entry}'; expected a number such as 8, or "
             "8x16 for height and width"
         )
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.core.errors import BenchError, said
+from bench.core.errors import BenchError, message_of
 
 PREFIX = "own_code_"
 _OURS = {
@@ -68,9 +68,9 @@ def folder_of(spec: str) -> tuple[Folder, str] | None:
     A file's folder is that above its outermost package. A module is the user's own where it lies in
     the working folder; None where it does not: then it is an installed one.
     """
-    place, _, _ = spec.rpartition(":")
-    if place.endswith(".py"):
-        file = Path(place).resolve()
+    before_colon, _, _ = spec.rpartition(":")
+    if before_colon.endswith(".py"):
+        file = Path(before_colon).resolve()
         names = [file.stem] if file.stem != "__init__" else []
         folder = file.parent
         while (folder / "__init__.py").is_file():
@@ -78,7 +78,7 @@ def folder_of(spec: str) -> tuple[Folder, str] | None:
             folder = folder.parent
         return _folder(folder), ".".join(names)
     here = _folder(Path.cwd().resolve())
-    return (here, place) if here.has(place.partition(".")[0]) else None
+    return (here, before_colon) if here.has(before_colon.partition(".")[0]) else None
 
 
 def require_own(spec: str) -> None:
@@ -86,12 +86,12 @@ def require_own(spec: str) -> None:
 
     Nothing is imported.
     """
-    place, _, _ = spec.rpartition(":")
-    if place.endswith(".py"):
-        if not Path(place).is_file():
-            raise BenchError(f"'{spec}': no file '{place}'")
+    before_colon, _, _ = spec.rpartition(":")
+    if before_colon.endswith(".py"):
+        if not Path(before_colon).is_file():
+            raise BenchError(f"'{spec}': no file '{before_colon}'")
         return
-    outermost = place.partition(".")[0]
+    outermost = before_colon.partition(".")[0]
     if folder_of(spec) is None and outermost not in sys.modules and find_spec(outermost) is None:
         raise _no_module(spec, outermost)
 
@@ -108,19 +108,19 @@ def load_own(spec: str) -> Any:
     Raises `BenchError` that says what is missing, or what went wrong while it was imported.
     """
     require_own(spec)
-    place, _, attribute = spec.rpartition(":")
+    before_colon, _, attribute = spec.rpartition(":")
     own = folder_of(spec)
     try:
-        module = own[0].load(own[1]) if own else importlib.import_module(place)
+        module = own[0].load(own[1]) if own else importlib.import_module(before_colon)
     except ModuleNotFoundError as error:
         missing = str(error.name).removeprefix(f"{own[0].alias}." if own else "")
         raise _no_module(spec, missing) from error
     except Exception as error:
-        raise BenchError(f"'{spec}' fails while it is imported: {said(error)}") from error
+        raise BenchError(f"'{spec}' fails while it is imported: {message_of(error)}") from error
     try:
         return getattr(module, attribute)
     except AttributeError:
-        raise BenchError(f"'{spec}': module '{place}' has no '{attribute}'") from None
+        raise BenchError(f"'{spec}': module '{before_colon}' has no '{attribute}'") from None
 
 
 def own_name(name: str, importer: str) -> str | None:

@@ -333,13 +333,13 @@ def in_tiles(
                 left, piece.shape[-1], side=width, overlap=shares[1], scale=scale, like=image
             )
             weight = rows[:, None] * columns[None, :]
-            place = (
+            window = (
                 ...,
                 slice(top * scale, top * scale + weight.shape[0]),
                 slice(left * scale, left * scale + weight.shape[1]),
             )
-            total[place] += network(piece) * weight
-            weights[place] += weight
+            total[window] += network(piece) * weight
+            weights[window] += weight
     return total / weights
 
 

@@ -110,19 +110,19 @@ def _show_model(row: dict[str, Any]) -> None:
                 title,
                 ("part", "value"),
                 (
-                    (part.replace("_", " "), _told(value))
+                    (part.replace("_", " "), _written(value))
                     for part, value in row[key].items()
                     if value not in (None, "", (), {})
                 ),
             )
 
 
-def _told(value: Any) -> str:
+def _written(value: Any) -> str:
     """Return a part of a recipe in words."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_told(item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{key} {_written(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return "; ".join(_told(item) for item in value) or "none"
+        return "; ".join(_written(item) for item in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None or value == "" else str(value)

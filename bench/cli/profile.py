@@ -154,9 +154,9 @@ def _value(row: Profile) -> str:
 
 def _measure_again(run: str, processes: int, passes: int, seconds: float, as_json: bool) -> None:
     """Measure anew what was noisy in a run, and say what changed. Exit status 1: still noisy."""
-    from bench.runs.store import RunFolder
+    from bench.runs.finding import find_run
 
-    folder = RunFolder.find(run)
+    folder = find_run(run)
 
     from bench.runs.again import remeasure
 

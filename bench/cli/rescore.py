@@ -38,9 +38,9 @@ def rescore(
     """
     names = check_rescoring(split(metrics)).all
 
-    from bench.runs.store import RunFolder
+    from bench.runs.finding import find_run
 
-    folder = RunFolder.find(run)
+    folder = find_run(run)
     had = folder.record().spec.metrics
 
     from bench import api
@@ -66,8 +66,8 @@ def rescore(
             }
         )
     else:
-        heads, rows, told = summary_table(made.folder)
-        for line in told:
+        heads, rows, notes = summary_table(made.folder)
+        for line in notes:
             say(line)
         print_table("", heads, rows)
     for row in lost.head(10).itertuples():

@@ -10,7 +10,7 @@ import typer
 from bench.checks import check_restoring
 from bench.cli.console import ShownProgress, complain, print_json, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, Tile
-from bench.core.errors import said
+from bench.core.errors import message_of
 from bench.core.mirror import mirrored, refuse_collisions
 from models.weights_folder import WeightsFolder
 
@@ -66,8 +66,8 @@ def restore(
                 write_png(target, restored)
                 rows.append({"image": str(image), "restored": str(target), "error": None})
             except Exception as error:  # noqa: BLE001  one photograph never stops the others
-                complain(f"{image}: {said(error)}")
-                rows.append({"image": str(image), "restored": None, "error": said(error)})
+                complain(f"{image}: {message_of(error)}")
+                rows.append({"image": str(image), "restored": None, "error": message_of(error)})
             progress.update("restore", done, len(targets), image.name)
     if as_json:
         print_json({"weights": str(weights) if weights else None, "images": rows})

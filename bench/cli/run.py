@@ -195,8 +195,8 @@ def run(
             }
         )
     else:
-        heads, rows, told = summary_table(made.folder)
-        for line in told:
+        heads, rows, notes = summary_table(made.folder)
+        for line in notes:
             say(line)
         print_table("", heads, rows)
     broken = {n: m.reason for n, m in record.models.items() if m.state == "failed"}

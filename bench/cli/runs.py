@@ -24,7 +24,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
     """List the runs under results/, the latest last; show one; remove some."""
     if context.invoked_subcommand:
         return
-    from bench.runs.store import all_runs
+    from bench.runs.finding import all_runs
 
     rows: list[dict[str, Any]] = []
     for folder in all_runs():
@@ -58,9 +58,9 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 @app.command(epilog="Example: [bold]bench runs show demo[/bold]")
 def show(run: Name, as_json: Json = False) -> None:
     """Show what a run holds: its spec, its models and what became of each."""
-    from bench.runs.store import RunFolder
+    from bench.runs.finding import find_run
 
-    folder = RunFolder.find(run)
+    folder = find_run(run)
     record = folder.record()
     found = summary(folder, record)
     models = {label: asdict(model) for label, model in record.models.items()}

@@ -35,7 +35,7 @@ def score(
     chosen = check_scoring([*folders.values(), reference], split(metrics or ""))
 
     from bench import api
-    from bench.runs.store import write_cells
+    from bench.runs.cells import write_cells
     from bench.suites.folder import first_few
 
     found = {}
@@ -62,7 +62,7 @@ def score(
         for kind, scores in found.items()
         for row in (
             *(_mean(kind, name, scores.cells) for name in chosen.of_images),
-            *(_whole(kind, name, score) for name, score in scores.sets.items()),
+            *(_set_score(kind, name, score) for name, score in scores.sets.items()),
         )
     ]
     if as_json:
@@ -111,7 +111,7 @@ def _mean(kind: str, metric: str, cells: list[Any]) -> dict[str, Any]:
     return row
 
 
-def _whole(kind: str, metric: str, score: SetScore) -> dict[str, Any]:
+def _set_score(kind: str, metric: str, score: SetScore) -> dict[str, Any]:
     """Return the one value of a metric of whole sets as a row like the others."""
     spread = "" if score.deviation is None else f", standard deviation {score.deviation:.4f}"
     return {

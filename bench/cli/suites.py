@@ -253,7 +253,7 @@ def _make_suite(source: Path, out: Path, mixture: Mixture, skip_bad: bool) -> di
         new, left_out = ready is None, {}
         if ready is None:
             order = photographs.order(files, mixture, identity, progress.update, skip_bad)
-            left_out = dict(order.told["left_out"])
+            left_out = dict(order.details["left_out"])
             for name, why in left_out.items():
                 progress.note(f"left out: {name}: {why}")
             size = photographs.room(order.items) / 1e6

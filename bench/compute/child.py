@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.compute.messages import Counts, DeviceMemory, Energy, ProfileJob, ProfileReport
-from bench.core.errors import BenchError, said
+from bench.core.errors import BenchError, message_of
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ def main() -> None:
             tell(ProfileReport(done=True))
     except Exception as error:  # noqa: BLE001  a model may raise anything; the reason is the result
         traceback.print_exc()
-        tell(ProfileReport(failed=said(error)))
+        tell(ProfileReport(failed=message_of(error)))
 
 
 def _prepare(job: ProfileJob, tell: Tell) -> None:
@@ -198,7 +198,7 @@ def _part(name: str, tell: Tell, function: Callable[[], ProfileReport]) -> None:
         tell(function())
     except Exception as error:  # noqa: BLE001  the other parts stand
         traceback.print_exc()
-        tell(ProfileReport(missing={name: said(error)}))
+        tell(ProfileReport(missing={name: message_of(error)}))
 
 
 def _device_memory(run: Run, image: torch.Tensor) -> DeviceMemory:

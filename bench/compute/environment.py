@@ -172,8 +172,8 @@ def decoders() -> dict[str, str | None]:
     built = cv2.getBuildInformation()
     found: dict[str, str | None] = {}
     for name, label in (("libpng", "PNG"), ("libjpeg", "JPEG"), ("zlib", "ZLib")):
-        told = re.search(rf"^\s*{label}:.*\(ver ([^)]+)\)", built, re.MULTILINE)
-        found[f"opencv {name}"] = told[1] if told else None
+        match = re.search(rf"^\s*{label}:.*\(ver ([^)]+)\)", built, re.MULTILINE)
+        found[f"opencv {name}"] = match[1] if match else None
     for name in ("libjpeg_turbo", "jpg", "zlib_ng", "zlib"):
         with suppress(ValueError):  # a feature that this Pillow does not know
             found[f"pillow {name}"] = features.version(name)

@@ -131,8 +131,8 @@ class ProfileReport:
     def to_line(self) -> str:
         """Return what is told, and only that, as a line of JSON without its end."""
         nothing = to_json(ProfileReport())
-        told = {key: value for key, value in to_json(self).items() if value != nothing[key]}
-        return json.dumps(told)
+        written = {key: value for key, value in to_json(self).items() if value != nothing[key]}
+        return json.dumps(written)
 
     def with_line(self, line: str | bytes) -> ProfileReport:
         """Return the report with what another line tells. Raises `BenchError` for what is none."""

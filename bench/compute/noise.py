@@ -94,11 +94,11 @@ def seen(rows: Iterable[Profile]) -> str:
 
 def footnote(noisy: Mapping[str, str]) -> str:
     """Return the line on what `MARK` stands for; ``noisy``: model -> what was seen of it."""
-    told = [f"{model} ({why})" for model, why in list(noisy.items())[:_TOLD]]
+    named = [f"{model} ({why})" for model, why in list(noisy.items())[:_TOLD]]
     more = [f"and {len(noisy) - _TOLD} more"] if len(noisy) > _TOLD else []
     return (
         f"Costs marked {MARK} are noisy, known only to lie in a range (in brackets; dashed in "
-        f"plots): {', '.join([*told, *more])}. Where ranges meet, neither is said to cost less."
+        f"plots): {', '.join([*named, *more])}. Where ranges meet, neither is said to cost less."
     )
 
 

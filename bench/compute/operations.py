@@ -57,8 +57,8 @@ def count(network: nn.Module, *args: Any, **kwargs: Any) -> Operations:
     try:
         tally = _tally(_meta_copy(network), *tree_map(without_values, (args, kwargs)))
     except Exception:  # noqa: BLE001  looking at a value that is not there may raise anything
-        place = next((p.device for p in network.parameters()), torch.device("cpu"))
-        tally = _tally(network, *tree_map(lambda leaf: _real(leaf, place), (args, kwargs)))
+        device = next((p.device for p in network.parameters()), torch.device("cpu"))
+        tally = _tally(network, *tree_map(lambda leaf: _real(leaf, device), (args, kwargs)))
     uncovered = tuple(sorted(tally.other.items()))
     return Operations(
         parameters(network), tally.macs, tally.elementwise, tally.activations, uncovered
@@ -99,13 +99,13 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and all(type(item) is int for item in value)
 
 
-def _real(leaf: Any, place: torch.device) -> Any:
+def _real(leaf: Any, device: torch.device) -> Any:
     """Return values for a tensor that has none; anything else as it is."""
     if not isinstance(leaf, torch.Tensor) or not leaf.is_meta:
         return leaf
     if leaf.is_floating_point():
-        return torch.rand(leaf.shape, device=place, dtype=leaf.dtype)
-    return torch.zeros(leaf.shape, device=place, dtype=leaf.dtype)
+        return torch.rand(leaf.shape, device=device, dtype=leaf.dtype)
+    return torch.zeros(leaf.shape, device=device, dtype=leaf.dtype)
 
 
 def _meta_copy(network: nn.Module) -> nn.Module:

@@ -76,8 +76,8 @@ class Measurement:
     @property
     def threads(self) -> int:
         """The threads really used; those asked for, or 0, where no process lived to tell."""
-        told = (report.threads for report in self.reports if report.threads is not None)
-        return next(told, self.conditions.threads or 0)
+        measured = (report.threads for report in self.reports if report.threads is not None)
+        return next(measured, self.conditions.threads or 0)
 
     def profiles(self) -> list[Profile]:
         """Return a row for every quantity of the table, in its order; noisy ones say so."""
@@ -161,14 +161,14 @@ class Measurement:
         if row.measure is None:
             return "nothing measures it: its row of the table has no measure"
         made = load_object(row.measure) if isinstance(row.measure, str) else row.measure
-        told = made(self)
-        if isinstance(told, str) and told:
-            return told
-        if isinstance(told, int | float) and math.isfinite(told):
-            return float(told), None, None
+        measured = made(self)
+        if isinstance(measured, str) and measured:
+            return measured
+        if isinstance(measured, int | float) and math.isfinite(measured):
+            return float(measured), None, None
         raise BenchError(
-            f"the measure of '{row.name}' returned {told!r}; expected a finite number, or in words "
-            "why there is none"
+            f"the measure of '{row.name}' returned {measured!r}; expected a finite number, or in "
+            "words why there is none"
         )
 
     def _latency(self) -> Found:
@@ -256,8 +256,8 @@ def measure(
     if runnable:
         update("profile", done, len(runnable), "")
     return [
-        Measurement(label, spec, conditions, tuple(told))
-        for (label, spec, _), told in zip(models, reports, strict=True)
+        Measurement(label, spec, conditions, tuple(measured))
+        for (label, spec, _), measured in zip(models, reports, strict=True)
     ]
 
 

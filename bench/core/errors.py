@@ -15,7 +15,7 @@ class NotApplicable(Exception):
     """A model cannot restore this image (no PSF, no output in the folder); the text says why."""
 
 
-def said(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """Return an error in one line, with its kind unless the text is ours."""
     text = " ".join(str(error).split()) or "no message"
     return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]

@@ -1,7 +1,7 @@
 """What a thing is: a digest of its content, never its name. The one mechanism, used everywhere.
 
 A *digest* here is sixteen hexadecimal digits of the SHA-256 of all that a thing follows from. Cells
-carry those of their model, their images and their metrics (`bench.runs.store.Inputs`); weights
+carry those of their model, their images and their metrics (`bench.runs.cells.Inputs`); weights
 those of the images that they learned from (`bench.suites.learned`). What has another digest is
 another thing, whatever it is called.
 

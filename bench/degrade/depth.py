@@ -32,14 +32,15 @@ def defocus_by_depth(
     """
     off_focus = (nearness - focus) * (radius / max(focus, 1 - focus))  # radius, nearer ones above 0
     spacing = max(0.5, radius / 8)
-    place = (off_focus / spacing).astype(np.float32)
-    source = np.dstack([light, np.ones(place.shape)]).astype(np.float32)  # the fourth: what covers
+    position = (off_focus / spacing).astype(np.float32)
+    opaque = np.ones(position.shape)  # the fourth plane: what covers
+    source = np.dstack([light, opaque]).astype(np.float32)
     total = np.zeros_like(source)
-    clear = np.ones_like(place)  # what nearer levels let through, but for the nearest of them
-    last = np.zeros_like(place)
+    clear = np.ones_like(position)  # what nearer levels let through, but for the nearest of them
+    last = np.zeros_like(position)
     psfs, weights = [], []
-    for level in range(math.ceil(place.max()), math.floor(place.min()) - 1, -1):
-        share = np.clip(1 - np.abs(place - level), 0, None)
+    for level in range(math.ceil(position.max()), math.floor(position.min()) - 1, -1):
+        share = np.clip(1 - np.abs(position - level), 0, None)
         psfs.append(defocus_psf(abs(level) * spacing))
         weights.append(float(share.mean()))
         spread = blur(source * share[:, :, None], psfs[-1])

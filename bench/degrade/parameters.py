@@ -142,15 +142,15 @@ _LIMITS: dict[str, tuple[float, float, bool, bool]] = {
 
 
 def _check_number(
-    name: str, value: Any, low: float, high: float, whole: bool, optional: bool
+    name: str, value: Any, low: float, high: float, integer: bool, optional: bool
 ) -> None:
     if value is None and optional:
         return
-    kinds = int if whole else (int, float)
+    kinds = int if integer else (int, float)
     number = isinstance(value, kinds) and not isinstance(value, bool)
     if number and low <= value <= high and math.isfinite(value):
         return
-    kind = "a whole number" if whole else "a number"
+    kind = "a whole number" if integer else "a number"
     least = "" if low == -math.inf else " above 0" if low == _TINY else f" of at least {low:g}"
     most = "" if high == math.inf else f"{' and' if least else ''} up to {high:g}"
     raise _wrong(name, value, f"{kind}{least}{most}{' (or None)' if optional else ''}")

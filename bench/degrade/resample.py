@@ -58,9 +58,9 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 def matrix(old: int, new: int) -> Weights:
     """Return (new, old): what resizing an axis multiplies it by, before anything is rounded."""
     indices, weights = _taps(old, new)
-    whole = np.zeros((new, old))
-    np.add.at(whole, (np.arange(new)[:, None], indices), weights)
-    return whole
+    full = np.zeros((new, old))
+    np.add.at(full, (np.arange(new)[:, None], indices), weights)
+    return full
 
 
 def _resize_axis(pixels: Pixels, axis: int, length: int) -> Pixels:

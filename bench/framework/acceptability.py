@@ -86,8 +86,8 @@ def acceptability(joint: Joint, draws: int = DRAWS, seed: int = 0) -> Acceptable
 def _utilities(joint: Joint) -> tuple[Floats, tuple[float, ...], tuple[float, ...]]:
     """Return every draw's utility (S, M, A), 0 for the worst value and 1 for the best."""
     utility, worst, best = joint.draws.astype(np.float64).copy(), [], []
-    for place, axis in enumerate(joint.axes):
-        values = joint.values[:, place]
+    for column, axis in enumerate(joint.axes):
+        values = joint.values[:, column]
         bad, good = values.min(), values.max()
         if not axis.higher_is_better:
             bad, good = good, bad
@@ -98,12 +98,12 @@ def _utilities(joint: Joint) -> tuple[Floats, tuple[float, ...], tuple[float, ..
         if axis.kind == "cost":
             if min(bad, good) <= 0:
                 raise BenchError(f"{axis.name} has no logarithm where it is not above 0")
-            utility[:, :, place], bad, good = (
-                np.log(utility[:, :, place]),
+            utility[:, :, column], bad, good = (
+                np.log(utility[:, :, column]),
                 np.log(bad),
                 np.log(good),
             )
-        utility[:, :, place] = (utility[:, :, place] - bad) / (good - bad)
+        utility[:, :, column] = (utility[:, :, column] - bad) / (good - bad)
     return utility, tuple(worst), tuple(best)
 
 

@@ -282,7 +282,7 @@ def _positive(figure: Profile) -> tuple[float, float, float]:
     )
 
 
-def told(sources: Sequence[str]) -> list[str]:
+def draw_notes(sources: Sequence[str]) -> list[str]:
     """Say how cost draws of ``sources`` were made, as far as there is something to be said."""
     found = []
     if "interval" in sources:

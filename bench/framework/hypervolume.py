@@ -105,17 +105,17 @@ def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) 
     def share(points: Floats) -> float:
         return hypervolume((points - floor) / box, np.zeros(len(box)))
 
-    whole = share(scaled)
+    total = share(scaled)
     rows = np.linspace(0, len(joint.draws) - 1, min(draws, len(joint.draws))).astype(int)
     drawn = [share(_scaled(joint, draw)) for draw in joint.paired()[rows]]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Covered(
-        share=whole,
+        share=total,
         low=float(low),
         high=float(high),
         reference=tuple(_back(joint, floor)),
         ideal=tuple(_back(joint, ideal)),
-        added=tuple(whole - share(np.delete(scaled, i, axis=0)) for i in range(len(scaled))),
+        added=tuple(total - share(np.delete(scaled, i, axis=0)) for i in range(len(scaled))),
         alone=tuple(share(scaled[[i]]) for i in range(len(scaled))),
     )
 
@@ -123,23 +123,23 @@ def covered(joint: Joint, reference: ArrayLike | None = None, draws: int = 200) 
 def _scaled(joint: Joint, values: Floats) -> Floats:
     """Return values (N, A) with costs in logarithms to base 10 and every axis turned to more."""
     found = values.astype(np.float64).copy()
-    for place, axis in enumerate(joint.axes):
+    for index, axis in enumerate(joint.axes):
         if axis.kind == "cost":
-            if not (found[:, place] > 0).all():
+            if not (found[:, index] > 0).all():
                 raise BenchError(f"{axis.name} has no logarithm where it is not above 0")
-            found[:, place] = np.log10(found[:, place])
+            found[:, index] = np.log10(found[:, index])
         if not axis.higher_is_better:
-            found[:, place] = -found[:, place]
+            found[:, index] = -found[:, index]
     return found
 
 
 def _floor(joint: Joint, scaled: Floats) -> Floats:
     floor = scaled.min(axis=0) - MARGIN * np.ptp(scaled, axis=0)
-    for place, axis in enumerate(joint.axes):
+    for index, axis in enumerate(joint.axes):
         if axis.kind == "cost":
-            floor[place] = scaled[:, place].min() - np.log10(1 + MARGIN)
+            floor[index] = scaled[:, index].min() - np.log10(1 + MARGIN)
         elif joint.base_value is not None:
-            floor[place] = joint.base_value[place] * (1.0 if axis.higher_is_better else -1.0)
+            floor[index] = joint.base_value[index] * (1.0 if axis.higher_is_better else -1.0)
     return np.asarray(floor)
 
 

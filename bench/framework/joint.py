@@ -23,11 +23,11 @@ from bench.framework.costs import (
     all_conditions,
     cost_draws,
     cost_of,
+    draw_notes,
     figure_under,
     measured_with,
     require_same,
     resolve_quantity,
-    told,
     why_no_figure,
 )
 from bench.framework.scores import ScoreTable
@@ -129,14 +129,17 @@ class Joint:
         models apart.
         """
         drawn = self.draws.copy()
-        for place, axis in enumerate(self.axes):
+        for position, axis in enumerate(self.axes):
             if axis.kind == "cost" or not self.models:
                 continue
             if self.base is not None and self.base_value is not None:
-                anchor, value = self.base[:, place], float(self.base_value[place])
+                anchor, value = self.base[:, position], float(self.base_value[position])
             else:
-                anchor, value = drawn[:, :, place].mean(axis=1), float(self.values[:, place].mean())
-            drawn[:, :, place] += value - anchor[:, None]
+                anchor, value = (
+                    drawn[:, :, position].mean(axis=1),
+                    float(self.values[:, position].mean()),
+                )
+            drawn[:, :, position] += value - anchor[:, None]
         return drawn
 
     def only(self, axes: Sequence[str]) -> Joint:
@@ -223,14 +226,14 @@ def join(
     draws = np.zeros((samples, *shape))
     sources: list[str] = []
     noise: dict[str, dict[str, str]] = {}
-    for place, axis in enumerate(found):
+    for position, axis in enumerate(found):
         if axis.kind == "metric":
             scores = table.values[axis.name][common][:, columns]
             _put_metric(
                 scores,
                 table.clusters[common],
                 (values, low, high, draws),
-                place=place,
+                position=position,
                 seed=seed,
                 intervals=intervals,
             )
@@ -239,12 +242,12 @@ def join(
                 evidence,
                 (*kept, *([base] if base else [])),
                 (values, low, high, draws),
-                place,
+                position,
                 seed,
             )
         else:
             nothing = np.inf if axis.higher_is_better else 0.0
-            draws[:, len(kept) :, place] = values[len(kept) :, place] = nothing
+            draws[:, len(kept) :, position] = values[len(kept) :, position] = nothing
             behind = {
                 name: with_it
                 for name in kept
@@ -254,7 +257,7 @@ def join(
             require_same((by[axis.name], at.machine) for at, by in behind.values())
             for row, (name, (_, figures)) in enumerate(behind.items()):
                 source, noisy = _put_cost(
-                    figures, axis.name, (values, low, high, draws), (row, place), seed
+                    figures, axis.name, (values, low, high, draws), (row, position), seed
                 )
                 sources.append(source)
                 if noisy:
@@ -323,22 +326,22 @@ def _put_metric(
     clusters: NDArray[np.str_],
     into: Arrays,
     *,
-    place: int,
+    position: int,
     seed: int,
     intervals: bool,
 ) -> None:
     values, low, high, draws = into
     if not scores.size:
         return
-    draws[:, :, place] = cluster_draws(scores, clusters, len(draws), seed)
-    values[:, place] = low[:, place] = high[:, place] = scores.mean(axis=0)
+    draws[:, :, position] = cluster_draws(scores, clusters, len(draws), seed)
+    values[:, position] = low[:, position] = high[:, position] = scores.mean(axis=0)
     for row, mean in enumerate(cluster_means(scores, clusters) if intervals else ()):
         if mean is not None and mean.low is not None and mean.high is not None:
-            low[row, place], high[row, place] = mean.low, mean.high
+            low[row, position], high[row, position] = mean.low, mean.high
 
 
 def _put_people(
-    evidence: Evidence, names: Sequence[str], into: Arrays, place: int, seed: int
+    evidence: Evidence, names: Sequence[str], into: Arrays, position: int, seed: int
 ) -> None:
     """Draw from the study's own draws, spread so that its stated intervals hold of them too."""
     values, low, high, draws = into
@@ -350,8 +353,8 @@ def _put_people(
     away = scale.draws[:, at] - scale.draws[:, at].mean(axis=0)
     spread = away.std(axis=0, ddof=1)
     factor = np.divide(half, NORMAL * spread, out=np.ones_like(half), where=spread > 0)
-    draws[:, :, place] = value + away[rows] * factor
-    values[:, place], low[:, place], high[:, place] = value, scale.low[at], scale.high[at]
+    draws[:, :, position] = value + away[rows] * factor
+    values[:, position], low[:, position], high[:, position] = value, scale.low[at], scale.high[at]
 
 
 def _put_cost(
@@ -375,4 +378,4 @@ def _notes(
             f"compared on the {int(common.sum())} of {len(table.images)} images "
             f"on which all have a finite {' and '.join(metrics)}"
         )
-    return [*notes, *told(sources)]
+    return [*notes, *draw_notes(sources)]

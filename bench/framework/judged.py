@@ -80,9 +80,9 @@ def judged(scale: HumanScale, table: ScoreTable, metrics: Sequence[str]) -> Judg
     else:
         people, apart = _rated(answers.ratings(), columns)
         votes = None
-    scenes = [place.scene for place in answers.crops]
+    scenes = [crop.scene for crop in answers.crops]
     several = len(set(scenes)) > 1
-    names = scenes if several else [place.image for place in answers.crops]
+    names = scenes if several else [crop.image for crop in answers.crops]
     scores, missing, anew = _scores(scale, table, metrics)
     return Judged(
         models=scale.models,
@@ -194,7 +194,7 @@ def _scores(
     """Return metric -> (P, M), why others are missing, and whether pieces were scored anew."""
     missing: dict[str, str] = {}
     if not _cut(scale):
-        rows = [table.images.index(place.image) for place in scale.answers.crops]
+        rows = [table.images.index(crop.image) for crop in scale.answers.crops]
         columns = [table.models.index(model) for model in scale.models]
         found = {m: table.finite(m)[np.ix_(rows, columns)] for m in metrics}
         anew = False
@@ -210,11 +210,11 @@ def _scores(
 
 def _cut(scale: HumanScale) -> bool:
     """Whether people saw less than whole images."""
-    for place in scale.answers.crops:
+    for crop in scale.answers.crops:
         for model in scale.models:
-            path = scale.run.image_path(model, place.image)
+            path = scale.run.image_path(model, crop.image)
             if path.is_file():
-                if read(path).shape[:2] != (place.height, place.width):
+                if read(path).shape[:2] != (crop.height, crop.width):
                     return True
                 break
     return False
@@ -229,16 +229,16 @@ def _scored_anew(scale: HumanScale, metrics: Sequence[str]) -> dict[str, Floats]
         m: np.full((len(scale.answers.crops), len(scale.models)), np.nan) for m in scorer.names
     }
 
-    def score(number: int, place: Crop) -> None:
-        window = np.s_[place.top : place.top + place.height, place.left : place.left + place.width]
+    def score(number: int, crop: Crop) -> None:
+        window = np.s_[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
 
         def piece(path: Path) -> Pixels:
             return np.ascontiguousarray(read(path)[window])
 
-        truth = references[place.image]
+        truth = references[crop.image]
         prepared = scorer.reference(piece(Path(truth)) if truth else None)
         for column, model in enumerate(scale.models):
-            path = scale.run.image_path(model, place.image)
+            path = scale.run.image_path(model, crop.image)
             if path.is_file():
                 for name, value in scorer.score(piece(path), prepared).items():
                     found[name][number, column] = _finite(value)

@@ -93,8 +93,8 @@ def _towards_more(points: ArrayLike, higher_is_better: Sequence[bool]) -> Floats
 def _dominates(rows: Floats, columns: Floats) -> Bools:
     shape = (*rows.shape[:-1], rows.shape[-2])
     no_worse, better = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for place in range(rows.shape[-1]):  # axis by axis: reducing over a short last one is slow
-        ahead, behind = rows[..., :, None, place], columns[..., None, :, place]
+    for component in range(rows.shape[-1]):  # axis by axis: reducing over a short last one is slow
+        ahead, behind = rows[..., :, None, component], columns[..., None, :, component]
         no_worse &= ahead >= behind
         better |= ahead > behind
     return no_worse & better

@@ -67,7 +67,7 @@ class Disagreement:
     """
 
     metric: str
-    place: Crop
+    crop: Crop
     preferred: str
     other: str
     people: float
@@ -96,7 +96,7 @@ def trust(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Trust]:
     clusters = found.clusters[row]
     people = _between(found, found.people)[row, column]
     pairs = all_pairs(found)
-    said = _said(found, pairs)
+    sides = _sides(found, pairs)
     rows = []
     for metric in found.scores:
         if len(row) < 3:
@@ -104,7 +104,7 @@ def trust(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Trust]:
         scores = _between(found, found.directed(metric))[row, column]
         by_rank = correlations(scores, people, clusters, samples=samples, seed=seed)
         gap = _gap(found.directed(metric), pairs)
-        by_pair = decisions(gap, said, found.clusters[pairs.row], samples, seed)
+        by_pair = decisions(gap, sides, found.clusters[pairs.row], samples, seed)
         rows.append((metric, by_rank, by_pair))
     marks = _marks([by_rank.srocc for _, by_rank, _ in rows], len(set(clusters)))
     made = [
@@ -155,7 +155,7 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
         if len(row) < FEWEST:
             continue
         people = _between(found, found.people)[row, column]
-        said = _said(found, pairs)
+        sides = _sides(found, pairs)
         for metric in found.scores:
             scores = _between(found, found.directed(metric))[row, column]
             gap = _gap(found.directed(metric), pairs)
@@ -173,7 +173,7 @@ def by_stratum(found: Judged, samples: int = SAMPLES, seed: int = 0) -> list[Str
                         samples=samples,
                         seed=seed,
                     ),
-                    correct=decisions(gap, said, found.clusters[pairs.row], samples, seed).correct,
+                    correct=decisions(gap, sides, found.clusters[pairs.row], samples, seed).correct,
                 )
             )
     return made
@@ -211,18 +211,18 @@ def disagreements(found: Judged, metric: str, count: int = 2) -> list[Disagreeme
     for k in np.argsort(z * gap, kind="stable"):
         if not wrong[k] or len(made) == count:
             break
-        place = found.crops[pairs.row[k]]
+        crop = found.crops[pairs.row[k]]
         better, worse = pairs.first[k], pairs.second[k]
         if z[k] < 0:
             better, worse = worse, better
         votes = _direct(found, int(pairs.row[k]), int(better), int(worse))
-        if any(one.place is place for one in made) or (votes and votes[0] <= votes[1]):
+        if any(one.crop is crop for one in made) or (votes and votes[0] <= votes[1]):
             continue
         scores = found.scores[metric][pairs.row[k]]
         made.append(
             Disagreement(
                 metric=metric,
-                place=place,
+                crop=crop,
                 preferred=found.models[better],
                 other=found.models[worse],
                 people=abs(float(z[k])),
@@ -258,7 +258,7 @@ def _between(found: Judged, values: Floats) -> Floats:
     return centred(np.where(_common(found), values, np.nan))
 
 
-def _said(found: Judged, pairs: Pairs) -> NDArray[np.intp]:
+def _sides(found: Judged, pairs: Pairs) -> NDArray[np.intp]:
     """Return 1 where people separate the first from the second, -1 the other way, else 0."""
     z = found.apart[pairs.row, pairs.first, pairs.second]
     return (np.sign(z) * (np.abs(z) > SEPARATED)).astype(np.intp)

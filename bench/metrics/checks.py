@@ -18,7 +18,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from bench.core.errors import Unscorable, said
+from bench.core.errors import Unscorable, message_of
 from bench.core.plugins import load_object
 from bench.image import Pixels
 from bench.metrics.backbones import find_backbone
@@ -92,7 +92,7 @@ def _checked(card: MetricCard, pairs: Iterable[tuple[str, Pixels, Pixels]]) -> C
             note=check,
         )
 
-    def told(images: int, difference: float | None, verdict: Verdict, note: str) -> Checked:
+    def checked(images: int, difference: float | None, verdict: Verdict, note: str) -> Checked:
         return Checked(
             metric=card.name,
             reference=check.reference,
@@ -109,20 +109,22 @@ def _checked(card: MetricCard, pairs: Iterable[tuple[str, Pixels, Pixels]]) -> C
     for name, restored, sharp in pairs:
         score = scorer.score(restored, scorer.reference(sharp))[card.name]
         if score.value is None:
-            return told(len(found), None, "missing", f"{name}: {score.reason}")
+            return checked(len(found), None, "missing", f"{name}: {score.reason}")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # theirs, of themselves
                 expected = float(load_object(check.value)(restored, sharp))
         except Unscorable as reason:
-            return told(len(found), None, "missing", f"{name}: {reason}")
+            return checked(len(found), None, "missing", f"{name}: {reason}")
         except Exception as error:  # noqa: BLE001  a reference of a third party may raise anything
-            return told(len(found), None, "differs", f"{name}: the reference fails: {said(error)}")
+            return checked(
+                len(found), None, "differs", f"{name}: the reference fails: {message_of(error)}"
+            )
         found[name] = abs(score.value - expected)
     worst = max(found, key=lambda name: np.nan_to_num(found[name], nan=np.inf))
     if found[worst] <= check.tolerance:
-        return told(len(found), found[worst], "agrees", "")
-    return told(len(found), found[worst], "differs", f"most on {worst}")
+        return checked(len(found), found[worst], "agrees", "")
+    return checked(len(found), found[worst], "differs", f"most on {worst}")
 
 
 def _version(package: str) -> str:

@@ -43,8 +43,8 @@ class Inception:
         """(B,3,H,W) in [0,1] -> (B,2048), of the images as 8 bits, resized to 299x299."""
         with torch.autocast(images.device.type, enabled=False):
             images = images.float().clamp(0, 1).mul(255).round().div(255)
-            whole = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
-            found: torch.Tensor = self._network.to(images.device)(2 * whole - 1)
+            resized = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
+            found: torch.Tensor = self._network.to(images.device)(2 * resized - 1)
             return found
 
 

@@ -53,8 +53,8 @@ class Scorer:
 
         A metric that has such files tells which by a property ``weights``, a text.
         """
-        told = {name: getattr(metric, "weights", None) for name, metric in self._metrics.items()}
-        return {name: text for name, text in told.items() if text is not None}
+        weights = {name: getattr(metric, "weights", None) for name, metric in self._metrics.items()}
+        return {name: text for name, text in weights.items() if text is not None}
 
     @property
     def digest(self) -> str:

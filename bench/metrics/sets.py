@@ -47,8 +47,8 @@ class SetScorer:
     @property
     def digest(self) -> str:
         """The digest of the files that features take weights from (their property ``weights``)."""
-        told = {path: getattr(made, "weights", None) for path, made in self._describe.items()}
-        return digest_of(told, sorted(self._missing))
+        weights = {path: getattr(made, "weights", None) for path, made in self._describe.items()}
+        return digest_of(weights, sorted(self._missing))
 
     def describe(self, images: Iterable[Pixels]) -> Described:
         """Return the features of a set, images (H, W, 3) uint8 read one at a time."""

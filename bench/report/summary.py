@@ -53,8 +53,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     part = [f"{analysis.data.part}: a part of the test set"] if analysis.data.part else []
-    told = [*part, *caveats(analysis), *legend(analysis.data.table.marks), *noise_lines(analysis)]
-    return heads, rows, told
+    notes = [*part, *caveats(analysis), *legend(analysis.data.table.marks), *noise_lines(analysis)]
+    return heads, rows, notes
 
 
 def _part(analysis: Analysis, metric: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.core.errors import BenchError, said
+from bench.core.errors import BenchError, message_of
 from bench.core.parallel import in_threads
 from bench.core.progress import Progress
 from bench.image import read
@@ -26,9 +26,10 @@ from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_cards
 from bench.records import Pair, Score
+from bench.runs.cells import Cell, CellWriter
 from bench.runs.executors.restoring import FolderError
 from bench.runs.record import MetricRecord, RunRecord
-from bench.runs.store import Cell, CellWriter, RunFolder
+from bench.runs.store import RunFolder
 from bench.runs.whole_sets import measure_sets
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
@@ -239,7 +240,7 @@ class Rescoring:
         try:
             found = scorer.score(read(self.folder.image_path(todo.model, todo.cell.image)), truth)
         except (BenchError, OSError) as error:
-            return lost(said(error))
+            return lost(message_of(error))
         if control and control in todo.cell.scores:
             was, now = todo.cell.scores[control].value, found[control].value
             if (was is None) != (now is None) or (

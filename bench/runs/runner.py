@@ -16,7 +16,7 @@ from typing import Literal
 from bench.compute.environment import environment
 from bench.compute.noise import with_noise
 from bench.compute.profile import Conditions, measure
-from bench.core.errors import BenchError, said
+from bench.core.errors import BenchError, message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
@@ -26,6 +26,7 @@ from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
+from bench.runs.finding import continued
 from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder
@@ -107,7 +108,7 @@ class RunJob:
                 entry.digest = model_digest(entry.spec, weights, entry.restorer)
                 entry.told = told_to(entry.restorer, self.pairs)
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
-                entry.drop("failed", said(error))
+                entry.drop("failed", message_of(error))
                 continue
             if entry.restorer.needs_psf and not any_psf(self.pairs):
                 entry.drop("not applicable", NO_PSF)
@@ -199,10 +200,10 @@ class RunJob:
                 self.progress.note(f"  {entry.label}: {remark}")
             if entry.active:
                 mine = [f for f in self.failures if f.model == entry.label]
-                whole = any(failure.image is None for failure in mine)
-                failed = len(self.pairs) if whole else len(mine)
+                whole_model = any(failure.image is None for failure in mine)
+                failed = len(self.pairs) if whole_model else len(mine)
                 entry.state = "failed" if failed == len(self.pairs) else "done"
-                if whole:
+                if whole_model:
                     entry.reason = mine[0].message
                 elif failed:
                     entry.reason = f"failed on {failed} of {len(self.pairs)} images"
@@ -315,7 +316,7 @@ def run(
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
-    spec = RunFolder(out).taken_up(spec)
+    spec = continued(RunFolder(out), spec)
     folder = RunFolder.create(out, spec)
     with folder.locked():
         job = RunJob(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.core.errors import said
+from bench.core.errors import message_of
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.image import Pixels, read
@@ -16,7 +16,7 @@ from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import choose_metrics
 from bench.metrics.sets import SetScorer
 from bench.records import Failure, SetScore
-from bench.runs.store import Cell
+from bench.runs.cells import Cell
 from bench.suites.outputs import pair_with_references
 
 
@@ -65,7 +65,7 @@ def score_folder(
             prepared = scorer.reference(truth_of(truth))
             return Cell(name, scorer.score(read(image), prepared))
         except Exception as error:  # noqa: BLE001  isolated, listed and counted
-            return Failure(restored.name, name, said(error))
+            return Failure(restored.name, name, message_of(error))
 
     for outcome in in_threads(score, paired.pairs, f"score {restored.name}", update):
         if isinstance(outcome, Cell):
@@ -75,8 +75,8 @@ def score_folder(
     if chosen.of_sets:
         sets = SetScorer(chosen.of_sets, device, border)
         failed = {failure.image for failure in found.failures}
-        whole = [pair for pair in paired.pairs if pair[0] not in failed]
-        ours = sets.describe(read(image) for _, image, _ in whole)
-        theirs = sets.describe(truth_of(truth) for _, _, truth in whole)
+        complete = [pair for pair in paired.pairs if pair[0] not in failed]
+        ours = sets.describe(read(image) for _, image, _ in complete)
+        theirs = sets.describe(truth_of(truth) for _, _, truth in complete)
         found.sets.update(sets.compare(ours, theirs))
     return found

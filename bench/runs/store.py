@@ -7,99 +7,34 @@ that the same command completes.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.errors import BenchError
 from bench.core.files import (
     locked,
-    number_from_json,
-    number_to_json,
+    read_csv,
     remove_partials,
     write_atomic,
+    write_csv,
 )
 from bench.core.formats import to_json
-from bench.core.layout import OTHERS, file_name, results, run_folder
-from bench.core.names import parse_spec
+from bench.core.layout import file_name
 from bench.records import Pair, Profile, RunSpec, Score, SetScore
 from bench.runs import record as run_json
+from bench.runs.cells import Cell, CellWriter
 from bench.runs.record import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Strata = Mapping[str, str]
 CellFolder = Literal["cells", "rescored"]
 """Where cells lie: the record of the run, or those that `bench.runs.rescoring` is at work on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """The digests (`bench.core.identity`) of all that a cell follows from."""
-
-    model: str
-    """Its weights, file or source; of a folder of outputs, the image that was taken."""
-    images: str
-    """The degraded image, its reference, and how it was degraded or prepared."""
-    metrics: str
-    """The files that metrics take weights from."""
-
-    def changes(self, now: Inputs) -> str:
-        """Say what is not as it was."""
-        names = {"model": "the model", "images": "the images", "metrics": "a metric's weights"}
-        found = [word for key, word in names.items() if getattr(self, key) != getattr(now, key)]
-        return f"{' and '.join(found)} changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One model on one image: a score for every metric of the run.
-
-    ``measured`` are the strata that were measured from the image, the same in every model's cell.
-    ``inputs`` is None in cells of versions that did not keep it.
-    """
-
-    image: str
-    scores: Mapping[str, Score]
-    measured: Strata = field(default_factory=dict)
-    inputs: Inputs | None = None
-
-    def to_line(self) -> bytes:
-        """Return the cell as one line of JSON."""
-        values = {
-            metric: {"missing": score.reason}
-            if score.value is None
-            else number_to_json(score.value)
-            for metric, score in self.scores.items()
-        }
-        row: dict[str, Any] = {"image": self.image, "scores": values}
-        if self.measured:
-            row["measured"] = dict(self.measured)
-        if self.inputs:
-            row["inputs"] = asdict(self.inputs)
-        return json.dumps(row).encode() + b"\n"
-
-    @classmethod
-    def from_line(cls, line: bytes) -> Cell:
-        """Undo `to_line`. Raises ValueError for a torn line."""
-        row = json.loads(line)
-        scores = {
-            metric: Score.missing(value["missing"])
-            if isinstance(value, dict)
-            else Score(number_from_json(value))
-            for metric, value in row["scores"].items()
-        }
-        inputs = Inputs(**row["inputs"]) if "inputs" in row else None
-        return cls(row["image"], scores, row.get("measured", {}), inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,49 +48,6 @@ class SetRow:
     metric: str
     score: SetScore
     inputs: str
-
-
-class CellWriter:
-    """Appends the cells of one model. A torn last line, left by a crash, is cut off first."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.done: set[str] = set()
-        whole = 0
-        if path.exists():
-            for line in path.read_bytes().splitlines(keepends=True):
-                try:
-                    cell = Cell.from_line(line)
-                except ValueError:
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                self.done.add(cell.image)
-                whole += len(line)
-        self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b", buffering=0)
-        self._file.truncate(whole)
-        self._file.seek(whole)
-
-    def append(self, cell: Cell) -> None:
-        """Write one cell in one system call and flush it to the disk."""
-        self._file.write(cell.to_line())
-        os.fsync(self._file.fileno())
-        self.done.add(cell.image)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> CellWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class RunFolder:
@@ -191,57 +83,6 @@ class RunFolder:
                 )
         path.mkdir(parents=True, exist_ok=True)
         return folder
-
-    @classmethod
-    def place_of(cls, suite: str, spec: RunSpec) -> Path:
-        """Return where the run of ``spec`` lies, or will.
-
-        A run that came to these metrics by `bench.runs.rescoring` is that run, too.
-        """
-        place = run_folder(suite, spec.digest())
-        if not cls(place).exists:
-            for path in sorted(place.parent.glob("*/run.json")):
-                with suppress(BenchError):  # a damaged one is another
-                    found = cls(path.parent).record().spec
-                    same_metrics = sorted(found.metrics) == sorted(spec.metrics)
-                    if same_metrics and replace(found, metrics=spec.metrics) == spec:
-                        return path.parent
-        return place
-
-    def taken_up(self, spec: RunSpec) -> RunSpec:
-        """Return the spec by which the run that lies here goes on: it keeps all of its metrics.
-
-        Others may have been added since it was asked for (`bench.runs.rescoring`).
-        """
-        if not self.exists:
-            return spec
-        has = self.record().spec.metrics
-        return replace(spec, metrics=has) if set(spec.metrics) <= set(has) else spec
-
-    @classmethod
-    def find(cls, name: str, root: Path | None = None) -> RunFolder:
-        """Return the run at folder ``name``, or the latest run of the suite called ``name``."""
-        folder = cls(Path(name))
-        if folder.exists:
-            return folder
-        root = root or results()
-        found = list(root.glob(f"{file_name(name)}/*/run.json"))
-        if not found:  # of whatever own folder, where the name is that of the suite 'folder'
-            found = [run.path / "run.json" for run in all_runs(root) if run.is_of(name)]
-        runs = sorted(found, key=lambda path: path.stat().st_mtime_ns)
-        if not runs:
-            raise BenchError(
-                f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
-                f"'{root}/'; 'bench run --suite {name}' makes one"
-            )
-        return cls(runs[-1].parent)
-
-    def is_of(self, suite: str) -> bool:
-        """Whether it is a run of the suite of this name in the table. False for a damaged one."""
-        try:
-            return parse_spec(self.record().spec.suite)[0] == suite
-        except BenchError:
-            return False
 
     @property
     def exists(self) -> bool:
@@ -315,7 +156,7 @@ class RunFolder:
             (p.id, p.cluster, *self._files(p), json.dumps({**measured.get(p.id, {}), **p.strata}))
             for p in pairs
         )
-        _write_csv(self.path / "images.csv", header, rows)
+        write_csv(self.path / "images.csv", header, rows)
 
     def _files(self, pair: Pair) -> tuple[str, str]:
         degraded, reference = pair.degraded, pair.reference
@@ -387,7 +228,7 @@ class RunFolder:
             for model, image, metric, score in self._scores(models, images)
         )
         header = ("model", "image", "metric", "value", "missing")
-        _write_csv(self.path / "scores.csv", header, rows)
+        write_csv(self.path / "scores.csv", header, rows)
 
     def _scores(
         self, models: Sequence[str], images: Sequence[str]
@@ -436,7 +277,7 @@ class RunFolder:
             )
             for row in rows
         )
-        _write_csv(self.path / "sets.csv", header, texts)
+        write_csv(self.path / "sets.csv", header, texts)
 
     def read_sets(self) -> list[SetRow]:
         """Return the rows of sets.csv as they were written; none where there is no file."""
@@ -452,7 +293,7 @@ class RunFolder:
                 ),
                 inputs=row["inputs"],
             )
-            for row in _rows(self.path / "sets.csv")
+            for row in read_csv(self.path / "sets.csv")
         ]
 
     def sets(self) -> pd.DataFrame:
@@ -479,22 +320,22 @@ class RunFolder:
         """Replace profiles.csv, and samples.csv with the single measurements behind it."""
         profiles = list(profiles)
         rows = (["" if (v := getattr(p, n)) is None else v for n in _COLUMNS] for p in profiles)
-        _write_csv(self.path / "profiles.csv", _COLUMNS, rows)
+        write_csv(self.path / "profiles.csv", _COLUMNS, rows)
         single = (
             [*(getattr(p, name) for name in _KEY), p.quantity, process, value]
             for p in profiles
             for process, passes in enumerate(p.samples, start=1)
             for value in passes
         )
-        _write_csv(self.path / "samples.csv", (*_KEY, "quantity", "process", "value"), single)
+        write_csv(self.path / "samples.csv", (*_KEY, "quantity", "process", "value"), single)
 
     def read_profiles(self) -> list[Profile]:
         """Return the rows of profiles.csv as they were written; none where there is no file."""
         samples: dict[tuple[str, ...], dict[str, list[float]]] = {}
-        for row in _rows(self.path / "samples.csv"):
+        for row in read_csv(self.path / "samples.csv"):
             of = samples.setdefault(tuple(row[name] for name in (*_KEY, "quantity")), {})
             of.setdefault(row["process"], []).append(float(row["value"]))
-        return [_profile(row, samples) for row in _rows(self.path / "profiles.csv")]
+        return [_profile(row, samples) for row in read_csv(self.path / "profiles.csv")]
 
     def profiles(self, rows: Sequence[Profile] | None = None) -> pd.DataFrame:
         """Return ``rows`` (default: those of profiles.csv) as a table.
@@ -521,23 +362,6 @@ class RunFolder:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def all_runs(root: Path | None = None) -> list[RunFolder]:
-    """Return every run under the root of results, the latest last."""
-    found = (root or results()).glob("*/*/run.json")
-    runs = [path for path in found if path.parent.parent.name not in OTHERS]
-    return [RunFolder(path.parent) for path in sorted(runs, key=lambda p: p.stat().st_mtime_ns)]
-
-
-def write_cells(path: Path, cells: Iterable[Cell]) -> None:
-    """Write ``image,metric,value,missing`` of images that belong to no run."""
-    rows = (
-        (cell.image, metric, "" if score.value is None else repr(score.value), score.reason or "")
-        for cell in cells
-        for metric, score in cell.scores.items()
-    )
-    _write_csv(path, ("image", "metric", "value", "missing"), rows)
-
-
 _KEY = ("model", "device", "dtype", "height", "width", "batch", "threads")
 _COLUMNS = (*_KEY, "quantity", "value", "low", "high", "unit", "missing", "noisy")
 
@@ -556,19 +380,3 @@ def _profile(
 
 def _text(value: float | None) -> str:
     return "" if value is None else repr(value)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_atomic(path, text.getvalue().encode())

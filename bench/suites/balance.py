@@ -38,7 +38,7 @@ def balanced(
     sizes = [len(levels) for levels in factors]
     cells = [cell(*levels) for levels in product(*factors)]
     first: dict[Group, int] = {}
-    same = np.array([first.setdefault(made, place) for place, made in enumerate(cells)])
+    same = np.array([first.setdefault(made, position) for position, made in enumerate(cells)])
     pairs = [(a, b) for a, b in combinations(range(len(sizes)), 2) if min(sizes[a], sizes[b]) > 1]
     met = [np.zeros(sizes[a] * sizes[b], int) for a, b in pairs]
     turn = [rng.permutation(size) for size in sizes]

@@ -100,16 +100,16 @@ def _own_cluster(file: str) -> tuple[str, str]:
 def _photographs(root: Path) -> Path | None:
     for base in first_folder(root, ("celeba", "CelebA", "Img")):
         folder = base / "img_align_celeba"
-        for place in (folder / "img_align_celeba", folder):
-            if images_directly_in(place):
-                return place
+        for directory in (folder / "img_align_celeba", folder):
+            if images_directly_in(directory):
+                return directory
     return root if root.name == "img_align_celeba" and images_directly_in(root) else None
 
 
 def _people(folder: Path, root: Path) -> dict[str, str]:
     """Return file -> person, from the list nearest to the photographs; empty if there is none."""
-    for place in (folder, folder.parent, folder.parent.parent, root):
-        for path in (place / "identity_CelebA.txt", place / "Anno" / "identity_CelebA.txt"):
+    for directory in (folder, folder.parent, folder.parent.parent, root):
+        for path in (directory / "identity_CelebA.txt", directory / "Anno" / "identity_CelebA.txt"):
             if path.is_file():
                 rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
                 if wrong := [row for row in rows if len(row) != 2]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.core.blobs import lmdb_of, read_bytes
-from bench.core.errors import BenchError, said
+from bench.core.errors import BenchError, message_of
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.image import Pixels, read
@@ -130,7 +130,7 @@ def _header(pair: Pair) -> _Looked:
             return _Looked(pair)
         return _Looked(pair, _mismatch(pair, size, size_of(reference)))
     except (BenchError, OSError) as error:
-        return _Looked(pair, f"{pair.id}: {said(error)}")
+        return _Looked(pair, f"{pair.id}: {message_of(error)}")
 
 
 def _decode(pair: Pair) -> _Looked:
@@ -152,8 +152,8 @@ def size_of(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path if lmdb_of(path) is None else io.BytesIO(read_bytes(path))) as image:
             # Pillow would decode all of a PNG to find out that it has no EXIF data
-            told = image.format != "PNG" or "exif" in image.info
-            turned = told and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            suspicious = image.format != "PNG" or "exif" in image.info
+            turned = suspicious and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return image.size if turned else (image.size[1], image.size[0])
     except UnidentifiedImageError as error:
         raise BenchError(f"'{path}' is not an image; get it again") from error

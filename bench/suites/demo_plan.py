@@ -224,18 +224,20 @@ def _resampled(source: Pixels, shot: DemoShot, height: int, width: int) -> Light
     rows = (np.arange(height) - (height - 1) / 2)[:, None] / shot.scale
     columns = (np.arange(width) - (width - 1) / 2)[None, :] / shot.scale
     sine, cosine = math.sin(math.radians(shot.turn)), math.cos(math.radians(shot.turn))
-    place = np.stack(
+    positions = np.stack(
         [shot.row + cosine * rows - sine * columns, shot.column + sine * rows + cosine * columns]
     )
     around = 8  # pixels beyond the piece that filter and spline still feel
-    top, left = (max(0, int(axis.min()) - around) for axis in place)
-    bottom, right = (int(axis.max()) + around + 1 for axis in place)
+    top, left = (max(0, int(axis.min()) - around) for axis in positions)
+    bottom, right = (int(axis.max()) + around + 1 for axis in positions)
     light = to_linear(source[top:bottom, left:right])
     sigma = (1 / shot.scale - 1) / 2
-    place -= np.array([top, left])[:, None, None]
+    positions -= np.array([top, left])[:, None, None]
     return np.stack(
         [
-            map_coordinates(gaussian_filter(light[..., c], sigma), place, order=3, mode="mirror")
+            map_coordinates(
+                gaussian_filter(light[..., c], sigma), positions, order=3, mode="mirror"
+            )
             for c in range(3)
         ],
         axis=-1,

@@ -66,28 +66,28 @@ def fetch(
     before it gets its name. Raises `BenchError` for a wrong checksum, a full disk, a folder that
     holds other things than what is to be unpacked there, and when no address gives the file.
     """
-    place = _Place(download, target)
+    layout = _Layout(download, target)
     with _disk(target):
         target.mkdir(parents=True, exist_ok=True)
-        with place.locked():
-            if place.unpacked():
-                place.clear()
+        with layout.locked():
+            if layout.unpacked():
+                layout.clear()
                 return target
             if download.unpack:
-                place.require_empty()
-            if not place.holds_file(progress):
-                _bring(download, place, progress, attempts, pause)
+                layout.require_empty()
+            if not layout.holds_file(progress):
+                _bring(download, layout, progress, attempts, pause)
             if not download.unpack:
-                return place.file
-            names = unpack(place.file, target, progress)
-            place.note(unpacked=names)
-            place.clear()
+                return layout.file
+            names = unpack(layout.file, target, progress)
+            layout.note(unpacked=names)
+            layout.clear()
             return target
 
 
 def digest_found(download: Download, target: Path) -> str | None:
     """Return the SHA-256 that `fetch` found, None if it fetched nothing into ``target``."""
-    digest: str | None = _Place(download, target).noted().get("sha256")
+    digest: str | None = _Layout(download, target).noted().get("sha256")
     return digest
 
 
@@ -102,7 +102,7 @@ def _verified(path: Path, report: Update) -> str:
     return digest.hexdigest()
 
 
-class _Place:
+class _Layout:
     """Where a download goes, and what is noted there: its digest, and what was unpacked."""
 
     def __init__(self, download: Download, target: Path) -> None:
@@ -177,14 +177,16 @@ class _Place:
             yield
 
 
-def _bring(download: Download, place: _Place, report: Update, attempts: int, pause: float) -> None:
+def _bring(
+    download: Download, layout: _Layout, report: Update, attempts: int, pause: float
+) -> None:
     """Transfer from the first address that gives the file, check it, and give it its name."""
     refusals = []
     for url in download.urls:
         try:
             transfer(
                 url,
-                place.partial,
+                layout.partial,
                 report,
                 checked_later=download.sha256 is not None,
                 size=download.bytes,
@@ -194,19 +196,19 @@ def _bring(download: Download, place: _Place, report: Update, attempts: int, pau
         except Refused as refusal:
             refusals.append(f"{url}: {refusal}")
             continue
-        digest = _verified(place.partial, report)
-        if place.fits(digest):
-            place.note(sha256=digest, url=url)
-            place.partial.replace(place.file)
-            discard(place.partial)
+        digest = _verified(layout.partial, report)
+        if layout.fits(digest):
+            layout.note(sha256=digest, url=url)
+            layout.partial.replace(layout.file)
+            discard(layout.partial)
             return
-        discard(place.partial)
+        discard(layout.partial)
         refusals.append(
             f"{url}: its SHA-256 is {digest} where {download.sha256} was expected; it was removed"
         )
     raise BenchError(
         f"could not fetch {download.file} ({'; '.join(refusals)}). Try the same command again, or "
-        f"download it from {download.page} and put it at '{place.file}'"
+        f"download it from {download.page} and put it at '{layout.file}'"
     )
 
 

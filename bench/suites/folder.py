@@ -202,8 +202,8 @@ def require_same_names(
     """Raise `BenchError` unless both have the same names; it lists the first few that differ."""
     first, second = set(first), set(second)
     problems = [
-        f"{len(names)} only in '{place}': {first_few(names)}"
-        for names, place in ((first - second, first_place), (second - first, second_place))
+        f"{len(names)} only in '{directory}': {first_few(names)}"
+        for names, directory in ((first - second, first_place), (second - first, second_place))
         if names
     ]
     if problems:
@@ -251,11 +251,11 @@ def paired(root: Path, identify: Identify) -> tuple[str, dict[Split, Listing[Fil
         if name in inside and halves_in(root / inside[name])
     } or {"test": root}
     splits: dict[Split, Listing[Files]] = {}
-    for split, place in places.items():
-        halves = halves_in(place)
+    for split, directory in places.items():
+        halves = halves_in(directory)
         if halves is None:
             return None
-        splits[split] = listing(place, match(place, *halves), identify)
+        splits[split] = listing(directory, match(directory, *halves), identify)
         layout = f"{{{','.join(halves)}}}, paired by name"
     return (layout if places == {"test": root} else f"{{{','.join(places)}}}/{layout}"), splits
 
@@ -305,8 +305,8 @@ def assemble(
     ``spec`` is the suite's name in the table, where that is not the card's. Where there is no
     validation split, one cluster in ``validation`` is taken out of train.
     """
-    found, said = dict(splits), list(notes)
-    said += [
+    found, settings = dict(splits), list(notes)
+    settings += [
         f"{count} of {expected} {NOUNS[split]} images"
         + (": not the official test set" if split == "test" else "")
         for split, (count, expected) in counts(card, found).items()
@@ -317,13 +317,13 @@ def assemble(
         names = held_out(train.clusters(), validation)
         if names:
             found["val"], found["train"] = train.divide(set(names))
-            said.append(f"validation: {first_few(names)}, taken out of train")
+            settings.append(f"validation: {first_few(names)}, taken out of train")
 
     def listed(split: Split) -> Sequence[Pair]:
         return found.get(split, [])
 
     name = canonical(spec or card.name, options)
-    return Suite(name, card, root, layout, listed, notes=tuple(said))
+    return Suite(name, card, root, layout, listed, notes=tuple(settings))
 
 
 def counts(card: SuiteCard, splits: Mapping[Split, Sequence[Pair]]) -> dict[Split, tuple[int, int]]:
@@ -348,25 +348,25 @@ def own_card(card: SuiteCard, root: Path) -> SuiteCard:
     a folder of results has gets ``own-`` before it. Raises `BenchError` for a damaged
     ``suite.toml`` and for keys that mean nothing.
     """
-    path, said = root / ABOUT, {}
+    path, settings = root / ABOUT, {}
     if path.is_file():
         try:
-            said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             raise BenchError(f"cannot read '{path}': {error}") from error
     known = ("name", "title", "task", "licence", "citation")
-    for key, value in said.items():
+    for key, value in settings.items():
         if key not in known:
             raise BenchError(f"'{path}': no key '{key}' is known; expected {', '.join(known)}")
         if not isinstance(value, str) or not value.strip():
             raise BenchError(f"'{path}': {key} = {value!r}; expected some text")
-    if said.get("task", card.task) not in _TASKS:
+    if settings.get("task", card.task) not in _TASKS:
         expected = ", ".join(_TASKS)
-        raise BenchError(f"'{path}': task = {said['task']!r}; expected one of {expected}")
-    name = said.get("name") or root.resolve().name or card.name
+        raise BenchError(f"'{path}': task = {settings['task']!r}; expected one of {expected}")
+    name = settings.get("name") or root.resolve().name or card.name
     if name in suite_cards() or name in OTHERS:
         name = f"own-{name}"
-    return replace(card, **{"title": name, **said, "name": name})
+    return replace(card, **{"title": name, **settings, "name": name})
 
 
 def open_folder(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:

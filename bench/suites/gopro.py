@@ -74,9 +74,9 @@ def open_gopro(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite
     blur = options["blur"]
     layouts: dict[Split, str] = {}
     splits: dict[Split, Listing[Files]] = {}
-    for split, place in _split_folders(card, root).items():
-        layouts[split], files = _find(place, blur)
-        splits[split] = listing(place, files, _identity)
+    for split, directory in _split_folders(card, root).items():
+        layouts[split], files = _find(directory, blur)
+        splits[split] = listing(directory, files, _identity)
     notes = []
     test = splits.get("test")
     if test and (strange := test.clusters() - OFFICIAL_TEST.keys()):
@@ -130,32 +130,32 @@ def _layout(folder: Path) -> str | None:
     return fitting[0] if fitting else None
 
 
-def _find(place: Path, blur: str) -> tuple[str, list[Files]]:
+def _find(directory: Path, blur: str) -> tuple[str, list[Files]]:
     """Return the layout of a split and its pairs of files, in the order of their names."""
-    layout = _layout(place)
+    layout = _layout(directory)
     if layout is None:
         raise BenchError(
-            f"'{place}' has none of the GoPro layouts; it holds "
-            f"{first_few(p.name for p in place.iterdir()) or 'nothing'}"
+            f"'{directory}' has none of the GoPro layouts; it holds "
+            f"{first_few(p.name for p in directory.iterdir()) or 'nothing'}"
         )
-    if layout == "LMDB" and (halves := halves_in(place)):
-        return layout, match(place, *halves)
+    if layout == "LMDB" and (halves := halves_in(directory)):
+        return layout, match(directory, *halves)
     if layout == "paired":
         if blur != "blur":
             raise BenchError(
-                f"'{place}' has the folders input and target, which do not say that they hold "
+                f"'{directory}' has the folders input and target, which do not say that they hold "
                 f"{blur}; rename input to {blur} and target to sharp if they do, or choose "
                 "gopro:blur=blur"
             )
-        return layout, match(place, "input", "target")
+        return layout, match(directory, "input", "target")
     if layout == "flattened":
-        _require(place, blur)
-        files = match(place, blur, "sharp")
+        _require(directory, blur)
+        files = match(directory, blur, "sharp")
     else:
         files = []
-        for sequence in folders_in(place):
-            _require(place / sequence, blur)
-            files += match(place, f"{sequence}/{blur}", f"{sequence}/sharp")
+        for sequence in folders_in(directory):
+            _require(directory / sequence, blur)
+            files += match(directory, f"{sequence}/{blur}", f"{sequence}/sharp")
     return layout, files
 
 

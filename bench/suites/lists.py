@@ -25,9 +25,9 @@ def read_lists(
         path = base / name
         if path.is_file():
             files = [_row(path, number, line, identify) for number, line in _rows(path)]
-            place = _place(base, files)
-            _require_files(path, place, files)
-            splits[split] = listing(place, sorted(files), identify)
+            directory = _directory_of(base, files)
+            _require_files(path, directory, files)
+            splits[split] = listing(directory, sorted(files), identify)
     return splits
 
 
@@ -54,15 +54,15 @@ def _row(path: Path, number: int, line: str, identify: Identify) -> Files:
     return blurred, sharp
 
 
-def _place(base: Path, files: Sequence[Files]) -> Path:
+def _directory_of(base: Path, files: Sequence[Files]) -> Path:
     beside = base.parent
     return beside if files and (beside / files[0][0]).is_file() else base
 
 
-def _require_files(path: Path, place: Path, files: Sequence[Files]) -> None:
-    missing = [file for row in files for file in row if not (place / file).is_file()]
+def _require_files(path: Path, directory: Path, files: Sequence[Files]) -> None:
+    missing = [file for row in files for file in row if not (directory / file).is_file()]
     if missing:
         raise BenchError(
-            f"'{path}' lists {2 * len(files)} files of which {len(missing)} are not in '{place}': "
-            f"{first_few(missing)}; unpack all of the data set"
+            f"'{path}' lists {2 * len(files)} files of which {len(missing)} are not in "
+            f"'{directory}': {first_few(missing)}; unpack all of the data set"
         )

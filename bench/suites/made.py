@@ -62,7 +62,7 @@ class Order:
     identity: Mapping[str, Any]
     """What JSON can hold; its key ``suite`` names the kind."""
     items: Sequence[Item]
-    told: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     """What the manifest tells beside it; ``notes`` are shown in every report."""
     workers: int = 8
     """So many pairs are made at a time, at most: what is in memory grows with it."""
@@ -91,13 +91,13 @@ def usable(root: Path, identity: Mapping[str, Any]) -> Manifest | None:
 def damaged(root: Path, manifest: Manifest) -> list[str]:
     """Return the files that are missing or have not the size that the manifest tells."""
 
-    def whole(name: str, size: int) -> bool:
+    def complete(name: str, size: int) -> bool:
         try:
             return (root / name).stat().st_size == size
         except OSError:
             return False
 
-    return [name for name, file in _files(manifest) if not whole(name, file["bytes"])]
+    return [name for name, file in _files(manifest) if not complete(name, file["bytes"])]
 
 
 def altered(root: Path, progress: Update = unheard) -> list[str]:
@@ -175,21 +175,21 @@ def make(root: Path, order: Order, progress: Update = unheard, replace: bool = F
     ``root`` holds something else, or the disk refuses the files; ``replace`` says that a suite of
     the same kind but another identity may go.
     """
-    place = root.resolve()
-    require_ours(place, order.title, order.identity, replace)
-    part = place.with_name(f".{place.name}.part")
+    target = root.resolve()
+    require_ours(target, order.title, order.identity, replace)
+    part = target.with_name(f".{target.name}.part")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with locked(place.with_name(f".{place.name}.lock")):
-            ready = usable(place, order.identity)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target.with_name(f".{target.name}.lock")):
+            ready = usable(target, order.identity)
             if ready is not None:
                 return ready
-            require_ours(place, order.title, order.identity, replace)
+            require_ours(target, order.title, order.identity, replace)
             shutil.rmtree(part, ignore_errors=True)
             try:
                 manifest = _make_all(part, order, progress)
-                shutil.rmtree(place, ignore_errors=True)
-                part.rename(place)
+                shutil.rmtree(target, ignore_errors=True)
+                part.rename(target)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
@@ -201,45 +201,45 @@ def make(root: Path, order: Order, progress: Update = unheard, replace: bool = F
 
 
 def require_ours(
-    place: Path, title: str, identity: Mapping[str, Any], replace: bool = False
+    target: Path, title: str, identity: Mapping[str, Any], replace: bool = False
 ) -> None:
     """Raise `BenchError` where ``place`` holds anything that making the suite would destroy.
 
     An empty folder may be filled and a damaged suite made again. ``replace`` is as in `make`.
     """
-    if place.is_file():
-        raise BenchError(f"'{place}' is a file; {title} needs a folder: name a new one")
-    if not place.is_dir() or not any(place.iterdir()):
+    if target.is_file():
+        raise BenchError(f"'{target}' is a file; {title} needs a folder: name a new one")
+    if not target.is_dir() or not any(target.iterdir()):
         return
-    if strange := _strange(place):
+    if strange := _strange(target):
         raise BenchError(
-            f"'{place}' is no folder of {title}: it holds {', '.join(strange[:5])}; name an empty "
+            f"'{target}' is no folder of {title}: it holds {', '.join(strange[:5])}; name an empty "
             "or a new folder"
         )
-    manifest = read_manifest(place)
+    manifest = read_manifest(target)
     if replace and (manifest is None or manifest["suite"] == identity["suite"]):
         return
     if manifest is None:
         raise BenchError(
-            f"'{place / MANIFEST}' is damaged or no manifest of {title}; name a new folder, or "
+            f"'{target / MANIFEST}' is damaged or no manifest of {title}; name a new folder, or "
             "remove that one first"
         )
     if different := _differences(manifest, identity):
         raise BenchError(
-            f"'{place}' holds a suite that was made otherwise: {different}; name a new folder, "
+            f"'{target}' holds a suite that was made otherwise: {different}; name a new folder, "
             "or remove that one first"
         )
 
 
-def _strange(place: Path) -> list[str]:
+def _strange(target: Path) -> list[str]:
     """Return what is in a folder that is not of a suite made here, in order."""
-    inside = {path.name for path in place.iterdir()}
+    inside = {path.name for path in target.iterdir()}
     strange = inside - {MANIFEST, ABOUT, *SPLITS}
     if MANIFEST not in inside:  # many published data sets have a folder 'test' or 'train' too
         strange = inside
     for split in inside & set(SPLITS):
-        if (place / split).is_dir():
-            found = {path.name for path in (place / split).iterdir()}
+        if (target / split).is_dir():
+            found = {path.name for path in (target / split).iterdir()}
             strange |= {f"{split}/{name}" for name in found - _FOLDERS}
     return sorted(strange)
 
@@ -247,19 +247,19 @@ def _strange(place: Path) -> list[str]:
 def _differences(manifest: Manifest, identity: Mapping[str, Any]) -> str:
     """Say in one line what of ``identity`` a manifest tells otherwise; empty: nothing."""
     wanted: Mapping[str, Any] = json.loads(json.dumps(identity))  # tuples become lists
-    told: list[str] = []
+    details: list[str] = []
     for key, value in wanted.items():
         got = manifest.get(key)
         if isinstance(value, dict) and isinstance(got, dict):
-            told += [
+            details += [
                 f"{name} {_short(got.get(name))} (now {_short(value.get(name))})"
                 for name in {**got, **value}
                 if got.get(name) != value.get(name)
             ]
         elif got != value:
-            told.append(f"{key} {got} (now {value})")
-    more = f", and {len(told) - 5} more" if len(told) > 5 else ""
-    return ", ".join(told[:5]) + more
+            details.append(f"{key} {got} (now {value})")
+    more = f", and {len(details) - 5} more" if len(details) > 5 else ""
+    return ", ".join(details[:5]) + more
 
 
 def _short(value: object) -> str:
@@ -288,7 +288,7 @@ def _make_all(part: Path, order: Order, progress: Update) -> Manifest:
     modules = (numpy, scipy, skimage, cv2, PIL)
     manifest: Manifest = {
         **order.identity,
-        **order.told,
+        **order.details,
         "made_with": {module.__name__: module.__version__ for module in modules},
         "pairs": [rows[item.id] for item in order.items],
     }

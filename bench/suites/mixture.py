@@ -62,8 +62,8 @@ class Combination:
     @property
     def label(self) -> str:
         """What it is called in a pair's id."""
-        told = f"{self.blur}{self.extent:g}-noise{self.noise:g}-light{self.light:g}"
-        return told if self.jpeg is None else f"{told}-jpeg{self.jpeg}"
+        caption = f"{self.blur}{self.extent:g}-noise{self.noise:g}-light{self.light:g}"
+        return caption if self.jpeg is None else f"{caption}-jpeg{self.jpeg}"
 
     @property
     def strata(self) -> dict[str, str]:
@@ -228,7 +228,7 @@ def notes(mixture: Mixture, photographs: int, left_out: Mapping[str, str]) -> li
     one_psf = [name for name in blur_names() if blurs()[name].uniform]
     exact = f"{', '.join(one_psf[:-1])} and {one_psf[-1]}"
     dealt = "every combination of levels" if count == cells else f"{count} of {cells}, balanced,"
-    told = [
+    caption = [
         f"made of {photographs} photographs: {dealt} of each, seed {mixture.seed}; the same hand's "
         "path and direction at every level",
         "blur extent: pixels over which a point of light is spread (path, length, diameter, full "
@@ -239,12 +239,14 @@ def notes(mixture: Mixture, photographs: int, left_out: Mapping[str, str]) -> li
         "image and it is their mean",
     ]
     if mixture.fixed:
-        told.append("all: " + ", ".join(f"{name}={value}" for name, value in mixture.fixed.items()))
+        caption.append(
+            "all: " + ", ".join(f"{name}={value}" for name, value in mixture.fixed.items())
+        )
     if (most := max(map(len, mixture._factors()))) > count:
-        told.append(
+        caption.append(
             f"{count} images a photograph do not reach all {most} levels of a factor: "
             "its levels are compared over different photographs"
         )
     if left_out:
-        told.append(f"{len(left_out)} photographs left out: {first_few(left_out)}")
-    return told
+        caption.append(f"{len(left_out)} photographs left out: {first_few(left_out)}")
+    return caption

@@ -103,10 +103,10 @@ def order(
             "or a smaller --crop"
         )
     largest = max(math.prod(photo.size) for photo in usable)
-    told = {"notes": notes(mixture, len(usable), left_out), "left_out": left_out}
+    details = {"notes": notes(mixture, len(usable), left_out), "left_out": left_out}
     # a pair takes some 300 bytes a pixel in memory while it is made
     workers = max(1, int(4e9 / (300 * largest)))
-    return Order(TITLE, identity, items, told, workers)
+    return Order(TITLE, identity, items, details, workers)
 
 
 def room(items: Sequence[Item]) -> int:

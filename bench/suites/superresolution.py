@@ -135,8 +135,8 @@ def _places(base: Path, references: Path, scale: int) -> tuple[Path, ...]:
     return (
         base / f"LRbicx{scale}",
         *(
-            place / f"{base.name}_LR_bicubic" / inner
-            for place in (base, base.parent)
+            directory / f"{base.name}_LR_bicubic" / inner
+            for directory in (base, base.parent)
             for inner in lower
         ),
         *(base / f"LR_bicubic/{inner}" for inner in lower),
@@ -149,13 +149,15 @@ def _low_resolution(
     places: Iterable[Path], references: Mapping[str, str], folder: Path, scale: int
 ) -> dict[str, Path]:
     """Return name -> low-resolution file, from the first place that has any; empty: none has."""
-    for place in places:
-        files = images_directly_in(place)
-        if place == folder:
+    for directory in places:
+        files = images_directly_in(directory)
+        if directory == folder:
             files = [file for file in files if _LOW.search(name_of(file))]
         if files:
-            found = {name: place / file for name, file in _named(place, files, scale).items()}
-            require_same_names(found, place, references, folder)
+            found = {
+                name: directory / file for name, file in _named(directory, files, scale).items()
+            }
+            require_same_names(found, directory, references, folder)
             return found
     return {}
 
@@ -163,8 +165,8 @@ def _low_resolution(
 def _made_or_found(small: Mapping[str, Path]) -> str:
     if not small:
         return "low resolution made here (MATLAB bicubic)"
-    place = next(iter(small.values())).parent
-    return f"low resolution from {place.parent.name}/{place.name}"
+    directory = next(iter(small.values())).parent
+    return f"low resolution from {directory.parent.name}/{directory.name}"
 
 
 def _listing(

@@ -93,10 +93,10 @@ def open_reds(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:
         splits: dict[Split, Listing[Files]] = {}
         official: dict[Split, str] = {"test": "val", "train": "train"}
         for split, name in official.items():
-            for place in (base / name, base):
-                if (place / f"{name}_blur").is_dir():
-                    files = match(place, f"{name}_blur", f"{name}_sharp")
-                    splits[split] = listing(place, files, _reds_identity)
+            for directory in (base / name, base):
+                if (directory / f"{name}_blur").is_dir():
+                    files = match(directory, f"{name}_blur", f"{name}_sharp")
+                    splits[split] = listing(directory, files, _reds_identity)
                     break
         layout = "{train,val}_{blur,sharp}/<sequence>"
         if not splits and (found := paired(base, sequence_of)):

@@ -75,8 +75,8 @@ class UNetGAN(nn.Module):
             for sign, first in ((1, 0), (-1, 3)):
                 nn.init.dirac_(head[first : first + 3]).mul_(sign)
                 skip = slice(width + first, width + first + 3)
-                for other, place in ((1, 0), (-1, 3)):
-                    nn.init.dirac_(fuse[place : place + 3, skip]).mul_(sign * other)
+                for other, channel in ((1, 0), (-1, 3)):
+                    nn.init.dirac_(fuse[channel : channel + 3, skip]).mul_(sign * other)
                 nn.init.dirac_(self.tail.weight[:, first : first + 3]).mul_(0.5 * sign)
 
 

@@ -143,9 +143,9 @@ class ImagePool:
                 self.images.append(image.clone())
                 shown.append(image)
             elif float(torch.rand(())) < 0.5:
-                place = int(torch.randint(self.size, ()))
-                shown.append(self.images[place].to(image.device))
-                self.images[place] = image.clone()
+                slot = int(torch.randint(self.size, ()))
+                shown.append(self.images[slot].to(image.device))
+                self.images[slot] = image.clone()
             else:
                 shown.append(image)
         return torch.stack(shown)

@@ -29,8 +29,8 @@ class SampleRows:
         side = sample[-1].shape[-2:]
         row: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
         for image in sample:
-            whole = F.interpolate(image[None], size=side, mode="nearest")
-            row += [to_pixels(whole), np.full((side[0], GAP, 3), 255, np.uint8)]
+            enlarged = F.interpolate(image[None], size=side, mode="nearest")
+            row += [to_pixels(enlarged), np.full((side[0], GAP, 3), 255, np.uint8)]
         write_png(self.path(epoch), np.concatenate(row[:-1], axis=1))
         for path in self._folder.glob("epoch-*.png"):
             number = path.stem.removeprefix("epoch-")

@@ -272,9 +272,9 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell:
             callbacks.append(
                 EarlyStopping(watched, mode=mode, patience=patience, check_on_train_epoch_end=True)
             )
-        place = torch.device(task.device)
-        on_cuda = place.type == "cuda"
-        alone = [place.index or 0] if on_cuda else 1
+        torch_device = torch.device(task.device)
+        on_cuda = torch_device.type == "cuda"
+        alone = [torch_device.index or 0] if on_cuda else 1
         # an adversarial step uses only some of the parameters at a time
         several = "ddp" if task.recipe.method == "plain" else "ddp_find_unused_parameters_true"
         mixed = on_cuda and torch.cuda.is_bf16_supported()

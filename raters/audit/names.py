@@ -31,7 +31,7 @@ class Needle:
     name: str
     form: str
     text: str
-    whole: bool = False
+    whole_words: bool = False
 
     @property
     def folded(self) -> bool:
@@ -49,7 +49,7 @@ class Needle:
     def count(self, text: str, folded: str) -> int:
         """Count it in ``text``; ``folded`` is the same in lower case."""
         wanted, where = (self.text.lower(), folded) if self.folded else (self.text, text)
-        if not self.whole or wanted not in where:
+        if not self.whole_words or wanted not in where:
             return where.count(wanted)
         return len(re.findall(rf"(?<![a-z0-9]){re.escape(wanted)}(?![a-z0-9])", where))
 
@@ -168,12 +168,12 @@ def search(
 
 def _unlikely(needle: Needle, length: int, alphabet: int, chance: float) -> Needle | None:
     """Return the needle, or its whole-word form, if chance writes it too rarely to matter."""
-    if not needle.whole and needle.expected(length, alphabet) <= chance:
+    if not needle.whole_words and needle.expected(length, alphabet) <= chance:
         return needle
     # Of the base64 alphabet, two characters in 64 end a word; of all bytes, most do.
     ends = (2 / 64) ** 2 if alphabet == 64 else 1.0
     if needle.folded and needle.expected(length, alphabet) * ends <= chance:
-        return replace(needle, whole=True)
+        return replace(needle, whole_words=True)
     return None
 
 

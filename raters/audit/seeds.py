@@ -148,8 +148,8 @@ def _early(wanted: Mapping[bytes, int], tried: int) -> Iterator[tuple[int, list[
             words = first_words(seeds, stream)
             rows, places = np.nonzero(known[words[:, :-1] & 0xFFFF])
             found: dict[int, list[int]] = {}
-            for row, place in zip(rows.tolist(), places.tolist(), strict=True):
-                number = wanted.get(words[row, place : place + 2].astype("<u4").tobytes())
+            for row, position in zip(rows.tolist(), places.tolist(), strict=True):
+                number = wanted.get(words[row, position : position + 2].astype("<u4").tobytes())
                 if number is not None:
                     found.setdefault(int(seeds[row]), []).append(number)
             yield from found.items()
@@ -191,7 +191,7 @@ def seeds_of_places(
 
 
 def _places(kinds: Sequence[str]) -> list[tuple[int, str]]:
-    return [(place, kind) for place, kind in enumerate(kinds) if kind in (GOLDEN, REPEAT)]
+    return [(position, kind) for position, kind in enumerate(kinds) if kind in (GOLDEN, REPEAT)]
 
 
 def _bits(kinds: Sequence[str]) -> float:

@@ -54,7 +54,7 @@ def read_votes(path: Path, methods: Path | None = None, winner: Winner = "auto")
         if len(cells) != len(layout.columns):
             wrong.append(f"line {line}: {len(cells)} cells, expected {len(layout.columns)}")
             continue
-        image, a, b, said = (cells[at[column]] for column in HEADER)
+        image, a, b, winner_cell = (cells[at[column]] for column in HEADER)
         rater = cells[at["rater"]] if "rater" in at else "-"
         needed = {"image": image, "a": a, "b": b, "rater": rater}
         if empty := [name for name, cell in needed.items() if not cell]:
@@ -65,7 +65,9 @@ def read_votes(path: Path, methods: Path | None = None, winner: Winner = "auto")
             unknown = a if a not in names else b
             wrong.append(f"line {line}: method '{unknown}', expected 1 to {len(names)}")
         else:
-            side = _numbered_side(said) if layout.numbered else _side(said, a, b, winner)
+            side = (
+                _numbered_side(winner_cell) if layout.numbered else _side(winner_cell, a, b, winner)
+            )
             if side in ("a", "b", "tie"):
                 first, second = (names[a], names[b]) if names else (a, b)
                 rows.append((image, first, second, side, rater))
@@ -79,29 +81,29 @@ def read_votes(path: Path, methods: Path | None = None, winner: Winner = "auto")
     return make_votes(image_of, a_of, b_of, winner_of, rater_of if "rater" in at else None)
 
 
-def _side(said: str, a: str, b: str, winner: Winner) -> str:
+def _side(winner_cell: str, a: str, b: str, winner: Winner) -> str:
     """Return ``a``, ``b`` or ``tie``; anything else says what is wrong."""
-    column = {"a": "a", "b": "b"}.get(said.lower())
-    method = {a.casefold(): "a", b.casefold(): "b"}.get(said.casefold())
+    column = {"a": "a", "b": "b"}.get(winner_cell.lower())
+    method = {a.casefold(): "a", b.casefold(): "b"}.get(winner_cell.casefold())
     if a.casefold() == b.casefold():
-        method = {a: "a", b: "b"}.get(said)
-    if said.lower() in TIES and method is None:
+        method = {a: "a", b: "b"}.get(winner_cell)
+    if winner_cell.lower() in TIES and method is None:
         return "tie"
     readings = {"column": column, "method": method}
     if winner != "auto":
         expected = f"'{a}' or '{b}'" if winner == "method" else "a or b"
-        return readings[winner] or f"winner '{said}', expected {expected}, or tie"
+        return readings[winner] or f"winner '{winner_cell}', expected {expected}, or tie"
     if column and method and column != method:
         return (
-            f"winner '{said}' is method '{said}' and column {column}, which holds "
+            f"winner '{winner_cell}' is method '{winner_cell}' and column {column}, which holds "
             f"'{a if column == 'a' else b}'; say which is meant: --winner method or --winner column"
         )
-    return column or method or f"winner '{said}', expected a, b, '{a}', '{b}' or tie"
+    return column or method or f"winner '{winner_cell}', expected a, b, '{a}', '{b}' or tie"
 
 
-def _numbered_side(said: str) -> str:
+def _numbered_side(winner_cell: str) -> str:
     sides = {"1": "a", "2": "b", "0": "tie", "tie": "tie"}
-    return sides.get(said.lower(), f"winner '{said}', expected 1, 2, 0 or tie")
+    return sides.get(winner_cell.lower(), f"winner '{winner_cell}', expected 1, 2, 0 or tie")
 
 
 def _unreadable(path: Path, wrong: Sequence[str], votes: int) -> BenchError:

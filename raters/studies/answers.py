@@ -140,7 +140,7 @@ class Answers:
             choose("rater", name, self.raters)
         out = [number for number, name in enumerate(self.raters) if name in raters]
         kept = ~np.isin(self.rater, out)
-        place = np.cumsum(kept) - 1  # a repeat and its first time have one rater, kept or not
+        position = np.cumsum(kept) - 1  # a repeat and its first time have one rater, kept or not
         of_answers = (
             "kind",
             "rater",
@@ -153,7 +153,7 @@ class Answers:
             "response_ms",
         )
         arrays = {name: getattr(self, name)[kept] for name in of_answers}
-        earlier = np.where(self.earlier >= 0, place[self.earlier], -1)[kept]
+        earlier = np.where(self.earlier >= 0, position[self.earlier], -1)[kept]
         return replace(self, earlier=earlier, **arrays)
 
     def _main(self) -> NDArray[np.bool_]:

@@ -420,10 +420,10 @@ class Session:
             held = chooser.fill(agreed)
         if held and agreed is not None:
             return self._give(connection, held, again, kind="judging", done=done, total=agreed)
-        whole = agreed is not None and done >= agreed
-        if not whole and (seconds := chooser.wait()) is not None:
+        agreed_done = agreed is not None and done >= agreed
+        if not agreed_done and (seconds := chooser.wait()) is not None:
             return Waiting(seconds)
-        code = self.study.completion_code if whole else self.study.partial_code
+        code = self.study.completion_code if agreed_done else self.study.partial_code
         if done and code is None:
             code = completion_code()
         code = code if done else None

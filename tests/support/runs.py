@@ -17,6 +17,7 @@ from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from bench.image import Pixels, read, write_png
 from bench.metrics.table import METRICS
 from bench.records import Failure, Pair, Profile, RunSpec, Score
+from bench.runs.cells import Cell
 from bench.runs.record import (
     MetricRecord,
     ModelRecord,
@@ -25,7 +26,7 @@ from bench.runs.record import (
     SuiteRecord,
     WeightsRecord,
 )
-from bench.runs.store import Cell, RunFolder
+from bench.runs.store import RunFolder
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Score]]]
 """Model -> image -> metric -> score."""

@@ -102,10 +102,10 @@ def analyse(
     title = votes.name if votes else answers.study if answers else ""
     made = tables(found, signs, title)
     if as_json:
-        told = _as_dict(found, signs, title, answers)
+        document = _as_dict(found, signs, title, answers)
         if before is not None:
-            told |= {"excluded": excluded, "before": _ranking(before)}
-        print_json(told)
+            document |= {"excluded": excluded, "before": _ranking(before)}
+        print_json(document)
     else:
         if before is not None:
             _show_change(before, found, excluded)

@@ -87,10 +87,10 @@ def new(
     db: Db = DEFAULT_DB,
 ) -> None:
     """Make a study out of a finished run."""
-    from bench.runs.store import RunFolder
+    from bench.runs.finding import find_run
     from raters.studies.creation import StudyOptions, create_study
 
-    folder = RunFolder.find(run)
+    folder = find_run(run)
     suite, _ = parse_spec(folder.record().spec.suite)
     store = open_store(db)
     options = StudyOptions(
@@ -142,9 +142,9 @@ def new(
         f"dashboard (keep this link, it is shown once): {dashboard_link(url, made.dashboard_token)}"
     )
     say(f"link for a crowd platform: {crowd_link(url, made.entry_token)}")
-    place = () if db == DEFAULT_DB else ("--db", db)
-    say(next_line("rate", "serve", *place))
-    say(next_line("rate", "invite", made.name, "-n", raters, *place))
+    db_option = () if db == DEFAULT_DB else ("--db", db)
+    say(next_line("rate", "serve", *db_option))
+    say(next_line("rate", "invite", made.name, "-n", raters, *db_option))
 
 
 def invite(
@@ -220,6 +220,6 @@ def close(
     if as_json:
         print_json({"study": study, "state": "closed"})
         return
-    place = () if db == DEFAULT_DB else ("--db", db)
+    db_option = () if db == DEFAULT_DB else ("--db", db)
     say(f"study '{study}' is closed, and its exports name the models")
-    say(next_line("rate", "analyse", study, *place))
+    say(next_line("rate", "analyse", study, *db_option))

@@ -35,8 +35,8 @@ def model_axis(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.yaxis.grid(visible=False)
     axes.spines["left"].set_visible(False)
-    for place in range(len(names) - 1):
-        axes.axhline(place + 0.5, color=GRID, linewidth=0.4, zorder=0)
+    for index in range(len(names) - 1):
+        axes.axhline(index + 0.5, color=GRID, linewidth=0.4, zorder=0)
 
 
 def value_axis(axes: Axes, label: str, higher_is_better: bool) -> None:

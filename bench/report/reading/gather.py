@@ -79,9 +79,9 @@ class Gathered:
         """Which part of the test set the images are: "1 of 1 111 test images"; "" for all of it."""
         spec, here = self.record.spec, len(self.shots)
         card = suite_cards().get(parse_spec(spec.suite)[0])
-        whole = card.images.get("test") if card else None
-        if whole is not None:
-            return f"{here:,} of {counted(whole, 'test image')}" if here < whole else ""
+        total = card.images.get("test") if card else None
+        if total is not None:
+            return f"{here:,} of {counted(total, 'test image')}" if here < total else ""
         limited = spec.limit is not None and here >= spec.limit
         return f"only {counted(here, 'image')} (--limit {spec.limit})" if limited else ""
 
@@ -130,7 +130,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
     tables = [part.table for part in parts]
     rows, names = _rows(runs, records, tables)
     places = [_machine(record) for record in records]
-    machines = [places.index(place) for place in places]
+    machines = [places.index(machine) for machine in places]
     costs: dict[str, dict[CostConditions, dict[str, Profile]]] = {row.name: {} for row in rows}
     noisy_runs: dict[int, RunFolder] = {}
     for number, run in enumerate(runs):

@@ -39,11 +39,11 @@ def marked(content: Content | Missing, context: Context) -> Content | Missing:
             name for name, look in context.looks.items() if f">{escape(look.name)}" in found.svg
         }
         own = {name: marks[name] for name in marks if name in here}
-        told = [f"{short}: {name}." for name, short in long.items() if name in here]
+        lines = [f"{short}: {name}." for name, short in long.items() if name in here]
         return replace(
             found,
             title=_part(found.name, found.title, data.part),
-            notes=[*found.notes, *told, *([" ".join(legend(own))] if own else [])],
+            notes=[*found.notes, *lines, *([" ".join(legend(own))] if own else [])],
         )
 
     def one(found: Table | Plot) -> Table | Plot:

@@ -60,16 +60,16 @@ def _words(done: Acceptable) -> str:
 def _chart(done: Acceptable, joint: Joint, styles: Mapping[str, Look]) -> Plot:
     order = done.order[:MODELS]
     with drawing(WIDTH, 0.95 + 0.3 * len(order)) as (figure, axes):
-        for place, model in enumerate(order):
+        for row, model in enumerate(order):
             left = 0.0
             for rank, (strength, _) in enumerate(SHADES[: len(joint.models)]):
                 share = 100 * float(done.ranks[model, rank])
-                axes.barh(place, share, 0.62, left, color=FILL, alpha=strength, linewidth=0)
+                axes.barh(row, share, 0.62, left, color=FILL, alpha=strength, linewidth=0)
                 left += share
-            axes.barh(place, 100, 0.62, facecolor="none", edgecolor=MUTED, linewidth=0.5)
+            axes.barh(row, 100, 0.62, facecolor="none", edgecolor=MUTED, linewidth=0.5)
             axes.annotate(
                 percent(float(done.ranks[model, 0])),
-                (100, place),
+                (100, row),
                 xytext=(4, 0),
                 textcoords="offset points",
                 va="center",
@@ -95,14 +95,14 @@ def _chart(done: Acceptable, joint: Joint, styles: Mapping[str, Look]) -> Plot:
             handlelength=1.2,
             columnspacing=1.2,
         )
-        told = ", ".join(f"{joint.models[m]} {percent(float(done.ranks[m, 0]))}" for m in order)
+        shares = ", ".join(f"{joint.models[m]} {percent(float(done.ranks[m, 0]))}" for m in order)
         hidden = len(joint.models) - len(order)
         return finish(
             figure,
             "acceptability",
             "First whatever matters most?",
             f"How often each model is first over all weightings of {_words(done)} and all "
-            f"uncertainties: {told}.",
+            f"uncertainties: {shares}.",
             [f"{counted(hidden, 'model')} not shown; see the table."] if hidden else [],
         )
 

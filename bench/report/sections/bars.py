@@ -88,12 +88,12 @@ def _chart(
         notes += (
             [f"{counted(without, 'model')} without a figure; see the table."] if without else []
         )
-        told = ", ".join(f"{bar.name} {bar.written}" for bar in shown)
+        text = ", ".join(f"{bar.name} {bar.written}" for bar in shown)
         return finish(
             figure,
             name if number == 0 else f"{name}-{number + 1}",
             head,
-            f"{head} in {unit}{scale}, {conditions.of(quantity)}: {told}.",
+            f"{head} in {unit}{scale}, {conditions.of(quantity)}: {text}.",
             notes,
         )
 
@@ -110,16 +110,16 @@ def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
         log_axis(axes, 1.4 * span)
     else:
         axes.set_xlim(0, 1.2 * max(ends))
-    for place, bar in enumerate(shown):
+    for position, bar in enumerate(shown):
         look = styles[bar.name]
         style: dict[str, Any] = {"color": look.colour}
         if bar.noisy:
             style = {"facecolor": "none", "edgecolor": look.colour, "linestyle": "--"}
-        axes.barh(place, bar.value - start, 0.6, start, alpha=0.8, zorder=2, **style)
+        axes.barh(position, bar.value - start, 0.6, start, alpha=0.8, zorder=2, **style)
         if bar.low < bar.high:
             axes.plot(
                 [bar.low, bar.high],
-                [place, place],
+                [position, position],
                 color=INK,
                 linewidth=1.0,
                 zorder=3,
@@ -127,7 +127,7 @@ def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
             )
         axes.annotate(
             bar.written,
-            (max(bar.value, bar.high), place),
+            (max(bar.value, bar.high), position),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",

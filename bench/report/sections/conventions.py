@@ -103,11 +103,11 @@ def _end_labels(
     for wanted in heights:
         placed.append(max(wanted, placed[-1] + height) if placed else wanted)
     shift = sum(p - h for p, h in zip(placed, heights, strict=True)) / len(placed)
-    for name, place in zip(names, placed, strict=True):
+    for name, level in zip(names, placed, strict=True):
         axes.annotate(
             name,
             (last, float(means[name][-1])),
-            (last + 0.06 * max(1, last), place - shift),
+            (last + 0.06 * max(1, last), level - shift),
             fontsize=7.5,
             va="center",
             color=INK,
@@ -164,7 +164,7 @@ def _common_means(analysis: Analysis, model: str, metrics: list[str]) -> dict[st
     table = analysis.data.table
     at = table.models.index(model)
     stacked = np.column_stack([table.compared(metric)[:, at] for metric in metrics])
-    whole = np.isfinite(stacked).all(axis=1)
-    if not whole.any():
+    complete = np.isfinite(stacked).all(axis=1)
+    if not complete.any():
         return None
-    return dict(zip(metrics, map(float, stacked[whole].mean(axis=0)), strict=True))
+    return dict(zip(metrics, map(float, stacked[complete].mean(axis=0)), strict=True))

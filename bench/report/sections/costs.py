@@ -39,9 +39,9 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
         for at, figures in analysis.data.costs[name].items()
         if at == conditions or (at not in known and conditions == known[0])
     ]
-    told = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
+    named = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
     nowhere, kept = [], []
-    for quantity in told:
+    for quantity in named:
         found = [figures[quantity] for _, _, figures in measured if quantity in figures]
         why = {figure.missing for figure in found if figure.value is None}
         if len(why) == 1 and all(figure.value is None for figure in found):
@@ -51,7 +51,7 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
     nowhere += [
         f"{row.title} of every model: — (not measured)."
         for row in quantities().values()
-        if row.name not in told
+        if row.name not in named
     ]
     columns = [Column("Model", numeric=False), *map(cost_column, kept)]
     rows = [

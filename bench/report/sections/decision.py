@@ -21,8 +21,8 @@ from bench.report.reading.evidence import Facts
 def section(context: Context) -> Content | Missing:
     """Return the two sentences, of what there is: nothing is said of one model alone."""
     found = context.facts
-    told = [_by_budget(found), _how_surely(found)] if found.costs else [_by_rank(found)]
-    text = " ".join(sentence for sentence in told if sentence)
+    sentences = [_by_budget(found), _how_surely(found)] if found.costs else [_by_rank(found)]
+    text = " ".join(sentence for sentence in sentences if sentence)
     return Content([text] if text else [])
 
 

@@ -43,8 +43,8 @@ def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) ->
     if not names:
         return None
     with drawing(WIDTH, height_of_rows(len(names))) as (figure, axes):
-        for place, name in enumerate(names):
-            _box(axes, place, finite[name], styles[name])
+        for row, name in enumerate(names):
+            _box(axes, row, finite[name], styles[name])
         model_axis(axes, [styles[name].name for name in names])
         label = with_unit(title(metric), table.units[metric])
         value_axis(axes, label, table.higher_is_better[metric])
@@ -63,23 +63,21 @@ def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) ->
 
 
 def _box(
-    axes: Axes, place: int, values: np.ndarray[tuple[int], np.dtype[np.float64]], look: Look
+    axes: Axes, row: int, values: np.ndarray[tuple[int], np.dtype[np.float64]], look: Look
 ) -> None:
     low, first, middle, third, high = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95])
     if len(values) <= DOTS:
         # Spread by a fixed irrational step, not at random: the same plot every time.
         shift = (np.arange(len(values)) * 0.618034) % 1 - 0.5
         axes.scatter(
-            values, place + 0.5 * shift, s=9, color=look.colour, alpha=0.5, linewidths=0, zorder=2
+            values, row + 0.5 * shift, s=9, color=look.colour, alpha=0.5, linewidths=0, zorder=2
         )
     else:
-        axes.plot(
-            [values.min(), values.max()], [place, place], "|", color=look.colour, markersize=6
-        )
+        axes.plot([values.min(), values.max()], [row, row], "|", color=look.colour, markersize=6)
     if len(values) >= 5:
-        axes.plot([low, high], [place, place], color=look.colour, linewidth=1.1, zorder=3)
+        axes.plot([low, high], [row, row], color=look.colour, linewidth=1.1, zorder=3)
         axes.barh(
-            place,
+            row,
             third - first,
             0.56,
             first,
@@ -88,4 +86,4 @@ def _box(
             linewidth=1.2,
             zorder=3,
         )
-    axes.plot([middle, middle], [place - 0.28, place + 0.28], color=look.colour, linewidth=2.4)
+    axes.plot([middle, middle], [row - 0.28, row + 0.28], color=look.colour, linewidth=2.4)

@@ -40,15 +40,17 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
         return None
     with drawing(WIDTH, height_of_rows(len(names))) as (figure, axes):
         axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        told = []
-        for place, name in enumerate(names):
+        texts = []
+        for position, name in enumerate(names):
             gain = analysis.gain(metric, name)
             assert gain is not None
             look = styles[name]
             if gain.low is not None and gain.high is not None:
-                axes.plot([gain.low, gain.high], [place, place], color=look.colour, linewidth=1.8)
-            axes.plot(gain.value, place, look.marker, color=look.colour, markersize=6.5)
-            told.append(f"{name} {gain.value:+.3g}")
+                axes.plot(
+                    [gain.low, gain.high], [position, position], color=look.colour, linewidth=1.8
+                )
+            axes.plot(gain.value, position, look.marker, color=look.colour, markersize=6.5)
+            texts.append(f"{name} {gain.value:+.3g}")
         model_axis(axes, [styles[name].name for name in names])
         value_axis(
             axes,
@@ -62,7 +64,7 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
             f"improvement-{metric}",
             f"{title(metric)}: difference from {analysis.base_title}",
             f"Mean paired difference in {title(metric)} from {analysis.base_title}"
-            f"{intervals_of(analysis, metric)}: {', '.join(told)}.",
+            f"{intervals_of(analysis, metric)}: {', '.join(texts)}.",
         )
 
 

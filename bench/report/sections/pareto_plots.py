@@ -250,8 +250,8 @@ def _standing(analysis: Analysis, metric: str, points: Sequence[Point]) -> list[
     most = [(p.y, p.right if p.noisy else p.x) for p in ranked]
     found: list[bool | None] = [False] * len(points)
     if ranked:
-        told = standing(*dominates_surely(least, most, [up, False]))
-        for index, is_on in zip(worth, told, strict=True):
+        standings = standing(*dominates_surely(least, most, [up, False]))
+        for index, is_on in zip(worth, standings, strict=True):
             found[index] = is_on
     return found
 
@@ -340,14 +340,14 @@ def _fastest(analysis: Analysis) -> list[str]:
         return []
     on_front = _standing(analysis, metric, points)
     named, doubtful = (
-        ", ".join(_told(points[i]) for i in _cheapest_first(points, on_front, asked))
+        ", ".join(_described(points[i]) for i in _cheapest_first(points, on_front, asked))
         for asked in (True, None)
     )
     text = f"Not beaten in both {title(metric)} and latency: {named or 'no model'}."
     return [text + (f" Not known, because latencies are noisy: {doubtful}." if doubtful else "")]
 
 
-def _told(point: Point) -> str:
+def _described(point: Point) -> str:
     """Return a model with its latency, or between what it was measured where it is noisy."""
     if not point.noisy:
         return f"{point.name} ({significant(point.x)} ms)"

@@ -89,9 +89,9 @@ def _beaten(found: Facts, joint: Joint, row: FrontRow) -> str:
     """Say who dominates a model and by how much: the surest two."""
     if row.worthless:
         return f"no better than {found.analysis.base_title}"
-    told = [_dominator(found, joint, by, row.model) for by in row.dominators[:2]]
-    more = len(row.dominators) - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more else "")
+    texts = [_dominator(found, joint, by, row.model) for by in row.dominators[:2]]
+    more = len(row.dominators) - len(texts)
+    return "; ".join(texts) + (f"; and {more} more" if more else "")
 
 
 def _dominator(found: Facts, joint: Joint, by: Dominator, beaten: str) -> str:

@@ -293,13 +293,15 @@ def scale_plot(found: Found, styles: Mapping[str, Look]) -> Plot:
     """Plot the scale: a dot and its interval per method, its group's letters beside it."""
     methods = methods_of(found)
     with drawing(WIDTH, 0.75 + 0.27 * len(methods)) as (figure, axes):
-        for place, method in enumerate(methods):
+        for position, method in enumerate(methods):
             look = styles.get(method.method, Look(INK, "o", method.method, method.method))
-            axes.plot([method.low, method.high], [place, place], color=look.colour, linewidth=1.6)
-            axes.plot(method.value, place, look.marker, color=look.colour, markersize=6)
+            axes.plot(
+                [method.low, method.high], [position, position], color=look.colour, linewidth=1.6
+            )
+            axes.plot(method.value, position, look.marker, color=look.colour, markersize=6)
             axes.annotate(
                 method.group,
-                (1, place),
+                (1, position),
                 xycoords=("axes fraction", "data"),
                 xytext=(6, 0),
                 textcoords="offset points",

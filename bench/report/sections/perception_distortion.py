@@ -75,9 +75,9 @@ def _plane(
     with drawing(WIDTH, 3.8) as (figure, axes):
         for point, full in zip(points, filled, strict=True):
             draw_point(axes, point, styles[point.name], filled=full)
-        for place, axis in enumerate((axes.xaxis, axes.yaxis)):
-            side = joint.axes[place]
-            where = ("right", "up")[place]
+        for index, axis in enumerate((axes.xaxis, axes.yaxis)):
+            side = joint.axes[index]
+            where = ("right", "up")[index]
             turned = "" if side.higher_is_better else ", axis turned over"
             name = with_unit(axis_title(side.name), side.unit)
             axis.set_label_text(f"{name} ({where} is better{turned})")

@@ -43,10 +43,10 @@ def section(context: Context) -> Content | Missing:
             fits[name] = regress(evidence, [metric] if metric else [], cost, found.conditions)
         except BenchError as error:
             reasons.setdefault(str(error), []).append(name)
-    told = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
+    exclusions = [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
     if not fits:
-        return Missing("; ".join(told))
-    return Content([_slopes(fits, cost, told), _residuals(fits)])
+        return Missing("; ".join(exclusions))
+    return Content([_slopes(fits, cost, exclusions), _residuals(fits)])
 
 
 def _cost(found: Facts, evidence: Evidence) -> str | None:
@@ -65,7 +65,7 @@ def _cost(found: Facts, evidence: Evidence) -> str | None:
     return None
 
 
-def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str]) -> Table:
+def _slopes(fits: Mapping[str, Preference], cost: str | None, exclusions: Sequence[str]) -> Table:
     columns = [
         Column("Regressed on", numeric=False),
         Column("A better metric", "JOD for", ""),
@@ -121,7 +121,7 @@ def _slopes(fits: Mapping[str, Preference], cost: str | None, told: Sequence[str
             "prefer it). Intervals resample raters and images; they hold for these models.",
             *(f"{note[0].upper()}{note[1:]}." for note in first.notes),
             *(f"Left out: {one}." for one in first.left_out),
-            *(f"Not regressed on {one}." for one in told),
+            *(f"Not regressed on {one}." for one in exclusions),
         ],
     )
 

@@ -205,7 +205,7 @@ def published(analysis: Analysis) -> Table | None:
         images = ours.n if ours else len(analysis.data.shots)
         differs = list(_differs(analysis, row, figure, same, images))
         apart = None
-        if ours and same and _whole(analysis, ours.n) and figure.high is None:
+        if ours and same and _all_test_images(analysis, ours.n) and figure.high is None:
             apart = ours.value - figure.value
         family_name = title(figure.family)
         rows.append(
@@ -290,7 +290,7 @@ def _ours(analysis: Analysis, figure: Figure) -> str | None:
     return next((m for m in analysis.measured if family(m) == figure.family), None)
 
 
-def _whole(analysis: Analysis, images: int) -> bool:
+def _all_test_images(analysis: Analysis, images: int) -> bool:
     suite, _ = parse_spec(analysis.data.record.spec.suite)
     return images == SUITES[suite].images.get("test")
 
@@ -304,7 +304,7 @@ def _differs(
         yield "the convention"
     suite, _ = parse_spec(record.spec.suite)
     total = SUITES[suite].images.get("test")
-    if not _whole(analysis, images):
+    if not _all_test_images(analysis, images):
         yield f"the images: {images} of the test set's {total}"
     if steps := record.spec.prepare:
         yield f"the input: after {', '.join(steps)}"

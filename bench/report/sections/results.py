@@ -69,14 +69,14 @@ def tied_words(analysis: Analysis) -> str:
 
 def caveats(analysis: Analysis) -> list[str]:
     """Return what is said once, above all figures, where scenes are too few to say more."""
-    told: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     for metric in analysis.measured:
         if caveat := analysis.data.table.claims(metric).caveat:
-            told.setdefault(caveat, []).append(title(metric))
+            by_text.setdefault(caveat, []).append(title(metric))
     return [
         f"{caveat[0].upper()}{caveat[1:]}"
         + (f" ({', '.join(names)})." if len(names) < len(analysis.measured) else ".")
-        for caveat, names in told.items()
+        for caveat, names in by_text.items()
     ]
 
 
@@ -96,17 +96,17 @@ def over(analysis: Analysis, metric: str) -> str:
 def images_left_out(analysis: Analysis) -> list[str]:
     """Return why means are over fewer than all images, each reason once, with its metrics."""
     table = analysis.data.table
-    told: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     for metric in analysis.measured:
         shared = table.shared(metric)
         ranked = [m for m, one in zip(table.models, shared.models, strict=True) if one]
         gone = table.left_out(metric, ranked, shared.images)
         if gone:
             why = "; ".join(f"{counted(n, 'image')}: {reason}" for reason, n in gone.items())
-            told.setdefault(why, []).append(title(metric))
+            by_text.setdefault(why, []).append(title(metric))
     lines = [
         f"Left out of {'all' if len(names) == len(analysis.measured) else ', '.join(names)}: {why}."
-        for why, names in told.items()
+        for why, names in by_text.items()
     ]
     return ["All means in a column are over the same images. " + " ".join(lines)] if lines else []
 
@@ -117,9 +117,9 @@ def result_cell(analysis: Analysis, metric: str, name: str) -> TableCell:
     total, places = len(analysis.data.table.images), analysis.places[metric]
     if standing.estimate is None:
         gone = _without_score(standing)
-        whole = len(gone) == 1
+        alone = len(gone) == 1
         return TableCell.missing(
-            *(w if whole else f"{counted(n, 'image')}: {w}" for w, n in gone.items())
+            *(w if alone else f"{counted(n, 'image')}: {w}" for w, n in gone.items())
         )
     estimate = standing.estimate
     notes: tuple[str, ...] = ()

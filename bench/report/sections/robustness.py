@@ -81,7 +81,7 @@ def _curve(
     by_level = [cluster_means(finite[at], table.clusters[at]) for _, at in scale]
     numbers = np.array([number for number, _ in scale])
     places, how = _places(numbers)
-    told = []
+    texts = []
     with drawing(WIDTH, 3.4) as (figure, axes):
         scored = [name for name in analysis.order if analysis.standing(metric, name).estimate]
         names = scored[:LINES]
@@ -91,8 +91,8 @@ def _curve(
             shift = (index - (len(names) - 1) / 2) * apart
             ends = _line(axes, places + shift, means, styles[name])
             if ends:
-                told.append(f"{name} {ends[0]:.4g} to {ends[1]:.4g}")
-        if not told:
+                texts.append(f"{name} {ends[0]:.4g} to {ends[1]:.4g}")
+        if not texts:
             return None
         axes.set_xticks(places, [f"{number:g}" for number in numbers])
         axes.set_xlabel(key + how)
@@ -105,7 +105,7 @@ def _curve(
             f"robustness-{metric}-{_plain(key)}",
             f"{title(metric)} by {key}",
             f"Mean {title(metric)} by {key}, from {numbers[0]:g} to {numbers[-1]:g}: "
-            f"{', '.join(told)}.",
+            f"{', '.join(texts)}.",
             [f"{counted(rest, 'further model')} in the tables."] if rest else [],
         )
 

@@ -340,13 +340,15 @@ def _case(analysis: Analysis, found: Sequence[Worst], shot: Shot) -> Case | None
     ]
     tiles += _reference(shot, window, full)
     kinds = {kind: [w for w in found if w.kind == kind] for kind in (WORST, LOSS, GAIN)}
-    told = [
-        f"{kind} of {', '.join(_said(analysis, w) for w in of)}" for kind, of in kinds.items() if of
+    kinds_said = [
+        f"{kind} of {', '.join(_described(analysis, w) for w in of)}"
+        for kind, of in kinds.items()
+        if of
     ]
-    return Case(shot.image, "; ".join(told), tuple(tiles))
+    return Case(shot.image, "; ".join(kinds_said), tuple(tiles))
 
 
-def _said(analysis: Analysis, worst: Worst) -> str:
+def _described(analysis: Analysis, worst: Worst) -> str:
     """Return a model with its score, or with what it did to the image."""
     places, unit = analysis.places[worst.metric], analysis.data.table.units[worst.metric]
     value = worst.score if worst.kind == WORST else worst.score - worst.base

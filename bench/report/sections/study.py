@@ -51,23 +51,25 @@ def section(context: Context) -> Content | Missing:
         shown.append(made.pop("raters"))
     return Content(
         shown,
-        findings=[_said(scale)],
+        findings=[_summary(scale)],
         kept=list(made.values()),
         heading="What people said",
     )
 
 
-def _said(scale: HumanScale) -> str:
+def _summary(scale: HumanScale) -> str:
     """Say whom people find best, for the head of the page."""
     found, answers = scale.analysis, scale.answers
     first = methods_of(found)[0]
     tied = [m.method for m in methods_of(found)[1:] if set(m.group) & set(first.group)]
-    said = (
+    sentence = (
         f"People ({protocol_called(answers.protocol).title}, {counted(found.votes, 'judgement')})"
     )
-    said += f" find {first.method} best, {fixed(first.value, PLACES)} {found.unit} "
-    said += interval(first.low, first.high, PLACES)
-    return said + (f". Not significantly different from it: {', '.join(tied)}." if tied else ".")
+    sentence += f" find {first.method} best, {fixed(first.value, PLACES)} {found.unit} "
+    sentence += interval(first.low, first.high, PLACES)
+    return sentence + (
+        f". Not significantly different from it: {', '.join(tied)}." if tied else "."
+    )
 
 
 def _by_kind(scale: HumanScale) -> Table | None:

@@ -83,9 +83,9 @@ def curves(analysis: Analysis, styles: Mapping[str, Look]) -> list[Plot]:
             side, _, rest = quantity.partition("_")
             what, where = (rest, side) if side in SIDES and rest else (quantity, "")
             watched.setdefault(what, {}).setdefault(name, {})[where] = points
-    whole = watched.get("loss", {})
+    losses = watched.get("loss", {})
     for what in [w for w in watched if w != "loss"]:
-        if all(whole.get(name) == sides for name, sides in watched[what].items()):
+        if all(losses.get(name) == sides for name, sides in watched[what].items()):
             del watched[what]  # the only term of a loss is the loss
     order = sorted(watched, key=_rank)
     return [_plot(what, watched[what], styles) for what in order]
@@ -116,14 +116,14 @@ def _read(path: Path) -> dict[str, list[tuple[float, float]]]:
 
 def _plot(what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[str, Look]) -> Plot:
     title = TITLES.get(what, what.replace("_", " ").capitalize())
-    told = []
+    texts = []
     with drawing(WIDTH, 2.9) as (figure, axes):
         for name, sides in lines.items():
             for side, points in sides.items():
                 _line(axes, points, styles[name], dashed=side == "train")
             side = "val" if "val" in sides else next(iter(sides))
             first, last = (significant(sides[side][end][1]) for end in (0, -1))
-            told.append(f"{name} {first} to {last}")
+            texts.append(f"{name} {first} to {last}")
         values = [y for sides in lines.values() for points in sides.values() for _, y in points]
         if min(values) > 0 and max(values) / min(values) > WIDE:
             axes.set_yscale("log")
@@ -151,7 +151,8 @@ def _plot(what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[
             figure,
             f"training-{what}",
             title,
-            f"{title} by epoch{f' in {where}' if where else ''}, first to last: {', '.join(told)}.",
+            f"{title} by epoch{f' in {where}' if where else ''}, first to last: "
+            f"{', '.join(texts)}.",
             [f"{counted(rest, 'further model')} without a name in the legend."] if rest else [],
         )
 

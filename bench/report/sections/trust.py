@@ -281,13 +281,13 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
         axes.set_xlabel(f"{title(metric)}{unit}, from the image’s mean{turned}")
         axes.set_ylabel("people, from the image’s mean")
         _names(figure, axes, means)
-        told = ", ".join(f"{m} {significant(x)} and {fixed(y, PLACES)}" for m, x, y in means)
+        means_text = ", ".join(f"{m} {significant(x)} and {fixed(y, PLACES)}" for m, x, y in means)
         return finish(
             figure,
             f"{metric}-against-people",
             f"{title(metric)} against people",
             f"{title(metric)} and people’s judgement of {counted(int(known.sum()), 'output')}, "
-            f"both as differences from their mean on the image. Means by model: {told}.",
+            f"both as differences from their mean on the image. Means by model: {means_text}.",
             ["Small: single outputs; large: models; line: logistic fit."]
             + ([f"Every {step}th output is drawn."] if step > 1 else []),
         )
@@ -339,7 +339,7 @@ def _names(figure: Any, axes: Any, means: Sequence[tuple[str, float, float]]) ->
 
 def _case(scale: HumanScale, found: Judged, one: Disagreement) -> ContradictedPair | None:
     """Return the two images side by side where they differ most in what people saw."""
-    spot = one.place
+    spot = one.crop
     paths = {name: scale.run.image_path(name, spot.image) for name in (one.preferred, one.other)}
     seen = where_they_differ(
         paths.values(), inside=Window(spot.left, spot.top, spot.width, spot.height)

@@ -16,8 +16,10 @@ def verdict(analysis: Analysis) -> list[str]:
     best = _best(analysis, metric) if metric else None
     if metric is None or best is None:
         return []  # or one model alone: there is nothing to hold it against
-    told = [_head(analysis, metric, best), _how_much(analysis, metric, best)]
-    return [text for text in (*told, _who_else(analysis, metric), _others(analysis, best)) if text]
+    sentences = [_head(analysis, metric, best), _how_much(analysis, metric, best)]
+    return [
+        text for text in (*sentences, _who_else(analysis, metric), _others(analysis, best)) if text
+    ]
 
 
 def _best(analysis: Analysis, metric: str) -> str | None:
@@ -108,12 +110,12 @@ def _others(analysis: Analysis, best: str) -> str:
         first = _best(analysis, metric)
         if metric != analysis.primary and first is not None:
             firsts.setdefault(first, []).append(title(metric))
-    said = [
+    sentences = [
         f"{_and(metrics)} put{'s' if len(metrics) == 1 else ''} "
         + ("it first too" if first == best else f"{_named(analysis, first)} first")
         for first, metrics in firsts.items()
     ]
-    return f"{'; '.join(said)}." if said else ""
+    return f"{'; '.join(sentences)}." if sentences else ""
 
 
 def _and(names: Sequence[str]) -> str:

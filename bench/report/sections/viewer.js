@@ -47,7 +47,7 @@ function startViewer(root, scenes) {
       part(side).replaceChildren(...names.map((name) => new Option(name)));
       part(side).selectedIndex = kept < 0 ? first : kept;
     }
-    part("place").textContent = scene.place;
+    part("place").textContent = scene.position;
     button("hold").hidden = !scene.reference;
   }
 

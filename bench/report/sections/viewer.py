@@ -47,7 +47,7 @@ class ViewedScene:
     """One image, or a part of it, in all versions: the degraded first, the reference last."""
 
     image: str
-    place: str
+    position: str
     views: tuple[View, ...]
     reference: bool
 
@@ -142,10 +142,10 @@ def _scene(analysis: Analysis, shot: Shot) -> ViewedScene | None:
     paths = {n: p for n in names if (p := analysis.data.restored(n, shot.image)).is_file()}
     paths = dict(list(paths.items())[:MODELS])
     try:
-        whole = pixels_of(shot.degraded).shape
+        full_size = pixels_of(shot.degraded).shape
     except BenchError:
         return None
-    size = _size((whole[0], whole[1]), len(paths) + 1 + (shot.reference is not None))
+    size = _size((full_size[0], full_size[1]), len(paths) + 1 + (shot.reference is not None))
     found = where_to_look([*paths.values(), shot.degraded], shot.reference, size)
     if found is None:
         return None
@@ -169,14 +169,14 @@ def _scene(analysis: Analysis, shot: Shot) -> ViewedScene | None:
     if len(views) < 2:
         return None
     return ViewedScene(
-        shot.image, _place(window, full), tuple(views), views[-1].name == "Reference"
+        shot.image, _position(window, full), tuple(views), views[-1].name == "Reference"
     )
 
 
-def _size(whole: Size, versions: int) -> Size:
+def _size(full_size: Size, versions: int) -> Size:
     """Return how large a part of an image there is room for: of the image's shape, or all of it."""
-    shrink = min(1.0, math.sqrt(PIXELS / (SCENES * versions * whole[0] * whole[1])))
-    return max(1, int(whole[0] * shrink)), max(1, int(whole[1] * shrink))
+    shrink = min(1.0, math.sqrt(PIXELS / (SCENES * versions * full_size[0] * full_size[1])))
+    return max(1, int(full_size[0] * shrink)), max(1, int(full_size[1] * shrink))
 
 
 def _score(analysis: Analysis, model: str, image: str) -> str:
@@ -185,7 +185,7 @@ def _score(analysis: Analysis, model: str, image: str) -> str:
     return score_text(analysis, analysis.primary, model, image)
 
 
-def _place(window: Window, full: Size) -> str:
+def _position(window: Window, full: Size) -> str:
     if (window.height, window.width) == full:
         return f"the whole image, {full[1]} × {full[0]} pixels"
     return (

@@ -25,7 +25,7 @@ END_SECONDS = 10.0
 
 
 @dataclass
-class _Told:
+class _Listener:
     """What the workers have said so far."""
 
     progress: Progress
@@ -71,29 +71,29 @@ def restore_in_processes(
     waiting = shard.by_model()
     running: dict[str, BaseProcess] = {}
     at_once = max(1, min(len(waiting), cores()))
-    told = _Told(progress, {model.label: len(shard.pairs) for model in shard.models})
+    listener = _Listener(progress, {model.label: len(shard.pairs) for model in shard.models})
     try:
         while waiting or running:
-            while waiting and len(running) < at_once and not told.errors:
+            while waiting and len(running) < at_once and not listener.errors:
                 part = waiting.pop(0)
                 threads = max(1, cores() // at_once)
                 started = context.Process(target=_work, args=(part, messages, threads))
                 started.start()
                 running[part.models[0].label] = started
-            told.hear(messages, POLL_SECONDS)
+            listener.hear(messages, POLL_SECONDS)
             for label, worker in list(running.items()):
                 if not worker.is_alive():
-                    told.hear(messages, POLL_SECONDS)  # its last words
+                    listener.hear(messages, POLL_SECONDS)  # its last words
                     running.pop(label).join()
-                    if label not in told.failures and label not in told.errors:
+                    if label not in listener.failures and label not in listener.errors:
                         how = f"its process ended with status {worker.exitcode}"
-                        told.failures[label] = [Failure(label, None, how)]
-            if told.errors:
-                raise BenchError(next(iter(told.errors.values())))
+                        listener.failures[label] = [Failure(label, None, how)]
+            if listener.errors:
+                raise BenchError(next(iter(listener.errors.values())))
     finally:
         _end(running)
-    failures = [failure for failures in told.failures.values() for failure in failures]
-    return Outcome(failures=failures, remarks=told.remarks)
+    failures = [failure for failures in listener.failures.values() for failure in failures]
+    return Outcome(failures=failures, remarks=listener.remarks)
 
 
 def _end(running: Mapping[str, BaseProcess]) -> None:

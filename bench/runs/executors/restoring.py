@@ -16,14 +16,15 @@ from typing import TypeVar
 
 import torch
 
-from bench.core.errors import BenchError, NotApplicable, said
+from bench.core.errors import BenchError, NotApplicable, message_of
 from bench.core.parallel import ahead, cores
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
 from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Failure, Pair, Score
-from bench.runs.store import Cell, CellWriter, Inputs, RunFolder, Strata
+from bench.runs.cells import Cell, CellWriter, Inputs, Strata
+from bench.runs.store import RunFolder
 from bench.suites import strata
 from bench.suites.identity import pair_digest
 from bench.suites.opening import Views, open_pair
@@ -214,7 +215,7 @@ class _Queue:
         except FolderError:
             raise
         except Exception as error:  # noqa: BLE001  isolated, listed and counted
-            self.failures.append(Failure(model, image, said(error)))
+            self.failures.append(Failure(model, image, message_of(error)))
         else:
             try:
                 self._writers[model].append(finished)

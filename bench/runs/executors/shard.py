@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.core.errors import said
+from bench.core.errors import message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
 from bench.records import Failure, Pair
@@ -72,7 +72,7 @@ def restore_shard(
                 model.spec, device=shard.device, weights=model.weights, tile=shard.tile
             )
         except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
-            failures.append(Failure(model.label, None, said(error)))
+            failures.append(Failure(model.label, None, message_of(error)))
     scorer = Scorer(shard.metrics, shard.device, shard.border, shard.no_reference)
     folder = RunFolder(shard.folder)
     digests = {model.label: model.digest for model in shard.models}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -45,11 +44,6 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("study")
     run = small_run(folder / "run", images=6, clusters=6).path
     store = Store(f"{folder}/studies.db")
-    with patch("raters.studies.creation.new_secret", lambda: "5e" * 32):  # who is asked what, alike
-        return _studies(folder, run, store)
-
-
-def _studies(folder: Path, run: Path, store: Store) -> str:
     for name, protocol, answer in (("rated", "acr", "2"), ("pairs", "pair", "a")):
         create_study(
             store, run, StudyOptions(name, protocol, per_pair=60, trials=30, images=6, crop=64)

@@ -12,7 +12,8 @@ from bench.cli import app
 from bench.cli.rate.options import DEFAULT_DB, open_store
 from bench.core.errors import BenchError
 from bench.core.layout import move_results, results, studies_address
-from bench.runs.store import RunFolder, all_runs
+from bench.runs.finding import all_runs
+from bench.runs.store import RunFolder
 from tests.support.runs import simple_run
 
 

@@ -132,7 +132,7 @@ def test_the_worst_contradictions_come_first_and_once_an_image() -> None:
     found = disagreements(made(people, {"m": metric}), "m", count=5)
     # image 1: a over b by 9 where people have b by 6 deviations; image 0: b over a by 5 and 4;
     # image 2: 0.4 deviations are no preference
-    assert [(one.place.image, one.preferred, one.other) for one in found] == [
+    assert [(one.crop.image, one.preferred, one.other) for one in found] == [
         ("i1", "b", "a"),
         ("i0", "a", "b"),
     ]
@@ -147,7 +147,7 @@ def test_without_a_majority_of_direct_votes_there_is_no_contradiction() -> None:
     votes = np.array([[[0, 1.0], [3.0, 0]], [[0, 5.0], [1.0, 0]]])
     judged_by = made(people, {"m": -people}, votes=votes)
     (found,) = disagreements(judged_by, "m")
-    assert (found.place.image, found.votes) == ("i1", (5.0, 1.0))
+    assert (found.crop.image, found.votes) == ("i1", (5.0, 1.0))
 
 
 # --- real images, really scored, judged by simulated raters -------------------------------------

@@ -52,7 +52,7 @@ def test_every_version_is_a_lossless_part_of_the_runs_file_at_one_place(run: Run
     best_first = psnr.groupby("model")["value"].mean().sort_values(ascending=False).index
     names = ["Degraded", *(name for name in best_first if name != "input"), "Reference"]
     assert [view.name for view in scene.views] == names
-    assert scene.place == "the whole image, 192 × 144 pixels"
+    assert scene.position == "the whole image, 192 × 144 pixels"
     for view in scene.views[1:-1]:
         whole = read(run.image_path(view.name, scene.image))
         assert np.array_equal(decoded(view), whole)
@@ -69,9 +69,9 @@ def test_no_run_puts_more_pixels_into_the_page_than_the_bound(
     assert 180_000 < pixels <= 200_000
     assert len(sizes) == 1  # the same shape as the whole: 200000 / 28 = 7142 = 73 x 97
     assert sizes == {(73, 97, 3)}
-    assert re.fullmatch(r"97 × 73 pixels at column \d+, row \d+ of 192 × 144", found[0].place)
+    assert re.fullmatch(r"97 × 73 pixels at column \d+, row \d+ of 192 × 144", found[0].position)
     image = found[0]
-    column, row = map(int, re.findall(r"\d+", image.place)[2:4])
+    column, row = map(int, re.findall(r"\d+", image.position)[2:4])
     whole = read(run.image_path("tv", image.image))[row : row + 73, column : column + 97]
     assert np.array_equal(decoded(next(v for v in image.views if v.name == "tv")), whole)
 

@@ -13,7 +13,9 @@ import pytest
 from bench.core.errors import BenchError
 from bench.core.layout import file_name
 from bench.records import Pair, Profile, RunSpec, Score
-from bench.runs.store import Cell, CellWriter, RunFolder
+from bench.runs.cells import Cell, CellWriter
+from bench.runs.finding import find_run
+from bench.runs.store import RunFolder
 from tests.support.runs import run_record
 
 SPEC = RunSpec(suite="demo", data="data/demo", models=("input",), metrics=("psnr",))
@@ -144,10 +146,10 @@ def test_the_latest_run_of_a_suite_is_found_by_its_name(tmp_path: Path) -> None:
         record(folder, [])
         stamp = 1_700_000_000 - age
         os.utime(folder.path / "run.json", (stamp, stamp))
-    assert RunFolder.find("demo", tmp_path).path.name == "new"
-    assert RunFolder.find(str(tmp_path / "demo" / "old")).path.name == "old"
+    assert find_run("demo", tmp_path).path.name == "new"
+    assert find_run(str(tmp_path / "demo" / "old")).path.name == "old"
     with pytest.raises(BenchError, match="bench run --suite gopro"):
-        RunFolder.find("gopro", tmp_path)
+        find_run("gopro", tmp_path)
 
 
 def test_a_damaged_record_is_named_not_overwritten(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.export import judgements_csv
+from raters.studies.secret import new_secret
 from tests.support.studies import small_run
 
 
@@ -191,8 +192,10 @@ def test_no_stimulus_has_the_pixels_of_another(sqlite_store: Store, run_folder: 
 
 
 def test_of_two_studies_with_one_seed_the_crops_are_all_that_is_the_same(
-    sqlite_store: Store, run_folder: Path
+    sqlite_store: Store, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("raters.studies.creation.new_secret", new_secret)  # its own for each
+
     def told(name: str) -> tuple[list, list, set]:
         create_study(
             sqlite_store, run_folder, StudyOptions(name, images=4, crop=64, golden=0.2, seed=7)

@@ -1,0 +1,129 @@
+"""Cells: one model on one image, a line each in an append-only file, which is a run's record."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from bench.core.files import number_from_json, number_to_json, write_csv
+from bench.records import Score
+
+Strata = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The digests (`bench.core.identity`) of all that a cell follows from."""
+
+    model: str
+    """Its weights, file or source; of a folder of outputs, the image that was taken."""
+    images: str
+    """The degraded image, its reference, and how it was degraded or prepared."""
+    metrics: str
+    """The files that metrics take weights from."""
+
+    def changes(self, now: Inputs) -> str:
+        """Say what is not as it was."""
+        names = {"model": "the model", "images": "the images", "metrics": "a metric's weights"}
+        found = [word for key, word in names.items() if getattr(self, key) != getattr(now, key)]
+        return f"{' and '.join(found)} changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one image: a score for every metric of the run.
+
+    ``measured`` are the strata that were measured from the image, the same in every model's cell.
+    ``inputs`` is None in cells of versions that did not keep it.
+    """
+
+    image: str
+    scores: Mapping[str, Score]
+    measured: Strata = field(default_factory=dict)
+    inputs: Inputs | None = None
+
+    def to_line(self) -> bytes:
+        """Return the cell as one line of JSON."""
+        values = {
+            metric: {"missing": score.reason}
+            if score.value is None
+            else number_to_json(score.value)
+            for metric, score in self.scores.items()
+        }
+        row: dict[str, Any] = {"image": self.image, "scores": values}
+        if self.measured:
+            row["measured"] = dict(self.measured)
+        if self.inputs:
+            row["inputs"] = asdict(self.inputs)
+        return json.dumps(row).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Cell:
+        """Undo `to_line`. Raises ValueError for a torn line."""
+        row = json.loads(line)
+        scores = {
+            metric: Score.missing(value["missing"])
+            if isinstance(value, dict)
+            else Score(number_from_json(value))
+            for metric, value in row["scores"].items()
+        }
+        inputs = Inputs(**row["inputs"]) if "inputs" in row else None
+        return cls(row["image"], scores, row.get("measured", {}), inputs)
+
+
+class CellWriter:
+    """Appends the cells of one model. A torn last line, left by a crash, is cut off first."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.done: set[str] = set()
+        kept = 0
+        if path.exists():
+            for line in path.read_bytes().splitlines(keepends=True):
+                try:
+                    cell = Cell.from_line(line)
+                except ValueError:
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                self.done.add(cell.image)
+                kept += len(line)
+        self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        self._file.truncate(kept)
+        self._file.seek(kept)
+
+    def append(self, cell: Cell) -> None:
+        """Write one cell in one system call and flush it to the disk."""
+        self._file.write(cell.to_line())
+        os.fsync(self._file.fileno())
+        self.done.add(cell.image)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> CellWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def write_cells(path: Path, cells: Iterable[Cell]) -> None:
+    """Write ``image,metric,value,missing`` of images that belong to no run."""
+    rows = (
+        (cell.image, metric, "" if score.value is None else repr(score.value), score.reason or "")
+        for cell in cells
+        for metric, score in cell.scores.items()
+    )
+    write_csv(path, ("image", "metric", "value", "missing"), rows)
