@@ -92,6 +92,15 @@ def converted_from(path: Path) -> str | None:
     return profile_name(icc_profile(read_bytes(path)))
 
 
+def is_grey(path: Path) -> bool:
+    """Say whether an image file stores one channel (and alpha). Only its header is read.
+
+    Raises OSError for a file that cannot be read.
+    """
+    return _peek(read_bytes(path), lambda image: image.mode in _GREY_MODES) or False
+
+
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 _PNG = b"\x89PNG"
 _DEEP = (_PNG, b"II", b"MM", b"BM")  # PNG, TIFF, BMP: OpenCV is faster here and keeps 16 bits
 _ORIENTATION = 0x0112

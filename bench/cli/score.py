@@ -50,6 +50,8 @@ def score(
                 device=device,
                 progress=progress,
             )
+            if remark := found[kind].remark:
+                progress.note(f"{folder}: {remark}")
             if missing := found[kind].missing:
                 progress.note(
                     f"{folder}: {len(found[kind].cells)} of {len(found[kind].cells) + len(missing)}"

@@ -21,6 +21,7 @@ from bench.runs.splits import TrainingSplits, learned_here, nothing_to_learn, tr
 from bench.runs.store import RunFolder
 from bench.suites import Suite
 from bench.suites.folder import first_few
+from bench.suites.identity import grey_note
 from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
 from bench.suites.outputs import Outputs
@@ -174,12 +175,18 @@ class Planner:
         """Say how many images a folder of outputs has. Raises `BenchError` where it has none."""
         found = Outputs(Path(entry.spec.removeprefix("outputs:"))).match(self.pairs)
         copies = [pair.id for pair in self.pairs if _is_reference(found.get(pair.id), pair)]
-        if copies:
-            entry.noticed = (
-                f"{len(copies)} of its {len(found)} files are the references themselves, byte for "
-                f"byte ({first_few(copies)})",
-            )
-            self.progress.note(f"  {entry.label}: {entry.noticed[0]}")
+        compared = [
+            (pair.id, found[pair.id], pair.reference)
+            for pair in self.pairs
+            if pair.reference is not None and pair.id in found
+        ]
+        copied = (
+            f"{len(copies)} of its {len(found)} files are the references themselves, byte for "
+            f"byte ({first_few(copies)})"
+        )
+        entry.noticed = tuple(filter(None, (copied if copies else None, grey_note(compared))))
+        for remark in entry.noticed:
+            self.progress.note(f"  {entry.label}: {remark}")
         if len(found) < len(self.pairs):
             entry.takes = f"has outputs of {len(found)} of {len(self.pairs)} images"
 

@@ -7,7 +7,7 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from bench.runs.store import RunFolder
 from bench.runs.whole_sets import measure_sets
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
-from bench.suites.identity import clean_note, colour_note, one_scene_each
+from bench.suites.identity import clean_note, colour_note, grey_note, one_scene_each
 from bench.suites.listing import prepared
 from models.identity import model_digest
 from models.loading import load_restorer
@@ -309,7 +309,8 @@ def run(
     if not pairs:
         raise BenchError(f"suite '{suite.spec}' has no test images in '{suite.root}'")
     pairs, joined = one_scene_each(pairs)
-    noticed = [note for note in (colour_note(pairs), joined, clean_note(pairs)) if note]
+    notes = colour_note(pairs), joined, clean_note(pairs), _grey(pairs)
+    noticed = [note for note in notes if note]
     for note in noticed:
         progress.note(f"  {note}")
     suite = replace(suite, notes=(*suite.notes, *noticed))
@@ -371,6 +372,10 @@ def run(
             raise
         job.save()
     return folder
+
+
+def _grey(pairs: Iterable[Pair]) -> str | None:
+    return grey_note([(p.id, p.degraded, p.reference) for p in pairs if p.reference is not None])
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ from bench.metrics.set_table import choose_metrics
 from bench.metrics.sets import SetScorer
 from bench.records import Failure, SetScore
 from bench.runs.cells import Cell
+from bench.suites.identity import grey_note
 from bench.suites.outputs import pair_with_references
 
 
@@ -32,6 +33,8 @@ class FolderScores:
     missing: tuple[str, ...] = ()
     sets: dict[str, SetScore] = field(default_factory=dict)
     """By the metrics of whole sets, of the images that did not fail."""
+    remark: str | None = None
+    """What is odd about the files, if anything is."""
 
 
 def score_folder(
@@ -52,7 +55,7 @@ def score_folder(
     chosen = choose_metrics(metrics)
     scorer = Scorer(chosen.of_images, device=device, border=border)
     paired = pair_with_references(restored, reference)
-    found = FolderScores([], [], paired.missing)
+    found = FolderScores([], [], paired.missing, remark=grey_note(paired.pairs))
 
     def truth_of(file: Path) -> Pixels:
         target = read(file)

@@ -305,8 +305,8 @@ def assemble(
     ``spec`` is the suite's name in the table, where that is not the card's. Where there is no
     validation split, one cluster in ``validation`` is taken out of train.
     """
-    found, settings = dict(splits), list(notes)
-    settings += [
+    found, remarks = dict(splits), list(notes)
+    remarks += [
         f"{count} of {expected} {NOUNS[split]} images"
         + (": not the official test set" if split == "test" else "")
         for split, (count, expected) in counts(card, found).items()
@@ -317,13 +317,13 @@ def assemble(
         names = held_out(train.clusters(), validation)
         if names:
             found["val"], found["train"] = train.divide(set(names))
-            settings.append(f"validation: {first_few(names)}, taken out of train")
+            remarks.append(f"validation: {first_few(names)}, taken out of train")
 
     def listed(split: Split) -> Sequence[Pair]:
         return found.get(split, [])
 
     name = canonical(spec or card.name, options)
-    return Suite(name, card, root, layout, listed, notes=tuple(settings))
+    return Suite(name, card, root, layout, listed, notes=tuple(remarks))
 
 
 def counts(card: SuiteCard, splits: Mapping[Split, Sequence[Pair]]) -> dict[Split, tuple[int, int]]:

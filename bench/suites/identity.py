@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from bench.core.errors import BenchError
 from bench.core.identity import digest_of, file_digest, remembered
-from bench.image import converted_from
+from bench.image import converted_from, is_grey, read
 from bench.records import Pair
 from bench.suites.folder import first_few
 
@@ -85,6 +88,32 @@ def clean_note(pairs: Sequence[Pair]) -> str | None:
         f"{len(clean)} of {len(pairs)} pairs have one and the same file as degraded image and as "
         f"reference ({first_few(clean)}): nothing is to be restored there"
     )
+
+
+def grey_note(compared: Sequence[tuple[str, Path, Path]]) -> str | None:
+    """Say of how many (name, image, reference) one is stored in grey and the other has colours.
+
+    None: of none.
+    """
+    mixed = [name for name, *both in compared if _one_has_colours(*both)]
+    if not mixed:
+        return None
+    return (
+        f"{len(mixed)} of {len(compared)} images are grey where their reference has colours, or "
+        f"the other way round ({first_few(mixed)}): scores count colours as errors"
+    )
+
+
+def _one_has_colours(image: Path, reference: Path) -> bool:
+    try:
+        coloured = [path for path in (image, reference) if not remembered("grey", path, _in_grey)]
+        return len(coloured) == 1 and bool(np.ptp(read(coloured[0]), axis=2).any())
+    except (OSError, BenchError):
+        return False  # whoever reads it says so
+
+
+def _in_grey(path: Path) -> str:
+    return "grey" if is_grey(path) else ""
 
 
 def _profile(path: Path) -> str:

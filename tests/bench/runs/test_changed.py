@@ -169,6 +169,29 @@ def test_pairs_of_one_reference_are_one_scene_and_that_is_said(photos: Path) -> 
     assert set(table["cluster"]) == {"a"}
 
 
+def test_grey_images_against_coloured_ones_are_told(photos: Path) -> None:
+    """What is grey in both is right, be it in one channel or in three equal ones."""
+    folder = photos.parent / "outputs"
+    folder.mkdir()
+    for half, mode in (("target", "L"), ("input", "RGB")):
+        path = photos / half / "b.png"
+        Image.open(path).convert("L").convert(mode).save(path)
+    Image.open(photos / "target" / "a.png").convert("L").save(folder / "a.png")
+    remark = "images are grey where their reference has colours, or the other way round (a)"
+    told = Told()
+    scores(photos, f"outputs:{folder}", told=told)
+    assert [n.strip() for n in told.notes if "are grey" in n] == [
+        f"outputs: 1 of 1 {remark}: scores count colours as errors"
+    ]
+    (folder / "a.png").replace(photos / "target" / "a.png")
+    told = Told()
+    scores(photos, "input", told=told, changed="afresh")
+    assert f"1 of 2 {remark}" in " ".join(told.notes)
+    assert f"1 of 2 {remark}" in str(
+        product.score(photos / "input", photos / "target", metrics=["psnr"]).remark
+    )
+
+
 def test_pairs_without_anything_to_restore_are_told(photos: Path) -> None:
     for half in ("input", "target"):  # another scene, and sharp on both sides
         write_png(photos / half / "c.png", shifted(5))
