@@ -49,7 +49,7 @@ def value_axis(axes: Axes, label: str, higher_is_better: bool) -> None:
         axes.set_xlabel(f"{label} (lower is better: axis turned over, right is better)")
 
 
-def key(figure: Figure, text: str) -> None:
+def explain(figure: Figure, text: str) -> None:
     """Say under the axes what the signs of a plot stand for, so that it is read without the page.
 
     To be called before anything is laid out.

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
 from bench.framework.costs import CostConditions
-from bench.report.drawing.axes import key, log_axis
+from bench.report.drawing.axes import explain, log_axis
 from bench.report.drawing.numbers import counted, significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
@@ -79,7 +79,7 @@ def _chart(
         scale = _draw(axes, shown, styles)
         axes.set_xlabel(f"{head}, {unit}{scale}\n{conditions.of(quantity)}".strip())
         if any(bar.low < bar.high for bar in shown):
-            key(figure, "Lines: 95 % intervals.")
+            explain(figure, "Lines: 95 % intervals.")
         number = analysis.data.conditions().index(conditions)
         name = f"cost-{quantity}".replace("_", "-")
         without = len(analysis.order) - len(found)

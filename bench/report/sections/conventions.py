@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bench.framework.scores import INFINITE
-from bench.report.drawing.axes import key
+from bench.report.drawing.axes import explain
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import fixed, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -75,7 +75,7 @@ def convention_lines(
         axes.set_xticks(places, [title(metric) for metric in metrics])
         axes.set_xlim(-0.25, len(metrics) - 1 + 0.25 + 0.28 * (len(metrics) - 1))
         axes.xaxis.grid(visible=False)
-        key(figure, "Bold: means. Thin: single images, where there are few.")
+        explain(figure, "Bold: means. Thin: single images, where there are few.")
         unit = table.units[metrics[0]]
         axes.set_ylabel(f"score{', ' + unit if unit else ''}")
         _end_labels(axes, {styles[n].name: mean for n, mean in means.items()}, len(metrics) - 1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from bench.report.drawing.axes import height_of_rows, key, model_axis, value_axis, with_unit
+from bench.report.drawing.axes import explain, height_of_rows, model_axis, value_axis, with_unit
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, title
 from bench.report.drawing.theme import WIDTH, Look, Plot, drawing, finish
@@ -50,7 +50,7 @@ def distribution(analysis: Analysis, metric: str, styles: Mapping[str, Look]) ->
         value_axis(axes, label, table.higher_is_better[metric])
         few = max(map(len, finite.values())) <= DOTS
         rest = "Dots: images." if few else "Ends: the lowest and the highest."
-        key(figure, f"Box: quartiles, median. Whiskers: 5th and 95th percentile. {rest}")
+        explain(figure, f"Box: quartiles, median. Whiskers: 5th and 95th percentile. {rest}")
         infinite = int(np.isinf(table.values[metric]).sum())
         return finish(
             figure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.report.drawing.axes import height_of_rows, key, model_axis, value_axis
+from bench.report.drawing.axes import explain, height_of_rows, model_axis, value_axis
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -58,7 +58,7 @@ def improvement(analysis: Analysis, metric: str, styles: Mapping[str, Look]) -> 
             analysis.data.table.higher_is_better[metric],
         )
         if analysis.data.table.claims(metric).intervals:
-            key(figure, f"Lines: 95 % intervals. Dashed: as good as {analysis.base_title}.")
+            explain(figure, f"Lines: 95 % intervals. Dashed: as good as {analysis.base_title}.")
         return finish(
             figure,
             f"improvement-{metric}",

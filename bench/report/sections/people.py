@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from bench.report.drawing.axes import explain
 from bench.report.drawing.numbers import MISSING, counted, fixed, interval
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
@@ -313,14 +314,12 @@ def scale_plot(found: Found, styles: Mapping[str, Look]) -> Plot:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(f"{unit_of(found)} (right is better)")
+        bars = f"{100 * found.level:.0f} % intervals"
+        explain(figure, f"Lines: {bars}. Methods that share a letter do not differ significantly.")
         order = ", ".join(f"{m.method} {fixed(m.value, PLACES)} ({m.group})" for m in methods)
         return finish(
             figure,
             "people",
             "People’s scale",
             f"People’s scale in {found.unit}, best first, with significance groups: {order}.",
-            [
-                f"Bars: {found.level:.0%} intervals. Letters: methods that share one do not differ "
-                "significantly."
-            ],
         )

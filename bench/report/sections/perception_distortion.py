@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.framework.joint import PEOPLE, Joint
 from bench.framework.ranking import FrontRow, fronts
-from bench.report.drawing.axes import axis_title, key, with_unit
+from bench.report.drawing.axes import axis_title, explain, with_unit
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent
 from bench.report.drawing.points import Point, draw_point, name_points
@@ -84,7 +84,7 @@ def _plane(
             axis.set_major_locator(MaxNLocator(6))
         axes.margins(0.12)
         surely = " NN %: how surely so. Bars: 95 % of draws." if joint.claims.intervals else ""
-        key(figure, f"Filled: no other is better in both.{surely}")
+        explain(figure, f"Filled: no other is better in both.{surely}")
         if not joint.axes[0].higher_is_better:
             axes.invert_xaxis()
         if not joint.axes[1].higher_is_better:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.report.drawing.axes import with_unit
+from bench.report.drawing.axes import explain, with_unit
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -72,7 +72,7 @@ def _number(level: str) -> float | None:
 def _curve(
     analysis: Analysis,
     metric: str,
-    key: str,
+    factor: str,
     scale: Sequence[tuple[float, list[int]]],
     styles: Mapping[str, Look],
 ) -> Plot | None:
@@ -95,16 +95,18 @@ def _curve(
         if not texts:
             return None
         axes.set_xticks(places, [f"{number:g}" for number in numbers])
-        axes.set_xlabel(key + how)
+        axes.set_xlabel(factor + how)
         better = "up" if table.higher_is_better[metric] else "down"
         axes.set_ylabel(f"{with_unit(title(metric), table.units[metric])} ({better} is better)")
         axes.legend(frameon=False, fontsize=7.5, labelcolor=INK, ncols=2)
+        if any(mean and mean.low is not None for found in by_level for mean in found):
+            explain(figure, "Bars: 95 % intervals of the means over scenes.")
         rest = len(scored) - len(names)
         return finish(
             figure,
-            f"robustness-{metric}-{_plain(key)}",
-            f"{title(metric)} by {key}",
-            f"Mean {title(metric)} by {key}, from {numbers[0]:g} to {numbers[-1]:g}: "
+            f"robustness-{metric}-{_plain(factor)}",
+            f"{title(metric)} by {factor}",
+            f"Mean {title(metric)} by {factor}, from {numbers[0]:g} to {numbers[-1]:g}: "
             f"{', '.join(texts)}.",
             [f"{counted(rest, 'further model')} in the tables."] if rest else [],
         )

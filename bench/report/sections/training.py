@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bench.core.errors import BenchError
 from bench.image import Pixels, read
+from bench.report.drawing.axes import explain
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import png_uri
 from bench.report.drawing.html import render
@@ -145,8 +146,12 @@ def _plot(what: str, lines: Mapping[str, Mapping[str, Points]], styles: Mapping[
             labelcolor=INK,
             ncols=1 + (len(shown) > 5),
         )
+        present = [side for side in SIDES if any(side in sides for sides in lines.values())]
+        where = " and ".join(SIDES[side] for side in present)
+        signs = {"val": "Solid: validation images.", "train": "Dashed: training images."}
+        if present:
+            explain(figure, " ".join(signs[side] for side in present))
         rest = len(lines) - len(shown)
-        where = " and ".join(SIDES[s] for s in SIDES if any(s in sides for sides in lines.values()))
         return finish(
             figure,
             f"training-{what}",

@@ -23,6 +23,7 @@ from bench.framework.trust import (
     disagreements,
     trust,
 )
+from bench.report.drawing.axes import explain
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import Tile, Window, tile, where_they_differ
 from bench.report.drawing.html import render
@@ -280,6 +281,8 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
         turned = "" if found.higher_is_better[metric] else "; axis turned over"
         axes.set_xlabel(f"{title(metric)}{unit}, from the image’s mean{turned}")
         axes.set_ylabel("people, from the image’s mean")
+        drawn = f"every {step}th output" if step > 1 else "single outputs"
+        explain(figure, f"Small: {drawn}. Large: means of models. Curve: logistic fit.")
         _names(figure, axes, means)
         means_text = ", ".join(f"{m} {significant(x)} and {fixed(y, PLACES)}" for m, x, y in means)
         return finish(
@@ -288,8 +291,6 @@ def _scatter(found: Judged, metric: str, styles: Mapping[str, Look]) -> Plot:
             f"{title(metric)} against people",
             f"{title(metric)} and people’s judgement of {counted(int(known.sum()), 'output')}, "
             f"both as differences from their mean on the image. Means by model: {means_text}.",
-            ["Small: single outputs; large: models; line: logistic fit."]
-            + ([f"Every {step}th output is drawn."] if step > 1 else []),
         )
 
 

@@ -65,6 +65,7 @@ def test_the_words_tell_the_means_at_both_ends(plots: list[Plot]) -> None:
 def test_levels_that_crowd_at_one_end_are_set_apart_and_it_is_said(plots: list[Plot]) -> None:
     assert "light, fraction (logarithmic)" in plots[0].svg
     assert all(f">{level}</text>" in plots[0].svg for level in LIGHT)
+    assert "Bars: 95 % intervals of the means over scenes.</text>" in plots[0].svg
 
 
 def test_the_plot_is_written_to_disk(plots: list[Plot], tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ def test_every_part_is_there_and_drawn_for_readers_of_any_kind(
         assert page.ids[f"plot-{plot}"] == 1
         assert (folder / "plots" / f"{plot}.png").is_file()
         assert (folder / "plots" / f"{plot}.svg").is_file()
+    signs = {
+        "people": "Lines: 95 % intervals. Methods that share a letter do not differ significantly.",
+        "ssim-against-people": "Small: single outputs. Large: means of models. Curve: ",
+    }
+    for plot, text in signs.items():  # each is read alone, without the page
+        assert f">{text}" in (folder / "plots" / f"{plot}.svg").read_text()
     alts = " ".join(str(one.get("aria-label")) for one in page.drawings)
     assert "People’s scale in log odds, best first" in alts
     assert "SSIM and people’s judgement of 48 outputs" in alts

@@ -79,6 +79,8 @@ def test_validation_is_solid_and_training_dashed(trained: RunFolder, tmp_path: P
     lines = re.findall(r'<path d="M [^"]*" clip-path[^>]*style="([^"]*)"', svg)
     coloured = [line for line in lines if "#0072b2" in line or "#d55e00" in line]
     assert sorted("stroke-dasharray" in line for line in coloured) == [False, False, True, True]
+    assert "Solid: validation images. Dashed: training images.</text>" in svg
+    assert "Solid:" not in (tmp_path / "training-learning_rate.svg").read_text()
 
 
 def test_a_training_of_one_epoch_is_a_point_on_whole_epochs(
