@@ -42,6 +42,7 @@ def prior(iterations: int, memory: float = 0.95, **options: Any) -> PriorRestore
     return PriorRestorer("dip", iterations, memory=memory, **(SMALL | options))
 
 
+@pytest.mark.slow
 def test_it_removes_noise_that_it_has_never_seen(sharp: Pixels) -> None:
     degraded = noisy(sharp, 40)
     restored = prior(150).restore(degraded)

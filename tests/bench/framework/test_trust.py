@@ -70,6 +70,7 @@ def simulated() -> Judged:
     return made(truth + rng.normal(0, 0.2, truth.shape), seen)
 
 
+@pytest.mark.slow
 def test_the_metric_that_sees_best_is_trusted_most(simulated: Judged) -> None:
     found = {one.metric: one for one in trust(simulated, samples=300)}
     assert list(found)[2:] == ["weak", "blind"]

@@ -230,6 +230,7 @@ def test_of_five_scenes_there_are_intervals_but_no_test(tmp_path: Path) -> None:
     assert "95 % interval" in told
 
 
+@pytest.mark.slow
 def test_of_six_scenes_tied_is_one_thing_on_the_page_in_pick_and_in_compare(
     tmp_path: Path,
 ) -> None:

@@ -198,7 +198,7 @@ def test_a_disk_that_fills_up_keeps_what_came(
 
 
 def test_two_processes_do_not_fetch_the_same_file(server: Server, tmp_path: Path) -> None:
-    place = fetch_module._Place(_download(server), tmp_path)
+    place = fetch_module._Layout(_download(server), tmp_path)
     with place.locked(), pytest.raises(BenchError, match="another process is fetching"):
         fetch(_download(server), tmp_path)
 

@@ -4,6 +4,8 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bench.records import Pair
 from bench.suites.listing import Listing, drawn, held_out, prepared, seed, share
 from bench.suites.table import open_suite, spread
@@ -78,6 +80,7 @@ def test_seeds_are_the_first_32_bits_of_sha256() -> None:
     assert share("abc") == 0xBA7816BF / 2**32
 
 
+@pytest.mark.slow
 def test_a_long_suite_takes_little_more_room_than_its_names(tmp_path: Path) -> None:
     count = 2000
     for half in ("input", "target"):

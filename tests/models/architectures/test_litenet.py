@@ -122,6 +122,7 @@ def test_exported_once_it_restores_images_of_any_size(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_it_learns_to_remove_noise_without_normalisation() -> None:
     torch.manual_seed(0)
     network = LiteNet()

@@ -81,6 +81,7 @@ def test_without_a_pair_it_learns_to_draw_what_it_is_shown(
     assert set(read_state(trained.weights)) == set(restorer.network.state_dict())  # one of the two
 
 
+@pytest.mark.slow
 def test_interrupted_and_called_again_it_gives_the_same_file(
     pairs: list[Pair], tmp_path: Path
 ) -> None:

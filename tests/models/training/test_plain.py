@@ -271,6 +271,7 @@ def test_ctrl_c_goes_through_and_leaves_what_resumes(
     assert sha256_of(resumed.weights) == sha256_of(whole.weights)
 
 
+@pytest.mark.slow
 def test_a_request_to_end_ends_the_process_by_that_signal(
     start: Start, pairs: list[Pair], tmp_path: Path
 ) -> None:

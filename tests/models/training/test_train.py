@@ -284,6 +284,7 @@ def test_a_batch_that_cannot_be_dealt_out_is_refused(pairs: list[Pair], tmp_path
         train(replace(job(pairs, tmp_path, "4steps"), devices=3))
 
 
+@pytest.mark.slow
 def test_super_resolution_is_compared_with_bicubic(pairs: list[Pair], tmp_path: Path) -> None:
     sharp = [pair.reference for pair in pairs if pair.reference]
     small = [

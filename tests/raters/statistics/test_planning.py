@@ -17,6 +17,7 @@ from tests.raters.statistics.simulated import study
 SIXTY = float(np.log(0.6 / 0.4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("raters", "judgements"), [(60, 3), (80, 4), (120, 4)])
 def test_power_of_two_methods_is_that_of_its_normal_approximation(
     raters: int, judgements: int
@@ -34,6 +35,7 @@ def test_power_without_an_effect_is_half_the_level_for_either_sign() -> None:
     assert found.value == pytest.approx(0.025, abs=0.012)
 
 
+@pytest.mark.slow
 def test_power_is_how_often_the_analysis_finds_the_difference() -> None:
     """The analysis: 150 bootstrapped studies of four methods, raters and images that differ."""
     strengths, raters, images, judgements = (0.5, -0.1, 0.0, -0.4), 30, 60, 30
