@@ -11,7 +11,7 @@ import typer
 
 from bench.cli.console import next_line, print_json, print_table, say, say_prose
 from bench.cli.options import Json, Study
-from bench.compute.noise import MARK, footnote
+from bench.compute.noise import MARK, summary
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 
@@ -141,7 +141,7 @@ def _show_noise(found: Pick, run: Path) -> None:
     noisy = {c.model: c.noisy for c in found.candidates if c.noisy}
     if not noisy:
         return
-    say_prose(footnote({m: "; ".join(dict.fromkeys(why.values())) for m, why in noisy.items()}))
+    say_prose(summary({m: "; ".join(dict.fromkeys(why.values())) for m, why in noisy.items()}))
     say(next_line("profile", "--again", run))
 
 

@@ -92,8 +92,15 @@ def seen(rows: Iterable[Profile]) -> str:
     )
 
 
-def footnote(noisy: Mapping[str, str]) -> str:
-    """Return the line on what `MARK` stands for; ``noisy``: model -> what was seen of it."""
+FOOTNOTE = (
+    f"{MARK} Noisy: known only to lie in the range in brackets, dashed in plots. Where ranges "
+    "meet, neither is said to cost less."
+)
+"""What `MARK` stands for, under every table and plot that has it."""
+
+
+def summary(noisy: Mapping[str, str]) -> str:
+    """Say once, above all figures, which models' costs are noisy; ``noisy``: model -> why."""
     named = [f"{model} ({why})" for model, why in list(noisy.items())[:_TOLD]]
     more = [f"and {len(noisy) - _TOLD} more"] if len(noisy) > _TOLD else []
     return (

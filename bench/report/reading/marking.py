@@ -3,11 +3,10 @@ costs (`bench.compute.noise`), and that the images are a part of the test set.""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 
-from bench.compute.noise import MARK, footnote
+from bench.compute.noise import FOOTNOTE, MARK
 from bench.framework.marks import Mark, legend, symbols
 from bench.report.drawing.content import Block, Content, Html, Missing
 from bench.report.drawing.tables import Table
@@ -31,10 +30,10 @@ def marked(content: Content | Missing, context: Context) -> Content | Missing:
         return content
 
     def table(found: Table) -> Table:
-        return _table(_noisy_table(found, data.noisy), marks, data.part)
+        return _table(_noisy_table(found), marks, data.part)
 
     def plot(found: Plot) -> Plot:
-        found = _noisy_plot(found, data.noisy)
+        found = _noisy_plot(found)
         here = {
             name for name, look in context.looks.items() if f">{escape(look.name)}" in found.svg
         }
@@ -88,19 +87,12 @@ def _table(table: Table, marks: Marks, part: str) -> Table:
     )
 
 
-def _noisy_table(table: Table, noisy: Mapping[str, str]) -> Table:
-    """Say under a table with marks what was seen of the models in whose rows they stand; of all
-    that are noisy where these only left something open."""
-    rows = [[cell.text for cell in row] for row in table.rows]
-    named = {text for row in rows if any(MARK in text for text in row) for text in row}
-    if not named:
-        return table
-    found = {name: why for name, why in noisy.items() if name in named}
-    return replace(table, legend=[*table.legend, footnote(found or noisy)])
+def _noisy_table(table: Table) -> Table:
+    """Say under a table with noisy figures what their mark stands for."""
+    noisy = any(MARK in cell.text for row in table.rows for cell in row)
+    return replace(table, legend=[*table.legend, FOOTNOTE]) if noisy else table
 
 
-def _noisy_plot(plot: Plot, noisy: Mapping[str, str]) -> Plot:
-    """Say under a plot what was seen of the models, where it has noisy figures."""
-    if MARK not in plot.svg:
-        return plot
-    return replace(plot, notes=[*plot.notes, footnote(noisy)])
+def _noisy_plot(plot: Plot) -> Plot:
+    """Say under a plot with noisy figures what their mark stands for."""
+    return replace(plot, notes=[*plot.notes, FOOTNOTE]) if MARK in plot.svg else plot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from bench.compute.noise import MARK, footnote
+from bench.compute.noise import MARK, summary
 from bench.compute.quantities import quantities, row_of
 from bench.framework.costs import Cost, CostConditions, as_record, cost_of, why_no_figure
 from bench.report.drawing.content import Block, Content
@@ -94,7 +94,7 @@ def noise_lines(analysis: Analysis) -> list[str]:
     if not data.noisy:
         return []
     again = [shlex.join(["bench", "profile", "--again", str(run.path)]) for run in data.noisy_runs]
-    return [footnote(data.noisy), f"To measure these anew: {'; '.join(again)}"]
+    return [summary(data.noisy), f"To measure these anew: {'; '.join(again)}"]
 
 
 def _noise(cost: Cost | None) -> dict[str, str | float | None]:
