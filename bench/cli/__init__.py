@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +27,7 @@ from bench.cli import (
     train,
 )
 from bench.cli.console import complain, reserving_stdout
+from bench.cli.options import Verbs, add_verbs
 from bench.core.errors import BenchError
 from bench.core.layout import move_results
 from bench.core.version import VERSION
@@ -42,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-VERBS: dict[str, tuple[Callable[..., None], str]] = {
+VERBS: Verbs = {
     "run": (run.run, "bench run --suite gopro --data data/gopro --limit 50"),
     "train": (train.train, "bench train unet --suite gopro --preset paper"),
     "score": (score.score, "bench score my_outputs --reference data/gopro/test --metrics all"),
@@ -58,8 +58,7 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "doctor": (doctor.doctor, "bench doctor"),
 }
 
-for _name, (_function, _example) in VERBS.items():
-    app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
+add_verbs(app, VERBS)
 
 
 app.add_typer(

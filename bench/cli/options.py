@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import typer
@@ -10,6 +12,18 @@ import typer
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import DEFAULT, metric_cards
 from models.catalogue import NONCOMMERCIAL
+
+Verbs = Mapping[str, tuple[Callable[..., None], str]]
+"""Name -> what does it, and an example of its use."""
+
+
+def add_verbs(app: typer.Typer, verbs: Verbs) -> None:
+    """Add verbs, whose help is their docstring: its paragraphs are as wide as the terminal."""
+    for name, (function, example) in verbs.items():
+        paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+        words = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+        app.command(name, help=words, epilog=f"Example: [bold]{example}[/bold]")(function)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

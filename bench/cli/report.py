@@ -26,7 +26,7 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="Plots as PDF, too, for papers.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG, PDF)."""
+    """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
     from bench import api
     from bench.report import write_report
 

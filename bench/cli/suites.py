@@ -21,7 +21,7 @@ from bench.cli.console import (
     say_prose,
     split,
 )
-from bench.cli.options import Json
+from bench.cli.options import Json, add_verbs
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.degrade.table import blur_names
@@ -225,12 +225,14 @@ def _make(
     say(next_line("run", "--suite", "folder", "--data", out))
 
 
-for _name, _function, _example in (
-    ("show", _show, "bench suites show gopro"),
-    ("check", _check, "bench suites check gopro --data data/gopro"),
-    ("make", _make, "bench suites make photographs --out data/mine --blur shake,defocus"),
-):
-    app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
+add_verbs(
+    app,
+    {
+        "show": (_show, "bench suites show gopro"),
+        "check": (_check, "bench suites check gopro --data data/gopro"),
+        "make": (_make, "bench suites make photographs --out data/mine --blur shake,defocus"),
+    },
+)
 
 
 def _make_suite(source: Path, out: Path, mixture: Mixture, skip_bad: bool) -> dict[str, Any]:

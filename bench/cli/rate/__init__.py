@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import typer
 
+from bench.cli.options import Verbs, add_verbs
 from bench.cli.rate import analyse, plan, serve, study, watch
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
-VERBS: dict[str, tuple[Callable[..., None], str]] = {
+VERBS: Verbs = {
     "plan": (plan.plan, "bench rate plan --share 60% --models 6 --images 40"),
     "new": (study.new, "bench rate new --run demo --protocol pair --ties"),
     "invite": (study.invite, "bench rate invite demo-pair -n 30 --out links.txt"),
@@ -24,5 +23,4 @@ VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "analyse": (analyse.analyse, "bench rate analyse demo-pair --out analysis"),
 }
 
-for _name, (_function, _example) in VERBS.items():
-    app.command(_name, epilog=f"Example: [bold]{_example}[/bold]")(_function)
+add_verbs(app, VERBS)

@@ -25,6 +25,14 @@ from models.catalogue import MODELS
 from tests.conftest import Bench
 
 
+def test_paragraphs_of_a_help_are_as_wide_as_the_terminal(bench_here: Bench) -> None:
+    shown = [line.strip() for line in bench_here("pick", "-h").stdout.splitlines()]
+    first = shown.index(next(line for line in shown if line.startswith("A limit is held")))
+    paragraph = shown[first : shown.index("", first)]
+    assert paragraph[-1].endswith("nothing surely fits.")
+    assert min(map(len, paragraph[:-1])) > 60  # no line ends where one of the source does
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_every_verb_shows_an_example_and_its_defaults(verb: str) -> None:
     shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"})
