@@ -177,8 +177,8 @@ def resolve_axis(evidence: Evidence, name: str) -> tuple[Axis, float]:
         return Axis(found, "cost", row.unit, row.higher_is_better), factor
     if metric in metric_cards():
         raise BenchError(
-            f"the run did not measure '{metric}'; it has {', '.join(table.metrics)}"
-            "; 'bench run --metrics' measures others"
+            f"the run did not measure '{metric}'; it has {', '.join(table.metrics)}; add it by "
+            f"'bench rescore RUN --metrics {metric}'"
         )
     people = [PEOPLE] if evidence.people else []
     choose("metric or cost", name, [*table.metrics, *METRIC_ALIASES, *people, *names()])

@@ -211,7 +211,7 @@ def test_lower_is_better_for_a_cost_and_for_lpips() -> None:
         ("latencyms", "did you mean 'latency_ms'"),
         ("people", "--study"),
         ("ssim", "did not measure 'ssim'; it has psnr"),
-        ("lpips", "did not measure 'lpips-alex'"),
+        ("lpips", "add it by 'bench rescore RUN --metrics lpips-alex'"),
     ],
 )
 def test_an_axis_that_is_not_there_is_an_error_that_says_what_to_do(name: str, said: str) -> None:
