@@ -117,7 +117,9 @@ def _show(found: Pick) -> None:
         ),
     )
     if found.images:
-        say_prose(f"means over {found.images} images, with 95 % intervals")
+        figures = (c.figures.get(name) for c in found.candidates for name in axes)
+        spread = ", with 95 % intervals" if any(f and f[1] < f[2] for f in figures) else ""
+        say_prose(f"means over {found.images} image{'s' * (found.images != 1)}{spread}")
     if found.conditions:
         say_prose(f"costs on {found.conditions}")
     for note in found.notes:

@@ -90,8 +90,10 @@ def improvements(analysis: Analysis) -> Table:
             records.append({"model": name, "metric": metric} | _gain_record(gain))
         rows.append(row)
     table = analysis.data.table
-    legend = ["Mean of the paired differences with its 95 % interval."]
-    if any(table.claims(metric).tests for metric in analysis.measured):
+    every = [table.claims(metric) for metric in analysis.measured]
+    spread = " with its 95 % interval" if any(claims.intervals for claims in every) else ""
+    legend = [f"Mean of the paired differences{spread}."]
+    if any(claims.tests for claims in every):
         legend = [
             f"{legend[0]} {{better}}: significantly better than {analysis.base_title}. {{worse}}: "
             "significantly worse; the others are tied with it."

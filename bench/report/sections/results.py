@@ -42,8 +42,10 @@ def results(analysis: Analysis) -> Table:
         for name in analysis.order
     ]
     apart = "Below the others: models that were told more, ranked apart. " if table.apart else ""
+    every = [table.claims(metric) for metric in analysis.measured]
+    brackets = "Brackets: 95 % intervals. " if any(one.intervals for one in every) or known else ""
     legend = [
-        f"Brackets: 95 % intervals. {apart}{{best}}: best mean. {tied_words(analysis)}Arrows point "
+        f"{brackets}{apart}{{best}}: best mean. {tied_words(analysis)}Arrows point "
         "to the better side."
     ]
     if not known:

@@ -180,7 +180,7 @@ SECTIONS: dict[str, Section] = {
             "Improvement",
             ("scores",),
             f"{_HERE}.improvement:section",
-            about="paired differences with intervals, by every metric",
+            about="paired differences, by every metric",
         ),
         Section(
             "cost",

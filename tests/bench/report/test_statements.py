@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import bench
+from bench.cli import app
 from bench.core.formats import to_json
 from bench.framework.marks import marks_of
 from bench.records import Pair, Score
@@ -22,7 +24,7 @@ from bench.runs.record import WeightsRecord
 from bench.runs.store import RunFolder
 from models.catalogue import MODELS
 from tests.bench.report.html import Page
-from tests.support.runs import costs, write_run
+from tests.support.runs import costs, simple_run, write_run
 
 EXTENTS = ("0", "1", "2")
 
@@ -208,6 +210,18 @@ def test_of_one_scene_nothing_is_called_probable_significant_or_tied(tmp_path: P
     labels = re.findall(r'aria-label="([^"]*)"', page_source(run))
     assert [text for text in labels if re.search(r"\d %", text.replace("95 %", ""))] == []
     assert str(bench.open_run(run.path).compare("tv", "input")).count("one scene") == 1
+
+
+def test_of_one_scene_no_interval_is_promised(tmp_path: Path) -> None:
+    run = simple_run(tmp_path / "run", {"input": [20.0], "tv": [21.0]}, ["a"])
+    page, _ = everything(run)
+    assert "with intervals" not in page.text
+    for table in ("results", "improvements"):
+        text = (run.path / "report" / "tables" / f"{table}.md").read_text(encoding="utf-8")
+        assert "95 %" not in text
+        assert "interval" not in text
+    shown = CliRunner().invoke(app, ["pick", str(run.path), "--quality", "psnr"]).output
+    assert "means over 1 image\n" in shown
 
 
 def page_source(run: RunFolder) -> str:
