@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -226,6 +228,30 @@ def _note_equal(crop: SourceCrop, notes: Notes) -> None:
             notes.add(f"{a} and {b} have equal pixels in {crop.image}")
 
 
+def _in_turns(rows: Sequence[dict[str, Any]], rng: random.Random) -> list[dict[str, Any]]:
+    """Return the rows of items in turns, in each of which every comparison comes once.
+
+    A comparison comes on that of its images that came least often yet, of those with the largest
+    quota; in a turn every image comes once before any comes twice.
+    """
+    left: dict[int, list[dict[str, Any]]] = {}
+    for row in rng.sample(rows, len(rows)):
+        left.setdefault(row["comparison"], []).append(row)
+    met: Counter[int] = Counter()
+    order: list[dict[str, Any]] = []
+    while left:
+        turn: list[tuple[int, dict[str, Any]]] = []
+        before = met.copy()
+        for comparison in rng.sample(sorted(left), len(left)):
+            chosen = min(left[comparison], key=lambda row: (-row["quota"], met[row["content"]]))
+            left[comparison].remove(chosen)
+            turn.append((met[chosen["content"]] - before[chosen["content"]], chosen))
+            met[chosen["content"]] += 1
+        left = {comparison: rest for comparison, rest in left.items() if rest}
+        order += [row for _, row in sorted(turn, key=lambda entry: entry[0])]
+    return order
+
+
 def _insert(connection: Connection, table: Any, values: Mapping[str, Any]) -> int:
     key = connection.execute(table.insert().values(**values)).inserted_primary_key
     assert key is not None
@@ -362,7 +388,7 @@ class _Builder:
         """Write comparisons and their items, with quotas and the order among equals.
 
         In that order every comparison comes once before any comes twice, so at each moment all have
-        had equally many judgements, to within one.
+        had equally many judgements, to within one; and images take turns in it.
         """
         groups: list[tuple[str, ...]] = (
             list(combinations(self.labels, 2))
@@ -371,8 +397,7 @@ class _Builder:
         )
         groups = self._shuffled(groups, "comparisons")
         order = self._shuffled(range(len(crops)), "crops")
-        rank_of = drawn(self.secret, "ranks")
-        ranked: list[tuple[int, float, dict[str, Any]]] = []
+        rows: list[dict[str, Any]] = []
         for number, group in enumerate(groups):
             having = [
                 index
@@ -393,9 +418,9 @@ class _Builder:
                 },
             )
             # each group's surplus begins where the last one's ended: images too are judged equally
-            start = number * max(self.options.per_pair % len(having), 1) % len(having)
-            having = having[start:] + having[:start]
-            for turn, (index, quota) in enumerate(zip(having, quotas, strict=True)):
+            start = number * max(self.options.per_pair % len(having), 1)
+            for place, index in enumerate(having):
+                quota = quotas[(place - start) % len(having)]
                 if quota:
                     second = stimuli[index][group[1]] if len(group) == 2 else None
                     row = {
@@ -408,14 +433,14 @@ class _Builder:
                         "room": quota,
                         "correct": None,
                     }
-                    ranked.append((turn, rank_of.random(), row))
-        ranked.sort(key=lambda entry: entry[:2])
-        rows = [
-            row | {"study": self.study, "rank": rank} for rank, (_, _, row) in enumerate(ranked)
-        ]
+                    rows.append(row)
         if not rows:
             raise BenchError("no two models have an image in common; give other --models")
-        self.connection.execute(schema.item.insert(), rows)
+        ordered = _in_turns(rows, drawn(self.secret, "ranks"))
+        self.connection.execute(
+            schema.item.insert(),
+            [row | {"study": self.study, "rank": rank} for rank, row in enumerate(ordered)],
+        )
         self.items = len(rows)
         self.judgements = sum(int(row["quota"]) for row in rows)
 

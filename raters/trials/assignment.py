@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import random
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +82,12 @@ class Own:
     swapped: bool
     state: str
     comparison: int | None
+    content: int
     first: int | None
     second: int | None
 
+
+Of = TypeVar("Of", AnyRow, Own)
 
 AMONG = 8
 """The next trial is drawn among so many of those judged least."""
@@ -98,6 +103,7 @@ _OWN = (
         assignment.c.swapped,
         assignment.c.state,
         item.c.comparison,
+        item.c.content,
         comparison.c.first,
         comparison.c.second,
     )
@@ -307,7 +313,7 @@ class Chooser:
         fresh = [row for row in rows if row.id not in seen]
         if not fresh:
             return False
-        chosen = self._rng("golden", position).choice(fresh)
+        chosen = self._of_fresh_image(fresh, self._rng("golden", position))
         self._insert(chosen, GOLDEN, position, self._known_side(GOLDEN))
         return True
 
@@ -323,7 +329,7 @@ class Chooser:
         ]
         if not far:
             return False
-        first = self._rng("repeat", position).choice(far)
+        first = self._of_fresh_image(far, self._rng("repeat", position))
         row = self.connection.execute(select(item).where(item.c.id == first.item)).one()
         swapped = self.rules.pairwise and not first.swapped
         self._insert(row, REPEAT, position, swapped, repeat_of=first.id)
@@ -363,13 +369,22 @@ class Chooser:
     def _least_judged(self, position: int, of: int | None = None) -> AnyRow | None:
         """Return an item that this rater has not seen, of those with most room: one look-up.
 
-        Drawn among the first few, so that no two raters meet the trials in one order.
+        Of the image that the rater has judged least. Drawn among the first few, so that no two
+        raters meet the trials in one order.
         """
         query, key = (_OF_STUDY, self.rules.study) if of is None else (_OF_COMPARISON, of)
         rows = self.connection.execute(query, {"of": key, "rater": self.rater}).all()
         least = min(((-row.room, row.taken) for row in rows), default=None)
         equals = [row for row in rows if (-row.room, row.taken) == least]
-        return self._rng("main", position).choice(equals) if equals else None
+        return self._of_fresh_image(equals, self._rng("main", position)) if equals else None
+
+    def _of_fresh_image(self, rows: Sequence[Of], rng: random.Random) -> Of:
+        """Draw a row whose image is not that of the trial before and was met least, if one is."""
+        live = [row for row in self.own if row.state != RELEASED and row.kind != TRAINING]
+        met = Counter(row.content for row in live)
+        last = max(live, key=lambda row: row.position).content if live else None
+        rank = [(row.content == last, met[row.content]) for row in rows]
+        return rng.choice([row for row, one in zip(rows, rank, strict=True) if one == min(rank)])
 
     def _active(self, position: int) -> AnyRow | None:
         """Return an item of the comparison that tells most and still has one for this rater."""
@@ -465,6 +480,7 @@ class Chooser:
                 swapped=swapped,
                 state=LEASED,
                 comparison=row.comparison,
+                content=row.content,
                 first=first,
                 second=second,
             )

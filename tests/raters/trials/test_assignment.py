@@ -6,6 +6,7 @@ import multiprocessing
 import random
 import threading
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from raters.studies.tokens import invite
 from raters.trials.assignment import REPEAT_GAP, plan
 from raters.trials.session import Finished, Session, Trial
 from tests.raters.conftest import Clock
-from tests.support.studies import judge, trained
+from tests.support.studies import judge, small_run, trained
 
 
 def check_counters(store: Store) -> None:
@@ -167,6 +168,40 @@ def test_the_least_judged_come_first(busy: Store) -> None:
         taken = connection.execute(select(schema.comparison.c.taken)).scalars().all()
     # all 6 pairs are judged equally often, to within one, at any moment
     assert max(taken) - min(taken) <= 1
+
+
+@pytest.mark.parametrize(("order", "raters"), [("balanced", 1), ("balanced", 3), ("active", 1)])
+def test_images_take_turns(sqlite_store: Store, tmp_path: Path, order: str, raters: int) -> None:
+    """Of 12 images all come within the first trials, and none twice running."""
+    run = small_run(tmp_path / "run", models=tuple("abcdefg"), images=12, clusters=12)
+    options = StudyOptions(
+        "s",
+        per_pair=20,
+        images=12,
+        crop=64,
+        trials=60,
+        golden=0.1,
+        repeats=0.1,
+        assignment=order,
+    )
+    create_study(sqlite_store, run.path, options)
+    for token in invite(sqlite_store, "s", raters):
+        judge(trained(sqlite_store, token), lambda trial: "a", 60)
+    with sqlite_store.read() as connection:
+        rows = connection.execute(
+            select(schema.assignment.c.rater, schema.assignment.c.kind, schema.item.c.content)
+            .join(schema.item, schema.item.c.id == schema.assignment.c.item)
+            .where(schema.assignment.c.kind != "training")
+            .order_by(schema.assignment.c.rater, schema.assignment.c.position)
+        ).all()
+    by_rater = [[r.content for r in rows if r.rater == one] for one in {r.rater for r in rows}]
+    main = [row.content for row in rows if row.kind == "main"]
+    assert max(Counter(main).values()) - min(Counter(main).values()) <= 1 + raters
+    for images in by_rater:
+        assert len(images) == 60
+        assert len(set(images[:14])) >= 11
+        twice = sum(one == other for one, other in pairwise(images))
+        assert twice <= (2 if order == "active" else 0)
 
 
 def test_a_full_study_has_exactly_its_quotas(busy: Store) -> None:
