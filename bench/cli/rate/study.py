@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import next_line, part, print_json, say, split_models
+from bench.cli.console import ShownProgress, next_line, part, print_json, say, split_models
 from bench.cli.options import Json
 from bench.cli.rate.options import (
     DEFAULT_DB,
@@ -24,13 +25,26 @@ from bench.cli.rate.options import (
     open_store,
     put,
 )
+from bench.core.errors import BenchError
 from bench.core.files import write_atomic
+from bench.core.layout import file_name
 from bench.core.names import parse_spec
 from raters.protocols import protocols
 
 
 def new(
-    run: Annotated[str, typer.Option(help="A run's folder, or the suite of its latest run.")],
+    run: Annotated[
+        str,
+        typer.Option(help="A run's folder, or the suite of its latest run.", show_default="none"),
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="In place of a run: a folder that holds a folder of images for each method, and "
+            "perhaps one called 'reference'.",
+            show_default="none",
+        ),
+    ] = None,
     protocol: Annotated[
         str,
         typer.Option(help="; ".join(f"{p.name}: {p.summary}" for p in protocols().values()) + "."),
@@ -86,12 +100,20 @@ def new(
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
-    """Make a study out of a finished run."""
+    """Make a study out of a finished run, or of folders of images."""
+    from bench.runs.collecting import collected
     from bench.runs.finding import find_run
     from raters.studies.creation import StudyOptions, create_study
 
-    folder = find_run(run)
-    suite, _ = parse_spec(folder.record().spec.suite)
+    if (folder is None) == (not run):
+        raise BenchError("give --run with a run, or --folder with the images of all methods")
+    if folder is None:
+        source = find_run(run)
+        suite, _ = parse_spec(source.record().spec.suite)
+    else:
+        with ShownProgress() as progress:
+            source = collected(folder, progress.update)
+        suite = file_name(source.record().suite.name)
     store = open_store(db)
     options = StudyOptions(
         name=name or free_name(store, f"{suite}-{protocol}"),
@@ -114,7 +136,7 @@ def new(
         partial_code=partial_code,
         crowd=crowd,
     )
-    made = create_study(store, folder.path, options)
+    made = create_study(store, source.path, options)
     each = min(round(trials * (1 - options.golden - options.repeats)), made.items)
     raters = -(-made.judgements // max(1, each))
     if as_json:
