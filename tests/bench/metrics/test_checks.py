@@ -31,6 +31,8 @@ PLAIN = (
     "mse",
     "mae",
     "blur-effect",
+    "niqe",
+    "brisque",
 )
 
 
