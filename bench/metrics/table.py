@@ -150,6 +150,15 @@ def _st_lpips(name: str, net: str) -> MetricCard:
     )
 
 
+def _held_to(reference: str, package: str, name: str, tolerance: float) -> Check:
+    return Check(
+        reference=reference,
+        package=package,
+        value=f"bench.metrics.similarity_checks:{name}",
+        tolerance=tolerance,
+    )
+
+
 def _released(name: str, convention: str, citation: str) -> MetricCard:
     return MetricCard(
         name=name,
@@ -325,6 +334,7 @@ METRICS: dict[str, MetricCard] = {
             1,
             "phase congruency and gradients of luma, chroma too (FSIMc)",
             "Zhang et al. 2011, doi:10.1109/TIP.2011.2109730",
+            check=_held_to("pyiqa's fsim", "pyiqa", "fsim", 1e-6),
         ),
         _piq(
             "gmsd",
@@ -347,6 +357,7 @@ METRICS: dict[str, MetricCard] = {
             1,
             "Haar wavelets on 3 scales, YIQ, halved; C 30, alpha 4.2",
             "Reisenhofer et al. 2018, doi:10.1016/j.image.2017.11.001",
+            check=_held_to("its authors' formulas by SciPy", "scipy", "haarpsi", 1e-6),
         ),
         _piq(
             "vsi",
@@ -354,6 +365,7 @@ METRICS: dict[str, MetricCard] = {
             1,
             "similarity of saliency (SDSP), gradients and chroma",
             "Zhang et al. 2014, doi:10.1109/TIP.2014.2346028",
+            check=_held_to("pyiqa's vsi", "pyiqa", "vsi", 1e-6),
         ),
         _piq(
             "mdsi",
@@ -361,6 +373,7 @@ METRICS: dict[str, MetricCard] = {
             _INF,
             "mean deviation of gradients' and chroma's similarity, their sum",
             "Ziaei Nafchi et al. 2016, doi:10.1109/ACCESS.2016.2604042",
+            check=_held_to("its authors' formulas by SciPy", "scipy", "mdsi", 1e-6),
         ),
         _piq(
             "sr-sim",
