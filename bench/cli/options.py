@@ -63,7 +63,8 @@ Study = Annotated[
 ]
 
 METRICS_HELP = (
-    f"Metrics, separated by commas: all, {', '.join([*metric_cards(), *set_metric_cards()])}."
+    f"Metrics, separated by commas: all, {', '.join([*metric_cards(), *set_metric_cards()])}; "
+    "pyiqa:NAME, where pyiqa is installed."
 )
 
 DEFAULT_METRICS = f"{', '.join(DEFAULT)}, where their weights are"

@@ -23,7 +23,7 @@ from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
-from bench.metrics.table import metric_cards
+from bench.metrics.table import is_metric
 from bench.records import Score
 from raters.statistics.active import posterior
 from raters.statistics.opinion import recover_opinion
@@ -199,7 +199,7 @@ def _scores(
         found = {m: table.finite(m)[np.ix_(rows, columns)] for m in metrics}
         anew = False
     else:
-        here = [metric for metric in metrics if metric in metric_cards()]
+        here = [metric for metric in metrics if is_metric(metric)]
         missing = {m: "the package that brings it is not here" for m in metrics if m not in here}
         found, anew = _scored_anew(scale, here), True
     for metric in [m for m in found if not np.isfinite(found[m]).any()]:

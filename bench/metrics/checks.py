@@ -23,7 +23,7 @@ from bench.core.plugins import load_object
 from bench.image import Pixels
 from bench.metrics.backbones import find_backbone
 from bench.metrics.scorer import Scorer
-from bench.metrics.table import MetricCard, metric_cards
+from bench.metrics.table import MetricCard, metric_card, metric_cards
 
 Verdict = Literal["agrees", "differs", "missing", "no reference"]
 
@@ -73,9 +73,8 @@ def embedded_pairs() -> Iterator[tuple[str, Pixels, Pixels]]:
 
 def check_metrics(names: Iterable[str] | None = None) -> list[Checked]:
     """Check the metrics of these names, or all, each against the reference that its row names."""
-    cards = metric_cards()
     pairs = list(embedded_pairs())
-    return [_checked(cards[name], pairs) for name in (cards if names is None else names)]
+    return [_checked(metric_card(n), pairs) for n in (metric_cards() if names is None else names)]
 
 
 def _checked(card: MetricCard, pairs: Iterable[tuple[str, Pixels, Pixels]]) -> Checked:

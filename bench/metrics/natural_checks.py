@@ -90,7 +90,8 @@ def _imresize(image: Values) -> Values:
                 value += outer * (-0.5 * away**3 + 2.5 * away**2 - 4 * away + 2)
                 mirrored = tap % (2 * size)
                 matrix[row, min(mirrored, 2 * size - 1 - mirrored)] += value
-        return matrix / matrix.sum(1, keepdims=True)
+        matrix /= matrix.sum(1, keepdims=True)
+        return matrix
 
     resized: Values = weights(image.shape[0]) @ image @ weights(image.shape[1]).T
     return resized

@@ -11,7 +11,7 @@ from typing import Any
 from bench.core.errors import Unscorable
 from bench.core.identity import digest_of
 from bench.image import Picture, Pixels, same_size
-from bench.metrics.table import metric_cards, resolve
+from bench.metrics.table import metric_card, resolve
 from bench.records import Score
 
 NO_REFERENCE = "no reference image"
@@ -41,10 +41,9 @@ class Scorer:
         border: int = 0,
         no_reference: str = NO_REFERENCE,
     ) -> None:
-        cards = metric_cards()
         self.names = resolve(names)
         self.border, self._no_reference = border, no_reference
-        self._cards = {name: cards[name] for name in self.names}
+        self._cards = {name: metric_card(name) for name in self.names}
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
 
     @cached_property

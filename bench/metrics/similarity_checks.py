@@ -22,9 +22,12 @@ def haarpsi(restored: Pixels, reference: Pixels) -> float:
     """HaarPSI for colour images, Reisenhofer et al. 2018: C 30, alpha 4.2, halved first."""
 
     def prepared(pixels: Pixels) -> list[Values]:
-        planes = pixels @ np.array(
-            [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
-        ).T
+        planes = (
+            pixels
+            @ np.array(
+                [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
+            ).T
+        )
         return [_conv2(planes[..., c], np.full((2, 2), 0.25))[::2, ::2] for c in range(3)]
 
     def wavelets(luma: Values) -> list[list[Values]]:
@@ -40,7 +43,7 @@ def haarpsi(restored: Pixels, reference: Pixels) -> float:
         similarities.append((_similar(a[0], b[0], 30) + _similar(a[1], b[1], 30)) / 2)
         weights.append(np.maximum(a[2], b[2]))
     mean = np.full((2, 2), 0.25)
-    chroma = [_similar(*(abs(_conv2(p[c], mean)) for p in (x, y)), 30) for c in (1, 2)]
+    chroma = [_similar(abs(_conv2(x[c], mean)), abs(_conv2(y[c], mean)), 30) for c in (1, 2)]
     similarities.append((chroma[0] + chroma[1]) / 2)
     weights.append((weights[0] + weights[1]) / 2)
     local = 1 / (1 + np.exp(-4.2 * np.array(similarities)))
@@ -49,7 +52,7 @@ def haarpsi(restored: Pixels, reference: Pixels) -> float:
 
 
 def mdsi(restored: Pixels, reference: Pixels) -> float:
-    """MDSI, Ziaei Nafchi et al. 2016, with the sum of both similarities; mean absolute deviation."""
+    """MDSI, Ziaei Nafchi et al. 2016, combined by a sum; mean absolute deviation."""
     step = max(1, round(min(reference.shape[:2]) / 256))
     lhm = np.array([[0.2989, 0.587, 0.114], [0.3, 0.04, -0.35], [0.34, -0.6, 0.17]])
 
@@ -64,9 +67,7 @@ def mdsi(restored: Pixels, reference: Pixels) -> float:
 
     d, r = planes(restored), planes(reference)
     of_d, of_r, of_mean = gradient(d[0]), gradient(r[0]), gradient((d[0] + r[0]) / 2)
-    edges = (
-        _similar(of_r, of_d, 140) + _similar(of_d, of_mean, 55) - _similar(of_r, of_mean, 55)
-    )
+    edges = _similar(of_r, of_d, 140) + _similar(of_d, of_mean, 55) - _similar(of_r, of_mean, 55)
     both = (d[1:] * r[1:]).sum(0)
     chroma = (2 * both + 550) / ((d[1:] ** 2 + r[1:] ** 2).sum(0) + 550)
     combined = (0.6 * edges + 0.4 * chroma).astype(complex) ** 0.25

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import extended, load_object
 
@@ -79,6 +80,8 @@ class MetricCard:
     """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
     package: str = ""
     """The distribution that computes it or brings its weights, where it is somebody else's."""
+    extra: str = ""
+    """The optional extra of this package that installs it, where it is not always there."""
     group: str = ""
     """One of `GROUPS`. Empty: ``no-reference`` for a metric without, ``perceptual`` for one with a
     backbone, else ``fidelity``."""
@@ -397,6 +400,19 @@ METRICS: dict[str, MetricCard] = {
             "Wang and Li 2011, doi:10.1109/TIP.2010.2092435",
         ),
         MetricCard(
+            name="flip",
+            factory="bench.metrics.flip:Flip",
+            higher_is_better=False,
+            low=0,
+            high=1,
+            unit="",
+            convention="LDR-FLIP of sRGB at 67 pixels a degree, mean of the map",
+            citation="Andersson et al. 2020, doi:10.1145/3406183",
+            package="flip-evaluator",
+            extra="flip",
+            check="its authors' package is the reference itself",
+        ),
+        MetricCard(
             name="mse",
             factory="bench.metrics.pixel:MeanSquaredError",
             higher_is_better=False,
@@ -464,12 +480,34 @@ def metric_cards() -> dict[str, MetricCard]:
     return extended(METRICS, "restoration_bench.metrics", MetricCard)
 
 
+def metric_card(name: str) -> MetricCard:
+    """Return the row of a metric of the table, or of ``pyiqa:NAME``, which the table leaves out.
+
+    Raises `BenchError` for a name that is neither.
+    """
+    if name.startswith("pyiqa:"):
+        from bench.metrics.from_pyiqa import pyiqa_card
+
+        return pyiqa_card(name)
+    table = metric_cards()
+    return table[choose("metric", name, table)]
+
+
+def is_metric(name: str) -> bool:
+    """Say whether `metric_card` has a row of this name here."""
+    try:
+        metric_card(name)
+    except BenchError:
+        return False
+    return True
+
+
 def at_hand(names: Iterable[str]) -> tuple[str, ...]:
     """Return the metrics whose weights are on this machine. That of a file is not looked into."""
     from bench.metrics.backbones import has_backbone
 
-    table = metric_cards()
-    return tuple(n for n in names if not table[n].backbone or has_backbone(table[n].backbone))
+    cards = {name: metric_card(name) for name in names}
+    return tuple(n for n, card in cards.items() if not card.backbone or has_backbone(card.backbone))
 
 
 def resolve(names: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]:
@@ -481,5 +519,8 @@ def resolve(names: Iterable[str], others: Iterable[str] = ()) -> tuple[str, ...]
     known = [*table, *others]
     found: list[str] = []
     for name in names:
-        found += table if name == "all" else [choose("metric", ALIASES.get(name, name), known)]
+        if name.startswith("pyiqa:"):
+            found.append(metric_card(name).name)
+        else:
+            found += table if name == "all" else [choose("metric", ALIASES.get(name, name), known)]
     return tuple(dict.fromkeys(found))

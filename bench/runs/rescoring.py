@@ -24,7 +24,7 @@ from bench.image import read
 from bench.metrics.scorer import Prepared, Scorer
 from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
-from bench.metrics.table import metric_cards
+from bench.metrics.table import metric_card, metric_cards
 from bench.records import Pair, Score
 from bench.runs.cells import Cell, CellWriter
 from bench.runs.executors.restoring import FolderError
@@ -262,13 +262,13 @@ class Rescoring:
         """Take what was scored into the run, and measure whole sets."""
         labels, after, record = list(self.record.models), self.after, self.record
         self.folder.take_rescored(labels)
-        cards, sets = metric_cards(), set_metric_cards()
+        sets = set_metric_cards()
         self.folder.write_record(
             replace(
                 record,
                 spec=replace(record.spec, metrics=after.all),
                 metrics={
-                    name: record.metrics.get(name) or MetricRecord.of(cards[name])
+                    name: record.metrics.get(name) or MetricRecord.of(metric_card(name))
                     for name in after.of_images
                 },
                 sets={

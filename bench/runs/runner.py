@@ -21,7 +21,7 @@ from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
-from bench.metrics.table import metric_cards
+from bench.metrics.table import metric_card
 from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
@@ -252,7 +252,7 @@ class RunJob:
 
     def save(self) -> None:
         """Write run.json, and scores.csv from the cells."""
-        cards, sets = metric_cards(), set_metric_cards()
+        sets = set_metric_cards()
         suite = self.suite
         self.folder.write_record(
             RunRecord(
@@ -274,7 +274,9 @@ class RunJob:
                     images=len(self.pairs),
                     clusters=len({pair.cluster for pair in self.pairs}),
                 ),
-                metrics={name: MetricRecord.of(cards[name]) for name in self.chosen.of_images},
+                metrics={
+                    name: MetricRecord.of(metric_card(name)) for name in self.chosen.of_images
+                },
                 sets={name: MetricRecord.of(sets[name]) for name in self.chosen.of_sets},
                 models={entry.label: entry.record() for entry in self.entries},
                 profile_notes=self.notes,
