@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Annotated, Any
 
 import typer
 
-from bench.cli.console import print_json, print_table, say, say_prose
+from bench.cli.console import ShownProgress, print_json, print_table, say, say_prose
 from bench.cli.options import Json
 from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.metrics.backbones import BACKBONES, has_backbone
+from bench.metrics.cost import MetricCosts, keep_costs, kept_costs, measure_metrics
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import GROUPS, MetricCard, metric_cards
 from models.catalogue import Card, model_cards
@@ -133,12 +135,19 @@ def metrics(
         bool,
         typer.Option("--check", help="Prove each against its reference implementation, here."),
     ] = False,
+    time: Annotated[
+        bool,
+        typer.Option("--time", help="Measure what each costs on this machine, and keep it."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the metrics by group, and what each needs: a name stands for one convention.
 
-    Needed are a package of others, which is installed with this one or by an extra, and a download
+    Needed are a package of others, installed with this one or by its extra, and a download
     of so many MB, which 'bench fetch weights METRIC' gets.
+
+    --time measures milliseconds a megapixel of a restored image, in the processor's time, and once
+    of each reference (with --json). They are kept in the folder of results and shown from then on.
 
     --check scores photographs that come with scikit-image, degraded on the spot, by every metric
     and by the implementation that its row names; the largest difference
@@ -147,8 +156,14 @@ def metrics(
     if check:
         _check(as_json)
         return
+    costs = _time() if time else kept_costs()
     rows = [_metric(card, "each image") for card in metric_cards().values()]
     rows += [_metric(card, "whole sets") for card in set_metric_cards().values()]
+    for row in rows:
+        cost = costs.costs.get(row["name"]) if costs else None
+        row["ms_a_megapixel"] = cost.image if cost else None
+        row["ms_a_megapixel_of_references"] = cost.reference if cost else None
+        row["timed_on"] = costs.machine if costs and cost else None
     if as_json:
         print_json(to_json(rows))
         return
@@ -158,12 +173,21 @@ def metrics(
         say_prose(f"{group}: {about}")
         print_table(
             "",
-            ("metric", "better", "range", "needs", "convention", "source"),
+            (
+                "metric",
+                "better",
+                "range",
+                *(["ms/MP"] if costs else []),
+                "needs",
+                "convention",
+                "source",
+            ),
             (
                 (
                     row["name"],
                     "higher" if row["higher_is_better"] else "lower",
                     f"{row['low']:g}..{row['high']:g} {row['unit']}".rstrip(),
+                    *([_size(row["ms_a_megapixel"], 1)] if costs else []),
                     row["needs"],
                     row["convention"],
                     row["citation"],
@@ -172,6 +196,24 @@ def metrics(
                 if row["group"] == group
             ),
         )
+    say("")
+    if costs:
+        say_prose(f"ms/MP: of a restored image of one megapixel, on {costs.machine}")
+    else:
+        say_prose("'bench metrics --time' measures what each costs here, in ms a megapixel")
+
+
+def _time() -> MetricCosts:
+    """Measure all metrics of single images here and keep the figures."""
+    from bench.compute.environment import cpu
+
+    with ShownProgress() as progress:
+        costs = measure_metrics(metric_cards(), progress=progress.update)
+    here = cpu()
+    cores = here["usable_cores"] or here["logical_cores"]
+    found = MetricCosts(machine=f"{here['model']}, {cores} cores", costs=costs)
+    keep_costs(found)
+    return found
 
 
 def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
@@ -180,6 +222,9 @@ def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
     ``download_mb`` is None where nothing is downloaded, and ``here`` whether all of it is.
     """
     megabytes, here, needs = None, True, [card.package] if card.package else []
+    if card.extra:
+        here = _installed(card.package)
+        needs = [card.package if here else f"{card.package} (extra '{card.extra}')"]
     if card.backbone:
         megabytes = round(BACKBONES[card.backbone].size / 1e6)
         here = has_backbone(card.backbone)
@@ -192,6 +237,14 @@ def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
         "here": here,
         "needs": ", ".join(needs) or "nothing",
     }
+
+
+def _installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _check(as_json: bool) -> None:

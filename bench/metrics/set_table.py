@@ -69,6 +69,7 @@ class SetMetricCard:
     """The distribution that computes it or brings its weights, where it is somebody else's."""
     needs_reference: ClassVar[bool] = True
     group: ClassVar[str] = "whole set"
+    extra: ClassVar[str] = ""
 
     def describe(self, device: str) -> Describe:
         """Make the features' part. Raises `Unscorable` without what it needs (weights)."""
