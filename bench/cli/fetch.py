@@ -11,9 +11,10 @@ import typer
 from bench.cli.console import ShownProgress, print_json, say
 from bench.cli.options import Json
 from bench.core.errors import BenchError
+from bench.core.files import sha256_of
 from bench.core.names import choose
 from bench.core.plugins import load_object
-from bench.metrics.backbones import BACKBONES, Backbone
+from bench.metrics.backbones import BACKBONES, Backbone, files_of, keep_part
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import ALIASES, MetricCard, metric_cards
 from bench.suites.table import suite_cards
@@ -33,6 +34,14 @@ def backbones_named(names: Sequence[str]) -> tuple[Backbone, ...]:
             raise BenchError(f"'{name}' needs no download; these do: {', '.join(under)}")
     chosen = [under[choose("weights", name, under)] for name in names] or list(BACKBONES)
     return tuple(BACKBONES[name] for name in dict.fromkeys(chosen))
+
+
+def _kept(backbone: Backbone, folder: Path) -> Path | None:
+    """Return the kept part that is in a folder, where it is not damaged."""
+    for path in files_of(backbone, folder):
+        if path.name != backbone.file and sha256_of(path).startswith(path.stem[-8:]):
+            return path
+    return None
 
 
 def fetch(
@@ -58,7 +67,9 @@ def fetch(
 ) -> None:
     """Download, verify and unpack. A broken download goes on where it stopped.
 
-    'bench fetch weights lpips-alex' fetches what that metric needs and nothing else.
+    'bench fetch weights lpips-alex' fetches what that metric needs and nothing else. Of networks
+    whose convolutions alone are used, only these are kept (10 of AlexNet's 244 MB), once the whole
+    file is verified.
     """
     backbones = backbones_named(names or ()) if what == "weights" else ()
     if names and what != "weights":
@@ -97,13 +108,31 @@ def fetch(
         target = out or Path("data") / what
     ready: list[dict[str, str | None]] = []
     with ShownProgress() as progress:
-        for download in downloads:
+        for number, download in enumerate(downloads):
+            backbone = backbones[number] if backbones else None
+            if backbone and backbone.part and (here := _kept(backbone, target)):
+                ready.append({"path": str(here), "sha256": sha256_of(here)})
+                if not as_json:
+                    say(f"ready: {here} (sha256 {sha256_of(here)}), fetched before")
+                continue
             wanted = replace(download, urls=(url,)) if url else download
             progress.note(f"{wanted.file} from {wanted.urls[0]}")
             progress.note(f"  licence: {wanted.licence}; read more at {wanted.page}")
             done = download_to(wanted, target, progress=progress.update)
             digest = digest_found(wanted, target)
             ready.append({"path": str(done), "sha256": digest})
+            if backbone and backbone.part:
+                part = keep_part(backbone, done)
+                progress.note(
+                    f"  {done.name} is right (sha256 {digest}); kept of it: {backbone.part}.*, "
+                    f"{part.stat().st_size / 1e6:.1f} MB"
+                )
+                done, digest = part, sha256_of(part)
+                ready[-1] |= {
+                    "path": str(done),
+                    "sha256": digest,
+                    "whole_sha256": ready[-1]["sha256"],
+                }
             if not as_json:
                 say(f"ready: {done}" + (f" (sha256 {digest})" if digest else ""))
     if as_json:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
-from bench.metrics.backbones import find_backbone
+from bench.metrics.backbones import BACKBONES, find_backbone
 from bench.metrics.pixel import require
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ class Lpips(DeepDistance):
     def weights(self) -> str:
         """Which weights there are; see `bench.metrics.scorer.Scorer.digest`."""
         try:
-            return find_backbone(self.net).name
+            find_backbone(self.net)
         except Unscorable:
             return "none"
+        return BACKBONES[self.net].file  # the same of a whole file and of the part that is used
 
     def build(self) -> Network:
         """Load the network, once its file is known good. Raises Unscorable where it is not."""
