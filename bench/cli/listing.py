@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import ShownProgress, print_json, print_table, say, say_prose
+from bench.cli.console import ShownProgress, print_json, print_table, say, say_prose, split
 from bench.cli.options import Json
+from bench.core.errors import BenchError
 from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.metrics.backbones import BACKBONES, has_backbone
 from bench.metrics.cost import MetricCosts, keep_costs, kept_costs, measure_metrics
+from bench.metrics.opinions import OPINIONS, opinions_at
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
-from bench.metrics.table import GROUPS, MetricCard, metric_cards
+from bench.metrics.table import DEFAULT, GROUPS, MetricCard, at_hand, metric_cards, resolve
 from models.catalogue import Card, model_cards
 from models.weights_folder import WeightsFolder
+
+if TYPE_CHECKING:
+    from bench.metrics.validation import Validated
+    from bench.statistics.correlation import Coefficient
 
 
 def models(
@@ -131,6 +138,24 @@ def _written(value: Any) -> str:
 
 
 def metrics(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[validate]",
+            help="'validate': how well metrics say what people said of the data set at --data.",
+            show_default="list them",
+        ),
+    ] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="A data set of opinions, in its authors' layout.")
+    ] = None,
+    names: Annotated[
+        str, typer.Option("--metrics", help="Those to validate; 'bench metrics' lists them.")
+    ] = ",".join(DEFAULT),
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Validate on so many references.", show_default="all"),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Prove each against its reference implementation, here."),
@@ -152,7 +177,19 @@ def metrics(
     --check scores photographs that come with scikit-image, degraded on the spot, by every metric
     and by the implementation that its row names; the largest difference
     decides. It ends with 1 if one of them differs.
+
+    'bench metrics validate --data DIR' reads the folder of TID2013, KADID-10k, LIVE, CSIQ or PIPAL
+    and correlates metrics with what people said: Spearman's, Kendall's and Pearson's coefficients
+    (the last after a logistic fit), with intervals over references, beside what was published.
     """
+    if what:
+        choose("action", what, ["validate"])
+        if data is None:
+            raise BenchError(
+                f"'bench metrics validate' needs --data, the folder of one of {', '.join(OPINIONS)}"
+            )
+        _validate(data, split(names), limit, as_json)
+        return
     if check:
         _check(as_json)
         return
@@ -237,6 +274,61 @@ def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
         "here": here,
         "needs": ", ".join(needs) or "nothing",
     }
+
+
+def _validate(data: Path, names: tuple[str, ...], limit: int | None, as_json: bool) -> None:
+    from bench.metrics.validation import validate
+
+    opinions = opinions_at(data)
+    with ShownProgress() as progress:
+        found = validate(
+            opinions, data, at_hand(resolve(names)), limit=limit, progress=progress.update
+        )
+    if as_json:
+        rows = [{**asdict(one), "agreement": _agreement(one)} for one in found]
+        about = {key: value for key, value in asdict(opinions).items() if key != "read"}
+        print_json(to_json({"opinions": about, "metrics": rows}))
+        return
+    say_prose(f"{opinions.title}; {opinions.citation}; licence: {opinions.licence}")
+    if judged := max(one.images for one in found):
+        references = max(one.references for one in found)
+        say(f"{judged} of {opinions.images} images, {references} references")
+    print_table(
+        "",
+        ("metric", "images", "SROCC", "KRCC", "PLCC", "published SROCC", "note"),
+        (
+            (
+                one.metric,
+                one.images,
+                *(
+                    _coefficient(getattr(one.agreement, key, None))
+                    for key in ("srocc", "krcc", "plcc_fitted")
+                ),
+                f"{one.published.srocc:.2f}" if one.published else "—",
+                one.reason or (one.published.source if one.published else ""),
+            )
+            for one in found
+        ),
+    )
+    say_prose("more is better agreement; in brackets 95 % intervals over references")
+
+
+def _agreement(one: Validated) -> dict[str, Any] | None:
+    """Return the coefficients without the draws behind their intervals."""
+    if one.agreement is None:
+        return None
+    return {
+        key: {part: value for part, value in each.items() if part != "draws"}
+        for key, each in asdict(one.agreement).items()
+    }
+
+
+def _coefficient(found: Coefficient | None) -> str:
+    if found is None or found.value is None:
+        return "—"
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _installed(package: str) -> bool:
