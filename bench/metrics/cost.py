@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,8 @@ def _photographs() -> tuple[Pixels, Pixels]:
     """Return a noisy and a clean photograph, (1024, 1024, 3)."""
     from skimage import data
 
-    astronaut = np.asarray(data.astronaut())
+    photographs: Any = data  # untyped
+    astronaut = np.asarray(photographs.astronaut())
     clean: Pixels = np.tile(astronaut, (2, 2, 1))
     noise = np.random.default_rng(0).normal(0, 8, clean.shape)
     return np.clip(clean + noise, 0, 255).astype(np.uint8), clean
