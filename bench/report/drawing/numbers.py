@@ -31,7 +31,10 @@ TITLES = {
     "sr-sim": "SR-SIM",
     "dss": "DSS",
     "iw-ssim": "IW-SSIM",
+    "flip": "FLIP",
     "blur-effect": "Blur effect",
+    "niqe": "NIQE",
+    "brisque": "BRISQUE",
     "fid": "FID",
     "kid": "KID",
 }
