@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from bench.compute.quantities import shown_in
 from bench.framework.scores import CLEAN, INFINITE
 from bench.framework.significance import Standing
+from bench.metrics.table import DEFAULT
 from bench.report.drawing.content import Content
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -17,26 +19,65 @@ from bench.report.reading.gather import NOT_HERE
 from bench.report.sections.costs import cost_cell, cost_column
 from bench.statistics.claims import TIED, TOO_FEW, told_apart
 
+MOST_METRICS = 6
+"""Columns of metrics in the first table. Of more, those of the standard panel stand there, after the
+first one asked for, which orders the rows."""
+
 
 def section(context: Context) -> Content:
-    """Return the table, and which models are best."""
-    return Content(lead=[results(context.analysis)], findings=_findings(context.analysis))
+    """Return the table, a second one of further metrics, and which models are best."""
+    analysis = context.analysis
+    first, rest = _first_metrics(analysis.data.table.metrics)
+    return Content(
+        lead=[results(analysis, first)],
+        body=[_further(analysis, rest)] if rest else [],
+        findings=_findings(analysis),
+    )
 
 
-def results(analysis: Analysis) -> Table:
+def _first_metrics(metrics: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the metrics of the first table and of the second."""
+    if len(metrics) <= MOST_METRICS:
+        return list(metrics), []
+    first = [m for m in metrics if m in DEFAULT or m == metrics[0]]
+    return first, [m for m in metrics if m not in first]
+
+
+def _further(analysis: Analysis, metrics: Sequence[str]) -> Table:
+    """Return a row per model: the means by further metrics."""
+    records = [one for one in _result_records(analysis) if one["metric"] in metrics]
+    rows = [
+        [TableCell(name), *(result_cell(analysis, metric, name) for metric in metrics)]
+        for name in analysis.order
+    ]
+    return Table(
+        "results-further",
+        f"{counted(len(metrics), 'further metric')}",
+        _metric_columns(analysis, metrics),
+        rows=rows,
+        records=records,
+        legend=["Marks, brackets and arrows as in the first table."],
+    )
+
+
+def _metric_columns(analysis: Analysis, metrics: Sequence[str]) -> list[Column]:
+    return [
+        Column("Model", numeric=False),
+        *(Column(title(m), head_unit(analysis, m), f"Mean{over(analysis, m)}") for m in metrics),
+    ]
+
+
+def results(analysis: Analysis, metrics: Sequence[str]) -> Table:
     """Return a row per model: means with intervals, and costs under one set of conditions."""
     data, table = analysis.data, analysis.data.table
-    columns = [Column("Model", numeric=False)]
-    columns += [
-        Column(title(m), head_unit(analysis, m), f"Mean{over(analysis, m)}") for m in table.metrics
-    ]
+    columns = _metric_columns(analysis, metrics)
     known = data.conditions()
     costs = [*shown_in("short"), memory(analysis, known[0])] if known else []
     columns += [cost_column(q, f"Cost: {known[0]}") for q in costs]
     rows = [
         [
             TableCell(name),
-            *(result_cell(analysis, metric, name) for metric in table.metrics),
+            *(result_cell(analysis, metric, name) for metric in metrics),
             *(cost_cell(analysis, name, quantity, known[0]) for quantity in costs),
         ]
         for name in analysis.order

@@ -215,6 +215,14 @@ SECTIONS: dict[str, Section] = {
             about="how the scores of single images spread",
         ),
         Section(
+            "metrics",
+            "Metrics among each other",
+            ("scores",),
+            f"{_HERE}.metric_agreement:section",
+            without="No agreement of metrics",
+            about="which metrics order the models alike, and on which images they do not",
+        ),
+        Section(
             "sets",
             "Whole sets",
             (),
