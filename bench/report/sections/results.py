@@ -20,7 +20,7 @@ from bench.report.sections.costs import cost_cell, cost_column
 from bench.statistics.claims import TIED, TOO_FEW, told_apart
 
 MOST_METRICS = 6
-"""Columns of metrics in the first table. Of more, those of the standard panel stand there, after the
+"""Columns of metrics in the first table. Of more, those of the standard panel stand there, and the
 first one asked for, which orders the rows."""
 
 
