@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -11,13 +11,16 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from raters.database.store import Store
+from raters.web.address import Address, parsed
 from raters.web.dashboard import dashboard_routes
 from raters.web.error_pages import add_error_pages
 from raters.web.images import StimulusCacheMiddleware, cookie
+from raters.web.patience import PatientProtocol
+from raters.web.proxies import RootPathMiddleware
 from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import mount_rating_page
 from raters.web.routes import asset_routes, rater_routes
-from raters.web.security import SecurityMiddleware, origin_of
+from raters.web.security import SecurityMiddleware
 from raters.web.stimulus_cache import StimulusCache
 
 THREADS = 4
@@ -25,11 +28,17 @@ THREADS = 4
 forty, an answer waits for a turn at each of its steps."""
 
 
-def create_app(store_url: str, trusted: Iterable[str] = ()) -> FastAPI:
+def create_app(
+    store_url: str,
+    trusted: Iterable[str] = (),
+    address: Address | None = None,
+    root: str = "",
+) -> FastAPI:
     """Return the app on the study database at ``store_url``; it closes it when it shuts down.
 
-    ``trusted``: addresses under which raters and coordinators reach it, where a proxy does not pass
-    them on in ``Host``.
+    ``address``: where raters reach it, if that was said; ``trusted``: further addresses under which
+    they or coordinators do. A proxy need not pass these on in ``Host``. ``root``: a path that all
+    of it lies under, such as ``/study``, which the proxy may take away or leave.
 
     Everything is on one origin, works without the internet, and needs no Gradio queue: see
     `SecurityMiddleware` for what is let in. Raises `BenchError` for a database that cannot be
@@ -37,6 +46,7 @@ def create_app(store_url: str, trusted: Iterable[str] = ()) -> FastAPI:
     """
     store = Store(store_url)
     cache = StimulusCache(store)
+    origins = {parsed(other).origin for other in trusted} | ({address.origin} if address else set())
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -49,26 +59,37 @@ def create_app(store_url: str, trusted: Iterable[str] = ()) -> FastAPI:
     app = FastAPI(
         docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=life
     )
+    app.state.root = root
     limiter = RateLimiter()
     app.include_router(rater_routes(store, limiter, cache))
-    app.include_router(dashboard_routes(store, limiter))
+    app.include_router(dashboard_routes(store, limiter, address))
     app.include_router(asset_routes())
     add_error_pages(app)
     mount_rating_page(app)
     app.add_middleware(StimulusCacheMiddleware, cache=cache, cookie=cookie(store))
-    app.add_middleware(SecurityMiddleware, trusted=frozenset(map(origin_of, trusted)))
+    app.add_middleware(SecurityMiddleware, trusted=frozenset(origins))
+    if root:
+        app.add_middleware(RootPathMiddleware, root=root)
     return app
 
 
-def server(app: FastAPI, host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Server:
+def server(
+    app: FastAPI,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    proxies: Sequence[str] = ("127.0.0.1", "::1"),
+) -> uvicorn.Server:
     """Return a server that writes no log of requests, hence no addresses, and says not what it is.
 
-    Behind a proxy on the same machine, ``X-Forwarded-Proto`` is believed, for secure cookies.
+    Behind ``proxies``, addresses or networks, ``X-Forwarded-Proto`` and ``X-Forwarded-For`` are
+    believed, for secure cookies and the limit on wrong links; from others they are not.
     """
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=PatientProtocol,
+        forwarded_allow_ips=list(proxies),
         access_log=False,
         server_header=False,
         date_header=False,

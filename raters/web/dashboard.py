@@ -19,6 +19,8 @@ from raters.studies.export import judgements_csv
 from raters.studies.status import status
 from raters.studies.tokens import RaterRefused, dashboard_tag, study_of_dashboard
 from raters.studies.unblinding import unblind, unblinded
+from raters.web.address import Address
+from raters.web.proxies import not_passed_on
 from raters.web.rate_limiter import RateLimiter
 from raters.web.routes import address
 
@@ -32,8 +34,10 @@ def _templates() -> Environment:
     )
 
 
-def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
-    """Return the routes of the dashboards, under `PATH`.
+def dashboard_routes(
+    store: Store, limiter: RateLimiter, reached: Address | None = None
+) -> APIRouter:
+    """Return the routes of the dashboards, under `PATH`. ``reached``: where raters reach them.
 
     A browser may hold several: a study is in the path of all that its page asks for, and its cookie
     is of that path and has a name of its own, on every server.
@@ -56,7 +60,7 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
     @routes.get("/enter/{token}")
     def enter(token: str, request: Request) -> Response:
         name = limiter.open(token, address(request), named)
-        own = f"{PATH}/of/{name}"
+        own = f"{request.app.state.root}{PATH}/of/{name}"
         response = RedirectResponse(f"{own}/open", status_code=303)
         response.set_cookie(
             f"dashboard-{dashboard_tag(store, name)}",
@@ -87,6 +91,7 @@ def dashboard_routes(store: Store, limiter: RateLimiter) -> APIRouter:
                 named=known,
                 results=results(store, name) if known else None,
                 now=store.clock().strftime("%Y-%m-%d %H:%M:%S"),
+                missing=not_passed_on(request, reached) if reached else {},
             )
         )
         return HTMLResponse(page)

@@ -57,9 +57,9 @@ PAGE = """<!doctype html>
 """
 
 
-def page(title: str, text: str, status: int) -> HTMLResponse:
-    """Return a page of a title and a sentence."""
-    body = PAGE.format(title=html.escape(title), text=html.escape(text), assets=ASSETS)
+def page(title: str, text: str, status: int, root: str = "") -> HTMLResponse:
+    """Return a page of a title and a sentence; ``root``: the path that the server lies under."""
+    body = PAGE.format(title=html.escape(title), text=html.escape(text), assets=f"{root}{ASSETS}")
     return HTMLResponse(body, status)
 
 
@@ -68,7 +68,7 @@ def respond(request: Request, status: int, kind: str, title: str, text: str) -> 
     path = request.url.path
     if path.startswith(("/api/", "/s/")):
         return JSONResponse({"error": kind, "message": text}, status)
-    return page(title, text, status)
+    return page(title, text, status, request.app.state.root)
 
 
 def _refused(request: Request, error: Exception) -> Response:

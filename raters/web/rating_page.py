@@ -85,7 +85,10 @@ CODE = (
 )
 STOPPED = '<p id="stopped" hidden>The study has been closed. All that you have judged counts.</p>'
 MESSAGE = """<h2>We cannot go on here</h2><p id="message-text" role="alert"></p>"""
-START = f"import('{ASSETS}/main.js').then((module) => module.start(element));"
+START = (
+    f"import(new URL('..{ASSETS}/main.js', document.baseURI))"
+    ".then((module) => module.start(element));"
+)
 
 
 def instructions(
@@ -184,7 +187,7 @@ async def _mount(app: FastAPI) -> None:
         rating_blocks(),
         path=PATH,
         theme=gr.themes.Base(font=fonts, font_mono=("ui-monospace", "monospace")),
-        head=f'<link rel="stylesheet" href="{ASSETS}/page.css">',
+        head=f'<link rel="stylesheet" href="..{ASSETS}/page.css">',
         footer_links=[],
         run_history=False,
         enable_monitoring=False,

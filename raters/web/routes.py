@@ -53,13 +53,14 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
     def admitted(request: Request, token: str) -> Response:
         # The page itself asks for no cookie: a browser that follows this redirect from a mail or
         # another site holds a strict cookie back until the page makes requests of its own.
-        response = RedirectResponse(f"{PATH}/", status_code=303)
+        root = request.app.state.root
+        response = RedirectResponse(f"{root}{PATH}/", status_code=303)
         response.set_cookie(
             named,
             token,
             httponly=True,
             samesite="strict",
-            path="/",
+            path=f"{root}/",
             secure=request.url.scheme == "https",
             max_age=90 * 86400,
         )

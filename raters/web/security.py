@@ -6,6 +6,7 @@ needs four, and none that runs Python, so all others answer 404 here and never r
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.core.errors import BenchError
+from raters.web import patience
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,8 +33,9 @@ GRADIO = re.compile(
 READING = ("GET", "HEAD")
 DASHBOARD = "/dashboard/"
 FOREIGN = (
-    "This came from a page of another site, so nothing was done. Open the page by its own link; "
-    "where it is reached under another name, 'bench rate serve' is told so with --url or --trust."
+    "This came from a page of another site, so nothing was done. Open the page by its own link. "
+    "Behind a proxy, the header 'Host' is missing: it has to be passed on (nginx: proxy_set_header "
+    "Host $http_host), or 'bench rate serve' is told the address with --url or --trust."
 )
 
 CLOSED = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -65,6 +67,23 @@ def content_policy(page: bytes) -> str:
     digests = (hashlib.sha256(script).digest() for script in _INLINE.findall(page))
     hashes = " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
     return GRADIO_PAGE.format(hashes=hashes)
+
+
+NOWHERE = "nowhere.invalid"
+"""The host that Gradio is told, to be found in its page and replaced."""
+_HOME = b'new URL(".",document.baseURI).href.slice(0,-1)'
+
+
+def at_home(page: bytes) -> bytes:
+    """Return Gradio's page with addresses relative to where it was loaded from.
+
+    Gradio writes the address of its root into its scripts, from headers that a proxy may not send;
+    the browser knows better.
+    """
+    page = page.replace(f'"http://{NOWHERE}{PAGE[:-1]}"'.encode(), _HOME)
+    page = page.replace(b'href="/manifest.json"', b'href="../manifest.json"')
+    # Without one, browsers ask for an icon at the root of the host, which is not ours.
+    return page.replace(b"</head>", b'<link rel="icon" href="../favicon.ico"></head>', 1)
 
 
 def refusal(scope: Scope, trusted: frozenset[str] = frozenset()) -> tuple[int, str, str] | None:
@@ -100,17 +119,6 @@ def _foreign(headers: dict[str, str], trusted: frozenset[str]) -> bool:
     return urlsplit(origin).netloc != headers.get("host")
 
 
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of an address; raises `BenchError` unless it is a web page's."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise BenchError(
-            f"'{url}' is no address of a web site; expected https://HOST or http://HOST"
-        )
-    usual = {"http": ":80", "https": ":443"}[parts.scheme]
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
-
-
 def _types(path: str) -> tuple[str, ...]:
     """The dashboard's buttons are plain forms; everything else speaks JSON."""
     form = "application/x-www-form-urlencoded"
@@ -138,7 +146,8 @@ class SecurityMiddleware:
             return await _answer(outgoing, scope["path"], *refused)
         if scope["path"] == PAGE:
             return await self._page(scope, receive, outgoing)
-        return await self.app(scope, _limited(receive), outgoing)
+        body = _Body(receive)
+        return await self.app(scope, body.receive, body.closing(outgoing))
 
     def _sealed(self, path: str, send: Send) -> Send:
         async def sealed(message: Message) -> None:
@@ -149,10 +158,11 @@ class SecurityMiddleware:
         return sealed
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read Gradio's page whole, to let in its inline scripts and no others."""
+        """Read Gradio's page whole: to let in its inline scripts and no others, and to let it find
+        its assets where the browser found the page, whatever the proxies between say of that."""
         start: Message = {}
         body = bytearray()
-        headers = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+        headers = [(b"host", NOWHERE.encode())]
 
         async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -160,15 +170,16 @@ class SecurityMiddleware:
             else:
                 body.extend(message.get("body", b""))
 
-        await self.app({**scope, "headers": headers}, receive, collect)
-        policy = content_policy(bytes(body)).encode()
+        await self.app({**scope, "scheme": "http", "headers": headers}, receive, collect)
+        page = at_home(bytes(body))
         start["headers"] = [
-            *start["headers"],
-            (b"content-security-policy", policy),
+            *(pair for pair in start["headers"] if pair[0] != b"content-length"),
+            (b"content-length", b"%d" % len(page)),
+            (b"content-security-policy", content_policy(page).encode()),
             (b"cache-control", b"no-store"),
         ]
         await send(start)
-        await send({"type": "http.response.body", "body": bytes(body)})
+        await send({"type": "http.response.body", "body": page})
 
 
 def _headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -189,19 +200,41 @@ def _headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, b
     return kept
 
 
-def _limited(receive: Receive) -> Receive:
-    seen = 0
+class _Body:
+    """A request's body, which may be neither too large nor too late."""
 
-    async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > BODY_LIMIT:
-            # To the app, the client has gone: it stops reading, and nothing was stored.
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ends = asyncio.get_running_loop().time() + patience.READ_SECONDS
+        self._seen, self._whole, self._given_up = 0, False, False
+
+    async def receive(self) -> Message:
+        """Return the next part; to the app, a client who sends no more, or too much, has gone."""
+        if self._whole:
+            return await self._receive()
+        if self._given_up:
+            return {"type": "http.disconnect"}
+        try:
+            async with asyncio.timeout_at(self._ends):
+                message = await self._receive()
+        except TimeoutError:
+            message = {"type": "http.disconnect"}
+        self._seen += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if message["type"] == "http.disconnect" or self._seen > BODY_LIMIT:
+            self._whole, self._given_up = False, True
             return {"type": "http.disconnect"}
         return message
 
-    return limited
+    def closing(self, send: Send) -> Send:
+        """Return ``send``, which ends the connection after the answer if the body was given up."""
+
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._given_up:
+                message["headers"] = [*message.get("headers", []), (b"connection", b"close")]
+            await send(message)
+
+        return closing
 
 
 async def _answer(send: Send, path: str, status: int, kind: str, words: str) -> None:

@@ -21,7 +21,9 @@ Db = Annotated[
 DEFAULT_DB = "sqlite:///results/studies.db"
 DEFAULT_URL = "http://127.0.0.1:8000"
 Study = Annotated[str, typer.Argument(help="The study's name.", show_default="the latest")]
-Url = Annotated[str, typer.Option(help="The address under which raters reach the server.")]
+Url = Annotated[
+    str, typer.Option(help="The address under which raters reach the server, with its path.")
+]
 Out = Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")]
 
 
@@ -77,13 +79,3 @@ def put(text: str, out: Path | None) -> None:
 
         write_atomic(out, text.encode())
         say(f"written: {out}")
-
-
-def dashboard_link(url: str, token: str) -> str:
-    """Return the link of the dashboard."""
-    return f"{url}/dashboard/enter/{token}"
-
-
-def crowd_link(url: str, token: str) -> str:
-    """Return the link that the platform fills in: Prolific writes its placeholders like this."""
-    return f"{url}/p/{token}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from ipaddress import ip_network
 from typing import Annotated
 
 import typer
@@ -13,6 +14,19 @@ from bench.cli.console import print_json, say
 from bench.cli.options import Json
 from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
 from bench.core.errors import BenchError
+
+LOCAL = ("127.0.0.1", "::1")
+
+
+def _network(text: str) -> str:
+    """Check an address or network; raises `BenchError`."""
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise BenchError(
+            f"--proxy '{text}' is no address and no network; expected one such as 10.0.0.2 or "
+            "10.0.0.0/24"
+        ) from None
 
 
 def serve(
@@ -27,6 +41,20 @@ def serve(
         list[str] | None,
         typer.Option(help="Another address that raters or you use; may be given more than once."),
     ] = None,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            help="Everything lies under this path, as in /study.", show_default="that of --url"
+        ),
+    ] = "",
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A proxy's address or network, whose X-Forwarded headers are believed; may be "
+            "given more than once.",
+            show_default="this machine's",
+        ),
+    ] = None,
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
@@ -35,8 +63,11 @@ def serve(
     With --json it prints the address and the link once it serves.
     """
     from raters.studies.tokens import invite
+    from raters.web.address import parsed
     from raters.web.app import create_app, server
 
+    reached = parsed(url, root_path) if url else None
+    proxies = [*LOCAL, *map(_network, proxy or ())]
     store = open_store(db)
     chosen = chosen_study(store, study)
     try:
@@ -46,14 +77,16 @@ def serve(
             f"cannot listen on {host}:{port} ({error.strerror or error}); stop what does, or give "
             "another --port"
         ) from error
-    address = url.rstrip("/") if url else f"http://{host}:{listening.getsockname()[1]}"
-    serving = server(create_app(store.url, [*([url] if url else ()), *(trust or ())]), host, port)
+    here = f"http://[{host}]" if ":" in host else f"http://{host}"
+    address = reached or parsed(f"{here}:{listening.getsockname()[1]}", root_path)
+    app = create_app(store.url, trust or (), reached, address.root)
+    serving = server(app, host, port, proxies)
 
     def tell() -> None:
         is_open = store.study(chosen).state == "open"
-        link = f"{address}/r/{invite(store, chosen, 1)[0]}" if is_open else None
+        link = address.rater(invite(store, chosen, 1)[0]) if is_open else None
         if as_json:
-            print_json({"address": address, "study": chosen, "link": link})
+            print_json({"address": str(address), "study": chosen, "link": link})
             return
         say(f"serving at {address}; Ctrl-C stops it, nothing is lost")
         if link:

@@ -18,8 +18,6 @@ from bench.cli.rate.options import (
     Study,
     Url,
     chosen_study,
-    crowd_link,
-    dashboard_link,
     free_name,
     minutes,
     open_store,
@@ -104,7 +102,9 @@ def new(
     from bench.runs.collecting import collected
     from bench.runs.finding import find_run
     from raters.studies.creation import StudyOptions, create_study
+    from raters.web.address import parsed
 
+    reached = parsed(url)
     if (folder is None) == (not run):
         raise BenchError("give --run with a run, or --folder with the images of all methods")
     if folder is None:
@@ -149,8 +149,8 @@ def new(
                 "judgements": made.judgements,
                 "raters": raters,
                 "notes": list(made.notes),
-                "dashboard": dashboard_link(url, made.dashboard_token),
-                "crowd": crowd_link(url, made.entry_token),
+                "dashboard": reached.dashboard(made.dashboard_token),
+                "crowd": reached.crowd(made.entry_token),
             }
         )
         return
@@ -160,10 +160,8 @@ def new(
     )
     for note in made.notes:
         say(f"  note: {note}")
-    say(
-        f"dashboard (keep this link, it is shown once): {dashboard_link(url, made.dashboard_token)}"
-    )
-    say(f"link for a crowd platform: {crowd_link(url, made.entry_token)}")
+    say(f"dashboard (keep this link, it is shown once): {reached.dashboard(made.dashboard_token)}")
+    say(f"link for a crowd platform: {reached.crowd(made.entry_token)}")
     db_option = () if db == DEFAULT_DB else ("--db", db)
     say(next_line("rate", "serve", *db_option))
     say(next_line("rate", "invite", made.name, "-n", raters, *db_option))
@@ -194,17 +192,19 @@ def invite(
 ) -> None:
     """Make personal links for raters. Links are shown once: only their hashes are kept."""
     from raters.studies.tokens import invite, link_again, renew
+    from raters.web.address import parsed
 
+    reached = parsed(url)
     store = open_store(db)
     chosen = chosen_study(store, study)
     if again is not None:
-        links = [f"{url}/r/{link_again(store, chosen, again)}"]
+        links = [reached.rater(link_again(store, chosen, again))]
     elif prolific or dashboard:
-        links = [crowd_link(url, renew(store, chosen, "entry"))] if prolific else []
-        links += [dashboard_link(url, renew(store, chosen, "dashboard"))] if dashboard else []
+        links = [reached.crowd(renew(store, chosen, "entry"))] if prolific else []
+        links += [reached.dashboard(renew(store, chosen, "dashboard"))] if dashboard else []
     else:
         ends = None if valid is None else timedelta(minutes=minutes(valid))
-        links = [f"{url}/r/{token}" for token in invite(store, chosen, count, valid=ends)]
+        links = [reached.rater(token) for token in invite(store, chosen, count, valid=ends)]
     text = "".join(f"{link}\n" for link in links)
     if not as_json:
         put(text, out)

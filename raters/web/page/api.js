@@ -7,6 +7,11 @@
 const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15000];
 const TIMEOUT_MS = 15000;
 
+/** Where the server has `path`: a proxy may serve it under a path of its own. */
+export function at(path) {
+  return new URL(`..${path}`, import.meta.url);
+}
+
 /** The server could not be reached, or failed for the moment: worth another try. */
 export class Unreachable extends Error {}
 
@@ -38,7 +43,7 @@ export async function call(path, body) {
   let response;
   let reply;
   try {
-    response = await fetch(path, options);
+    response = await fetch(at(path), options);
     reply = await response.json();
   } catch (error) {
     throw new Unreachable(String(error));

@@ -1,6 +1,6 @@
 // Stimuli: fetched as bytes, decoded without any change of their values, held until not needed.
 
-import { Refused, Unreachable, persist } from "./api.js";
+import { Refused, Unreachable, at, persist } from "./api.js";
 
 const TIMEOUT_MS = 60000;
 
@@ -44,7 +44,7 @@ async function decode(url) {
   let response;
   let blob;
   try {
-    response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(at(url), { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
     blob = await response.blob();
   } catch (error) {
     throw new Unreachable(String(error));

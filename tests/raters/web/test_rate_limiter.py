@@ -46,14 +46,14 @@ def test_an_address_waits_until_its_oldest_failure_is_a_minute_old() -> None:
     assert guess(limiter, "one") == "RaterRefused"
 
 
-def test_only_wrong_links_count_and_known_ones_open_whatever_others_do() -> None:
+def test_only_wrong_links_count_and_right_ones_open_whatever_others_do() -> None:
     limiter = RateLimiter(Clock())
-    assert guess(limiter, "one", "right") == "opened"
     assert [guess(limiter, "one", "late") for _ in range(2 * FAILURES)] == ["RaterRefused"] * 60
     for _ in range(FAILURES):
         guess(limiter, "one")
-    assert guess(limiter, "one", "late") == "TooManyGuesses"
-    assert guess(limiter, "one", "right") == "opened"
+    assert guess(limiter, "one") == "TooManyGuesses"
+    assert guess(limiter, "one", "late") == "RaterRefused"
+    assert guess(limiter, "one", "right") == "opened"  # for the first time, too
 
 
 def test_addresses_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
