@@ -46,6 +46,7 @@ class StudyOptions:
     ``lease``: minutes after which a trial that was not answered goes to someone else. ``crowd``: at
     most so many participants through the entry link of a crowd platform. ``completion_code`` is for
     who has done what was agreed, ``partial_code`` for who leaves midway or is stopped by closing.
+    ``return_url``: where people go back to after the end, with ``{code}`` for their code.
     """
 
     name: str
@@ -67,6 +68,7 @@ class StudyOptions:
     completion_code: str | None = None
     partial_code: str | None = None
     crowd: int | None = None
+    return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Connection, func, select
@@ -19,7 +19,7 @@ from raters.database.store import Store
 from raters.studies.secret import sealed
 
 Kind = Literal[
-    "wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder", "begun"
+    "wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder", "begun", "busy"
 ]
 
 MESSAGES: dict[Kind, str] = {
@@ -36,6 +36,8 @@ MESSAGES: dict[Kind, str] = {
     "placeholder": "This link is a pattern: the platform was to write your participant number into "
     "it and has not. For the person who runs the study: give this link to the platform as that of "
     "the study, with the platform's own placeholder in it, and open it from there.",
+    "busy": "Many people are coming in at this moment. Please wait a little: this page tries again "
+    "by itself, and lets you in as soon as it can.",
     "another": "Somebody else has opened their link in this browser, so this page stops here. To "
     "go on, open your own link again. An answer that was not saved yet is kept until then.",
 }
@@ -43,6 +45,14 @@ MESSAGES: dict[Kind, str] = {
 
 _PLACEHOLDER = re.compile(r"[{}<>$%\[\]]|^PROLIFIC_PID$", re.IGNORECASE)
 """``{{%PROLIFIC_PID%}}``, ``${e://Field/PID}``, ``<id>``, ``[ID]``: never of a number."""
+
+
+NEW_A_MINUTE = 20
+"""So many new participants of a platform may come into a study in a minute. With numbers made up, 50
+came in within 4 s, and a study's places were theirs."""
+HALF_BEGUN = 60
+"""So many may be in it at a time who came within `UNDECIDED` and have judged nothing yet."""
+UNDECIDED = timedelta(minutes=15)
 
 
 class RaterRefused(Exception):
@@ -152,6 +162,8 @@ def prolific_entry(store: Store, entry_token: str, pid: str, held: str = "") -> 
             raise RaterRefused("closed")
         if _crowd_is_full(connection, study):
             raise RaterRefused("used_up")
+        if _crowd_presses(connection, study.id, store.clock()):
+            raise RaterRefused("busy")
         connection.execute(
             schema.rater.insert().values(
                 study=study.id,
@@ -207,6 +219,28 @@ def _crowd_is_full(connection: Connection, study: AnyRow) -> bool:
         )
     ).scalar_one()
     return bool(came >= most)
+
+
+def _crowd_presses(connection: Connection, study: int, now: datetime) -> bool:
+    """Whether more new participants have come of late than come by themselves."""
+    r, a = schema.rater.c, schema.assignment.c
+    judged = (
+        select(a.id)
+        .where(a.rater == r.id, a.state == schema.DONE, a.kind != schema.TRAINING)
+        .exists()
+    )
+    undecided = func.count().filter(~judged)
+    within_minute = func.count().filter(r.created > now - timedelta(minutes=1))
+    minute, half_begun = connection.execute(
+        select(within_minute, undecided).where(
+            r.study == study,
+            r.external_hash.is_not(None),
+            r.withdrawn.is_(None),
+            r.finished.is_(None),
+            r.created > now - UNDECIDED,
+        )
+    ).one()
+    return bool(minute >= NEW_A_MINUTE or half_begun >= HALF_BEGUN)
 
 
 def study_of_dashboard(store: Store, token: str) -> str | None:

@@ -68,6 +68,8 @@ class StudyView:
     rules: Rules
     completion_code: str | None
     partial_code: str | None
+    return_url: str | None
+    """Where raters go back to after the end, with ``{code}`` for their code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +166,5 @@ def view_study(connection: Connection, study: int) -> StudyView:
         rules=rules,
         completion_code=options["completion_code"],
         partial_code=options.get("partial_code"),  # studies of the first version have none
+        return_url=options.get("return_url"),
     )

@@ -1,4 +1,4 @@
-"""Where people reach a server: scheme, host and the path it lies under. Parsed once, never glued."""
+"""Where people reach a server: scheme, host and the path it lies under. Never glued."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PART = re.compile(r"[A-Za-z0-9~_-][A-Za-z0-9._~-]*")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``origin``: scheme, host and port, as browsers write it; ``root``: empty, or as ``/study``."""
+    """``origin``: scheme, host and port, as browsers write it; ``root``: empty, or ``/study``."""
 
     origin: str
     root: str = ""
@@ -76,7 +76,7 @@ def parsed(url: str, root: str = "") -> Address:
 
 
 def parsed_root(path: str) -> str:
-    """Return a path below which a server lies, as ``/study``; empty for none. Raises `BenchError`."""
+    """Return a path that a server lies under, as ``/study``, or empty. Raises `BenchError`."""
     parts = [part for part in path.split("/") if part]
     if not all(_PART.fullmatch(part) for part in parts):
         raise BenchError(

@@ -25,6 +25,7 @@ TITLES = {
     "another": "Somebody else is using this browser",
     "begun": "Already begun elsewhere",
     "placeholder": "This link is not complete",
+    "busy": "One moment, please",
 }
 PAGE_STATUS = {
     "wrong": 404,
@@ -35,6 +36,7 @@ PAGE_STATUS = {
     "another": 403,
     "placeholder": 400,
     "begun": 403,
+    "busy": 503,
 }
 API_STATUS = {
     "wrong": 401,
@@ -45,7 +47,10 @@ API_STATUS = {
     "another": 403,
     "placeholder": 400,
     "begun": 403,
+    "busy": 503,
 }
+AGAIN_SECONDS = 20
+"""After which the page of who has to wait tries again."""
 SLOW_DOWN = "Too many wrong links came from your network. Please wait a minute and try again."
 OUT_OF_STEP = "This page was out of step with the study. Here is where you are."
 NOTHING_HERE = "There is nothing here."
@@ -75,7 +80,10 @@ def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RaterRefused)
     api = request.url.path.startswith(("/api/", "/s/"))
     status = (API_STATUS if api else PAGE_STATUS)[error.kind]
-    return respond(request, status, error.kind, TITLES[error.kind], error.message)
+    answer = respond(request, status, error.kind, TITLES[error.kind], error.message)
+    if error.kind == "busy":
+        answer.headers["Retry-After"] = answer.headers["Refresh"] = str(AGAIN_SECONDS)
+    return answer
 
 
 def _expired(request: Request, _: Exception) -> Response:

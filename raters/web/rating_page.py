@@ -83,6 +83,10 @@ CODE = (
     '<div id="{0}code-block" class="code" hidden><p>Your completion code:</p>'
     '<p><output id="{0}code"></output></p></div>'
 )
+BACK = (
+    '<p id="back-block" hidden>You are taken back in a few seconds. '
+    '<a id="back" rel="noreferrer">Go back now</a></p>'
+)
 STOPPED = '<p id="stopped" hidden>The study has been closed. All that you have judged counts.</p>'
 MESSAGE = """<h2>We cannot go on here</h2><p id="message-text" role="alert"></p>"""
 START = (
@@ -158,7 +162,7 @@ def rating_blocks() -> gr.Blocks:
             _html(asset("checks.html").decode())
         with gr.Column(elem_id="stage-thanks"):
             gr.Markdown(THANKS)
-            _html(STOPPED + CODE.format(""))
+            _html(STOPPED + CODE.format("") + BACK)
         with gr.Column(elem_id="stage-withdrawn"):
             gr.Markdown(WITHDRAWN)
             _html(CODE.format("left-"))

@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from raters.database.store import Store
 from raters.studies.tokens import RaterRefused, prolific_entry
 from raters.trials.session import Elsewhere, Finished, Next, Session, Trial, Waiting
+from raters.web.address import filled
 from raters.web.images import IMAGES, cookie, image
 from raters.web.rate_limiter import RateLimiter
 from raters.web.rating_page import ASSETS, PATH, SERVED, asset, instructions
@@ -95,6 +96,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
             "done": state.done,
             "total": state.total,
             "code": state.completion_code,
+            "back": study.return_url and filled(study.return_url, state.completion_code),
             "who": session.who,
             "protocol": study.protocol.for_page(study.ties),
             "question": study.question,

@@ -93,6 +93,13 @@ def new(
             show_default="none for who leaves",
         ),
     ] = None,
+    return_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Go back there after the end; {code} stands for the completion code.",
+            show_default="stay",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of which crops are judged.")] = 0,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
@@ -102,9 +109,10 @@ def new(
     from bench.runs.collecting import collected
     from bench.runs.finding import find_run
     from raters.studies.creation import StudyOptions, create_study
-    from raters.web.address import parsed
+    from raters.web.address import parsed, return_page
 
     reached = parsed(url)
+    back = None if return_url is None else return_page(return_url)
     if (folder is None) == (not run):
         raise BenchError("give --run with a run, or --folder with the images of all methods")
     if folder is None:
@@ -135,6 +143,7 @@ def new(
         completion_code=completion_code,
         partial_code=partial_code,
         crowd=crowd,
+        return_url=back,
     )
     made = create_study(store, source.path, options)
     each = min(round(trials * (1 - options.golden - options.repeats)), made.items)

@@ -10,6 +10,7 @@ import { Stage } from "./stage.js";
 import { Viewport } from "./viewport.js";
 
 const page = document.documentElement;
+const BACK_MS = 8000;
 const NONE_LEFT = "This study has all the people it needs, so there was nothing left for you to " +
   "judge. Thank you for wanting to take part!";
 
@@ -85,6 +86,15 @@ async function thank() {
   showCode("", session.code);
   document.querySelector("#stopped").hidden = session.stage !== "closed";
   show("thanks");
+  if (session.back) goBack(session.back);
+}
+
+/** Offers the way back to the platform, and takes it after a while: time to read the code. */
+function goBack(url) {
+  const link = document.querySelector("#back");
+  link.href = url;
+  document.querySelector("#back-block").hidden = false;
+  setTimeout(() => link.click(), BACK_MS);
 }
 
 function showCode(prefix, code) {

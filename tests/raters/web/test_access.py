@@ -14,6 +14,9 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.studies.creation import Created, StudyOptions, close_study, create_study
 from raters.studies.tokens import (
+    HALF_BEGUN,
+    NEW_A_MINUTE,
+    UNDECIDED,
     RaterRefused,
     invite,
     link_again,
@@ -117,6 +120,45 @@ def test_a_crowd_is_as_large_as_was_asked_for(sqlite_store: Store, made: Created
         with pytest.raises(RaterRefused) as caught:
             prolific_entry(sqlite_store, entry, pid)
         assert caught.value.kind == "wrong"
+
+
+def turned_away(store: Store, entry: str, pid: str) -> str | None:
+    """Say why a participant is not let in; None if they are."""
+    try:
+        prolific_entry(store, entry, pid)
+    except RaterRefused as refused:
+        return refused.kind
+    return None
+
+
+def test_participants_who_are_made_up_come_in_by_the_minute_and_honest_ones_wait(
+    sqlite_store: Store, run_folder: Path, clock: Clock
+) -> None:
+    options = StudyOptions("big", images=1, crop=64, trials=3, golden=0.0, repeats=0.0)
+    made = create_study(sqlite_store, run_folder, options)
+    entry = made.entry_token
+    came = [turned_away(sqlite_store, entry, f"made up {n}") for n in range(50)]
+    assert came == [None] * NEW_A_MINUTE + ["busy"] * (50 - NEW_A_MINUTE)
+    assert turned_away(sqlite_store, entry, "made up 0") is None  # who is in comes back
+    (invited,) = invite(sqlite_store, "big", 1)
+    assert Session.open(sqlite_store, invited)
+    clock.pass_(seconds=61)
+    assert turned_away(sqlite_store, entry, "honest") is None
+    for minute in range(5):
+        clock.pass_(seconds=61)
+        for number in range(50):
+            turned_away(sqlite_store, entry, f"made up {minute} {number}")
+    with sqlite_store.read() as connection:
+        came_in = len(connection.execute(select(schema.rater.c.id)).all()) - 1  # the invited one
+    assert came_in == HALF_BEGUN
+    clock.pass_(seconds=61)
+    assert turned_away(sqlite_store, entry, "late") == "busy"
+    # one who judges makes place for another, and time does
+    judge(trained(sqlite_store, prolific_entry(sqlite_store, entry, "honest")), lambda t: "a", 1)
+    assert turned_away(sqlite_store, entry, "late") is None
+    assert turned_away(sqlite_store, entry, "later") == "busy"
+    clock.pass_(seconds=UNDECIDED.total_seconds())
+    assert turned_away(sqlite_store, entry, "later") is None
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from starlette.routing import Mount
 from bench.core.errors import BenchError
 from raters.database.store import Store
 from raters.studies.creation import close_study
+from raters.studies.tokens import NEW_A_MINUTE
 from raters.web.app import create_app, server
 from raters.web.rate_limiter import FAILURES
 from raters.web.security import BODY_LIMIT
@@ -143,6 +144,16 @@ def test_guessing_is_slowed_down_and_honest_raters_are_not_locked_out(
     assert honest.get("/api/session").status_code == 200
     assert enter(app, study.tokens[0], "classroom")
     assert enter(app, study.tokens[1], "elsewhere")
+
+
+def test_who_comes_in_a_crowd_waits_on_a_page_that_goes_on_by_itself(
+    app: FastAPI, study: Study
+) -> None:
+    link = f"/p/{study.entry}?PROLIFIC_PID="
+    replies = [visit(app).get(f"{link}made-up-{number}") for number in range(NEW_A_MINUTE + 1)]
+    assert [reply.status_code for reply in replies] == [303] * NEW_A_MINUTE + [503]
+    assert "Please wait a little" in replies[-1].text
+    assert replies[-1].headers["refresh"] == replies[-1].headers["retry-after"] == "20"
 
 
 # --- what is closed ------------------------------------------------------------------------------

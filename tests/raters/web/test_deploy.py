@@ -1,4 +1,4 @@
-"""The recipes of ``docs/deploy``: nginx in front of the server, a systemd unit, a container file."""
+"""The recipes of ``docs/deploy``: nginx in front of the server, a systemd unit, a container."""
 
 from __future__ import annotations
 
