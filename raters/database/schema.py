@@ -39,6 +39,9 @@ MAIN, GOLDEN, REPEAT, TRAINING = "main", "golden", "repeat", "training"
 """Kinds of trials."""
 LEASED, DONE, RELEASED = "leased", "done", "released"
 """States of trials."""
+PREVIEW = "preview"
+"""A source of raters: who only tries a study. Nothing of theirs counts, in no quota and no export;
+so is the kind of their main trials."""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -172,7 +175,7 @@ rater = Table(
     _key(),
     _ref("study", "study", index=True),
     Column("token_hash", String, nullable=False, unique=True),
-    Column("source", String, nullable=False),  # invite | prolific
+    Column("source", String, nullable=False),  # invite | prolific | preview | audit
     Column("external_hash", String),
     Column("participant", String),  # a platform's number, sealed under the study's secret
     Column("created", Utc, nullable=False),
@@ -197,7 +200,7 @@ assignment = Table(
     _ref("study", "study"),
     _ref("rater", "rater"),
     _ref("item", "item", index=True),
-    Column("kind", String, nullable=False),  # main | golden | repeat | training
+    Column("kind", String, nullable=False),  # main | golden | repeat | training | preview
     _ref("repeat_of", "assignment", nullable=True, index=True),
     Column("position", Integer, nullable=False),
     Column("swapped", Boolean, nullable=False),

@@ -1,20 +1,17 @@
 """Signs that someone answered without looking: flags for the analysis, never a reason to delete.
 
-Each function takes one rater's answers as arrays and returns the reason, or None. The limits are
+Each function takes one rater's answers in a row and returns the reason, or None. The limits are
 such that a rater who looks is flagged less than once in a thousand, whatever the images.
+
+Plain Python: to import scipy for some binomial tails takes longer than to count a study.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import ndtr
-from scipy.stats import binom
 
 CHANCE = 1e-3
 """How seldom an attentive rater may be flagged."""
@@ -41,10 +38,10 @@ class Sitting:
     left was chosen; empty for ratings.
     """
 
-    passed: ArrayLike
-    response_ms: ArrayLike
+    passed: Iterable[bool]
+    response_ms: Iterable[float]
     shown: Sequence[Any]
-    left: ArrayLike
+    left: Iterable[bool]
 
 
 def signs(sitting: Sitting) -> tuple[str, ...]:
@@ -58,36 +55,49 @@ def signs(sitting: Sitting) -> tuple[str, ...]:
     return tuple(sign for sign in found if sign is not None)
 
 
-def golden_failures(passed: ArrayLike) -> str | None:
+def at_least(least: int, trials: int, chance: float) -> float:
+    """Return the chance of ``least`` or more of ``trials`` that each have this ``chance``."""
+    if least <= 0:
+        return 1.0
+    yes, no = math.log(chance), math.log1p(-chance)
+    whole = math.lgamma(trials + 1)
+    return math.fsum(
+        math.exp(
+            whole - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * yes + (trials - k) * no
+        )
+        for k in range(least, trials + 1)
+    )
+
+
+def golden_failures(passed: Iterable[bool]) -> str | None:
     """Flag more missed known answers (False in ``passed``) than slips explain."""
-    seen = np.asarray(passed, bool)
-    missed = int((~seen).sum())
+    seen = [bool(right) for right in passed]
+    missed = seen.count(False)
     # P(missed or more) of Binomial(n, 5 %): 1 of 3 has .14, 2 of 3 .007, 3 of 3 .0001
-    if missed >= 2 and binom.sf(missed - 1, len(seen), GOLDEN_SLIPS) < 0.01:
+    if missed >= 2 and at_least(missed, len(seen), GOLDEN_SLIPS) < 0.01:
         return f"missed {missed} of {len(seen)} known answers"
     return None
 
 
-def too_fast(response_ms: ArrayLike) -> str | None:
+def too_fast(response_ms: Iterable[float]) -> str | None:
     """Flag haste; times that are not known (NaN) are left out."""
-    times = np.asarray(response_ms, np.float64)
-    times = times[~np.isnan(times)]
-    fast = int((times < FAST_MS).sum())
+    times = [time for time in response_ms if not math.isnan(time)]
+    fast = sum(time < FAST_MS for time in times)
     if len(times) >= FEW and fast > FAST_SHARE * len(times):
         return f"answered {fast} of {len(times)} in less than {FAST_MS / 1000:g} s"
     return None
 
 
-def side_bias(left: ArrayLike) -> str | None:
+def side_bias(left: Iterable[bool]) -> str | None:
     """Flag a side preferred (``left``: True, ties left out) more than balanced sides explain.
 
     Sides are drawn evenly, so the better image is on the left half of the time: an exact two-sided
     binomial test.
     """
-    chosen = np.asarray(left, bool)
-    n, lefts = len(chosen), int(chosen.sum())
+    chosen = [bool(side) for side in left]
+    n, lefts = len(chosen), chosen.count(True)
     more = max(lefts, n - lefts)
-    if n and 2 * binom.sf(more - 1, n, 0.5) < CHANCE:
+    if n and 2 * at_least(more, n, 0.5) < CHANCE:
         return f"chose the {'left' if lefts == more else 'right'} {more} of {n} times"
     return None
 
@@ -117,7 +127,8 @@ def at_odds(votes: int, agreed: int, expected: float, variance: float) -> str | 
     """
     if votes < FEW or not variance > 0:
         return None
-    too_few = float(ndtr((agreed + 0.5 - expected) / math.sqrt(variance))) < CHANCE
-    if too_few and binom.sf(agreed - 1, votes, 0.5) > 0.05:
+    below = (expected - agreed - 0.5) / math.sqrt(variance)
+    too_few = math.erfc(below / math.sqrt(2)) / 2 < CHANCE
+    if too_few and at_least(agreed, votes, 0.5) > 0.05:
         return f"agreed with the others in {agreed} of {votes} votes, as a coin would"
     return None

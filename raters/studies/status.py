@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from sqlalchemy import select
+from sqlalchemy import distinct, func, select
 
 from raters.database import schema
-from raters.database.schema import GOLDEN, MAIN, REPEAT, AnyRow
+from raters.database.schema import GOLDEN, MAIN, PREVIEW, REPEAT, TRAINING, AnyRow
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called
 from raters.statistics.careless import Sitting, signs
@@ -94,16 +91,16 @@ class Status:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Given:
-    """One answer after revisions, on sides."""
+    """One rater's answers after revisions, on sides, in their order."""
 
-    kind: str
-    answer: str
-    on_stimuli: str
-    repeats: str | None
-    passed: bool | None
-    milliseconds: float
+    answers: list[str] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)
+    main_milliseconds: list[float] = field(default_factory=list)
+    left: list[bool] = field(default_factory=list)
+    golden: list[bool] = field(default_factory=list)
+    repeats: list[bool] = field(default_factory=list)
 
 
 def status(store: Store, study_name: str) -> Status:
@@ -122,35 +119,38 @@ def status(store: Store, study_name: str) -> Status:
             )
         }
         raters = connection.execute(
-            select(schema.rater).where(schema.rater.c.study == study.id).order_by(schema.rater.c.id)
+            select(schema.rater)
+            .where(schema.rater.c.study == study.id, schema.rater.c.source != PREVIEW)
+            .order_by(schema.rater.c.id)
         ).all()
         a, j, i = schema.assignment.c, schema.judgement.c, schema.item.c
-        rows = connection.execute(
-            select(
-                j.id,
-                j.answer,
-                j.created,
-                j.response_ms,
-                j.timer_broken,
-                i.correct,
-                a.id.label("assignment"),
-                a.rater,
-                a.kind,
-                a.swapped,
-                a.repeat_of,
-            )
+        judged = (
+            select(j.id, j.answer, j.response_ms, j.timer_broken)
+            .add_columns(a.id, a.rater, a.item, a.kind, a.swapped, a.repeat_of)
             .join(schema.assignment, a.id == j.assignment)
-            .join(schema.item, i.id == a.item)
             .where(a.study == study.id, a.kind.in_((MAIN, GOLDEN, REPEAT)))
-            .order_by(j.id)
-        ).all()
+        )
+        rows = connection.execute(judged.order_by(j.id)).all()
+        recent = store.clock() - ACTIVE
+        active = connection.execute(
+            select(func.count(distinct(a.rater)))
+            .join(schema.judgement, a.id == j.assignment)
+            .join(schema.rater, schema.rater.c.id == a.rater)
+            .where(
+                a.study == study.id,
+                a.kind != TRAINING,
+                j.created > recent,
+                schema.rater.c.source != PREVIEW,
+            )
+        ).scalar_one()
+        known = connection.execute(
+            select(i.id, i.correct).where(i.study == study.id, i.kind == GOLDEN)
+        )
+        correct = {row.id: row.correct for row in known}
         revised = final_answers(connection, study.id)
-    given = _given(protocol, rows, revised)
-    recent = store.clock() - ACTIVE
-    people = tuple(
-        _rater(protocol, row, given[row.id]) for row in raters if row.consented is not None
-    )
-    times = [g.milliseconds for answers in given.values() for g in answers if g.kind == MAIN]
+    given = _given(protocol, rows, revised, correct)
+    people = tuple(_rater(row, given[row.id]) for row in raters if row.consented is not None)
+    times = [time for row in raters for time in given[row.id].main_milliseconds]
     pairs = tuple(
         PairProgress(
             *_sorted(labels[row.first], labels.get(row.second)),
@@ -173,7 +173,7 @@ def status(store: Store, study_name: str) -> Status:
         else None,
         invited=len(raters),
         started=len(people),
-        active=len({row.rater for row in rows if row.created > recent}),
+        active=active,
         finished=sum(row.finished is not None for row in raters),
         withdrawn=sum(row.withdrawn is not None for row in raters),
         median_ms=_median(times),
@@ -200,36 +200,38 @@ def needed(protocol: Protocol, half_width: float = TARGET) -> int:
 
 
 def _given(
-    protocol: Protocol, rows: Sequence[AnyRow], revised: dict[int, list[str]]
-) -> dict[int, list[_Given]]:
-    given: dict[int, list[_Given]] = defaultdict(list)
+    protocol: Protocol,
+    rows: Sequence[AnyRow],
+    revised: Mapping[int, list[str]],
+    correct: Mapping[int, Sequence[str]],
+) -> dict[int, _Given]:
+    """Sort the answers by rater. ``correct``: right answers, on stimuli, by the golden item."""
+    given: dict[int, _Given] = defaultdict(_Given)
     earlier: dict[int, str] = {}
-    for row in rows:
-        answer = revised.get(row.id, [row.answer])[-1]
-        settled = protocol.on_stimuli(answer, row.swapped)
-        earlier[row.assignment] = settled
-        known = None if row.correct is None else protocol.passed(answer, row.swapped, row.correct)
-        unknown = row.timer_broken or row.response_ms is None
-        given[row.rater].append(
-            _Given(
-                kind=row.kind,
-                answer=answer,
-                on_stimuli=settled,
-                repeats=earlier.get(row.repeat_of),
-                passed=known,
-                milliseconds=math.nan if unknown else float(row.response_ms),
-            )
-        )
+    meant: dict[tuple[str, bool], tuple[str, int]] = {}
+    for judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats in rows:
+        if judgement in revised:
+            answer = revised[judgement][-1]
+        if (answer, swapped) not in meant:
+            side = protocol.preference(answer, swapped=False)
+            meant[answer, swapped] = protocol.on_stimuli(answer, swapped), side or 0
+        settled, side = meant[answer, swapped]
+        own, time = given[rater], math.nan if broken or ms is None else float(ms)
+        own.answers.append(answer)
+        own.milliseconds.append(time)
+        if kind == MAIN:
+            earlier[trial] = settled
+            own.main_milliseconds.append(time)
+            if side:
+                own.left.append(side > 0)
+        elif kind == GOLDEN:
+            own.golden.append(protocol.passed(answer, swapped, correct[item]))
+        else:
+            own.repeats.append(earlier.get(repeats) == settled)
     return given
 
 
-def _rater(protocol: Protocol, row: AnyRow, given: Sequence[_Given]) -> RaterStatus:
-    golden = [bool(g.passed) for g in given if g.kind == GOLDEN]
-    repeats = [g.repeats == g.on_stimuli for g in given if g.kind == REPEAT]
-    times = [g.milliseconds for g in given]
-    sides = [protocol.preference(g.answer, swapped=False) for g in given if g.kind == MAIN]
-    left = [side > 0 for side in sides if side]
-    sitting = Sitting(golden, times, [g.answer for g in given], left)
+def _rater(row: AnyRow, given: _Given) -> RaterStatus:
     stage = (
         "withdrawn"
         if row.withdrawn is not None
@@ -242,13 +244,13 @@ def _rater(protocol: Protocol, row: AnyRow, given: Sequence[_Given]) -> RaterSta
     return RaterStatus(
         rater=row.id,
         stage=stage,
-        done=len(given),
-        median_ms=_median(times),
-        golden_passed=sum(golden),
-        golden_seen=len(golden),
-        repeats_same=sum(repeats),
-        repeats_seen=len(repeats),
-        flags=signs(sitting),
+        done=len(given.answers),
+        median_ms=_median(given.milliseconds),
+        golden_passed=sum(given.golden),
+        golden_seen=len(given.golden),
+        repeats_same=sum(given.repeats),
+        repeats_seen=len(given.repeats),
+        flags=signs(Sitting(given.golden, given.milliseconds, given.answers, given.left)),
     )
 
 
@@ -263,16 +265,26 @@ def _sorted(first: str, second: str | None) -> tuple[str, str | None]:
 
 def _connected(comparisons: Sequence[AnyRow], wins: bool) -> bool:
     """Whether all models hang together by judged pairs, or by wins (a tie is one for both)."""
-    models = sorted({m for row in comparisons for m in (row.first, row.second)})
-    index = {model: number for number, model in enumerate(models)}
-    edges = []
+    models = {m for row in comparisons for m in (row.first, row.second)}
+    edges = set()
     for row in comparisons:
-        first, second = index[row.first], index[row.second]
         if row.first_better + row.same if wins else row.done:
-            edges.append((first, second))
-        if wins and row.second_better + row.same:
-            edges.append((second, first))
-    starts, ends = np.array(edges, np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges)), (starts, ends)), shape=(len(models), len(models)))
-    parts, _ = connected_components(graph, directed=wins, connection="strong")
-    return bool(parts == 1)
+            edges.add((row.first, row.second))
+        if row.second_better + row.same if wins else row.done:
+            edges.add((row.second, row.first))
+    back = {(second, first) for first, second in edges}
+    start = min(models)
+    return _reached(start, edges) == _reached(start, back) == models
+
+
+def _reached(start: int, edges: Iterable[tuple[int, int]]) -> set[int]:
+    """Return all that ``edges`` lead to, step by step, from ``start``."""
+    following = defaultdict(set)
+    for first, second in edges:
+        following[first].add(second)
+    reached, waiting = {start}, [start]
+    while waiting:
+        new = following[waiting.pop()] - reached
+        reached |= new
+        waiting += new
+    return reached

@@ -48,8 +48,8 @@ _PLACEHOLDER = re.compile(r"[{}<>$%\[\]]|^PROLIFIC_PID$", re.IGNORECASE)
 
 
 NEW_A_MINUTE = 20
-"""So many new participants of a platform may come into a study in a minute. With numbers made up, 50
-came in within 4 s, and a study's places were theirs."""
+"""New participants of a platform whom a study takes in a minute. With numbers made up, 50 came in
+within 4 s, and a study's places were theirs."""
 HALF_BEGUN = 60
 """So many may be in it at a time who came within `UNDECIDED` and have judged nothing yet."""
 UNDECIDED = timedelta(minutes=15)
