@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from bench.core.errors import BenchError
 from bench.core.names import choose
@@ -35,10 +35,13 @@ class Store:
     PostgreSQL the writers of one study queue on its row.
     """
 
-    def __init__(self, url: str = DEFAULT, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, url: str = DEFAULT, clock: Callable[[], datetime] = utc_now, create: bool = True
+    ) -> None:
+        """Open it; where there is none yet, ``create`` makes one. Raises `BenchError`."""
         self.url = url if "://" in url else f"sqlite:///{url}"
         self.clock = clock
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, create)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # SQLite's waiting writers poll, up to 100 ms apart; those of one process queue here.
         self._queue: Any = threading.Lock() if self.is_sqlite else nullcontext()
@@ -48,10 +51,11 @@ class Store:
             with self.write() as connection:
                 if not self.is_sqlite:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
+                self._require_studies(connection, create)
                 schema.migrate(connection)
                 self.tag = str(connection.execute(select(schema.name_of_database)).scalar_one())
                 """What tells this database from others; no secret."""
-        except OperationalError as error:
+        except DatabaseError as error:
             self.close()
             reason = str(error.orig).strip().splitlines()[0]
             raise BenchError(
@@ -61,6 +65,28 @@ class Store:
         except BaseException:
             self.close()
             raise
+
+    def _require_studies(self, connection: Connection, create: bool) -> None:
+        """Raise `BenchError` for a database of something else, or of nothing, which stays so."""
+        there = set(inspect(connection).get_table_names())
+        if schema.schema_version.name in there or (create and not there):
+            return
+        what = "is a database of something else" if there else "is empty"
+        raise BenchError(
+            f"'{self.engine.url!r}' {what}: it has no studies; check the address given with --db, "
+            "or make a study in a database of its own: bench rate new --db FILE"
+        )
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database in all that it reads.
+
+        In SQLite each does; PostgreSQL has to be asked.
+        """
+        with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -114,7 +140,7 @@ class Store:
         )
 
 
-def _engine(address: str) -> Engine:
+def _engine(address: str, create: bool) -> Engine:
     try:
         url = make_url(address)
         if url.get_backend_name() == "sqlite":
@@ -123,7 +149,13 @@ def _engine(address: str) -> Engine:
                     f"'{address}' is a database in memory, which would be lost with the program; "
                     "expected sqlite:///FILE"
                 )
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            if create:
+                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            elif not Path(url.database).is_file():
+                raise BenchError(
+                    f"no study database '{url.database}'; 'bench rate new' makes one, or give "
+                    "another --db"
+                )
             engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=50)
             event.listen(engine, "connect", _sqlite_connect)
             event.listen(engine, "begin", _sqlite_begin)

@@ -17,7 +17,7 @@ from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import load_object
 from raters.database import schema
-from raters.database.schema import GOLDEN, MAIN, REPEAT
+from raters.database.schema import GOLDEN, MAIN, PREVIEW, REPEAT
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called
 from raters.statistics.agreement import Share, share_of
@@ -344,7 +344,8 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
             a.repeat_of,
         )
         .join(schema.assignment, a.id == j.assignment)
-        .where(a.study == study, a.kind.in_(tuple(_KINDS)))
+        .join(schema.rater, schema.rater.c.id == a.rater)
+        .where(a.study == study, a.kind.in_(tuple(_KINDS)), schema.rater.c.source != PREVIEW)
         .order_by(j.id)
     )
     names = ("answer", "response_ms", "trial", "rater", "item", "kind", "swapped", "repeat_of")

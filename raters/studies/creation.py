@@ -514,6 +514,7 @@ _STOPPED = select(schema.rater.c.id).where(
     schema.rater.c.study == bindparam("study"),
     schema.rater.c.finished.is_(None),
     schema.rater.c.withdrawn.is_(None),
+    schema.rater.c.completion_code.is_(None),  # a study that was reopened has given codes before
     schema.rater.c.id.in_(
         select(schema.assignment.c.rater).where(
             schema.assignment.c.study == bindparam("study"),

@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from raters.database import schema
-from raters.database.schema import AnyRow
+from raters.database.schema import PREVIEW, AnyRow
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called
 from raters.studies.unblinding import put_on_record
@@ -174,7 +174,7 @@ def _judged(study: int) -> Any:
         .join(first, first.c.id == i.first)
         .outerjoin(second, second.c.id == i.second)
         .outerjoin(earlier, earlier.c.id == a.repeat_of)
-        .where(a.study == study)
+        .where(a.study == study, r.source != PREVIEW)
         .order_by(j.id)
     )
 

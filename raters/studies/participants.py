@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from sqlalchemy import select
 
 from raters.database import schema
+from raters.database.schema import PREVIEW
 from raters.database.store import Store
 from raters.studies.secret import unsealed
 from raters.studies.status import status
@@ -46,7 +47,9 @@ def participants(store: Store, study_name: str) -> list[Participant]:
     began = {rater.rater: rater for rater in status(store, study_name).raters}
     with store.read() as connection:
         rows = connection.execute(
-            select(schema.rater).where(schema.rater.c.study == study.id).order_by(schema.rater.c.id)
+            select(schema.rater)
+            .where(schema.rater.c.study == study.id, schema.rater.c.source != PREVIEW)
+            .order_by(schema.rater.c.id)
         ).all()
     found = []
     for row in rows:

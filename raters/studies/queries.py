@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from raters.database import schema
 from raters.database.store import Store
@@ -57,3 +57,54 @@ def some_stimuli(store: Store, study_name: str, most: int) -> list[StudyStimulus
         ).all()
     files = {row.id: row.png for row in rows}
     return [StudyStimulus(model=row.label, image=row.image, png=files[row.id]) for row in chosen]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySummary:
+    """One line about a study. ``raters``: those who began; ``judgements`` of ``quota`` are done."""
+
+    name: str
+    protocol: str
+    state: str
+    created: str
+    raters: int
+    judgements: int
+    quota: int
+
+
+def summaries(store: Store) -> list[StudySummary]:
+    """Return the studies of a database in the order in which they were made, the latest last."""
+    s, c, r = schema.study.c, schema.comparison.c, schema.rater.c
+    began = (
+        select(func.count())
+        .where(r.study == s.id, r.consented.is_not(None), r.source != schema.PREVIEW)
+        .scalar_subquery()
+    )
+    done, quota = (
+        select(func.coalesce(func.sum(column), 0)).where(c.study == s.id).scalar_subquery()
+        for column in (c.done, c.quota)
+    )
+    with store.read() as connection:
+        rows = connection.execute(
+            select(
+                s.name,
+                s.protocol,
+                s.state,
+                s.created,
+                began.label("raters"),
+                done.label("done"),
+                quota.label("quota"),
+            ).order_by(s.id)
+        ).all()
+    return [
+        StudySummary(
+            name=row.name,
+            protocol=row.protocol,
+            state=row.state,
+            created=row.created.isoformat(timespec="seconds"),
+            raters=row.raters,
+            judgements=row.done,
+            quota=row.quota,
+        )
+        for row in rows
+    ]

@@ -25,6 +25,7 @@ from raters.database.schema import (
     GOLDEN,
     LEASED,
     MAIN,
+    PREVIEW,
     RELEASED,
     REPEAT,
     TRAINING,
@@ -177,6 +178,7 @@ _AT_WORK = (
     .where(
         rater.c.study == bindparam("of_study"),
         rater.c.id != bindparam("rater"),
+        rater.c.source != PREVIEW,
         rater.c.agreed.is_not(None),
         rater.c.finished.is_(None),
         rater.c.withdrawn.is_(None),
@@ -212,10 +214,16 @@ def plan(rng: random.Random, trials: int, golden: int, repeats: int) -> list[str
 
 
 class Chooser:
-    """One rater's next trials, within one transaction, after `release_expired` in it."""
+    """One rater's next trials, within one transaction, after `release_expired` in it.
 
-    def __init__(self, store: Store, connection: Connection, rules: Rules, rater: int) -> None:
+    ``preview``: they take no place in any quota.
+    """
+
+    def __init__(
+        self, store: Store, connection: Connection, rules: Rules, rater: int, preview: bool = False
+    ) -> None:
         self.store, self.connection, self.rules, self.rater = store, connection, rules, rater
+        self.main = PREVIEW if preview else MAIN
         self.now = store.clock()
         self.own = [Own(**row._mapping) for row in connection.execute(_OWN, {"rater": rater})]
 
@@ -322,7 +330,7 @@ class Chooser:
         far = [
             row
             for row in self.own
-            if row.kind == MAIN
+            if row.kind == self.main
             and row.state == DONE
             and row.id not in again
             and row.position <= position - REPEAT_GAP
@@ -338,7 +346,7 @@ class Chooser:
     def _revive(self, position: int) -> bool:
         """Lease anew, sides and images unchanged, what this rater held when the lease ran out."""
         for row in self.own:
-            if row.state != RELEASED or row.comparison is None:
+            if row.state != RELEASED or row.kind != MAIN or row.comparison is None:
                 continue
             if take_place(self.connection, row.item, row.comparison, row.swapped):
                 self.connection.execute(
@@ -361,9 +369,10 @@ class Chooser:
             return False
         pair = self.connection.execute(_COMPARISON, {"key": row.comparison}).one()
         swapped = self._sides(pair, position)
-        if not take_place(self.connection, row.id, row.comparison, swapped):
+        counts = self.main == MAIN
+        if counts and not take_place(self.connection, row.id, row.comparison, swapped):
             raise RuntimeError("an item was full that had room in the same transaction")
-        self._insert(row, MAIN, position, swapped, models=(pair.first, pair.second))
+        self._insert(row, self.main, position, swapped, models=(pair.first, pair.second))
         return True
 
     def _least_judged(self, position: int, of: int | None = None) -> AnyRow | None:
@@ -407,7 +416,7 @@ class Chooser:
             return False
         lean = 2 * (pair.taken - 2 * pair.swapped)  # > 0: the first was on the left too often
         for seen in self.own:
-            if seen.kind == MAIN and seen.state != RELEASED:
+            if seen.kind == self.main and seen.state != RELEASED:
                 side = -1 if seen.swapped else 1
                 lean += side * ((seen.first == pair.first) - (seen.first == pair.second))
                 lean -= side * ((seen.second == pair.first) - (seen.second == pair.second))

@@ -5,6 +5,7 @@ Every answer is committed before the next trial is named. What is sent twice is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, cast
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
-from raters.database.schema import DONE, MAIN, RELEASED, TRAINING, AnyRow
+from raters.database.schema import DONE, MAIN, PREVIEW, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
 from raters.studies.secret import derived
 from raters.studies.tokens import RaterRefused, completion_code, hashed
@@ -56,6 +57,8 @@ __all__ = [
 ]
 
 LONGEST_MS = 24 * 3600 * 1000
+VIEW_SECONDS = 10.0
+"""So long may a server take to see that a study was extended."""
 _CLIENT_KEYS = 40
 _CLIENT_TEXT = 500
 
@@ -397,7 +400,8 @@ class Session:
 
     def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed; else wait for one, or finish."""
-        chooser = Chooser(self.store, connection, self.study.rules, self.rater)
+        preview = rater.source == PREVIEW
+        chooser = Chooser(self.store, connection, self.study.rules, self.rater, preview)
         if rater.trained is None:
             held = chooser.fill_training()
             if held:
@@ -467,10 +471,12 @@ class Session:
 
 
 def _view(store: Store, connection: Connection, study: int) -> StudyView:
-    """Return what raters may see of a study, which never changes once it is made."""
-    known = store.remembered.get(("view", study))
-    if known is None:
-        known = store.remembered["view", study] = view_study(connection, study)
+    """Return what raters may see of a study; `bench rate extend` changes it once in a while."""
+    now = time.monotonic()
+    until, known = store.remembered.get(("view", study), (0.0, None))
+    if now >= until:
+        known = view_study(connection, study)
+        store.remembered["view", study] = now + VIEW_SECONDS, known
     return cast(StudyView, known)
 
 

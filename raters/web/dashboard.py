@@ -6,7 +6,10 @@ so shares neither routes nor a process-wide state with the raters' page.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import cache
+from threading import Lock
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -16,7 +19,7 @@ from raters.database.store import Store
 from raters.studies.answers import results
 from raters.studies.creation import close_study
 from raters.studies.export import judgements_csv
-from raters.studies.status import status
+from raters.studies.status import Status, status
 from raters.studies.tokens import RaterRefused, dashboard_tag, study_of_dashboard
 from raters.studies.unblinding import unblind, unblinded
 from raters.web.address import Address
@@ -25,6 +28,10 @@ from raters.web.rate_limiter import RateLimiter
 from raters.web.routes import address
 
 PATH = "/dashboard"
+FRESH_SECONDS = 4.0
+"""Less than a page waits before it asks again."""
+REST = 20
+"""A count rests for so many times as long as it took: it never takes more than a twentieth."""
 
 
 @cache
@@ -32,6 +39,36 @@ def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("raters.web", "page"), autoescape=True, undefined=StrictUndefined
     )
+
+
+class Counts:
+    """How each study is going, counted at most every `FRESH_SECONDS`, by one request at a time.
+
+    However many dashboards are open, and however often they ask, raters' answers wait for one
+    count.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._clock = store, clock
+        self._known: dict[str, tuple[float, Status]] = {}
+        self._lock = Lock()
+
+    def of(self, name: str) -> Status:
+        """Return the study's status of now, or of a few seconds ago. Raises `BenchError`."""
+        with self._lock:
+            until, known = self._known.get(name, (0.0, None))
+            if known is None or self._clock() >= until:
+                begun = self._clock()
+                known = status(self._store, name)
+                spent = self._clock() - begun
+                until = self._clock() + max(FRESH_SECONDS, REST * spent)
+                self._known[name] = until, known
+            return known
+
+    def forget(self, name: str) -> None:
+        """Count anew next time."""
+        with self._lock:
+            self._known.pop(name, None)
 
 
 def dashboard_routes(
@@ -43,6 +80,8 @@ def dashboard_routes(
     is of that path and has a name of its own, on every server.
     """
     routes = APIRouter(prefix=PATH)
+
+    counts = Counts(store)
 
     def named(token: str) -> str:
         name = study_of_dashboard(store, token)
@@ -87,7 +126,7 @@ def dashboard_routes(
             _templates()
             .get_template("dashboard.html")
             .render(
-                p=status(store, name),
+                p=counts.of(name),
                 named=known,
                 results=results(store, name) if known else None,
                 now=store.clock().strftime("%Y-%m-%d %H:%M:%S"),
@@ -106,6 +145,7 @@ def dashboard_routes(
     def close(name: str, request: Request) -> Response:
         check(request, name)
         close_study(store, name)
+        counts.forget(name)
         return RedirectResponse("./", status_code=303)
 
     @routes.post("/of/{name}/unblind")

@@ -27,11 +27,14 @@ Url = Annotated[
 Out = Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")]
 
 
-def open_store(db: str) -> Store:
-    """Open the study database; the default one lies under the root of results."""
+def open_store(db: str, create: bool = False) -> Store:
+    """Open the study database; the default one lies under the root of results.
+
+    Raises `BenchError` where there is none, unless ``create`` makes one.
+    """
     from raters.database.store import Store
 
-    return Store(studies_address() if db == DEFAULT_DB else db)
+    return Store(studies_address() if db == DEFAULT_DB else db, create=create)
 
 
 def _names(store: Store) -> list[str]:

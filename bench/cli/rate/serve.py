@@ -62,7 +62,7 @@ def serve(
 
     With --json it prints the address and the link once it serves.
     """
-    from raters.studies.tokens import invite
+    from raters.trials.preview import preview
     from raters.web.address import parsed
     from raters.web.app import create_app, server
 
@@ -84,13 +84,13 @@ def serve(
 
     def tell() -> None:
         is_open = store.study(chosen).state == "open"
-        link = address.rater(invite(store, chosen, 1)[0]) if is_open else None
+        link = address.rater(preview(store, chosen)) if is_open else None
         if as_json:
             print_json({"address": str(address), "study": chosen, "link": link})
             return
         say(f"serving at {address}; Ctrl-C stops it, nothing is lost")
         if link:
-            say(f"rate '{chosen}' here: {link}")
+            say(f"try '{chosen}' here, where nothing counts: {link}")
         else:
             say(f"study '{chosen}' is closed; its dashboard still works")
 

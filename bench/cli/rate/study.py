@@ -122,7 +122,7 @@ def new(
         with ShownProgress() as progress:
             source = collected(folder, progress.update)
         suite = file_name(source.record().suite.name)
-    store = open_store(db)
+    store = open_store(db, create=True)
     options = StudyOptions(
         name=name or free_name(store, f"{suite}-{protocol}"),
         protocol=protocol,
@@ -190,6 +190,9 @@ def invite(
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="A new dashboard link; the old one ends.")
     ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="A link to try the study by; nothing of it counts.")
+    ] = False,
     again: Annotated[
         int | None,
         typer.Option(help="A new link for this rater, who lost theirs; the old one ends."),
@@ -201,6 +204,7 @@ def invite(
 ) -> None:
     """Make personal links for raters. Links are shown once: only their hashes are kept."""
     from raters.studies.tokens import invite, link_again, renew
+    from raters.trials.preview import preview as preview_link
     from raters.web.address import parsed
 
     reached = parsed(url)
@@ -208,6 +212,8 @@ def invite(
     chosen = chosen_study(store, study)
     if again is not None:
         links = [reached.rater(link_again(store, chosen, again))]
+    elif preview:
+        links = [reached.rater(preview_link(store, chosen))]
     elif prolific or dashboard:
         links = [reached.crowd(renew(store, chosen, "entry"))] if prolific else []
         links += [reached.dashboard(renew(store, chosen, "dashboard"))] if dashboard else []
