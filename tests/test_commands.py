@@ -34,6 +34,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/architecture.md",
+    "docs/deploy.md",
     "docs/example.md",
     "results/README.md",
 )
@@ -57,6 +58,9 @@ READ = {
     "bench profile unet --size 720x1280 --threads 1": "a minute",
     "bench rate serve": "serves until it is stopped",
     "bench rate serve --host 0.0.0.0 --url https://study.example.org": "serves until stopped",
+    "bench rate serve --url https://study.example.org/study": "serves until it is stopped",
+    "bench rate new --run demo --url https://study.example.org/study": "as without --url",
+    "bench rate copy --to postgresql+psycopg://bench@localhost/studies": "needs that server",
     "bench rate status --watch": "looks until it is stopped",
     "bench rate status demo-pair --watch": "looks until it is stopped",
     "bench rate plan --share 65% --models 8": "half a minute; its like is run",
@@ -92,6 +96,9 @@ RUN = [
     "bench rate plan --share 60% --models 6 --images 40",
     "bench rate new --run demo --protocol pair",
     "bench rate invite demo-pair -n 30 --out links.txt",
+    "bench rate list",
+    "bench rate extend demo-pair --per-pair 40",
+    "bench rate backup studies-backup.db",
     "bench rate audit",
     "bench rate audit demo-pair",
     "bench rate erase demo-pair 7",
@@ -102,6 +109,8 @@ RUN = [
     "bench rate analyse demo-pair --out analysis",
     "bench report demo --study results/studies.db",
     "bench pick demo --quality people --study results/studies.db --max gmacs=100",
+    "bench rate reopen demo-pair",
+    "bench rate delete demo-pair --yes",
     "bench runs remove results/demo/0a1b2c3d --yes",
 ]
 """Commands in an order in which each finds what it needs."""

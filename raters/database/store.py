@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,15 +45,17 @@ class Store:
         self.clock = clock
         self.engine = _engine(self.url, create)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        # SQLite's waiting writers poll, up to 100 ms apart; those of one process queue here.
-        self._queue: Any = threading.Lock() if self.is_sqlite else nullcontext()
+        # Writers of one process queue here: SQLite's poll, up to 100 ms apart, and PostgreSQL's
+        # would each hold a connection. Of several studies, only SQLite's wait for each other.
+        self._queues: defaultdict[int | None, threading.Lock] = defaultdict(threading.Lock)
         self.remembered: dict[tuple[str, int], Any] = {}
         """By what it is, and its study: what need not be read or computed anew each time."""
         try:
             with self.write() as connection:
                 if not self.is_sqlite:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
-                self._require_studies(connection, create)
+                if not self.is_sqlite:
+                    _require_studies(self.url, inspect(connection).get_table_names(), create)
                 schema.migrate(connection)
                 self.tag = str(connection.execute(select(schema.name_of_database)).scalar_one())
                 """What tells this database from others; no secret."""
@@ -65,17 +69,6 @@ class Store:
         except BaseException:
             self.close()
             raise
-
-    def _require_studies(self, connection: Connection, create: bool) -> None:
-        """Raise `BenchError` for a database of something else, or of nothing, which stays so."""
-        there = set(inspect(connection).get_table_names())
-        if schema.schema_version.name in there or (create and not there):
-            return
-        what = "is a database of something else" if there else "is empty"
-        raise BenchError(
-            f"'{self.engine.url!r}' {what}: it has no studies; check the address given with --db, "
-            "or make a study in a database of its own: bench rate new --db FILE"
-        )
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -100,7 +93,7 @@ class Store:
 
         Writers of the same ``study`` come one after the other.
         """
-        with self._queue, self.engine.connect() as connection:
+        with self._queues[None if self.is_sqlite else study], self.engine.connect() as connection:
             connection.execution_options(bench_write=True)
             with connection.begin():
                 if study is not None and not self.is_sqlite:
@@ -140,6 +133,29 @@ class Store:
         )
 
 
+def _require_studies(address: str, tables: Collection[str], create: bool) -> None:
+    """Raise `BenchError` for a database of something else, or of nothing unless we ``create``."""
+    if schema.schema_version.name in tables or (create and not tables):
+        return
+    what = "is a database of something else" if tables else "is empty"
+    raise BenchError(
+        f"'{make_url(address)!r}' {what}: it has no studies; check the address given with --db, or "
+        "make a study in a database of its own: bench rate new --db FILE"
+    )
+
+
+def _tables(file: Path) -> list[str]:
+    """Return the names of a SQLite file's tables, and leave it as it is: an engine would not."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            rows = opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            return [name for (name,) in rows]
+    except sqlite3.DatabaseError as error:
+        raise BenchError(
+            f"cannot open the study database '{file}' ({error}); check the address given with --db"
+        ) from None
+
+
 def _engine(address: str, create: bool) -> Engine:
     try:
         url = make_url(address)
@@ -151,7 +167,9 @@ def _engine(address: str, create: bool) -> Engine:
                 )
             if create:
                 Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-            elif not Path(url.database).is_file():
+            if Path(url.database).is_file():
+                _require_studies(address, _tables(Path(url.database)), create)
+            elif not create:
                 raise BenchError(
                     f"no study database '{url.database}'; 'bench rate new' makes one, or give "
                     "another --db"
@@ -160,7 +178,9 @@ def _engine(address: str, create: bool) -> Engine:
             event.listen(engine, "connect", _sqlite_connect)
             event.listen(engine, "begin", _sqlite_begin)
         elif url.get_backend_name() == "postgresql":
-            engine = create_engine(url, pool_pre_ping=True, max_overflow=20)
+            # No ping before each use: where the server was restarted, the first request fails, all
+            # connections are made anew, and pages ask again by themselves.
+            engine = create_engine(url, max_overflow=20)
         else:
             raise BenchError(
                 f"studies are kept in SQLite or PostgreSQL, not in '{url.get_backend_name()}'"

@@ -114,7 +114,13 @@ _OWN = (
     .order_by(assignment.c.position)
 )
 _WITH_ROOM = (
-    select(item, comparison.c.taken)
+    select(
+        item,
+        comparison.c.taken,
+        comparison.c.swapped,
+        comparison.c.first.label("model"),
+        comparison.c.second.label("other_model"),
+    )
     .join(comparison, comparison.c.id == item.c.comparison)
     .where(
         item.c.room > 0,
@@ -133,7 +139,6 @@ _ANSWERS = (
 _PLACES = _ANSWERS.with_only_columns(
     comparison.c.id, comparison.c.taken, comparison.c.quota, comparison.c.done
 )
-_COMPARISON = select(comparison).where(comparison.c.id == bindparam("key"))
 _LEASE, _SERVE = assignment.insert(), schema.serving.insert()
 _REFERENCE = select(schema.stimulus.c.id).where(
     schema.stimulus.c.content == bindparam("key"), schema.stimulus.c.kind == "reference"
@@ -367,12 +372,11 @@ class Chooser:
         row = self._active(position) if self.rules.active else self._least_judged(position)
         if row is None:
             return False
-        pair = self.connection.execute(_COMPARISON, {"key": row.comparison}).one()
-        swapped = self._sides(pair, position)
+        swapped = self._sides(row, position)
         counts = self.main == MAIN
         if counts and not take_place(self.connection, row.id, row.comparison, swapped):
             raise RuntimeError("an item was full that had room in the same transaction")
-        self._insert(row, self.main, position, swapped, models=(pair.first, pair.second))
+        self._insert(row, self.main, position, swapped, models=(row.model, row.other_model))
         return True
 
     def _least_judged(self, position: int, of: int | None = None) -> AnyRow | None:
@@ -410,16 +414,16 @@ class Chooser:
                 return row
         return None
 
-    def _sides(self, pair: AnyRow, position: int) -> bool:
+    def _sides(self, row: AnyRow, position: int) -> bool:
         """Whether to swap: whichever evens out this comparison, and each model for this rater."""
         if not self.rules.pairwise:
             return False
-        lean = 2 * (pair.taken - 2 * pair.swapped)  # > 0: the first was on the left too often
+        lean = 2 * (row.taken - 2 * row.swapped)  # > 0: the first was on the left too often
         for seen in self.own:
             if seen.kind == self.main and seen.state != RELEASED:
                 side = -1 if seen.swapped else 1
-                lean += side * ((seen.first == pair.first) - (seen.first == pair.second))
-                lean -= side * ((seen.second == pair.first) - (seen.second == pair.second))
+                lean += side * ((seen.first == row.model) - (seen.first == row.other_model))
+                lean -= side * ((seen.second == row.model) - (seen.second == row.other_model))
         return bool(lean > 0) if lean else self._rng("sides", position).random() < 0.5
 
     def _known_side(self, kind: str) -> bool:
@@ -463,9 +467,7 @@ class Chooser:
         left, right = (row.second, row.first) if swapped else (row.first, row.second)
         slots = dict(zip(self.rules.slots, (left, right), strict=False))
         if self.rules.reference:
-            slots[REFERENCE_SLOT] = self.connection.execute(
-                _REFERENCE, {"key": row.content}
-            ).scalar_one()
+            slots[REFERENCE_SLOT] = self._reference(row.content)
         self.connection.execute(
             _SERVE,
             [
@@ -494,6 +496,14 @@ class Chooser:
                 second=second,
             )
         )
+
+    def _reference(self, content: int) -> int:
+        """Return the stimulus that shows the reference of a crop, which never changes."""
+        known = self.store.remembered.get(("reference", content))
+        if known is None:
+            known = self.connection.execute(_REFERENCE, {"key": content}).scalar_one()
+            self.store.remembered["reference", content] = known
+        return int(known)
 
 
 @dataclass(frozen=True, slots=True)

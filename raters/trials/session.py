@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, bindparam, func, or_, select
@@ -59,6 +60,8 @@ __all__ = [
 LONGEST_MS = 24 * 3600 * 1000
 VIEW_SECONDS = 10.0
 """So long may a server take to see that a study was extended."""
+RELEASE_EVERY = timedelta(seconds=1)
+"""Leases last for minutes: looking for ended ones with every answer is looking too often."""
 _CLIENT_KEYS = 40
 _CLIENT_TEXT = 500
 
@@ -283,9 +286,13 @@ class Session:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        """A transaction in which no lease is past its end."""
+        """A transaction in which no lease is past its end, by more than `RELEASE_EVERY`."""
         with self.store.write(self.study.id) as connection:
-            release_expired(connection, self.study.id, self.store.clock())
+            now = self.store.clock()
+            last = self.store.remembered.get(("released", self.study.id))
+            if last is None or abs(now - last) >= RELEASE_EVERY:
+                release_expired(connection, self.study.id, now)
+                self.store.remembered["released", self.study.id] = now
             yield connection
 
     def _rater(self, connection: Connection) -> AnyRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -82,19 +83,18 @@ def test_a_backup_while_people_answer_is_a_state_between_two_answers(
             assert copy.execute(count).fetchone() == (done,)
 
 
-@pytest.mark.parametrize("address", ["sqlite", "postgresql"], indirect=True)
-@pytest.mark.parametrize("to", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("address", "to"),
+    [("sqlite", "sqlite"), ("sqlite", "postgresql"), ("postgresql", "sqlite")],
+    indirect=["address"],
+)
 def test_a_copy_has_every_row_and_goes_on_where_the_other_stopped(
     judged: tuple[Store, str], to: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     store, link = judged
-    if to == "sqlite":
-        target = f"sqlite:///{tmp_path}/copy.db"
-    elif store.is_sqlite:
-        folder = request.getfixturevalue("postgres_server")
-        target = request.getfixturevalue("other_postgres")(folder)
-    else:
-        pytest.skip("the tests' server has one database")
+    target = f"sqlite:///{tmp_path}/copy.db"
+    if to == "postgresql":
+        target = request.getfixturevalue("other_postgres")
     rows = copy_studies(store, target)
     with closing(Store(target)) as copy:
         for table in schema.metadata.sorted_tables:
@@ -119,15 +119,7 @@ def test_a_copy_onto_itself_is_refused(judged: tuple[Store, str]) -> None:
 
 
 @pytest.fixture
-def other_postgres() -> object:
-    """Return the address of the tests' PostgreSQL database, empty, and again afterwards."""
-    opened = []
-
-    def address(folder: Path) -> str:
-        context = postgres.database(folder)
-        opened.append(context)
-        return context.__enter__()
-
-    yield address
-    for context in opened:
-        context.__exit__(None, None, None)
+def other_postgres(postgres_server: Path) -> Iterator[str]:
+    """The address of the tests' PostgreSQL database, empty."""
+    with postgres.database(postgres_server) as url:
+        yield url

@@ -521,3 +521,56 @@ def test_names_stay_hidden_until_closed_and_asked_for_on_record(app: FastAPI, st
     assert events.count("unblinded") == 1
     assert dashboard.post(at(study, "unblind"), headers=form).status_code == 303
     assert [row.what for row in study.rows("event")] == events
+
+
+# --- behind a proxy ------------------------------------------------------------------------------
+
+
+def test_addresses_are_believed_from_the_proxies_that_were_named(study: Study) -> None:
+    def guessed(asked_by: str, proxies: list[str]) -> int:
+        config = server(create_app(study.url), proxies=proxies).config
+        config.load()
+        with TestClient(config.loaded_app, client=(asked_by, 50000)) as client:
+            for number in range(FAILURES + 1):
+                forwarded = {"X-Forwarded-For": f"203.0.113.{number}"}
+                reply = client.get(f"/r/guess{number}", headers=forwarded)
+        return reply.status_code
+
+    assert guessed("10.0.0.2", ["10.0.0.0/24"]) == 404  # each guess is somebody else's
+    assert guessed("10.0.1.2", ["10.0.0.0/24"]) == 429  # says who it is for, and is not believed
+    assert guessed("10.0.0.2", ["127.0.0.1"]) == 429
+
+
+def test_the_coordinator_and_raters_come_in_whoever_else_guesses_behind_their_proxy(
+    study: Study,
+) -> None:
+    fresh = create_app(study.url)  # a server that was just started knows nobody
+    with TestClient(fresh):
+        guesser = visit(fresh, "proxy")
+        replies = [guesser.get(f"/r/guess{number}").status_code for number in range(FAILURES + 1)]
+        assert replies[-1] == 429
+        assert enter(fresh, study.tokens[0], "proxy").get("/api/session").status_code == 200
+        dashboard = visit(fresh, "proxy").get(f"/dashboard/enter/{study.dashboard}")
+        assert dashboard.status_code == 303
+        platform = visit(fresh, "proxy").get(f"/p/{study.entry}?PROLIFIC_PID=5a9d64f5")
+        assert platform.status_code == 303
+
+
+def test_below_a_path_everything_is_below_it_whether_the_proxy_takes_it_away_or_not(
+    study: Study,
+) -> None:
+    below = create_app(study.url, root="/lab/study")
+    with TestClient(below):
+        for number, path in enumerate(("", "/lab/study")):
+            client = visit(below)
+            entered = client.get(f"{path}/r/{study.tokens[number]}")
+            assert entered.headers["location"] == "/lab/study/rate/"
+            assert "Path=/lab/study/" in entered.headers["set-cookie"]
+            assert client.get(f"{path}/rate/").status_code == 200
+            wrong = client.get(f"{path}/r/nonsense")
+            assert 'href="/lab/study/rate-assets/error.css"' in wrong.text
+            (dashboard,) = [
+                client.get(f"{path}/dashboard/enter/{study.dashboard}").headers["location"]
+            ]
+            assert dashboard == f"/lab/study/dashboard/of/{study.name}/open"
+        assert visit(below).get("/lab/studyrate/").status_code == 404
