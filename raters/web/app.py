@@ -53,7 +53,7 @@ def create_app(store_url: str, trusted: Iterable[str] = ()) -> FastAPI:
     app.include_router(rater_routes(store, limiter, cache))
     app.include_router(dashboard_routes(store, limiter))
     app.include_router(asset_routes())
-    add_error_pages(app)
+    add_error_pages(app, store)
     mount_rating_page(app)
     app.add_middleware(StimulusCacheMiddleware, cache=cache, cookie=cookie(store))
     app.add_middleware(SecurityMiddleware, trusted=frozenset(map(origin_of, trusted)))

@@ -1,6 +1,7 @@
 // Stimuli: fetched as bytes, decoded without any change of their values, held until not needed.
 
 import { Refused, Unreachable, persist } from "./api.js";
+import { t } from "./words.js";
 
 const TIMEOUT_MS = 60000;
 
@@ -50,6 +51,6 @@ async function decode(url) {
     throw new Unreachable(String(error));
   }
   if (response.status >= 500 || response.status === 429) throw new Unreachable("no image yet");
-  if (!response.ok) throw new Refused(response.status, "image", "An image could not be loaded.");
+  if (!response.ok) throw new Refused(response.status, "image", t("message.image"));
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }
