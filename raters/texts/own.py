@@ -64,11 +64,12 @@ def _checked(words: Mapping[str, Any]) -> dict[str, str]:
         choose("text", key, usual)
         if not isinstance(text, str) or len(text) > LONGEST:
             raise BenchError(f"{key}: expected a text of at most {LONGEST} characters")
-        may = {*FACTS, *names_in(usual[key])}
-        for name in re.findall(r"\{([^{}]*)\}?", text):
-            if name not in may or f"{{{name}}}" not in text:
-                near = ", ".join(f"{{{known}}}" for known in sorted(may))
-                raise BenchError(f"{key}: nothing fills in '{{{name}'; expected one of {near}")
+        may = sorted(f"{{{name}}}" for name in {*FACTS, *names_in(usual[key])})
+        for name in re.findall(r"\{[^{}]*\}?", text):
+            if name not in may:
+                raise BenchError(
+                    f"{key}: nothing fills in '{name}'; expected one of {', '.join(may)}"
+                )
     return {key: text.strip() for key, text in words.items()}
 
 

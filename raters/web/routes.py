@@ -143,9 +143,10 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         return Response(encode_png(plates[place].pixels()), media_type="image/png")
 
     @routes.post("/api/checks")
-    def checks(body: ScreenRequest, request: Request) -> dict[str, bool]:
-        opened(request).checked(body.model_dump(exclude={"plates"}), body.plates)
-        return {"ok": True}
+    def checks(body: ScreenRequest, request: Request) -> dict[str, Any]:
+        session = opened(request)
+        session.checked(body.model_dump(exclude={"plates"}), body.plates)
+        return {"ok": True, "seconds_left": session.state().seconds_left}
 
     @routes.post("/api/withdraw")
     def withdraw(body: WithdrawRequest, request: Request) -> dict[str, Any]:

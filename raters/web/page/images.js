@@ -50,7 +50,7 @@ async function decode(url) {
   } catch (error) {
     throw new Unreachable(String(error));
   }
-  if (response.status >= 500 || response.status === 429) throw new Unreachable("no image yet");
+  if (response.status >= 500 || response.status === 429) throw new Unreachable(response.status);
   if (!response.ok) throw new Refused(response.status, "image", t("message.image"));
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }

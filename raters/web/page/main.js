@@ -91,7 +91,8 @@ export async function start(element) {
     checks.refresh();
   });
   const checks = setUpChecks(document.querySelector("#checks"), session, async (found) => {
-    if (await step(() => call("/api/checks", found))) judge(element, session);
+    const checked = await step(() => call("/api/checks", found));
+    if (checked) judge(element, { ...session, seconds_left: checked.seconds_left });
   });
 
   const stages = { consent: () => atDoor(session), questions: () => show("questions"),

@@ -13,7 +13,7 @@ export function speak(session) {
 
 /** What stands under `key`, with `values` in place of the names in braces. */
 export function t(key, values = {}) {
-  if (!Object.hasOwn(texts, key)) throw new Error(`no text '${key}'`);
+  if (!Object.hasOwn(texts, key)) throw new Error(`text: ${key}`);
   const all = { ...known, ...values };
   return texts[key].replace(/\{([a-z_]+)\}/g, (name, inner) => all[inner] ?? name);
 }

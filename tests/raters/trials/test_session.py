@@ -321,7 +321,7 @@ def test_closing_stops_those_at_work_kindly(store: Store, study: str) -> None:
     session.submit(trial.id, "a", "key-0", "tab", {})
     held = first_trial(session)
     close_study(store, study)
-    with pytest.raises(RaterRefused, match="was saved and counts") as caught:
+    with pytest.raises(RaterRefused, match="closed") as caught:
         session.submit(held.id, "a", "key-1", "tab", {})
     assert caught.value.kind == "closed"
     with pytest.raises(RaterRefused):
