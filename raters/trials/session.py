@@ -159,7 +159,7 @@ class Session:
         ``wanted``: what their browser would have, as its ``Accept-Language`` says it.
         """
         known = self.study.texts
-        if self.language in known:
+        if self.language is not None and self.language in known:
             return known[self.language]
         return known[preferred(wanted, list(known))]
 

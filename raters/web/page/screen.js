@@ -25,11 +25,10 @@ export function fits(session) {
   return window.innerWidth >= width && window.innerHeight >= height;
 }
 
-/** Whether the screen has as many pixels as the images, so that a larger window may do. */
-export function onThisScreen({ width, height, protocol: { compared } }) {
-  const ratio = window.devicePixelRatio;
-  return compared.length * width <= window.screen.width * ratio
-    && height <= window.screen.height * ratio;
+/** Whether the screen is as large as the window that is needed, so that a larger window may do. */
+export function onThisScreen(session) {
+  const { width, height } = needed(session);
+  return width <= window.screen.width && height <= window.screen.height;
 }
 
 /** Says what is too small and what to do about it. */
