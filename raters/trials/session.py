@@ -218,8 +218,9 @@ class Session:
             shown = [plate.number for plate in self.plates()]
             found |= {"colour_vision": vision(shown, seen), "colour_read": list(seen)}
         with self._write() as connection:
-            if self._allowed(connection).consented is None:
-                raise NotNow("the screen is checked after consent")
+            stage = self._stage(self._allowed(connection))
+            if stage in ("consent", "questions"):
+                raise NotNow(f"the screen is checked later: {stage}")
             self._set(connection, screen=_small(found))
 
     def plates(self) -> list[Plate]:

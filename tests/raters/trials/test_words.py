@@ -74,6 +74,8 @@ def test_questions_are_asked_after_consent_and_exported(
         with pytest.raises(NotAnAnswer):
             session.answered(wrong)
     assert session.state().stage == "questions"
+    with pytest.raises(NotNow, match="questions"):
+        session.checked({})
     session.answered({"glasses": 1})
     assert session.state().stage == "checks"
     session.checked({})
