@@ -29,6 +29,7 @@ FACTS = (
     "trials",
     "minutes",
     "time_limit",
+    "colour_plates",
 )
 """What may be filled in everywhere: words under ``study``, and what follows from its options."""
 OF_PROTOCOLS = "protocols."

@@ -14,6 +14,7 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.protocols import Protocol, protocol_called
 from raters.studies.creation import TRAINING
+from raters.studies.plates import CONTRASTS
 from raters.texts import Texts
 from raters.texts.own import kept
 from raters.trials.assignment import Rules
@@ -192,4 +193,5 @@ def _facts(options: Mapping[str, Any]) -> dict[str, object]:
         "trials": trials,
         "minutes": math.ceil((TRAINING + trials) * SECONDS_A_TRIAL / 60) + 1,
         "time_limit": "" if limit is None else f"{limit:g}",
+        "colour_plates": len(CONTRASTS) if options.get("colours") else "",
     }

@@ -83,16 +83,19 @@ def test_a_page_holds_no_sentence_of_its_own() -> None:
 
 
 def test_facts_of_a_study_are_filled_in_and_lines_that_lack_theirs_left_out() -> None:
-    texts = shipped().of_study(trials=60, minutes=10, time_limit="")
+    texts = shipped().of_study(trials=60, minutes=10, time_limit="", colour_plates="")
     consent = texts.words["consent.text"]
     assert "**about 10 minutes**: a short practice, then up to 60 judgements" in consent
     assert not [
-        word for word in ("What it is for", "Responsible", "It ends after") if word in consent
+        word
+        for word in ("What it is for", "Responsible", "It ends after", "colour vision")
+        if word in consent
     ]
     assert texts.words["you.contact"] == ""
     assert names_in(consent) == []
-    limited = shipped("de").of_study(trials=60, minutes=10, time_limit="30")
+    limited = shipped("de").of_study(trials=60, minutes=10, time_limit="30", colour_plates=5)
     assert "Es endet nach **30 Minuten**" in limited.words["consent.text"]
+    assert "in 5 Bildern lesen, die das Farbensehen" in limited.words["consent.text"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_own_words_stand_over_those_that_are_shipped(written: Any) -> None:
     )
     (texts,) = texts_of_study(PAIR, own=[own])
     assert texts.language == "de"
-    told = texts.of_study(trials=8, minutes=2, time_limit="").words
+    told = texts.of_study(trials=8, minutes=2, time_limit="", colour_plates="").words
     assert told["consent.text"] == "Nur 8 Bilder von Dr. Ada, Lab."
     assert told["protocols.pair.answers.a"] == "Links"
     assert told["protocols.pair.answers.b"] == "B ist besser"
