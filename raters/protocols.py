@@ -1,5 +1,7 @@
 """How raters are asked: one row per protocol, and everything else follows from it.
 
+What is said to raters is in the tables of `raters.texts`, under the protocol's name.
+
 `PROTOCOLS` is the table. Third parties add rows through the entry-point group
 ``restoration_bench.protocols``.
 """
@@ -7,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.core.errors import BenchError
@@ -29,22 +31,19 @@ PAGE_KEYS = ("Enter", " ", "Escape", "r", "z", "u", "?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer: what a client sends, and how it is shown, chosen, counted and exported.
+    """One answer: what a client sends, and how it is chosen, counted and exported.
 
     ``value``: where two images are compared, above 0 if the left one is better, 0 for a tie and
     below 0 if the right one is; where one is rated, its level, higher is better. ``key``: the
     browser's name of the key that chooses it; ``key_sign``: how the button shows that key, the key
-    itself where empty. ``exported``: its word in exports, the code where empty. ``help``: its own
-    line in the page's help.
+    itself where empty. ``exported``: its word in exports, the code where empty.
     """
 
     code: str
-    label: str
     value: int
     key: str
     key_sign: str = ""
     exported: str = ""
-    help: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,8 @@ class Protocol:
     beside them: ``optional``, ``always`` or ``never``. ``answers``: in the order of their buttons.
 
     ``views``: those of `VIEWS` that the page offers. ``compared``: the slots that they compare with
-    one another, from left to right, the reference perhaps one of them. ``captions``: slot -> what
-    stands above its image. ``counted_as``: what the page calls one trial. ``page_width``: CSS
-    pixels that the page's rows of buttons need. ``instructions``: paragraphs for raters, in which
-    ``**`` encloses what is bold; ``ties_instructions`` follow where ties are allowed. ``help``:
-    what the answers' keys do.
+    one another, from left to right, the reference perhaps one of them. ``page_width``: CSS pixels
+    that the page's rows of buttons need.
 
     ``golden_better`` and ``golden_worse``: codes that golden and training trials accept. Of two
     images, where the better one is the first (or the second) stimulus; of one, where it is the
@@ -68,27 +64,24 @@ class Protocol:
 
     ``analysis``: ``module:function`` that analyses the study's `raters.studies.answers.Answers`,
     with the arguments of `raters.studies.answers.analyse_comparisons`.
+
+    ``texts``: language -> what raters are told, as a table of ``raters/texts`` has it under
+    ``protocols.NAME``; empty where those tables have it.
     """
 
     name: str
     title: str
     summary: str
     slots: tuple[str, ...]
-    question: str
-    question_with_reference: str
     reference: str
     answers: tuple[Answer, ...]
     views: tuple[str, ...]
     compared: tuple[str, ...]
-    captions: Mapping[str, str]
-    counted_as: str
     page_width: int
-    instructions: tuple[str, ...]
-    ties_instructions: tuple[str, ...] = ()
-    help: str
     golden_better: tuple[str, ...]
     golden_worse: tuple[str, ...]
     analysis: str
+    texts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise `BenchError` for a row that no study could be made with."""
@@ -106,7 +99,6 @@ class Protocol:
                 "no reference where it is not always shown",
                 self.reference == "always" or REFERENCE_SLOT not in self.compared,
             ),
-            ("captions", tuple(self.captions), shown, set(self.compared) <= set(self.captions)),
             ("codes", codes, "two or more, each once", len(set(codes)) == len(codes) > 1),
             (
                 "codes",
@@ -146,10 +138,10 @@ class Protocol:
                 bool(self.golden_worse) and set(self.golden_worse) <= set(codes),
             ),
         ]
-        for field, got, expected, right in wrong:
+        for name, got, expected, right in wrong:
             if not right:
                 raise BenchError(
-                    f"protocol '{self.name}': {field}: got {got!r}, expected {expected!r}"
+                    f"protocol '{self.name}': {name}: got {got!r}, expected {expected!r}"
                 )
 
     @property
@@ -225,28 +217,18 @@ class Protocol:
             "slots": self.slots,
             "views": self.views,
             "compared": self.compared,
-            "captions": dict(self.captions),
-            "counted_as": self.counted_as,
             "page_width": self.page_width,
-            "help": self.help,
             "answers": [
-                {
-                    "code": a.code,
-                    "label": a.label,
-                    "key": a.key,
-                    "key_sign": a.key_sign or a.key,
-                    "help": a.help,
-                }
+                {"code": a.code, "key": a.key, "key_sign": a.key_sign or a.key}
                 for a in self.choices(ties)
             ],
         }
 
 
-def levels(*labels: str) -> tuple[Answer, ...]:
-    """Return the answers of a rating: levels from 1 up, each chosen by its digit."""
+def levels(count: int) -> tuple[Answer, ...]:
+    """Return the answers of a rating: levels from 1 up to ``count``, each chosen by its digit."""
     return tuple(
-        Answer(code=str(level), label=label, value=level, key=str(level))
-        for level, label in enumerate(labels, start=1)
+        Answer(code=str(level), value=level, key=str(level)) for level in range(1, count + 1)
     )
 
 
@@ -259,13 +241,10 @@ PROTOCOLS = {
         title="Two-alternative forced choice",
         summary="pairs",
         slots=("a", "b"),
-        question="Which image looks better?",
-        question_with_reference="Which image is closer to the reference?",
         reference="optional",
         answers=(
             Answer(
                 code="a",
-                label="A is better",
                 value=1,
                 key="ArrowLeft",
                 key_sign="←",
@@ -273,16 +252,13 @@ PROTOCOLS = {
             ),
             Answer(
                 code="same",
-                label="The same",
                 value=0,
                 key="ArrowDown",
                 key_sign="↓",
                 exported="not sure",
-                help="they are the same",
             ),
             Answer(
                 code="b",
-                label="B is better",
                 value=-1,
                 key="ArrowRight",
                 key_sign="→",
@@ -291,17 +267,7 @@ PROTOCOLS = {
         ),
         views=("side", "flicker", "split", "hold"),
         compared=("a", "b"),
-        captions={"a": "A", "b": "B", "reference": "Reference"},
-        counted_as="Pair",
         page_width=1000,
-        instructions=(
-            "You see two images of the same thing, **A** and **B**. Say which one is better, with "
-            "the buttons below the images or the keys **←** and **→**.",
-        ),
-        ties_instructions=(
-            "If you cannot tell them apart, say so: **The same**, or the key **↓**.",
-        ),
-        help="choose A or B",
         golden_better=("a",),
         golden_worse=("b",),
         analysis=COMPARISONS,
@@ -311,20 +277,11 @@ PROTOCOLS = {
         title="Absolute category rating, ITU-T P.910",
         summary="ratings 1 to 5",
         slots=("a",),
-        question="How good is this image?",
-        question_with_reference="How good is this image?",
         reference="never",
-        answers=levels("Bad", "Poor", "Fair", "Good", "Excellent"),
+        answers=levels(5),
         views=(),
         compared=("a",),
-        captions={"a": "Image"},
-        counted_as="Image",
         page_width=760,
-        instructions=(
-            "You see one image at a time. Rate it from **1**, bad, to **5**, excellent, with the "
-            "buttons below the image or the keys **1** to **5**. Use the whole scale.",
-        ),
-        help="choose",
         golden_better=("4", "5"),
         golden_worse=("1", "2", "3"),
         analysis=OPINIONS,
@@ -334,27 +291,11 @@ PROTOCOLS = {
         title="Degradation category rating, ITU-T P.910",
         summary="ratings of what changed from the reference",
         slots=("a",),
-        question="How does this image differ from the reference?",
-        question_with_reference="How does this image differ from the reference?",
         reference="always",
-        answers=levels(
-            "Very annoying",
-            "Annoying",
-            "Slightly annoying",
-            "Perceptible but not annoying",
-            "Imperceptible",
-        ),
+        answers=levels(5),
         views=("side", "flicker", "split", "hold"),
         compared=("reference", "a"),
-        captions={"a": "Image", "reference": "Reference"},
-        counted_as="Image",
         page_width=1080,
-        instructions=(
-            "You see a perfect image, the **reference**, and next to it one that may differ from "
-            "it. Rate the difference from **1**, very annoying, to **5**, imperceptible, with the "
-            "buttons or the keys **1** to **5**.",
-        ),
-        help="choose",
         golden_better=("4", "5"),
         golden_worse=("1", "2", "3"),
         analysis=OPINIONS,

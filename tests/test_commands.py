@@ -72,6 +72,8 @@ READ = {
     "bench rate analyse simulated-raters --out analysis": "test_example.py",
     "bench report demo --study results/studies.db#simulated-raters": "test_example.py",
     "bench rate new --run demo --protocol pair --ties": "as without --ties",
+    "bench rate new --language de": "test_rate_texts.py",
+    "bench rate new --texts texts.toml": "test_rate_texts.py",
 }
 """Commands that are not run here, and why."""
 
@@ -95,6 +97,8 @@ RUN = [
     "bench restore weights.safetensors photo.jpg --out restored",
     "bench rate plan --share 60% --models 6 --images 40",
     "bench rate new --run demo --protocol pair",
+    "bench rate texts --language de --out texts.toml",
+    "bench rate texts --out texts.toml",
     "bench rate invite demo-pair -n 30 --out links.txt",
     "bench rate list",
     "bench rate extend demo-pair --per-pair 40",

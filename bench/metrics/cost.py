@@ -7,16 +7,15 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from bench.core.files import write_atomic
 from bench.core.formats import Format
 from bench.core.layout import results
 from bench.core.progress import Update, unheard
-from bench.image import Pixels
-from bench.metrics.scorer import Scorer
+
+if TYPE_CHECKING:
+    from bench.image import Pixels
 
 REPEATS = 3
 SLOW = 2.0
@@ -84,6 +83,8 @@ def measure_metrics(
 
 
 def _measured(name: str, device: str, restored: Pixels, reference: Pixels) -> MetricCost:
+    from bench.metrics.scorer import Scorer
+
     scorer = Scorer([name], device)
     pixels = reference.size / 3 / 1e6
     of_images, of_references = [], []
@@ -109,6 +110,7 @@ def _measured(name: str, device: str, restored: Pixels, reference: Pixels) -> Me
 
 def _photographs() -> tuple[Pixels, Pixels]:
     """Return a noisy and a clean photograph, (1024, 1024, 3)."""
+    import numpy as np
     from skimage import data
 
     photographs: Any = data  # untyped

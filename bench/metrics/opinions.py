@@ -7,12 +7,11 @@ correlations of metrics with people that others measured on them.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bench.core.errors import BenchError
 
@@ -70,7 +69,7 @@ def _number(text: str, where: str) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise BenchError(f"{where}: '{text}' is no number")
     return value
 
@@ -115,6 +114,7 @@ LIVE_FOLDERS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading":
 
 def _live(root: Path, folders: Mapping[str, int] | None = None) -> Iterator[Opinion]:
     """``dmos.mat`` and ``refnames_all.mat``: one row over all folders; ``orgs`` are references."""
+    import numpy as np
     from scipy.io import loadmat
 
     folders = folders or LIVE_FOLDERS

@@ -13,6 +13,8 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import protocol_called
 from raters.studies.secret import new_secret
+from raters.texts.own import stored, texts_of_study
+from raters.texts.table import question_key, words_of
 
 _COPIED = (
     schema.study,
@@ -68,7 +70,12 @@ def _disguise(table: Table, values: dict[str, Any]) -> dict[str, Any]:
     if table is schema.study:
         protocol, options = protocol_called(values["protocol"]), values["options"]
         shown = options["reference"] == "shown"
-        question = protocol.question_with_reference if shown else protocol.question
+        spoken = [entry["language"] for entry in values["texts"] or ()]
+        texts = [
+            one
+            for code in [code for code in spoken if words_of(protocol, code)] or [None]
+            for one in texts_of_study(protocol, code)
+        ]
         named: dict[str, Any] = {
             "name": _word(),
             "models": [],
@@ -80,7 +87,8 @@ def _disguise(table: Table, values: dict[str, Any]) -> dict[str, Any]:
         return {
             "name": named["name"],
             "run": _word(),
-            "question": question,
+            "question": texts[0].words[question_key(protocol, shown)],
+            "texts": stored(texts),
             "options": options | named,
         }
     if table is schema.method:

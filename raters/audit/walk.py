@@ -208,9 +208,15 @@ class Walker:
         self.load_page()
         self._session()
         self.say("/api/consent", {})
-        self._session()
-        self.say("/api/checks", SCREEN)
-        answers = [row["code"] for row in self._session()["protocol"]["answers"]]
+        asked = self._session()
+        if asked["questions"]:
+            given = {"choice": 0, "text": "nothing", "number": 1}
+            answers = {question["id"]: given[question["kind"]] for question in asked["questions"]}
+            self.say("/api/answers", {"answers": answers})
+        for place in range(asked["plates"]):
+            self.ask("GET", f"/api/plate/{place}")
+        self.say("/api/checks", {**SCREEN, "plates": ["5"] * asked["plates"]})
+        codes = [row["code"] for row in self._session()["protocol"]["answers"]]
         tab = self._key()
         step = self.say("/api/trial", {"tab": tab})
         for count in range(MOST_TRIALS):
@@ -222,7 +228,7 @@ class Walker:
             self._look(step)
             given = {
                 "trial": step["trial"],
-                "answer": self._rng.choice(answers),
+                "answer": self._rng.choice(codes),
                 "key": self._key(),
                 "tab": tab,
                 "response_ms": 2000 + count,
@@ -237,7 +243,7 @@ class Walker:
         if step["state"] != "done":
             raise BenchError(f"the audit's rater came to no end: {step}")
         last = self._key()
-        self.say("/api/revision", {"key": last, "answer": answers[0], "tab": tab})
+        self.say("/api/revision", {"key": last, "answer": codes[0], "tab": tab})
         self._session()
 
     def _stumble(self, given: Mapping[str, Any], tab: str) -> None:

@@ -90,6 +90,7 @@ study = Table(
     Column("protocol", String, nullable=False),
     Column("question", String, nullable=False),
     Column("options", JSON, nullable=False),
+    Column("texts", JSON),  # what raters are told: see raters.texts; NULL: English, as before these
     Column("seed", Integer, nullable=False),
     Column("state", String, nullable=False, default="open"),  # open | closed
     Column("closed", Utc),
@@ -181,12 +182,15 @@ rater = Table(
     Column("created", Utc, nullable=False),
     Column("link_expires", Utc),
     Column("consented", Utc),
+    Column("language", String),  # what they were told was in; NULL until they have consented
+    Column("answers", JSON),  # to the study's questions about the rater; NULL until asked
     Column("screen", JSON),  # what the screen checks found; NULL until they are done
     Column("trained", Utc),
     Column("agreed", Integer),  # trials that were promised and asked for; NULL until judging begins
     Column("tab", String),
     Column("withdrawn", Utc),
     Column("finished", Utc),
+    Column("ended", String),  # why, where not for having done all: time
     Column("completion_code", String),
     sqlite_autoincrement=True,
 )
@@ -297,7 +301,15 @@ def _to_version_2(connection: Connection) -> None:
         )
 
 
-MIGRATIONS: Sequence[Migration] = (_to_version_2,)
+def _to_version_3(connection: Connection) -> None:
+    """Version 3: a study keeps what raters are told, and asks them about themselves."""
+    connection.execute(text("ALTER TABLE study ADD COLUMN texts JSON"))
+    connection.execute(text("ALTER TABLE rater ADD COLUMN language VARCHAR"))
+    connection.execute(text("ALTER TABLE rater ADD COLUMN answers JSON"))
+    connection.execute(text("ALTER TABLE rater ADD COLUMN ended VARCHAR"))
+
+
+MIGRATIONS: Sequence[Migration] = (_to_version_2, _to_version_3)
 """The n-th brings a database from version n to n + 1. An empty one is made as it now should be."""
 
 

@@ -27,6 +27,10 @@ from raters.studies.secret import derived, drawn, new_secret, stream
 from raters.studies.selection import SMALLEST, Notes, SourceCrop, choose_crops, chosen_models
 from raters.studies.stimuli import copied, degrade_golden, opaque_pngs
 from raters.studies.tokens import completion_code, hashed, new_token
+from raters.texts import Texts
+from raters.texts.own import stored as stored_texts
+from raters.texts.own import texts_of_study
+from raters.texts.table import question_key
 
 Shown = TypeVar("Shown")
 
@@ -45,8 +49,10 @@ class StudyOptions:
     the run has references; hidden ones are rated among the models in `acr` (ACR-HR, ITU-T P.910).
     ``lease``: minutes after which a trial that was not answered goes to someone else. ``crowd``: at
     most so many participants through the entry link of a crowd platform. ``completion_code`` is for
-    who has done what was agreed, ``partial_code`` for who leaves midway or is stopped by closing.
-    ``return_url``: where people go back to after the end, with ``{code}`` for their code.
+    who has done what was agreed, ``partial_code`` for who leaves midway or is stopped by closing or
+    by ``time_limit``: minutes from consent after which a rater is thanked. ``return_url``: where
+    people go back to after the end, with ``{code}`` for their code. ``colours``: whether colour
+    vision is checked. ``language``: as `raters.texts.own.texts_of_study` takes it.
     """
 
     name: str
@@ -69,6 +75,9 @@ class StudyOptions:
     partial_code: str | None = None
     crowd: int | None = None
     return_url: str | None = None
+    language: str | None = None
+    time_limit: float | None = None
+    colours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +92,24 @@ class Created:
     items: int
     judgements: int
     """The sum of all quotas."""
+    height: int
+    """Of the largest image that is shown, in pixels; and ``width``."""
+    width: int
+    unnamed: tuple[str, ...]
+    """What the consent does not say, for want of words: of `ASKED_OF_COORDINATORS`."""
     notes: tuple[str, ...]
 
 
-def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Created:
+ASKED_OF_COORDINATORS = ("researcher", "contact", "purpose", "kept_for")
+"""The words under ``study`` that nobody else can know."""
+
+
+def create_study(
+    store: Store, run_folder: Path, options: StudyOptions, own: Sequence[Texts] = ()
+) -> Created:
     """Make a study out of a finished run, in one transaction.
+
+    ``own``: the coordinator's words to raters, over those that are shipped, a `Texts` a language.
 
     Crops follow from the run and ``options.seed``; all else that chance decides follows from the
     study's secret, and the numbers that stand for models in an export from nothing. Raises
@@ -96,6 +118,7 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     """
     protocol = _check(options)
     _name_free(store, options.name)
+    texts = texts_of_study(protocol, options.language, own, options.question)
     run, notes = RunFolder(run_folder), Notes()
     models = chosen_models(run, options.models, notes)
     if REFERENCE in models:
@@ -108,9 +131,8 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
     for crop in crops:
         _note_equal(crop, notes)
     golden, repeats = (round(part * options.trials) for part in (options.golden, options.repeats))
-    question = options.question or (
-        protocol.question_with_reference if shown else protocol.question
-    )
+    question = texts[0].words[question_key(protocol, shown)]
+    height, width = max(c.height for c in crops), max(c.width for c in crops)
     dashboard, entry, secret = new_token(), new_token(), new_secret()
     stored = asdict(options) | {"reference": "shown" if shown else "hidden", "notes": notes.lines}
     row = {
@@ -119,9 +141,10 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
         "protocol": protocol.name,
         "question": question,
         "options": stored,
+        "texts": stored_texts(texts),
         "seed": options.seed,
-        "height": max(c.height for c in crops),
-        "width": max(c.width for c in crops),
+        "height": height,
+        "width": width,
         "golden": golden,
         "repeats": repeats,
         "salt": secrets.token_hex(16),
@@ -151,6 +174,13 @@ def create_study(store: Store, run_folder: Path, options: StudyOptions) -> Creat
         images=len(crops),
         items=builder.items,
         judgements=builder.judgements,
+        height=height,
+        width=width,
+        unnamed=tuple(
+            name
+            for name in ASKED_OF_COORDINATORS
+            if any(not one.words[f"study.{name}"] for one in texts)
+        ),
         notes=tuple(notes.lines),
     )
 
@@ -165,6 +195,10 @@ def _check(options: StudyOptions) -> Protocol:
             raise BenchError(f"--{flag} {getattr(options, name)} is too small; at least {least}")
     if not options.lease > 0:
         raise BenchError(f"--lease {options.lease} leaves no time to answer; give minutes, as 10")
+    if options.time_limit is not None and not options.time_limit >= 1:
+        raise BenchError(
+            f"--time-limit {options.time_limit:g} min leaves no time to judge; give 1min or more"
+        )
     if min(options.golden, options.repeats) < 0 or options.golden + options.repeats > 0.5:
         raise BenchError(
             f"--golden {options.golden:g} and --repeats {options.repeats:g} leave less than half "

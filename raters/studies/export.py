@@ -4,8 +4,10 @@ One row per judgement. The columns are those that JPEG AIC-3 keeps of its subjec
 plain names: its left / not sure / right is ``answer``; its bias and trap trials are ``kind`` repeat
 and golden, with ``passed``; response time is ``response_ms``; reload count is ``reloads``;
 resolution is ``viewport_width``, ``viewport_height``, ``pixel_ratio`` and ``zoom``; the
-colour-vision check is ``colour_vision``, empty where a study has none. ``screen`` and ``viewing``
-hold all that the screen checks and the judging page noted, as JSON.
+colour-vision check is ``colour_vision``, empty where a study has none, else passed, red-green or
+unclear. ``language`` is that of a rater's texts. ``about_rater``, ``screen`` and ``viewing`` hold
+what raters answered about themselves, and what the screen checks and the judging page noted, as
+JSON.
 
 Until a study is closed, ``left`` and ``right`` are stimulus numbers, drawn at random, instead of
 names: ``#12`` says which image was judged and not who made it. Where the answer is known, the good
@@ -17,7 +19,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -27,12 +29,17 @@ from raters.database.schema import PREVIEW, AnyRow
 from raters.database.store import Store
 from raters.protocols import Protocol, protocol_called
 from raters.studies.unblinding import put_on_record
+from raters.texts.own import kept
+from raters.texts.questions import Question
+from raters.texts.table import OF_PROTOCOLS
 
 COLUMNS = (
     "study",
     "protocol",
     "rater",
     "source",
+    "language",
+    "about_rater",
     "trial",
     "kind",
     "repeat_of",
@@ -76,7 +83,9 @@ def judgements_json(store: Store, study_name: str, unblind: bool = False) -> str
     """Return the study and all judgements as JSON. ``unblind`` names models early: logged."""
     rows = judgements(store, study_name, unblind)
     study = store.study(study_name)
-    choices = protocol_called(study.protocol).choices(study.options["ties"])
+    protocol = protocol_called(study.protocol)
+    usual = next(iter(kept(study, protocol).values()))
+    path = f"{OF_PROTOCOLS}{protocol.name}.answers."
     head = {
         "study": study.name,
         "protocol": study.protocol,
@@ -84,7 +93,11 @@ def judgements_json(store: Store, study_name: str, unblind: bool = False) -> str
         "state": study.state,
         "created": study.created.isoformat(),
         "seed": study.seed,
-        "answers": {answer.code: answer.label for answer in choices},
+        "answers": {
+            answer.code: usual.words[path + answer.code]
+            for answer in protocol.choices(study.options["ties"])
+        },
+        "questions": {question.id: question.question for question in usual.questions},
         "named": study.state == "closed" or unblind,
     }
     return json.dumps({**head, "judgements": rows}, indent=1) + "\n"
@@ -101,7 +114,10 @@ def judgements(store: Store, study_name: str, unblind: bool = False) -> list[dic
         answers = final_answers(connection, study.id)
         rows = connection.execute(_judged(study.id)).all()
     protocol, shown = protocol_called(study.protocol), labels if named else None
-    return [_row(study, protocol, row, answers.get(row.judgement, []), shown) for row in rows]
+    questions = next(iter(kept(study, protocol).values())).questions
+    return [
+        _row(study, protocol, questions, row, answers.get(row.judgement, []), shown) for row in rows
+    ]
 
 
 def final_answers(connection: Connection, study: int) -> dict[int, list[str]]:
@@ -165,6 +181,8 @@ def _judged(study: int) -> Any:
             c.width,
             r.source,
             r.screen,
+            r.language,
+            r.answers.label("about_rater"),
             earlier.c.position.label("repeat_of"),
         )
         .join(schema.assignment, a.id == j.assignment)
@@ -182,6 +200,7 @@ def _judged(study: int) -> Any:
 def _row(
     study: Any,
     protocol: Protocol,
+    questions: Sequence[Question],
     row: AnyRow,
     revised: list[str],
     labels: Mapping[int, str] | None,
@@ -198,6 +217,9 @@ def _row(
         "protocol": study.protocol,
         "rater": row.rater,
         "source": row.source,
+        "language": row.language,
+        "about_rater": row.about_rater
+        and {q.id: q.told(row.about_rater.get(q.id)) for q in questions},
         "trial": row.position + 1,
         "kind": row.kind,
         "repeat_of": None if row.repeat_of is None else row.repeat_of + 1,

@@ -22,27 +22,6 @@ Kind = Literal[
     "wrong", "expired", "closed", "used_up", "withdrawn", "another", "placeholder", "begun", "busy"
 ]
 
-MESSAGES: dict[Kind, str] = {
-    "wrong": "This link is not one of ours. Please check that you copied all of it, or ask the "
-    "person who sent it to you.",
-    "expired": "This link was valid for a limited time, and that time is over. The person who sent "
-    "it to you can give you a new one.",
-    "closed": "This study is closed. Everything that you judged was saved and counts. Thank you!",
-    "used_up": "This study has all the people it needs. Thank you for wanting to take part!",
-    "withdrawn": "You have withdrawn from this study, and nothing more is asked of you. Thank you "
-    "for your time.",
-    "begun": "The session of this participant has begun in another browser. Please go on there. If "
-    "that cannot be done, the person who runs the study can give you a link of your own.",
-    "placeholder": "This link is a pattern: the platform was to write your participant number into "
-    "it and has not. For the person who runs the study: give this link to the platform as that of "
-    "the study, with the platform's own placeholder in it, and open it from there.",
-    "busy": "Many people are coming in at this moment. Please wait a little: this page tries again "
-    "by itself, and lets you in as soon as it can.",
-    "another": "Somebody else has opened their link in this browser, so this page stops here. To "
-    "go on, open your own link again. An answer that was not saved yet is kept until then.",
-}
-
-
 _PLACEHOLDER = re.compile(r"[{}<>$%\[\]]|^PROLIFIC_PID$", re.IGNORECASE)
 """``{{%PROLIFIC_PID%}}``, ``${e://Field/PID}``, ``<id>``, ``[ID]``: never of a number."""
 
@@ -56,11 +35,14 @@ UNDECIDED = timedelta(minutes=15)
 
 
 class RaterRefused(Exception):
-    """Someone may not go on. ``message`` is written for them; ``kind`` is for the program."""
+    """Someone may not go on: what they are told is under ``refused.KIND`` in the texts.
 
-    def __init__(self, kind: Kind) -> None:
-        self.kind, self.message = kind, MESSAGES[kind]
-        super().__init__(self.message)
+    ``study``: the row of that whose texts those are, where it is known.
+    """
+
+    def __init__(self, kind: Kind, study: int | None = None) -> None:
+        self.kind, self.study = kind, study
+        super().__init__(kind)
 
 
 def new_token() -> str:
@@ -142,7 +124,7 @@ def prolific_entry(store: Store, entry_token: str, pid: str, held: str = "") -> 
     if study is None or not pid or len(pid) > 200:
         raise RaterRefused("wrong")
     if _PLACEHOLDER.search(pid):
-        raise RaterRefused("placeholder")
+        raise RaterRefused("placeholder", study.id)
     who = hmac.new(study.salt.encode(), pid.encode(), "sha256").hexdigest()
     token = new_token()
     with store.write(study.id) as connection:
@@ -152,18 +134,18 @@ def prolific_entry(store: Store, entry_token: str, pid: str, held: str = "") -> 
             if held and hmac.compare_digest(before.token_hash, hashed(held)):
                 return held
             if _has_judged(connection, before.id):
-                raise RaterRefused("begun")
+                raise RaterRefused("begun", study.id)
             _give_token(connection, before.id, token)
             return token
         state = connection.execute(
             select(schema.study.c.state).where(schema.study.c.id == study.id)
         ).scalar_one()
         if state == "closed":
-            raise RaterRefused("closed")
+            raise RaterRefused("closed", study.id)
         if _crowd_is_full(connection, study):
-            raise RaterRefused("used_up")
+            raise RaterRefused("used_up", study.id)
         if _crowd_presses(connection, study.id, store.clock()):
-            raise RaterRefused("busy")
+            raise RaterRefused("busy", study.id)
         connection.execute(
             schema.rater.insert().values(
                 study=study.id,

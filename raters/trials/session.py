@@ -6,9 +6,9 @@ Every answer is committed before the next trial is named. What is sent twice is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection, bindparam, func, or_, select
@@ -17,14 +17,18 @@ from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import DONE, MAIN, PREVIEW, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
+from raters.protocols import NotAnAnswer
+from raters.studies.plates import Plate, plates, vision
 from raters.studies.secret import derived
 from raters.studies.tokens import RaterRefused, completion_code, hashed
+from raters.texts import Texts, preferred
 from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
     MOST_REVISIONS,
     Elsewhere,
     Expired,
+    Feedback,
     Finished,
     Next,
     NotNow,
@@ -38,11 +42,12 @@ from raters.trials.views import (
     Waiting,
     view_study,
 )
-from raters.trials.withdrawal import final_answer, free_leases
+from raters.trials.withdrawal import erase_rater, final_answer, free_leases, overwrite
 
 __all__ = [
     "Elsewhere",
     "Expired",
+    "Feedback",
     "Finished",
     "Next",
     "NotNow",
@@ -116,8 +121,12 @@ _ALLOWED = (
 class Session:
     """A rater at work. Made anew for each request; all state is in the database."""
 
-    def __init__(self, store: Store, study: StudyView, rater: int) -> None:
+    def __init__(
+        self, store: Store, study: StudyView, rater: int, language: str | None = None
+    ) -> None:
         self.store, self.study, self.rater = store, study, rater
+        self.language = language
+        """That of their consent; None before."""
 
     @classmethod
     def open(cls, store: Store, token: str) -> Session:
@@ -135,19 +144,29 @@ class Session:
             if row is None:
                 raise RaterRefused("wrong")
             if row.withdrawn is not None:
-                raise RaterRefused("withdrawn")
+                raise RaterRefused("withdrawn", row.study)
             if row.finished is None:
                 if row.state == "closed" and row.completion_code is None:
-                    raise RaterRefused("closed")
+                    raise RaterRefused("closed", row.study)
                 ended = row.link_expires is not None and row.link_expires < store.clock()
                 if ended and row.state == "open":
-                    raise RaterRefused("expired")
-            return cls(store, _view(store, connection, row.study), row.id)
+                    raise RaterRefused("expired", row.study)
+            return cls(store, _view(store, connection, row.study), row.id, row.language)
 
     @property
     def who(self) -> str:
         """Name the rater to their own page: the same with every link, and of no use to others."""
         return derived(self.study.rules.secret, "who", self.rater).hex()[:16]
+
+    def texts(self, wanted: str = "") -> Texts:
+        """Return what the rater is told: in the language of their consent, once that is given.
+
+        ``wanted``: what their browser would have, as its ``Accept-Language`` says it.
+        """
+        known = self.study.texts
+        if self.language is not None and self.language in known:
+            return known[self.language]
+        return known[preferred(wanted, list(known))]
 
     # --- the way ------------------------------------------------------------------------------
 
@@ -157,21 +176,61 @@ class Session:
             rater = self._rater(connection)
             done = self._done(connection)
         stopped = rater.state == "closed" and rater.finished is None
-        total = rater.agreed or self.study.trials
-        return State("closed" if stopped else _stage(rater), done, total, rater.completion_code)
+        end = self._end(rater)
+        return State(
+            "closed" if stopped else self._stage(rater),
+            done,
+            rater.agreed or self.study.trials,
+            rater.completion_code,
+            ended=rater.ended,
+            seconds_left=None if end is None else (end - self.store.clock()).total_seconds(),
+        )
 
-    def consent(self) -> None:
-        """Note that the rater agreed. A second time changes nothing."""
+    def consent(self, wanted: str = "") -> None:
+        """Note that the rater agreed, and in which language. A second time changes nothing."""
         with self._write() as connection:
             if self._allowed(connection).consented is None:
-                self._set(connection, consented=self.store.clock())
+                language = self.texts(wanted).language
+                self._set(connection, consented=self.store.clock(), language=language)
 
-    def checked(self, screen: Mapping[str, Any]) -> None:
-        """Keep what the screen checks found (a flat mapping of short values)."""
+    def answered(self, answers: Mapping[str, Any]) -> None:
+        """Keep what the rater says about themselves, by the ids of the study's questions.
+
+        Raises `NotAnAnswer` for what does not answer them, and for questions that there are not.
+        """
+        questions = next(iter(self.study.texts.values())).questions
+        if unknown := sorted(set(answers) - {question.id for question in questions}):
+            raise NotAnAnswer(f"no question is called {unknown[0]!r}")
+        try:
+            taken = {
+                question.id: question.taken(answers.get(question.id)) for question in questions
+            }
+        except BenchError as error:
+            raise NotAnAnswer(str(error)) from None
         with self._write() as connection:
             if self._allowed(connection).consented is None:
-                raise NotNow("the screen is checked after consent")
-            self._set(connection, screen=_small(screen))
+                raise NotNow("questions are asked after consent")
+            self._set(connection, answers=taken)
+
+    def checked(self, screen: Mapping[str, Any], seen: Sequence[str] = ()) -> None:
+        """Keep what the screen checks found (a flat mapping of short values).
+
+        ``seen``: the numbers read in the plates of `raters.studies.plates`, where the study has a
+        check of colour vision.
+        """
+        found = dict(screen)
+        if self.study.colours:
+            shown = [plate.number for plate in self.plates()]
+            found |= {"colour_vision": vision(shown, seen), "colour_read": list(seen)}
+        with self._write() as connection:
+            stage = self._stage(self._allowed(connection))
+            if stage in ("consent", "questions"):
+                raise NotNow(f"the screen is checked later: {stage}")
+            self._set(connection, screen=_small(found))
+
+    def plates(self) -> list[Plate]:
+        """Return the plates of this rater's check of colour vision; none where there is none."""
+        return plates(self.study.rules.secret, self.rater) if self.study.colours else []
 
     def trial(self, tab: str, take_over: bool = False) -> Next:
         """Return the trial to judge now: the one held, with the same sides, or the next."""
@@ -179,7 +238,7 @@ class Session:
             rater = self._allowed(connection)
             if rater.finished is not None:
                 return Finished(rater.completion_code)
-            stage = _stage(rater)
+            stage = self._stage(rater)
             if stage not in ("training", "judging"):
                 raise NotNow(f"{_NO_MORE}: {stage}")
             if rater.tab not in (None, tab):
@@ -233,7 +292,7 @@ class Session:
                     raise NotYours("this key belongs to another rater's revision")
                 return Saved(known.answer, True, None, self._after(connection, tab))
             if self._allowed(connection).state == "closed":
-                raise RaterRefused("closed")
+                raise RaterRefused("closed", self.study.id)
             self.study.protocol.check(answer, self.study.ties)
             last = connection.execute(
                 select(
@@ -267,11 +326,18 @@ class Session:
                     count_answer(connection, of, preference, step, 0)
             return Saved(answer, False, None, self._after(connection, tab))
 
-    def withdraw(self) -> str | None:
-        """Leave the study: leases go to others, judgements stay.
+    def withdraw(self, delete: bool = False) -> str | None:
+        """Leave the study: leases go to others, judgements stay, or with ``delete`` go too.
 
-        Return the code that the study gives for parts, if it has one and something was judged.
+        Return the code that the study gives for parts, if it has one and something was judged and
+        stays.
         """
+        if delete:
+            with self._write() as connection:
+                self._allowed(connection)
+                erase_rater(self.store, connection, self.study.id, self.rater)
+            overwrite(self.store)
+            return None
         with self._write() as connection:
             rater = self._allowed(connection)
             free_leases(connection, self.rater)
@@ -305,10 +371,26 @@ class Session:
         """Return the rater; raises `RaterRefused` if something has changed since `open`."""
         rater = self._rater(connection)
         if rater.withdrawn is not None:
-            raise RaterRefused("withdrawn")
+            raise RaterRefused("withdrawn", self.study.id)
         if rater.state == "closed" and rater.finished is None:
-            raise RaterRefused("closed")
+            raise RaterRefused("closed", self.study.id)
         return rater
+
+    def _stage(self, rater: AnyRow) -> Stage:
+        if rater.finished is not None:
+            return "done"
+        if rater.consented is None:
+            return "consent"
+        if rater.screen is None:
+            asks = next(iter(self.study.texts.values())).questions
+            return "questions" if asks and rater.answers is None else "checks"
+        return "training" if rater.trained is None else "judging"
+
+    def _end(self, rater: AnyRow) -> datetime | None:
+        """Return when the rater's time is over."""
+        if self.study.time_limit is None or rater.consented is None:
+            return None
+        return cast(datetime, rater.consented + self.study.time_limit)
 
     def _done(self, connection: Connection) -> int:
         """How many trials the rater has judged, training not counted."""
@@ -347,7 +429,9 @@ class Session:
         tab: str,
         client: Mapping[str, Any],
     ) -> Saved:
-        if (held.kind == TRAINING) != (_stage(rater) == "training"):
+        if rater.finished is not None:  # their time was over
+            raise Expired
+        if (held.kind == TRAINING) != (self._stage(rater) == "training"):
             raise NotNow("this trial belongs to another stage")
         of = held.comparison
         if held.state == RELEASED and not (
@@ -392,21 +476,22 @@ class Session:
             return Elsewhere()
         return self._next(connection, rater, again=False)
 
-    def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> str | None:
+    def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> Feedback | None:
         if held.kind != TRAINING:
             return None
         correct = self._item(connection, held.item).correct
         protocol = self.study.protocol
         if protocol.passed(answer, held.swapped, correct):
-            return "That is right."
+            return Feedback(right=True)
         if preference := protocol.preference(correct[0], held.swapped):
-            side = "left" if preference > 0 else "right"
-            return f"Look again: the image on the {side} is the better one."
-        words = [f"'{protocol.answer(code).label}'" for code in dict.fromkeys(correct)]
-        return f"Look again: {' or '.join(dict.fromkeys((words[0], words[-1])))} was expected."
+            return Feedback(right=False, better="left" if preference > 0 else "right")
+        return Feedback(right=False, expected=tuple(dict.fromkeys((correct[0], correct[-1]))))
 
     def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed; else wait for one, or finish."""
+        end = self._end(rater)
+        if end is not None and end <= self.store.clock():
+            return self._end_by_time(connection, rater)
         preview = rater.source == PREVIEW
         chooser = Chooser(self.store, connection, self.study.rules, self.rater, preview)
         if rater.trained is None:
@@ -434,12 +519,24 @@ class Session:
         agreed_done = agreed is not None and done >= agreed
         if not agreed_done and (seconds := chooser.wait()) is not None:
             return Waiting(seconds)
-        code = self.study.completion_code if agreed_done else self.study.partial_code
-        if done and code is None:
-            code = completion_code()
-        code = code if done else None
+        code = self._code(done, agreed_done)
         self._set(connection, finished=self.store.clock(), completion_code=code)
         return Finished(code)
+
+    def _end_by_time(self, connection: Connection, rater: AnyRow) -> Finished:
+        """Thank a rater for what was done within the time; others get what they hold."""
+        free_leases(connection, self.rater)
+        done = self._done(connection)
+        code = self._code(done, rater.agreed is not None and done >= rater.agreed)
+        self._set(connection, finished=self.store.clock(), ended="time", completion_code=code)
+        return Finished(code)
+
+    def _code(self, done: int, whole: bool) -> str | None:
+        """Return the code for the work agreed, or for a part of it; None for nothing."""
+        if not done:
+            return None
+        code = self.study.completion_code if whole else self.study.partial_code
+        return code or completion_code()
 
     def _give(
         self,
@@ -477,6 +574,12 @@ class Session:
         )
 
 
+def texts_of(store: Store, study: int) -> Mapping[str, Texts]:
+    """Return what the raters of a study are told, by language."""
+    with store.read() as connection:
+        return _view(store, connection, study).texts
+
+
 def _view(store: Store, connection: Connection, study: int) -> StudyView:
     """Return what raters may see of a study; `bench rate extend` changes it once in a while."""
     now = time.monotonic()
@@ -485,16 +588,6 @@ def _view(store: Store, connection: Connection, study: int) -> StudyView:
         known = view_study(connection, study)
         store.remembered["view", study] = now + VIEW_SECONDS, known
     return cast(StudyView, known)
-
-
-def _stage(rater: AnyRow) -> Stage:
-    if rater.finished is not None:
-        return "done"
-    if rater.consented is None:
-        return "consent"
-    if rater.screen is None:
-        return "checks"
-    return "training" if rater.trained is None else "judging"
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.protocols import Protocol, protocol_called
+from raters.studies.creation import TRAINING
+from raters.studies.plates import CONTRASTS
+from raters.texts import Texts
+from raters.texts.own import kept
 from raters.trials.assignment import Rules
 
-Stage = Literal["consent", "checks", "training", "judging", "done", "closed"]
+Stage = Literal["consent", "questions", "checks", "training", "judging", "done", "closed"]
 
 
 class NotYours(BenchError):
@@ -26,12 +31,7 @@ class NotNow(BenchError):
 
 
 class Expired(Exception):
-    """The trial waited too long and has gone to someone else; ``message`` is for the rater."""
-
-    message = (
-        "You were away for a while, and this comparison has been given to someone else. Your other "
-        "answers are saved; please go on with the next one."
-    )
+    """The trial waited too long and has gone to someone else."""
 
 
 MOST_REVISIONS = 5
@@ -39,15 +39,7 @@ MOST_REVISIONS = 5
 
 
 class RevisedEnough(Exception):
-    """An answer was changed as often as it may be; ``message`` is for the rater."""
-
-    message = (
-        f"You have changed your last answer {MOST_REVISIONS} times, which is as often as that can "
-        "be done. It stays as it is now."
-    )
-
-    def __init__(self) -> None:
-        super().__init__(self.message)
+    """An answer was changed as often as it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,8 @@ class StudyView:
     id: int
     name: str
     protocol: Protocol
-    question: str
+    texts: Mapping[str, Texts]
+    """What raters are told, by language, the usual one first."""
     reference_shown: bool
     ties: bool
     one_key: bool
@@ -65,6 +58,10 @@ class StudyView:
     """Of the largest stimulus, in pixels; and ``width``."""
     width: int
     trials: int
+    colours: bool
+    """Whether colour vision is checked."""
+    time_limit: timedelta | None
+    """From consent; then a rater is thanked."""
     rules: Rules
     completion_code: str | None
     partial_code: str | None
@@ -76,13 +73,16 @@ class StudyView:
 class State:
     """Where a rater is. ``done`` of ``total`` trials are judged, training not counted.
 
-    ``closed``: the study ended while they were at it; their code is for what they did.
+    ``closed``: the study ended while they were at it; their code is for what they did. ``ended``:
+    why they are done, where not for having done all: ``time``. ``seconds_left``: until then.
     """
 
     stage: Stage
     done: int
     total: int
     completion_code: str | None = None
+    ended: str | None = None
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +126,25 @@ class Finished:
 Next = Trial | Elsewhere | Waiting | Finished
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What is said to an answer in practice: whether it was ``right``.
+
+    If not, which side was ``better``, or which answers were ``expected``.
+    """
+
+    right: bool
+    better: Literal["left", "right"] | None = None
+    expected: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """An answer as stored. ``repeated``: it was there before. ``feedback`` in training only."""
 
     answer_stored: str
     repeated: bool
-    feedback: str | None
+    feedback: Feedback | None
     next: Next
 
 
@@ -141,6 +153,7 @@ def view_study(connection: Connection, study: int) -> StudyView:
     row = connection.execute(select(schema.study).where(schema.study.c.id == study)).one()
     protocol, options = protocol_called(row.protocol), row.options
     shown = options["reference"] == "shown"
+    limit = options.get("time_limit")
     rules = Rules(
         study=row.id,
         secret=row.secret,
@@ -156,15 +169,32 @@ def view_study(connection: Connection, study: int) -> StudyView:
         id=row.id,
         name=row.name,
         protocol=protocol,
-        question=row.question,
+        texts={code: one.of_study(**_facts(options)) for code, one in kept(row, protocol).items()},
         reference_shown=shown,
         ties=options["ties"],
         one_key=options["one_key"],
         height=row.height,
         width=row.width,
         trials=options["trials"],
+        colours=options.get("colours", False),
+        time_limit=None if limit is None else timedelta(minutes=limit),
         rules=rules,
         completion_code=options["completion_code"],
         partial_code=options.get("partial_code"),  # studies of the first version have none
         return_url=options.get("return_url"),
     )
+
+
+SECONDS_A_TRIAL = 8
+"""Raters are told beforehand how long it takes, at this pace."""
+
+
+def _facts(options: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a study's options say in its texts; see `raters.texts.table.FACTS`."""
+    trials, limit = options["trials"], options.get("time_limit")
+    return {
+        "trials": trials,
+        "minutes": math.ceil((TRAINING + trials) * SECONDS_A_TRIAL / 60) + 1,
+        "time_limit": "" if limit is None else f"{limit:g}",
+        "colour_plates": len(CONTRASTS) if options.get("colours") else "",
+    }

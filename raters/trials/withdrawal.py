@@ -44,16 +44,21 @@ def erase(store: Store, study_name: str, rater: int) -> int:
                 f"study '{study_name}' has no rater {rater}; 'bench rate status {study_name}' "
                 "lists their numbers"
             )
-        judgements = _erase_rater(store, connection, study.id, rater)
+        judgements = erase_rater(store, connection, study.id, rater)
+    overwrite(store)
+    return judgements
+
+
+def overwrite(store: Store) -> None:
+    """Leave nothing of what was erased in the files of the database."""
     if store.is_sqlite:  # the write-ahead log would hold what was erased for a while yet
         with store.engine.connect() as raw:
             raw.exec_driver_sql("COMMIT")
             raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    return judgements
 
 
-def _erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
-    """Do the work of `erase` inside the caller's transaction."""
+def erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
+    """Do the work of `erase` inside the caller's transaction; `overwrite` follows it."""
     free_leases(connection, rater)
     table = schema.assignment
     protocol = protocol_called(

@@ -64,7 +64,7 @@ def create_app(
     app.include_router(rater_routes(store, limiter, cache))
     app.include_router(dashboard_routes(store, limiter, address))
     app.include_router(asset_routes())
-    add_error_pages(app)
+    add_error_pages(app, store)
     mount_rating_page(app)
     app.add_middleware(StimulusCacheMiddleware, cache=cache, cookie=cookie(store))
     app.add_middleware(SecurityMiddleware, trusted=frozenset(origins))

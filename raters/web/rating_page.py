@@ -1,9 +1,9 @@
 """The rater's page as one Gradio Blocks app: wiring only.
 
-Gradio shows texts and buttons; which part is to be seen, and everything between a key and the
-database, is the work of the scripts in ``page/``. No event here calls Python: buttons only tell the
-scripts that they were pressed. So the page is the same for every rater and every study, knows none
-of them, and needs none of Gradio's routes that run code.
+Gradio shows parts and buttons; what they say (`raters.texts`), which part is to be seen, and
+everything between a key and the database, is the work of the scripts in ``page/``. No event here
+calls Python: buttons only tell the scripts that they were pressed. So the page is the same for all
+raters and studies, knows none of them, and needs none of Gradio's routes that run code.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from importlib.resources import files
 
 import gradio as gr
 from fastapi import FastAPI
-
-from raters.protocols import Protocol
 
 PATH = "/rate"
 ASSETS = "/rate-assets"
@@ -32,10 +30,12 @@ SERVED = {
             "look",
             "main",
             "panel",
+            "questions",
             "screen",
             "stage",
             "timer",
             "viewport",
+            "words",
         )
     },
     "page.css": "text/css",
@@ -44,78 +44,22 @@ SERVED = {
 }
 """The files that browsers load, with their types."""
 
-CONSENT = """
-## Taking part
-
-You will look at images that computer programs have tried to repair, and say how they look to you.
-
-- There are **no right or wrong opinions**. What counts is what you see.
-- You can **pause** whenever you like and go on later with the same link.
-- You can **stop for good** at any time, without a reason.
-- We keep your answers, how long they took, and the size of your screen and window. We do not keep
-  your name or your computer's address.
-"""
-
-TASK = "## What to do"
-INSTRUCTIONS = """<div id="instructions"></div>"""
-CONFIRM = "Then press **Enter** to confirm."
-HOLD = "Hold **R** to see the reference, which shows what the image should look like."
-FLICKER = "Press **Space** to see one image in place of the other: the eye is best at that."
-SPLIT = "**Split** shows half of each."
-ALWAYS = (
-    "**Z** zooms in; drag to move. The **?** button lists all keys. We begin with a short practice "
-    "that does not count."
-)
-
-THANKS = """
-## Thank you!
-
-Everything you judged is saved. You can close this page now.
-"""
-
-WITHDRAWN = """
-## You have left the study
-
-Nothing more is asked of you. Thank you for your time; you can close this page.
-"""
-
-CODE = (
-    '<div id="{0}code-block" class="code" hidden><p>Your completion code:</p>'
-    '<p><output id="{0}code"></output></p></div>'
-)
-BACK = (
-    '<p id="back-block" hidden>You are taken back in a few seconds. '
-    '<a id="back" rel="noreferrer">Go back now</a></p>'
-)
-STOPPED = '<p id="stopped" hidden>The study has been closed. All that you have judged counts.</p>'
-MESSAGE = """<h2>We cannot go on here</h2><p id="message-text" role="alert"></p>"""
+STAGES = {
+    "door": None,
+    "consent": "consent",
+    "questions": None,
+    "instructions": "understood",
+    "checks": None,
+    "thanks": None,
+    "withdrawn": None,
+    "message": None,
+}
+"""The parts before and after judging, each a file of ``page/``, and the event that its button of
+Gradio's tells, if it has one."""
 START = (
     f"import(new URL('..{ASSETS}/main.js', document.baseURI))"
     ".then((module) => module.start(element));"
 )
-
-
-def instructions(
-    protocol: Protocol, *, ties: bool, reference: bool, one_key: bool
-) -> tuple[str, ...]:
-    """Return what a study's raters are told, in paragraphs; ``**`` encloses what is bold.
-
-    ``ties``: whether a tie is an answer; ``reference``: whether one is shown; ``one_key``: whether
-    an answer counts without being confirmed.
-    """
-    views = protocol.views
-    compare = " ".join(
-        text for view, text in (("flicker", FLICKER), ("split", SPLIT)) if view in views
-    )
-    paragraphs = (
-        *protocol.instructions,
-        *(protocol.ties_instructions if ties else ()),
-        "" if one_key else CONFIRM,
-        HOLD if reference and "hold" in views else "",
-        compare,
-        ALWAYS,
-    )
-    return tuple(text for text in paragraphs if text)
 
 
 @cache
@@ -128,8 +72,9 @@ def _tell(event: str) -> str:
     return f"() => {{ document.dispatchEvent(new Event('rating:{event}')); }}"
 
 
-def _button(text: str, event: str) -> None:
-    button = gr.Button(text, variant="primary")
+def _button(event: str) -> None:
+    """A button that tells the scripts of an ``event``; they write on it what it says."""
+    button = gr.Button("", variant="primary")
     button.click(fn=None, js=_tell(event), api_visibility="private")
 
 
@@ -149,25 +94,13 @@ def _judging() -> str:
 
 def rating_blocks() -> gr.Blocks:
     """Build the page: every part in a column of its own, the judging component in one of them."""
-    blocks = gr.Blocks(title="Looking at images", analytics_enabled=False)
+    blocks = gr.Blocks(title="…", analytics_enabled=False)  # the scripts know its title
     with blocks:
-        with gr.Column(elem_id="stage-consent"):
-            gr.Markdown(CONSENT)
-            _button("I want to take part", "consent")
-        with gr.Column(elem_id="stage-instructions"):
-            gr.Markdown(TASK)
-            _html(INSTRUCTIONS)
-            _button("Continue", "understood")
-        with gr.Column(elem_id="stage-checks"):
-            _html(asset("checks.html").decode())
-        with gr.Column(elem_id="stage-thanks"):
-            gr.Markdown(THANKS)
-            _html(STOPPED + CODE.format("") + BACK)
-        with gr.Column(elem_id="stage-withdrawn"):
-            gr.Markdown(WITHDRAWN)
-            _html(CODE.format("left-"))
-        with gr.Column(elem_id="stage-message"):
-            _html(MESSAGE)
+        for name, event in STAGES.items():
+            with gr.Column(elem_id=f"stage-{name}"):
+                _html(asset(f"{name}.html").decode())
+                if event is not None:
+                    _button(event)
         with gr.Column(elem_id="stage-judging"):
             _html(_judging(), asset("viewport.css").decode() + asset("judge.css").decode(), START)
     return blocks

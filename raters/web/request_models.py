@@ -31,6 +31,26 @@ class ScreenRequest(StrictRequest):
     wide_gamut: bool
     dark_seen: Annotated[int, Field(ge=0, le=5)]
     bright_seen: Annotated[int, Field(ge=0, le=5)]
+    plates: Annotated[list[Annotated[str, Field(max_length=8)]], Field(max_length=16)] = []
+    """The numbers read in the plates of the colour check, in their order."""
+
+
+class AnswersRequest(StrictRequest):
+    """What raters say about themselves, by the questions' ids."""
+
+    answers: Annotated[
+        dict[
+            Annotated[str, Field(max_length=64)],
+            int | float | Annotated[str, Field(max_length=500)] | None,
+        ],
+        Field(max_length=30),
+    ]
+
+
+class WithdrawRequest(StrictRequest):
+    """Leaves the study; with ``delete``, nothing stays of the rater."""
+
+    delete: bool = False
 
 
 class TrialRequest(StrictRequest):

@@ -12,21 +12,34 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from bench.image import encode_png
 from raters.database.store import Store
 from raters.studies.tokens import RaterRefused, prolific_entry
+from raters.texts.questions import as_json
 from raters.trials.session import Elsewhere, Finished, Next, Session, Trial, Waiting
 from raters.web.address import filled
 from raters.web.images import IMAGES, cookie, image
 from raters.web.rate_limiter import RateLimiter
-from raters.web.rating_page import ASSETS, PATH, SERVED, asset, instructions
+from raters.web.rating_page import ASSETS, PATH, SERVED, asset
 from raters.web.request_models import (
+    AnswersRequest,
     EmptyRequest,
     JudgementRequest,
     RevisionRequest,
     ScreenRequest,
     TrialRequest,
+    WithdrawRequest,
 )
 from raters.web.stimulus_cache import StimulusCache
+from raters.web.wording import (
+    common_words,
+    feedback,
+    instructions,
+    protocol_on_page,
+    question,
+    usual_texts,
+    wanted,
+)
 
 WHO = "X-Rater"
 """The header in which a page says whose it is: in a shared browser, the cookie may be another's."""
@@ -47,8 +60,9 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
         if not token:
             raise RaterRefused("wrong")
         session = limiter.open(token, address(request), lambda known: Session.open(store, known))
+        request.state.texts = session.texts(wanted(request))
         if request.headers.get(WHO, session.who) != session.who:
-            raise RaterRefused("another")
+            raise RaterRefused("another", session.study.id)
         return session
 
     def admitted(request: Request, token: str) -> Response:
@@ -90,22 +104,24 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
     @routes.get("/api/session")
     def session_view(request: Request) -> dict[str, Any]:
         session = opened(request)
-        study, state = session.study, session.state()
+        study, state, texts = session.study, session.state(), request.state.texts
         return {
             "stage": state.stage,
             "done": state.done,
             "total": state.total,
             "code": state.completion_code,
             "back": study.return_url and filled(study.return_url, state.completion_code),
+            "ended": state.ended,
+            "seconds_left": state.seconds_left,
             "who": session.who,
-            "protocol": study.protocol.for_page(study.ties),
-            "question": study.question,
-            "instructions": instructions(
-                study.protocol,
-                ties=study.ties,
-                reference=study.reference_shown,
-                one_key=study.one_key,
-            ),
+            "number": session.rater,
+            "language": texts.language,
+            "texts": common_words(texts),
+            "questions": as_json(texts.questions),
+            "plates": len(session.plates()),
+            "protocol": protocol_on_page(study, texts),
+            "question": question(study, texts),
+            "instructions": instructions(study, texts),
             "reference": study.reference_shown,
             "one_key": study.one_key,
             "height": study.height,
@@ -114,17 +130,30 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
 
     @routes.post("/api/consent")
     def consent(body: EmptyRequest, request: Request) -> dict[str, bool]:
-        opened(request).consent()
+        opened(request).consent(wanted(request))
         return {"ok": True}
+
+    @routes.post("/api/answers")
+    def answers(body: AnswersRequest, request: Request) -> dict[str, bool]:
+        opened(request).answered(body.answers)
+        return {"ok": True}
+
+    @routes.get("/api/plate/{place}")
+    def plate(place: int, request: Request) -> Response:
+        plates = opened(request).plates()
+        if not 0 <= place < len(plates):
+            raise HTTPException(404)
+        return Response(encode_png(plates[place].pixels()), media_type="image/png")
 
     @routes.post("/api/checks")
-    def checks(body: ScreenRequest, request: Request) -> dict[str, bool]:
-        opened(request).checked(body.model_dump())
-        return {"ok": True}
+    def checks(body: ScreenRequest, request: Request) -> dict[str, Any]:
+        session = opened(request)
+        session.checked(body.model_dump(exclude={"plates"}), body.plates)
+        return {"ok": True, "seconds_left": session.state().seconds_left}
 
     @routes.post("/api/withdraw")
-    def withdraw(body: EmptyRequest, request: Request) -> dict[str, Any]:
-        return {"ok": True, "code": opened(request).withdraw()}
+    def withdraw(body: WithdrawRequest, request: Request) -> dict[str, Any]:
+        return {"ok": True, "code": opened(request).withdraw(body.delete)}
 
     @routes.post("/api/trial")
     def trial(body: TrialRequest, request: Request) -> dict[str, Any]:
@@ -142,7 +171,7 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
             "saved": True,
             "repeated": saved.repeated,
             "answer": saved.answer_stored,
-            "feedback": saved.feedback,
+            "feedback": feedback(saved.feedback, session.study, request.state.texts),
             "next": given(saved.next, session, request),
         }
 
@@ -172,8 +201,8 @@ def asset_routes() -> APIRouter:
         return Response(asset(name), media_type=SERVED[name])
 
     @routes.get("/manifest.json")
-    async def manifest() -> dict[str, str]:
-        return {"name": "Looking at images"}  # Gradio's page asks for one
+    async def manifest(request: Request) -> dict[str, str]:
+        return {"name": usual_texts(request).say("study.title")}  # Gradio's page asks for one
 
     @routes.get("/favicon.ico")
     async def icon() -> Response:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
+from raters.texts import Texts
 from tests.support.runs import run_record
 
 MODELS = {"deblurnet": 0.8, "restoreformer": 1.6, "plainconv": 2.4}
@@ -116,13 +118,15 @@ class Study:
 _numbers = itertools.count(1)
 
 
-def make_study(run: Path, url: str, raters: int = 1, **options: Any) -> Study:
+def make_study(
+    run: Path, url: str, raters: int = 1, own: Sequence[Texts] = (), **options: Any
+) -> Study:
     """Make a study of three practice trials and four real ones, one of them golden."""
     name = f"harbour{next(_numbers)}"
     given = {"per_pair": 40, "trials": 4, "images": 4, "crop": 160, "golden": 0.25, "repeats": 0.0}
     store = Store(url)
     try:
-        made = create_study(store, run, StudyOptions(name, **{**given, **options}))
+        made = create_study(store, run, StudyOptions(name, **{**given, **options}), own)
         tokens = invite(store, name, raters)
     finally:
         store.close()

@@ -73,9 +73,13 @@ def test_the_last_answer_can_be_changed(study: MakeStudy, enter: Open) -> None:
 
 def test_a_window_too_small_says_so_and_takes_no_answers(study: MakeStudy, enter: Open) -> None:
     rater = enter(study(), viewport={"width": 800, "height": 400})
-    rater.stage("consent")
+    rater.stage("door")  # before consent
+    assert "yours is 800 × 400" in rater.page.inner_text("#door-size")
+    rater.page.set_viewport_size({"width": 1280, "height": 720})
+    rater.stage("consent")  # by itself
     rater.page.click("#stage-consent button")
     rater.page.click("#stage-instructions button")
+    rater.page.set_viewport_size({"width": 800, "height": 400})
     rater.page.select_option("#seen-dark", "5")
     rater.page.select_option("#seen-bright", "5")
     assert "800 × 400" in rater.page.inner_text("#check-size")

@@ -27,6 +27,8 @@ from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.stimuli import PADDING, chunks, opaque_pngs, padded_anew
 from raters.studies.tokens import invite
+from raters.texts import Texts
+from raters.texts.questions import read_questions
 from raters.trials import assignment
 from raters.trials.assignment import Chooser, plan
 from raters.web import stimulus_cache
@@ -88,6 +90,16 @@ def test_a_study_leaks_nothing_and_an_audit_leaves_it_untouched(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_study_that_asks_much_and_speaks_german_leaks_nothing(store: Store, run: Path) -> None:
+    asked = [{"id": "work", "question": "Was tun Sie?", "kind": "text"}]
+    own = Texts("de", {"study.researcher": "Dr. Ada"}, read_questions(asked))
+    options = StudyOptions("harbour", trials=14, images=4, crop=64, colours=True, time_limit=60)
+    create_study(store, run, options, [own])
+    report = audit(store.url, "harbour", raters=2, seeds=1000)
+    assert report.leaks == ()
+
+
 def test_a_study_in_postgresql_is_audited_as_it_is(postgres_server: Path, run: Path) -> None:
     with postgres.database(postgres_server) as url:
         store = Store(url)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import typer
 
 from bench.cli.options import Verbs, add_verbs
-from bench.cli.rate import analyse, keep, plan, serve, study, watch
+from bench.cli.rate import analyse, keep, plan, serve, study, texts, watch
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
 VERBS: Verbs = {
     "plan": (plan.plan, "bench rate plan --share 60% --models 6 --images 40"),
     "new": (study.new, "bench rate new --run demo --protocol pair --ties"),
+    "texts": (texts.texts, "bench rate texts --language de --out texts.toml"),
     "invite": (study.invite, "bench rate invite demo-pair -n 30 --out links.txt"),
     "serve": (serve.serve, "bench rate serve --host 0.0.0.0 --url https://study.example.org"),
     "list": (keep.list_studies, "bench rate list"),

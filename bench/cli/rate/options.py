@@ -66,11 +66,11 @@ def free_name(store: Store, wanted: str) -> str:
 
 
 def minutes(text: str) -> float:
-    """Read ``90s``, ``10m``, ``12h`` or ``14d``."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", text.strip().lower())
+    """Read ``90s``, ``10m`` (or ``10min``), ``12h`` or ``14d``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)", text.strip().lower())
     if not match:
         raise BenchError(f"'{text}' is no time; expected one such as 90s, 10m, 12h or 14d")
-    return float(match[1]) * {"s": 1 / 60, "m": 1, "h": 60, "d": 1440}[match[2]]
+    return float(match[1]) * {"s": 1 / 60, "m": 1, "min": 1, "h": 60, "d": 1440}[match[2]]
 
 
 def put(text: str, out: Path | None) -> None:

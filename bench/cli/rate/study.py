@@ -27,7 +27,7 @@ from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.layout import file_name
 from bench.core.names import parse_spec
-from raters.protocols import protocols
+from raters.protocols import protocol_called, protocols
 
 
 def new(
@@ -100,6 +100,28 @@ def new(
             show_default="stay",
         ),
     ] = None,
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="TOML file of what raters are told, or of a part of it, as 'bench rate texts' "
+            "writes it; may be given more than once, for several languages.",
+            show_default="those that are shipped",
+        ),
+    ] = None,
+    language: Annotated[
+        Literal["en", "de", "es", "zh", "browser"] | None,
+        typer.Option(
+            help="What raters are told is in this language, or in that of each one's browser.",
+            show_default="that of --texts, else en",
+        ),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(help="Thank a rater so long after consent: 30min.", show_default="none"),
+    ] = None,
+    colours: Annotated[
+        bool, typer.Option("--colours", help="Check colour vision before judging.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of which crops are judged.")] = 0,
     url: Url = DEFAULT_URL,
     as_json: Json = False,
@@ -109,6 +131,8 @@ def new(
     from bench.runs.collecting import collected
     from bench.runs.finding import find_run
     from raters.studies.creation import StudyOptions, create_study
+    from raters.studies.room import advice
+    from raters.texts.own import read_texts
     from raters.web.address import parsed, return_page
 
     reached = parsed(url)
@@ -144,8 +168,12 @@ def new(
         partial_code=partial_code,
         crowd=crowd,
         return_url=back,
+        language=language,
+        time_limit=None if time_limit is None else minutes(time_limit),
+        colours=colours,
     )
-    made = create_study(store, source.path, options)
+    made = create_study(store, source.path, options, [read_texts(path) for path in texts or ()])
+    window = advice(protocol_called(protocol), (made.width, made.height))
     each = min(round(trials * (1 - options.golden - options.repeats)), made.items)
     raters = -(-made.judgements // max(1, each))
     if as_json:
@@ -158,6 +186,8 @@ def new(
                 "judgements": made.judgements,
                 "raters": raters,
                 "notes": list(made.notes),
+                "window": window,
+                "unnamed": list(made.unnamed),
                 "dashboard": reached.dashboard(made.dashboard_token),
                 "crowd": reached.crowd(made.entry_token),
             }
@@ -167,8 +197,14 @@ def new(
         f"study '{made.name}': {len(made.models)} models, {made.images} images, {made.items} "
         f"trials to choose from, {made.judgements} judgements wanted, from about {raters} raters"
     )
+    say(f"  {window}")
     for note in made.notes:
         say(f"  note: {note}")
+    if made.unnamed:
+        say(
+            f"  note: the consent names no {', '.join(made.unnamed)}; --texts FILE.toml can, under "
+            "[study] ('bench rate texts' writes such a file)"
+        )
     say(f"dashboard (keep this link, it is shown once): {reached.dashboard(made.dashboard_token)}")
     say(f"link for a crowd platform: {reached.crowd(made.entry_token)}")
     db_option = () if db == DEFAULT_DB else ("--db", db)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.framework.scores import ScoreTable
-from bench.report.drawing.content import Content, Missing
+from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.numbers import counted, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, Plot, drawing, finish
@@ -61,7 +61,8 @@ def section(context: Context) -> Content | Missing:
         "1, the same order; 0, none in common; −1, the reverse. Least alike: "
         f"{title(first)} and {title(second)} ({found[first, second].mean:.2f})."
     )
-    return Content([text, [_chart(metrics, found)], _table(pairs, found)])
+    body: list[Block] = [text, [_chart(metrics, found)], _table(pairs, found)]
+    return Content(body, heading="Metrics among each other")
 
 
 def agreements(table: ScoreTable, metrics: Sequence[str]) -> dict[tuple[str, str], Agreement]:

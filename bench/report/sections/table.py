@@ -216,7 +216,7 @@ SECTIONS: dict[str, Section] = {
         ),
         Section(
             "metrics",
-            "Metrics among each other",
+            "Metrics",
             ("scores",),
             f"{_HERE}.metric_agreement:section",
             without="No agreement of metrics",

@@ -24,6 +24,8 @@ from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.reading.gather import Shot
 from bench.report.sections.samples import score_text
+from raters.texts import shipped
+from raters.texts.table import in_html
 
 SCENES, MODELS = 4, 8
 """So many images, and so many restored versions of each: the best models by the first metric."""
@@ -109,7 +111,7 @@ def css() -> str:
 
 def tools() -> str:
     """Return the buttons of the ways to look, those of the judging page."""
-    return _text("raters.web", "page/tools.html")
+    return in_html(_text("raters.web", "page/tools.html"), shipped())
 
 
 def _text(package: str, path: str) -> str:

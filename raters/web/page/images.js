@@ -1,6 +1,7 @@
 // Stimuli: fetched as bytes, decoded without any change of their values, held until not needed.
 
 import { Refused, Unreachable, at, persist } from "./api.js";
+import { t } from "./words.js";
 
 const TIMEOUT_MS = 60000;
 
@@ -49,7 +50,7 @@ async function decode(url) {
   } catch (error) {
     throw new Unreachable(String(error));
   }
-  if (response.status >= 500 || response.status === 429) throw new Unreachable("no image yet");
-  if (!response.ok) throw new Refused(response.status, "image", "An image could not be loaded.");
+  if (response.status >= 500 || response.status === 429) throw new Unreachable(response.status);
+  if (!response.ok) throw new Refused(response.status, "image", t("message.image"));
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }

@@ -6,13 +6,17 @@ import { setUpChecks } from "./checks.js";
 import { listen } from "./keys.js";
 import { actions } from "./look.js";
 import { Panel } from "./panel.js";
+import { setUpQuestions } from "./questions.js";
+import { advice, fits, onThisScreen } from "./screen.js";
 import { Stage } from "./stage.js";
 import { Viewport } from "./viewport.js";
+import { prose, speak, t, tell } from "./words.js";
 
 const page = document.documentElement;
 const BACK_MS = 8000;
-const NONE_LEFT = "This study has all the people it needs, so there was nothing left for you to " +
-  "judge. Thank you for wanting to take part!";
+const PARTS = ["#door", "#stage-consent h2", "#stage-consent button", "#questions", "#instructions",
+  "#stage-instructions button", "#checks", "#code", "#left-code", "#message-text"];
+const BUTTONS = { consent: "consent.agree", instructions: "buttons.continue" }; // of Gradio
 
 function show(name) {
   page.dataset.stage = name;
@@ -22,69 +26,107 @@ function show(name) {
   heading?.focus({ preventScroll: true });
 }
 
-function tell(message) {
+function refuse(message) {
   document.querySelector("#message-text").textContent = message;
   show("message");
 }
 
+let spoken = false; // whether the texts are here
+
 /** Runs a step that needs the server; says so if the server refuses or cannot be reached. */
 async function step(action) {
   try {
-    return await persist(action, () => page.setAttribute("data-offline", ""));
+    return await persist(action, () => {
+      page.setAttribute("data-offline", spoken ? t("status.offline") : "…");
+    });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    tell(error.message);
+    refuse(error.message);
     return null;
   } finally {
     page.removeAttribute("data-offline");
   }
 }
 
-/** A paragraph of `text`; what ** encloses is bold. */
-function paragraph(text) {
-  const node = document.createElement("p");
-  text.split("**").forEach((part, index) => {
-    if (index % 2 === 0) return void node.append(part);
-    const strong = document.createElement("strong");
-    strong.textContent = part;
-    node.append(strong);
+/** Waits until Gradio has put all parts on the page, which it does in no order. */
+function drawn() {
+  const there = () => PARTS.every((part) => document.querySelector(part));
+  return new Promise((done) => {
+    if (there()) return void done();
+    const watching = new MutationObserver(() => {
+      if (!there()) return;
+      watching.disconnect();
+      done();
+    });
+    watching.observe(document.body, { childList: true, subtree: true });
   });
-  return node;
 }
 
 /** Called once by the judging component when Gradio has put it on the page. */
 export async function start(element) {
+  await drawn();
   const session = await step(() => call("/api/session"));
   if (!session) return;
   belongTo(session.who);
+  speak(session);
+  spoken = true;
+  tell(document);
+  for (const [name, key] of Object.entries(BUTTONS)) {
+    document.querySelector(`#stage-${name} button`).textContent = t(key);
+  }
   const { views } = session.protocol;
   page.dataset.views = views.filter((view) => view !== "hold" || session.reference).join(" ");
   page.toggleAttribute("data-one-key", session.one_key);
-  document.querySelector("#instructions").replaceChildren(...session.instructions.map(paragraph));
+  const told = session.instructions.flatMap(prose);
+  document.querySelector("#instructions").replaceChildren(...told);
 
+  const asks = session.questions.length > 0;
   document.addEventListener("rating:consent", async () => {
-    if (await step(() => call("/api/consent", {}))) show("instructions");
+    if (await step(() => call("/api/consent", {}))) show(asks ? "questions" : "instructions");
+  });
+  setUpQuestions(document.querySelector("#questions"), session.questions, async (answers) => {
+    if (await step(() => call("/api/answers", { answers }))) show("instructions");
   });
   document.addEventListener("rating:understood", () => {
     show("checks");
     checks.refresh();
   });
   const checks = setUpChecks(document.querySelector("#checks"), session, async (found) => {
-    if (await step(() => call("/api/checks", found))) judge(element, session);
+    const checked = await step(() => call("/api/checks", found));
+    if (checked) judge(element, { ...session, seconds_left: checked.seconds_left });
   });
 
-  const stages = { consent: () => show("consent"), checks: () => show("instructions"),
+  const stages = { consent: () => atDoor(session), questions: () => show("questions"),
+    checks: () => show("instructions"),
     training: () => judge(element, session), judging: () => judge(element, session),
-    done: () => thank(), closed: () => thank(), withdrawn: () => show("withdrawn") };
+    done: () => thank(), closed: () => thank() };
   stages[session.stage]();
+}
+
+/** Before consent: whether the images fit here; if not, waits until they do, and says what to do. */
+function atDoor(session) {
+  if (fits(session)) return void show("consent");
+  show("door");
+  const look = () => {
+    if (fits(session)) {
+      window.removeEventListener("resize", look);
+      return void show("consent");
+    }
+    document.querySelector("#door-size").textContent = advice(session);
+    document.querySelector("#door-screen").hidden = onThisScreen(session);
+    return undefined;
+  };
+  window.addEventListener("resize", look);
+  look();
 }
 
 async function thank() {
   const session = await step(() => call("/api/session"));
   if (!session) return;
-  if (session.done === 0) return void tell(NONE_LEFT);
+  if (session.done === 0 && session.ended !== "time") return void refuse(t("message.none_left"));
   showCode("", session.code);
   document.querySelector("#stopped").hidden = session.stage !== "closed";
+  document.querySelector("#time-over").hidden = session.ended !== "time";
   show("thanks");
   if (session.back) goBack(session.back);
 }
@@ -130,14 +172,22 @@ function judge(element, session) {
     help: () => part("help").showModal(), closeHelp: () => part("help").close(),
     withdraw: () => { part("help").close(); part("withdraw").showModal(); },
     closeWithdraw: () => part("withdraw").close(),
-    reallyWithdraw: async () => {
-      part("withdraw").close();
-      const left = await step(() => call("/api/withdraw", {}));
-      if (!left) return;
-      showCode("left-", left.code);
-      show("withdrawn");
-    },
+    reallyWithdraw: () => leave(false), deleteAll: () => leave(true),
   });
+  async function leave(deleting) {
+    part("withdraw").close();
+    const left = await step(() => call("/api/withdraw", { delete: deleting }).catch((error) => {
+      // Sent again because the first reply was lost: nobody is known by this link any more.
+      if (deleting && error.status === 401) return { code: null };
+      throw error;
+    }));
+    if (!left) return;
+    stage.end();
+    showCode("left-", left.code);
+    document.querySelector("#left-kept").hidden = deleting;
+    document.querySelector("#left-deleted").hidden = !deleting;
+    show("withdrawn");
+  }
   const active = () => page.dataset.stage === "judging" && !root.querySelector("dialog[open]");
   listen(active, { ...look, ...decide, help: () => part("help").showModal() }, choices);
   stage.begin();

@@ -3,34 +3,22 @@
 import { showState, whileHeld } from "./look.js";
 import { advice } from "./screen.js";
 import { reducedMotion } from "./viewport.js";
+import { t } from "./words.js";
 
-const STATUS = {
-  loading: "Loading the images…",
-  offline: "No connection. Trying again…",
-  saving: "Saving…",
-  unsaved: "Not saved yet: no connection. Your answer is kept here and sent again.",
-};
+const STATUS = ["loading", "offline", "saving", "unsaved"]; // states that the status line tells
 
 // What covers the images, instead of them: title, text, button and what the button does.
 function curtain(stage) {
   const { state, session, message } = stage;
   const covers = {
-    elsewhere: ["This study is open elsewhere",
-      "Another tab or window is showing it. You can continue here; the other one will stop.",
-      "Continue here", "takeOver"],
-    waiting: ["One moment, please",
-      "All that is left is with other people just now. As soon as there is something for you, this " +
-      "page goes on by itself. You can also close it and come back with your link.", "", ""],
-    stopped: ["That did not work", message, "Try again", "reload"],
-    feedback: ["Practice", message, "Continue", "confirm"],
-    interlude: ["The practice is over", "From now on your answers count. Take your time.",
-      "Start", "confirm"],
+    elsewhere: [t("elsewhere.title"), t("elsewhere.text"), t("elsewhere.button"), "takeOver"],
+    waiting: [t("waiting.title"), t("waiting.text"), "", ""],
+    stopped: [t("stopped.title"), message, t("stopped.button"), "reload"],
+    feedback: [t("practice.title"), message, t("buttons.continue"), "confirm"],
+    interlude: [t("practice.over"), t("practice.over_text"), t("practice.start"), "confirm"],
   };
-  if (stage.small) return ["The window is too small", advice(session), "", ""];
-  if (stage.paused) {
-    return ["Paused", "Everything up to here is saved. Come back whenever you like.", "Continue",
-      "pause"];
-  }
+  if (stage.small) return [t("door.title"), advice(session), "", ""];
+  if (stage.paused) return [t("paused.title"), t("paused.text"), t("buttons.continue"), "pause"];
   return covers[state] ?? null;
 }
 
@@ -119,22 +107,22 @@ export class Panel {
     this.renderButtons(stage);
     this.renderCurtain(stage);
     const chosen = stage.choice && stage.state === "chosen" && !stage.session.one_key
-      ? `${stage.label(stage.choice)}: press Enter to confirm.` : "";
-    const revising = stage.revising ? "Your last pair again: change the answer, or press Esc. " : "";
+      ? t("judging.chosen", { answer: stage.label(stage.choice) }) : "";
+    const revising = stage.revising ? `${t("judging.revising")} ` : "";
     const covered = !this.find("curtain").hidden;
-    say(this.find("status"),
-      STATUS[stage.state] ?? ((covered ? "" : stage.message) || revising + chosen));
+    say(this.find("status"), STATUS.includes(stage.state) ? t(`status.${stage.state}`)
+      : (covered ? "" : stage.message) || revising + chosen);
     this.button("retry").hidden = !["unsaved", "offline"].includes(stage.state);
   }
 
   renderProgress({ trial, session, revising }) {
     if (!trial) return;
-    const part = `${trial.number}/${trial.total}`;
-    const shown = revising ? "last answer" : trial.training ? `practice ${part}` : part;
-    this.find("count").textContent = shown;
-    const what = session.protocol.counted_as;
-    const spoken = `${trial.training ? "Practice: " : ""}${what} ${trial.number} of ${trial.total}`;
-    say(this.find("spoken"), revising ? "Your last answer again" : spoken);
+    const { number, total } = trial;
+    const place = { number, total, counted_as: session.protocol.counted_as };
+    const part = trial.training ? t("judging.practice_count", place) : `${number}/${total}`;
+    this.find("count").textContent = revising ? t("judging.last_count") : part;
+    const spoken = t(trial.training ? "judging.practice_progress" : "judging.progress", place);
+    say(this.find("spoken"), revising ? t("judging.last_again") : spoken);
   }
 
   renderButtons(stage) {

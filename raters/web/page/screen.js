@@ -1,6 +1,7 @@
 // What the screen must offer, and what it is.
 
 import { CAPTION, GAP } from "./viewport.js";
+import { t } from "./words.js";
 
 const MARGIN = 8; // CSS pixels around the images: room for putting them on whole device pixels
 
@@ -24,12 +25,22 @@ export function fits(session) {
   return window.innerWidth >= width && window.innerHeight >= height;
 }
 
+/** Whether the screen is as large as the window that is needed, so that a larger window may do. */
+export function onThisScreen(session) {
+  const { width, height } = needed(session);
+  return width <= window.screen.width && height <= window.screen.height;
+}
+
 /** Says what is too small and what to do about it. */
 export function advice(session) {
+  return t("checks.too_small", sizes(session));
+}
+
+/** The window that there is and the one that is needed, for texts. */
+export function sizes(session) {
   const { width, height } = needed(session);
-  return `The images need a window of ${width} × ${height}; yours is ${window.innerWidth} × ` +
-    `${window.innerHeight}. Make it larger, press F11 for the full screen, or zoom the browser ` +
-    "out (Ctrl and −): the images keep their size.";
+  return { width: window.innerWidth, height: window.innerHeight, needed_width: width,
+    needed_height: height };
 }
 
 /** Facts about the screen, for the record. */

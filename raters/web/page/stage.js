@@ -13,6 +13,7 @@ import { Outbox, Refused, call, countReloads, newKey, persist } from "./api.js";
 import { Images } from "./images.js";
 import { fits } from "./screen.js";
 import { Timer } from "./timer.js";
+import { t } from "./words.js";
 
 export class Stage {
   /**
@@ -36,6 +37,11 @@ export class Stage {
     this.choice = null;
     this.message = "";
     window.addEventListener("resize", () => this.resized());
+    // No timer waits for longer than 24 days.
+    const { seconds_left: left } = session;
+    if (left !== null && left < 2e6) {
+      this.ending = setTimeout(() => this.timeOver(), 1000 * Math.max(left, 0) + 500);
+    }
     window.addEventListener("beforeunload", (event) => {
       if (!this.outbox.empty) event.preventDefault();
     });
@@ -147,8 +153,8 @@ export class Stage {
     };
     await this.send("/api/judgement", body, async (reply) => {
       this.previous = trial.training ? null : { trial, answer: reply.answer };
-      const message = reply.answer === choice ? "Saved."
-        : `Saved before, as “${this.label(reply.answer)}”.`;
+      const message = reply.answer === choice ? t("judging.saved")
+        : t("judging.saved_before", { answer: this.label(reply.answer) });
       if (!reply.feedback) return this.take(reply.next, message);
       this.next = reply.next;
       return this.enter("feedback", reply.feedback);
@@ -159,7 +165,7 @@ export class Stage {
     const body = { key: newKey(), answer: this.choice, tab: this.tab };
     await this.send("/api/revision", body, async (reply) => {
       this.previous.answer = reply.answer;
-      await this.endRevision("Your last answer was changed.");
+      await this.endRevision(t("judging.changed"));
     });
   }
 
@@ -208,6 +214,21 @@ export class Stage {
   }
 
   // --- around it -------------------------------------------------------------------------------
+
+  /** The time is over: what is being sent arrives first, then the server says so. */
+  timeOver() {
+    if (["saving", "unsaved", "offline"].includes(this.state)) {
+      this.ending = setTimeout(() => this.timeOver(), 1000);
+    } else if (!["elsewhere", "stopped"].includes(this.state)) {
+      this.begin();
+    }
+  }
+
+  /** The rater has left: nothing goes on by itself any more. */
+  end() {
+    clearTimeout(this.ending);
+    clearTimeout(this.waiting);
+  }
 
   togglePause() {
     this.paused = !this.paused;

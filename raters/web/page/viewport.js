@@ -211,18 +211,20 @@ export class Viewport {
     const box = this.room.getBoundingClientRect();
     const grid = deviceGrid(ratio);
     const snap = (device, round) => grid * round(device / grid);
+    // Of the document, not of the window: browsers scroll by whole device pixels.
+    const [right, down] = [box.left + window.scrollX, box.top + window.scrollY];
     const pitch = snap(size.width + GAP * ratio, Math.ceil);
     const total = (slots.length - 1) * pitch + size.width;
-    const left = snap(box.left * ratio + (box.width * ratio - total) / 2, Math.round);
+    const left = snap(right * ratio + (box.width * ratio - total) / 2, Math.round);
     const high = CAPTION * ratio + size.height;
-    const top = snap(box.top * ratio + (box.height * ratio - high) / 2, Math.round);
+    const top = snap(down * ratio + (box.height * ratio - high) / 2, Math.round);
     this.panes.forEach(({ figure, canvas }, index) => {
       canvas.width = size.width;
       canvas.height = size.height;
       canvas.style.width = `${size.width / ratio}px`;
       canvas.style.height = `${size.height / ratio}px`;
-      figure.style.left = `${(left + index * pitch) / ratio - box.left}px`;
-      figure.style.top = `${top / ratio - box.top}px`;
+      figure.style.left = `${(left + index * pitch) / ratio - right}px`;
+      figure.style.top = `${top / ratio - down}px`;
       figure.style.paddingTop = `${CAPTION}px`;
     });
     this.draw();

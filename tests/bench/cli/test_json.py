@@ -149,6 +149,10 @@ def test_a_study_tells_what_it_is_its_links_and_its_end(tmp_path: Path) -> None:
     assert len(made["models"]) > 1
     assert made["dashboard"].startswith("http://here/dashboard/enter/")
     assert made["crowd"].startswith("http://here/p/")
+    assert made["window"] == "needs a window of 1000 x 212: fits 1366 x 768"
+    assert made["unnamed"] == ["researcher", "contact", "purpose", "kept_for"]
+    texts = told("rate", "texts", "--language", "es")
+    assert (texts["language"], texts["texts"]["thanks.title"]) == ("es", "¡Gracias!")
     invited = told("rate", "invite", "harbour", "-n", 2, "--url", "http://here", *db)
     assert (len(set(invited["links"])), invited["written"]) == (2, None)
     kept = told("rate", "invite", "harbour", "--out", tmp_path / "links.txt", *db)

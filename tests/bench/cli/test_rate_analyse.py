@@ -167,7 +167,7 @@ def test_wrong_requests_say_what_to_do(
         (["analyse", "pairs", "--votes", votes], "give one of them"),
         (["analyse", "--votes", "one.csv"], "'good' never lost"),
         (["analyse", "--methods", "names.txt"], "give that too"),
-        (["analyse"], "no study in"),
+        (["analyse"], "no study database"),
         (["plan"], "--share 60% plans without a pilot"),
         (["plan", "--share", "40%"], "expected more than 50%"),
         (["plan", "--share", "60%", "--votes", votes], "without a pilot"),

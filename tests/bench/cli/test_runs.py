@@ -83,10 +83,10 @@ def test_studies_lie_under_the_root_too(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store = open_store(DEFAULT_DB)
+    store = open_store(DEFAULT_DB, create=True)
     store.close()
     assert store.url.endswith("results/studies.db")
     move_results(root)
-    moved = open_store(DEFAULT_DB)
+    moved = open_store(DEFAULT_DB, create=True)
     moved.close()
     assert (root / "studies.db").is_file()

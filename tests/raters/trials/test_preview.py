@@ -82,5 +82,5 @@ def test_old_previews_go_when_a_new_one_comes(study: Store, clock: Clock) -> Non
     clock.pass_(hours=5)
     preview(study, "s")
     assert Session.open(study, second)
-    with pytest.raises(RaterRefused, match="not one of ours"):
+    with pytest.raises(RaterRefused, match="wrong"):
         Session.open(study, first)

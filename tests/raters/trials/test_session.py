@@ -66,7 +66,8 @@ def test_the_way_through_a_study(store: Store, study: str) -> None:
         feedback.append(saved.feedback)
         trial = saved.next
     # right answers take turns between the sides, so "a" is right once or twice of three times
-    assert sorted({text[:5] for text in feedback}) == ["Look ", "That "]
+    assert {given.right for given in feedback} == {True, False}
+    assert {given.better for given in feedback if not given.right} == {"right"}
     assert session.state().stage == "judging"
     answered = judge(session, lambda trial: "b")
     assert [trial.number for trial in answered] == list(range(1, 21))
@@ -253,9 +254,8 @@ def test_an_answer_is_revised_five_times_and_all_are_kept(store: Store, study: s
     given = ["b", "a", "b", "a", "b"]
     for number, answer in enumerate(given):
         session.revise(f"rev-{number}", answer, "tab")
-    with pytest.raises(RevisedEnough, match="5 times") as caught:
+    with pytest.raises(RevisedEnough):
         session.revise("rev-5", "a", "tab")
-    assert caught.value.message == RevisedEnough.message
     assert session.revise("rev-4", "b", "tab").repeated  # sent again: nothing new
     with store.read() as connection:
         kept = select(schema.revision.c.answer).order_by(schema.revision.c.id)
@@ -321,7 +321,7 @@ def test_closing_stops_those_at_work_kindly(store: Store, study: str) -> None:
     session.submit(trial.id, "a", "key-0", "tab", {})
     held = first_trial(session)
     close_study(store, study)
-    with pytest.raises(RaterRefused, match="was saved and counts") as caught:
+    with pytest.raises(RaterRefused, match="closed") as caught:
         session.submit(held.id, "a", "key-1", "tab", {})
     assert caught.value.kind == "closed"
     with pytest.raises(RaterRefused):

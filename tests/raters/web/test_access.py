@@ -100,7 +100,7 @@ def test_who_knows_a_number_does_not_get_the_session_of_its_owner(
     session = trained(sqlite_store, own)
     judge(session, lambda trial: "a", 1)
     for held in ("", "nonsense", made.dashboard_token):
-        with pytest.raises(RaterRefused, match="begun in another browser"):
+        with pytest.raises(RaterRefused, match="begun"):
             prolific_entry(sqlite_store, made.entry_token, "5f3ab", held)
     assert prolific_entry(sqlite_store, made.entry_token, "5f3ab", own) == own
     assert Session.open(sqlite_store, own).state().done == 1
@@ -167,7 +167,7 @@ def test_participants_who_are_made_up_come_in_by_the_minute_and_honest_ones_wait
 def test_a_placeholder_that_nobody_filled_in_is_no_participant(
     sqlite_store: Store, made: Created, pid: str
 ) -> None:
-    with pytest.raises(RaterRefused, match="For the person who runs the study") as caught:
+    with pytest.raises(RaterRefused) as caught:
         prolific_entry(sqlite_store, made.entry_token, pid)
     assert caught.value.kind == "placeholder"
     with sqlite_store.read() as connection:

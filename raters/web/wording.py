@@ -1,0 +1,87 @@
+"""What a page and a reply say, put together from the texts of the study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+
+from raters.texts import LANGUAGES, Texts, preferred, shipped
+from raters.texts.table import OF_PROTOCOLS, question_key
+from raters.trials.session import Feedback, StudyView
+
+
+def wanted(request: Request) -> str:
+    """Return the languages that a browser asks for, as it says it."""
+    return request.headers.get("accept-language", "")
+
+
+def usual_texts(request: Request) -> Texts:
+    """Return what is said where it is not known of which study."""
+    return shipped(preferred(wanted(request), LANGUAGES))
+
+
+def common_words(texts: Texts) -> dict[str, str]:
+    """Return the words of the page, without those of ways of asking."""
+    return {key: text for key, text in texts.words.items() if not key.startswith(OF_PROTOCOLS)}
+
+
+def question(study: StudyView, texts: Texts) -> str:
+    """Return what is asked of each trial."""
+    return texts.words[question_key(study.protocol, study.reference_shown)]
+
+
+def protocol_on_page(study: StudyView, texts: Texts) -> dict[str, Any]:
+    """Return the study's protocol as the judging page needs it, with its words."""
+    path = f"{OF_PROTOCOLS}{study.protocol.name}."
+    page = study.protocol.for_page(study.ties)
+    captions = f"{path}captions."
+    return {
+        **page,
+        "captions": {
+            key.removeprefix(captions): text
+            for key, text in texts.words.items()
+            if key.startswith(captions)
+        },
+        "counted_as": texts.words[f"{path}counted_as"],
+        "help": texts.words[f"{path}help"],
+        "answers": [
+            {
+                **answer,
+                "label": texts.words[f"{path}answers.{answer['code']}"],
+                "help": texts.words.get(f"{path}answer_help.{answer['code']}", ""),
+            }
+            for answer in page["answers"]
+        ],
+    }
+
+
+def instructions(study: StudyView, texts: Texts) -> list[str]:
+    """Return what a study's raters are told to do, in paragraphs; ``**`` encloses what is bold."""
+    views, words = study.protocol.views, texts.words
+    path = f"{OF_PROTOCOLS}{study.protocol.name}."
+    views_told = [words[f"instructions.{v}"] for v in ("flicker", "split") if v in views]
+    paragraphs = (
+        words[f"{path}instructions"],
+        words[f"{path}ties_instructions"] if study.ties else "",
+        "" if study.one_key else words["instructions.confirm"],
+        words["instructions.hold"] if study.reference_shown and "hold" in views else "",
+        " ".join(views_told),
+        words["instructions.always"],
+    )
+    return [text for text in paragraphs if text]
+
+
+def feedback(given: Feedback | None, study: StudyView, texts: Texts) -> str | None:
+    """Return what is said to an answer in practice; None to one that counts."""
+    if given is None:
+        return None
+    if given.right:
+        return texts.say("practice.right")
+    if given.better:
+        return texts.say(f"practice.{given.better}_better")
+    path = f"{OF_PROTOCOLS}{study.protocol.name}.answers."
+    labels = [texts.words[path + code] for code in given.expected]
+    if len(labels) == 1:
+        return texts.say("practice.expected", answer=labels[0])
+    return texts.say("practice.expected_either", answer=labels[0], other=labels[1])
