@@ -32,7 +32,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session", autouse=True)
 def one_secret() -> Iterator[None]:
     """Every study made in this process draws alike: no test hangs on who was asked what."""
-    with patch("raters.studies.creation.new_secret", lambda: "90" * 32):
+    with patch("raters.studies.creation.new_secret", lambda: "5e" * 32):
         yield
 
 

@@ -15,8 +15,9 @@ from bench.core.files import sha256_of
 from bench.core.names import choose
 from bench.core.plugins import load_object
 from bench.metrics.backbones import BACKBONES, Backbone, files_of, keep_part
+from bench.metrics.card import MetricCard
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
-from bench.metrics.table import ALIASES, MetricCard, metric_cards
+from bench.metrics.table import ALIASES, metric_cards
 from bench.suites.table import suite_cards
 
 

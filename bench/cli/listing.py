@@ -15,10 +15,11 @@ from bench.core.errors import BenchError
 from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.metrics.backbones import BACKBONES, has_backbone
+from bench.metrics.card import GROUPS, MetricCard
 from bench.metrics.cost import MetricCosts, keep_costs, kept_costs, measure_metrics
 from bench.metrics.opinions import OPINIONS, opinions_at
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
-from bench.metrics.table import DEFAULT, GROUPS, MetricCard, at_hand, metric_cards, resolve
+from bench.metrics.table import DEFAULT, at_hand, metric_cards, resolve
 from models.catalogue import Card, model_cards
 from models.weights_folder import WeightsFolder
 

@@ -8,8 +8,9 @@ Metrics of whole sets have a table of their own, `SET_METRICS`, and a group of t
 
 from __future__ import annotations
 
+from bench.metrics.card import Check, Metric, MetricCard
 from bench.metrics.set_table import SET_METRICS, SetMetricCard, set_metric_cards
-from bench.metrics.table import ALIASES, METRICS, Check, Metric, MetricCard, metric_cards, resolve
+from bench.metrics.table import ALIASES, METRICS, metric_cards, resolve
 
 __all__ = [
     "ALIASES",

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from bench.core.errors import Unscorable
 from bench.image import Picture
+from bench.metrics.card import OnCpu
 from bench.metrics.pixel import psnr, require
 from bench.metrics.ssim import C1, C2, SIZE, WINDOW
-from bench.metrics.table import OnCpu
 from bench.metrics.window import Floats, inside, smooth
 
 ITERATIONS, BLUR = 100, 5

@@ -1,7 +1,7 @@
 """Metrics proved against other people's implementations, on this machine.
 
 `check_metrics` scores photographs that come with scikit-image, degraded on the spot, by every
-metric and by the reference that its row names (`bench.metrics.table.Check`), and tells the largest
+metric and by the reference that its row names (`bench.metrics.card.Check`), and tells the largest
 difference. The functions below are the references of our own rows.
 """
 
@@ -22,8 +22,9 @@ from bench.core.errors import Unscorable, message_of
 from bench.core.plugins import load_object
 from bench.image import Pixels
 from bench.metrics.backbones import find_backbone
+from bench.metrics.card import MetricCard
 from bench.metrics.scorer import Scorer
-from bench.metrics.table import MetricCard, metric_card, metric_cards
+from bench.metrics.table import metric_card, metric_cards
 
 Verdict = Literal["agrees", "differs", "missing", "no reference"]
 

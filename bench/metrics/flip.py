@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
+from bench.metrics.card import OnCpu
 from bench.metrics.pixel import require
-from bench.metrics.table import OnCpu
 
 INSTALL = "pip install 'restoration-bench[flip]'"
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.errors import BenchError, Unscorable, message_of
 from bench.core.names import choose
 from bench.image import Picture, Pixels
-from bench.metrics.table import MetricCard
+from bench.metrics.card import MetricCard
 
 if TYPE_CHECKING:
     from torch import Tensor

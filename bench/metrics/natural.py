@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Plane
+from bench.metrics.card import OnCpu
 from bench.metrics.pixel import require
-from bench.metrics.table import OnCpu
 from bench.metrics.window import Floats, gaussian, in_parallel
 
 BLOCK = 96

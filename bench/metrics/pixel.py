@@ -9,7 +9,7 @@ import cv2
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Plane
-from bench.metrics.table import OnCpu
+from bench.metrics.card import OnCpu
 
 PEAK = 255
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
+from bench.metrics.card import OnCpu
 from bench.metrics.pixel import require
-from bench.metrics.table import OnCpu
 
 if TYPE_CHECKING:
     from torch import Tensor

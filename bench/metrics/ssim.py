@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from bench.image import Picture
+from bench.metrics.card import OnCpu
 from bench.metrics.pixel import require
-from bench.metrics.table import OnCpu
 from bench.metrics.window import (
     Floats,
     Samples,

@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Plane
+from bench.metrics.card import OnCpu
 from bench.metrics.pixel import require
-from bench.metrics.table import OnCpu
 from bench.metrics.window import (
     Floats,
     bands,

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from bench.cli.tables import laid_out
 from bench.metrics.backbones import BACKBONES
+from bench.metrics.card import GROUPS
 from bench.metrics.set_table import set_metric_cards
-from bench.metrics.table import GROUPS, METRICS
+from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
 from tests.conftest import Bench

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.compute.noise import disagreement, footnote, seen, with_noise
+from bench.compute.noise import disagreement, seen, summary, with_noise
 from bench.compute.quantities import QUANTITIES
 from bench.framework.costs import cost_draws, cost_of
 from bench.records import Profile
@@ -119,7 +119,7 @@ def test_draws_of_a_noisy_cost_fill_its_range_evenly_and_follow_the_latency() ->
     assert np.corrcoef(np.log(drawn), np.log(speed))[0, 1] == pytest.approx(-1)
 
 
-def test_a_footnote_names_few_models() -> None:
-    text = footnote({f"m{i}": "load 9.0 on 1 thread" for i in range(7)})
+def test_a_summary_names_few_models() -> None:
+    text = summary({f"m{i}": "load 9.0 on 1 thread" for i in range(7)})
     assert "m3 (load 9.0 on 1 thread), and 3 more. " in text
     assert "m4" not in text

@@ -20,7 +20,7 @@ from raters.studies.creation import StudyOptions, close_study, create_study
 from raters.studies.tokens import invite
 from tests.support.studies import judge, preferring, small_run, trained
 
-STRENGTH = {"ada": 1.2, "bob": 0.4, "cyd": -0.4, "dan": -1.2}
+STRENGTH = {"ada": 2.4, "bob": 0.8, "cyd": -0.8, "dan": -2.4}
 
 
 @pytest.fixture(scope="module")

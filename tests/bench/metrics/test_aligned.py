@@ -13,10 +13,10 @@ from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
 from bench.metrics import aligned
 from bench.metrics.aligned import PsnrAligned, SsimAligned, align
+from bench.metrics.card import Metric
 from bench.metrics.pixel import Psnr
 from bench.metrics.scorer import Scorer
 from bench.metrics.ssim import Ssim
-from bench.metrics.table import Metric
 
 MOVED = np.array([[1.002, 0.003, 2.3], [-0.002, 0.999, -1.7], [1e-6, -2e-6, 1]])
 """A turn, a zoom and a shift of two or three pixels, as between two cameras."""

@@ -16,8 +16,9 @@ from bench.cli import app
 from bench.core.errors import Unscorable
 from bench.image import Pixels
 from bench.metrics import checks
+from bench.metrics.card import Check
 from bench.metrics.checks import check_metrics, embedded_pairs
-from bench.metrics.table import METRICS, Check
+from bench.metrics.table import METRICS
 
 PLAIN = (
     "psnr",

@@ -11,8 +11,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
+from bench.metrics.card import Metric
 from bench.metrics.pixel import BlurEffect, MeanAbsoluteError, MeanSquaredError, Psnr, PsnrLuma
-from bench.metrics.table import Metric
 
 
 def score(metric: Metric, restored: Pixels, reference: Pixels) -> float:

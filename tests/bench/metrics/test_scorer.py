@@ -13,8 +13,9 @@ import pytest
 
 from bench.core.errors import BenchError, Unscorable
 from bench.image import ImageError, ImageSizeError, Picture, Pixels, read, write_png
+from bench.metrics.card import OnCpu
 from bench.metrics.scorer import Scorer
-from bench.metrics.table import METRICS, OnCpu
+from bench.metrics.table import METRICS
 from bench.records import Score
 
 PIXELWISE = ("psnr", "psnr-y", "ssim", "ssim-y", "ssim-volume", "ms-ssim", "vif", "mse", "mae")

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
 from bench.metrics import window
+from bench.metrics.card import Metric
 from bench.metrics.ssim import C1, MultiScaleSsim, Ssim, SsimLuma, SsimVolume
-from bench.metrics.table import Metric
 
 SIZES = [(11, 11), (12, 19), (61, 40), (256, 256)]
 

@@ -28,6 +28,8 @@ from tests.support.runs import simple_run
 from tests.support.studies import judge, seeing, trained
 
 MODELS = ("input", "unsharp", "nlm", "sharper")
+SHARP = 80.0
+"""Log odds per unit of SSIM: raters so sure that what they contradict is no chance."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def db(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> str:
         options = StudyOptions(name, protocol, per_pair=90, trials=50, images=12, models=MODELS)
         create_study(store, run.path, options)
         for number, token in enumerate(invite(store, name, 12)):
-            rule = seeing(store, run, "ssim", number) if number else lambda _: easy  # noqa: B023
+            rule = seeing(store, run, "ssim", number, SHARP) if number else lambda _: easy  # noqa: B023
             judge(trained(store, token, easy), rule)
         close_study(store, name)
     store.close()
