@@ -65,6 +65,7 @@ def test_a_session_by_keyboard_alone(
     assert rater.errors == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "keys", "answers"), PROTOCOLS)
 def test_a_session_by_mouse_alone(
     study: MakeStudy, enter: Open, options: dict[str, object], keys: list[str], answers: list[str]

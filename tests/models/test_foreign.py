@@ -140,6 +140,7 @@ def export(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_an_onnx_file_runs_like_the_network_it_came_from(
     foreign: nn.Module, tmp_path: Path

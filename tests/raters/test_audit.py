@@ -276,6 +276,7 @@ def test_numpys_generators_are_computed_for_many_seeds_at_once() -> None:
             assert row.astype("<u4").tobytes() == raw.astype("<u8").tobytes()
 
 
+@pytest.mark.slow
 def test_one_padding_in_sixty_gives_its_seed_away_and_random_ones_give_none() -> None:
     paddings = [secrets.token_bytes(90) for _ in range(60)]
     leaks, numbers = seeds_of_bytes(paddings, 0, 100_000)

@@ -138,6 +138,7 @@ def test_a_suite_made_tells_its_images_and_what_was_left_out(tmp_path: Path) -> 
     assert (again["new"], again["images"]) == (False, {"test": 4})
 
 
+@pytest.mark.slow
 def test_a_study_tells_what_it_is_its_links_and_its_end(tmp_path: Path) -> None:
     run = photograph_run(tmp_path / "run").path
     db = ("--db", tmp_path / "studies.db")

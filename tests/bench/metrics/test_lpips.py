@@ -30,6 +30,7 @@ def package(net: str, state: dict[str, torch.Tensor]) -> torch.nn.Module:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The parameter 'pretrained':UserWarning")
 @pytest.mark.filterwarnings("ignore:Arguments other than a weight enum:UserWarning")
 @pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])

@@ -32,6 +32,7 @@ def distance(metric: StLpips, one: Pixels, other: Pixels) -> float:
     return metric.compare(Picture(one.copy()), metric.features(Picture(other.copy())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_it_is_the_packages_at_every_kind_of_size(net: str, photo: Pixels, worse: Pixels) -> None:
     ours, package = StLpips(net), theirs(net)

@@ -219,6 +219,7 @@ def test_a_metric_that_one_run_lacks_is_missing_with_that_reason(tmp_path: Path)
     assert table.excluded("ssim", "m") == {"not measured in its run": 1}
 
 
+@pytest.mark.slow
 def test_costs_of_different_machines_are_never_in_one_plot(tmp_path: Path) -> None:
     values: dict[str, list[float | str]] = {"m": [30.0, 31.0], "n": [29.0, 28.0]}
     both = [*costs("m", 5.0, 1e6), *costs("n", 9.0, 2e6)]

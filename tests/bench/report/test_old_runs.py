@@ -46,6 +46,7 @@ def answer(*words: str) -> Any:
     return json.loads(shown.output)
 
 
+@pytest.mark.slow
 def test_it_gives_a_report(old: RunFolder) -> None:
     page = Page(write_report([old]).read_text(encoding="utf-8"))
     best = "unet ?°" if "unet" in old.record().models else "nlm"

@@ -355,6 +355,7 @@ def test_a_network_trained_for_the_noise_level_knows_it_as_one_that_is_told_does
     ]
 
 
+@pytest.mark.slow
 def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
     marked: RunFolder,
 ) -> None:
@@ -390,6 +391,7 @@ def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
     assert [line for line in told if line.startswith("° brief: trained for 90s (100 steps)")]
 
 
+@pytest.mark.slow
 def test_every_table_and_plot_with_a_marked_model_says_so(marked: RunFolder) -> None:
     page, _ = everything(marked)
     html = page_source(marked)

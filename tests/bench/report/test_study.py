@@ -27,6 +27,8 @@ from tests.bench.report.html import Page
 from tests.support.runs import simple_run
 from tests.support.studies import judge, seeing, trained
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("input", "unsharp", "nlm", "sharper")
 SHARP = 80.0
 """Log odds per unit of SSIM: raters so sure that what they contradict is no chance."""

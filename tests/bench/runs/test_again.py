@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bench.compute.noise import noisy
 from bench.records import Profile
 from bench.runs.store import RunFolder
@@ -47,6 +49,7 @@ def noisy_run(path: Path) -> RunFolder:
     return simple_run(path, scores, ["x", "y"], profiles=[ROW, QUIET], profile_notes=notes)
 
 
+@pytest.mark.slow
 def test_only_the_noisy_figures_are_replaced(bench_here: Bench, tmp_path: Path) -> None:
     run = noisy_run(tmp_path / "run")
     done = bench_here(

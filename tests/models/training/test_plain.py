@@ -76,6 +76,7 @@ FINISHED = {"unet.safetensors", "unet.csv", "unet.plan.json", "unet"}
 # --- the result -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_training_twice_gives_the_same_file(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +140,7 @@ def test_the_curves_have_one_row_a_number(pairs: list[Pair], tmp_path: Path) -> 
     assert trained.header.validation.psnr == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_returned_as_it_is(pairs: list[Pair], tmp_path: Path) -> None:
     first = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "out", STEPS)
     stamp = first.weights.stat().st_mtime_ns
@@ -284,6 +286,7 @@ def test_a_request_to_end_ends_the_process_by_that_signal(
     assert names(tmp_path / "out") == FINISHED
 
 
+@pytest.mark.slow
 def test_a_full_disk_says_so_and_the_training_goes_on_later(
     start: Start, pairs: list[Pair], tmp_path: Path
 ) -> None:

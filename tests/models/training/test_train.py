@@ -264,6 +264,7 @@ def test_a_term_without_its_network_is_left_out_aloud_and_in_the_header(
         train(wanted)
 
 
+@pytest.mark.slow
 def test_an_estimate_is_measured_and_a_budget_in_time_is_then_kept(
     pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
