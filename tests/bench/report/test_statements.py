@@ -414,6 +414,7 @@ def test_pick_fronts_and_ranks_are_of_those_who_were_told_nothing(marked: RunFol
         "noisy": "knows the noise level: ranked apart",
         "seen": "learned from test images: ranked apart",
     }
+    write_report([marked])
     front = pd.read_csv(marked.path / "report" / "tables" / "front.csv")
     assert not {"told", "seen", "noisy"} & set(front["model"])
     found = str(bench.open_run(marked.path).compare("told", "blind"))
