@@ -48,6 +48,14 @@ class Site:
         """All that is in its logs, but for how it started."""
         return "".join(path.read_text() for path in sorted(self.folder.glob("study.*.log")))
 
+    def written_with(self, last: str) -> str:
+        """Return the same as soon as ``last`` is in it: nginx answers first and writes then."""
+        for _ in range(600):
+            if last in (written := self.written):
+                return written
+            time.sleep(0.1)
+        raise AssertionError(f"nginx did not write {last!r}: {self.written!r}")
+
 
 def find_nginx() -> str | None:
     """Return the program; Debian keeps it where only root's PATH leads."""
