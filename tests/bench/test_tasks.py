@@ -12,6 +12,7 @@ import pytest
 
 from bench.image import Pixels, read, write_png
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 
 @pytest.fixture
@@ -33,19 +34,9 @@ def test_denoising_adds_the_noise_it_says_and_keeps_what_models_saw(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "kodak24:sigma=25",
-        "--data",
+        *typed("run --suite kodak24:sigma=25 --data"),
         photographs,
-        "--out",
-        "out",
-        "--models",
-        "input,nlm,bicubic",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
+        *typed("--out out --models input,nlm,bicubic --metrics psnr --profile none"),
     )
     assert ran.returncode == 0, ran.stderr
     found = scores(tmp_path / "out")["psnr"]
@@ -65,15 +56,9 @@ def test_super_resolution_is_scored_on_luma_at_the_size_that_the_scale_divides(
     bench: Bench, photographs: Path, tmp_path: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "set14:scale=3",
-        "--data",
+        *typed("run --suite set14:scale=3 --data"),
         photographs,
-        "--models",
-        "bicubic,input",
-        "--out",
-        "out",
+        *typed("--models bicubic,input --out out"),
     )
     assert ran.returncode == 0, ran.stderr
     record = json.loads((tmp_path / "out" / "run.json").read_text())
@@ -90,17 +75,9 @@ def test_preparation_is_recorded_and_comes_before_every_model(
     bench: Bench, folder_suite: Path, tmp_path: Path
 ) -> None:
     command = [
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "input",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
+        *typed("--models input --metrics psnr --profile none"),
     ]
     assert bench(*command, "--out", "plain").returncode == 0
     prepared = bench(*command, "--out", "prepared", "--prepare", "clahe:clip=0.02,wavelet")

@@ -24,6 +24,7 @@ from models.catalogue import NONCOMMERCIAL
 from models.loading import load_restorer
 from models.restorer import Hints, NetworkRestorer, mirror_to
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch.jit, at import
     from spandrel_extra_arches.architectures.MPRNet import MPRNet
@@ -144,20 +145,13 @@ def test_each_goes_through_a_run_by_its_path(
 ) -> None:
     files = [saved(name, tmp_path) for name in (*ONE_TO_ONE, "rrdb")]
     ran = bench(
-        "run",
-        "--suite",
+        *typed("run --suite"),
         f"kodak24:sigma={SIGMA}",
         "--data",
         photographs,
-        "--out",
-        "out",
-        "--models",
+        *typed("--out out --models"),
         ",".join(map(str, files)),
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--noncommercial",
+        *typed("--metrics psnr --profile none --noncommercial"),
         **{NONCOMMERCIAL: ""},
     )
     assert ran.returncode == 0, ran.stderr
@@ -176,17 +170,11 @@ def test_those_that_enlarge_go_through_a_run_of_their_scale(
 ) -> None:
     files = [saved(name, tmp_path) for name in (*ENLARGING, "nafnet")]
     ran = bench(
-        "run",
-        "--suite",
-        "set5:scale=4",
-        "--data",
+        *typed("run --suite set5:scale=4 --data"),
         photographs,
-        "--out",
-        "out",
-        "--models",
+        *typed("--out out --models"),
         ",".join(map(str, files)),
-        "--profile",
-        "none",
+        *typed("--profile none"),
     )
     assert ran.returncode == 0, ran.stderr
     found = models(tmp_path / "out")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 
 @pytest.mark.slow
@@ -15,19 +16,9 @@ def test_gopro_runs_and_gives_the_known_numbers_of_the_blurred_input(
     bench: Bench, real_data: Path, tmp_path: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "gopro:blur=blur",
-        "--data",
+        *typed("run --suite gopro:blur=blur --data"),
         (real_data / "gopro").resolve(),
-        "--models",
-        "input,unsharp,wiener",
-        "--metrics",
-        "psnr,ssim",
-        "--out",
-        "out",
-        "--profile",
-        "none",
+        *typed("--models input,unsharp,wiener --metrics psnr,ssim --out out --profile none"),
     )
     assert ran.returncode == 0, ran.stderr
     record = json.loads((tmp_path / "out" / "run.json").read_text())
@@ -48,15 +39,7 @@ def test_a_published_checkpoint_is_profiled_by_its_path(bench: Bench, real_data:
     found = bench(
         "profile",
         weights,
-        "--size",
-        "64x64",
-        "--passes",
-        "3",
-        "--seconds",
-        "1",
-        "--processes",
-        "1",
-        "--json",
+        *typed("--size 64x64 --passes 3 --seconds 1 --processes 1 --json"),
     )
     assert found.returncode == 0, found.stderr
     rows = {row["quantity"]: row for row in json.loads(found.stdout)}

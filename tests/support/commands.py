@@ -26,3 +26,8 @@ def called(*arguments: object, status: int = 0) -> str:
         main()
     assert (ended.value.code or 0) == status, shown.getvalue()
     return " ".join(shown.getvalue().split())
+
+
+def typed(text: str) -> list[str]:
+    """Return the words of a part of a command line in which nothing is quoted."""
+    return text.split()

@@ -23,6 +23,7 @@ from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
 from models.catalogue import MODELS
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 
 def test_paragraphs_of_a_help_are_as_wide_as_the_terminal(bench_here: Bench) -> None:
@@ -169,17 +170,9 @@ def test_compare_and_report_and_restore_take_a_finished_run(
     bench: Bench, folder_suite: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "input,unsharp",
-        "--metrics",
-        "psnr,ssim,ssim-y,ssim-volume",
-        "--profile",
-        "none",
+        *typed("--models input,unsharp --metrics psnr,ssim,ssim-y,ssim-volume --profile none"),
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads(bench("compare", "folder", "unsharp", "input", "--json").stdout)

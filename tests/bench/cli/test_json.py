@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from bench.cli import app, main
 from bench.image import write_png
+from tests.support.commands import typed
 from tests.support.runs import photograph_run, simple_run
 
 
@@ -26,18 +27,9 @@ def test_a_run_tells_where_it_lies_and_what_became_of_each_model(
     folder_suite: Path, tmp_path: Path
 ) -> None:
     found = told(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "input,wiener",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
+        *typed("--models input,wiener --metrics psnr --profile none --out"),
         tmp_path / "out",
     )
     assert Path(found["report"]).is_file()
@@ -66,18 +58,11 @@ def test_what_a_model_prints_goes_to_standard_error(
 ) -> None:
     (tmp_path / "loud.py").write_text(LOUD)
     asked = (
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
         "--models",
         f"{tmp_path}/loud.py:Loud",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
+        *typed("--metrics psnr --profile none --out"),
         tmp_path / "out",
         "--json",
     )
@@ -117,16 +102,11 @@ def test_a_suite_made_tells_its_images_and_what_was_left_out(tmp_path: Path) -> 
         write_png(tmp_path / "photos" / f"{name}.png", pixels)
     write_png(tmp_path / "photos" / "small.png", pixels[:20, :20])
     command = (
-        "suites",
-        "make",
+        *typed("suites make"),
         tmp_path / "photos",
         "--out",
         tmp_path / "made",
-        "--extent",
-        "0,3",
-        "--noise",
-        "0",
-        "--crop",
+        *typed("--extent 0,3 --noise 0 --crop"),
         64,
         "--skip-bad",
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bench
+from tests.support.commands import typed
 from tests.support.runs import photograph_run
 from tests.support.studies import small_run
 
@@ -30,19 +31,11 @@ def test_a_study_is_made_served_watched_exported_and_closed(
     bench: Bench, run: Path, tmp_path: Path
 ) -> None:
     made = bench(
-        "rate",
-        "new",
-        "--run",
+        *typed("rate new --run"),
         run,
-        "--name",
-        "harbour",
-        "--crop",
+        *typed("--name harbour --crop"),
         64,
-        "--ties",
-        "--golden",
-        "10%",
-        "--repeats",
-        "0.1",
+        *typed("--ties --golden 10% --repeats 0.1"),
     )
     assert made.returncode == 0, made.stderr
     dashboard = re.search(r"http://127.0.0.1:8000/dashboard/enter/(\S{32})", made.stdout)

@@ -11,6 +11,7 @@ from raters.database.store import Store
 from raters.texts.own import read_texts
 from raters.trials.session import texts_of
 from tests.conftest import Bench
+from tests.support.commands import typed
 from tests.support.studies import small_run
 
 
@@ -46,19 +47,11 @@ def test_a_study_in_the_browsers_language_has_them_all(
     bench_here: Bench, run: Path, tmp_path: Path
 ) -> None:
     made = bench_here(
-        "rate",
-        "new",
-        "--run",
+        *typed("rate new --run"),
         run,
         "--crop",
         64,
-        "--language",
-        "browser",
-        "--time-limit",
-        "30min",
-        "--colours",
-        "--name",
-        "harbour",
+        *typed("--language browser --time-limit 30min --colours --name harbour"),
     )
     assert made.returncode == 0, made.stderr
     store = Store(f"sqlite:///{tmp_path}/results/studies.db")

@@ -22,6 +22,7 @@ from bench.core.files import sha256_of
 from bench.image import Pixels, write_png
 from models.weights import read_header
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 SCENES = {
     "train": ("GOPR0372_07_00", "GOPR0374_11_01", "GOPR0374_11_02"),
@@ -75,17 +76,9 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
 ) -> None:
     def command(out: str) -> list[str]:
         return [
-            "train",
-            "unet",
-            "--suite",
-            "gopro",
-            "--budget",
+            *typed("train unet --suite gopro --budget"),
             STEPS,
-            "--seed",
-            "3",
-            "--device",
-            "cpu",
-            "--out",
+            *typed("--seed 3 --device cpu --out"),
             out,
         ]
 
@@ -113,17 +106,7 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_weights(
     (kept,) = (tmp_path / "results" / "weights").glob("gopro_blur_blur-*/*/unet.safetensors")
     assert sha256_of(kept) == sha256_of(broken / "unet.safetensors")
     ran = bench(
-        "run",
-        "--suite",
-        "gopro",
-        "--models",
-        "input,unet",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "run",
+        *typed("run --suite gopro --models input,unet --metrics psnr --profile none --out run"),
     )
     assert ran.returncode == 0, ran.stderr
     assert f"unet: loads {kept.relative_to(tmp_path)}" in ran.stderr
@@ -135,15 +118,7 @@ def test_two_devices_learn_what_one_learns(bench: Bench, tmp_path: Path) -> None
     """The mean gradient of two halves of a batch is that of the batch, but for rounding."""
     for out, devices in (("one", 1), ("two", 2)):
         ran = bench(
-            "train",
-            "litenet",
-            "--suite",
-            "gopro",
-            "--budget",
-            "6steps",
-            "--device",
-            "cpu",
-            "--devices",
+            *typed("train litenet --suite gopro --budget 6steps --device cpu --devices"),
             devices,
             "--out",
             out,
@@ -172,19 +147,8 @@ def test_a_test_image_is_never_learnt_from(bench: Bench, gopro: Path, tmp_path: 
     assert re.search(expected, ran.stderr), ran.stderr
     assert not list(tmp_path.rglob("*.safetensors"))
     ran = bench(
-        "run",
-        "--suite",
-        "gopro",
-        "--models",
-        "input,litenet",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "run",
-        "--budget",
-        "2steps",
+        *typed("run --suite gopro --models input,litenet --metrics psnr"),
+        *typed("--profile none --out run --budget 2steps"),
     )
     assert ran.returncode == 1
     models = json.loads((tmp_path / "run" / "run.json").read_text())["models"]
@@ -199,19 +163,9 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     bench: Bench, tmp_path: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "gopro",
-        "--models",
-        "input,litenet,dncnn,wiener",
-        "--budget",
-        "4steps",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "run",
+        *typed("run --suite gopro --models input,litenet,dncnn,wiener"),
+        *typed("--budget 4steps --metrics psnr --profile none"),
+        *typed("--out run"),
     )
     assert ran.returncode == 0, ran.stderr
     lines = [line.strip() for line in ran.stderr.splitlines()]
@@ -226,21 +180,8 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["models"]["litenet"]["weights"]["header"]["planned_steps"] == 4
     paper = bench(
-        "run",
-        "--suite",
-        "gopro",
-        "--models",
-        "input,litenet",
-        "--preset",
-        "paper",
-        "--train",
-        "never",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "paper",
+        *typed("run --suite gopro --models input,litenet --preset paper"),
+        *typed("--train never --metrics psnr --profile none --out paper"),
     )
     assert "litenet: failed: no weights for 'litenet'" in paper.stderr  # quick's do not count
 

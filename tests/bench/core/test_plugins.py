@@ -15,6 +15,7 @@ import pytest
 
 from bench.image import read, write_png
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "tests" / "outside"
@@ -39,19 +40,9 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     listed = bench("models", "--json", PYTHONPATH=outside)
     assert "outside-invert" in [row["name"] for row in json.loads(listed.stdout)]
     ran = bench(
-        "run",
-        "--suite",
-        "outside-greys",
-        "--models",
-        "input,outside-invert",
-        "--profile",
-        "none",
-        "--metrics",
-        "outside-max,mae",
-        "--out",
-        "out",
-        "--executor",
-        "outside-local",
+        *typed("run --suite outside-greys --models input,outside-invert"),
+        *typed("--profile none --metrics outside-max,mae --out out"),
+        *typed("--executor outside-local"),
         PYTHONPATH=outside,
     )
     assert ran.returncode == 0, ran.stderr
@@ -71,17 +62,8 @@ def test_a_baseline_from_outside_is_what_the_others_are_measured_against(
     bench: Bench, outside: str, tmp_path: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "outside-greys",
-        "--models",
-        "outside-invert,outside-copy",
-        "--profile",
-        "none",
-        "--metrics",
-        "outside-max",
-        "--out",
-        "out",
+        *typed("run --suite outside-greys --models outside-invert,outside-copy"),
+        *typed("--profile none --metrics outside-max --out out"),
         PYTHONPATH=outside,
     )
     assert ran.returncode == 0, ran.stderr
@@ -104,17 +86,9 @@ def test_a_set_metric_from_outside_is_listed_run_kept_shown_and_scored(
     }
     assert listed["outside-cast"]["of"] == "whole sets"
     command = (
-        "run",
-        "--suite",
-        "outside-greys",
-        "--models",
-        "input,outside-invert",
-        "--profile",
-        "none",
-        "--metrics",
-        "mae,outside-cast,kid",
-        "--out",
-        "out",
+        *typed("run --suite outside-greys --models input,outside-invert"),
+        *typed("--profile none --metrics mae,outside-cast,kid"),
+        *typed("--out out"),
     )
     ran = bench(*command, PYTHONPATH=outside, BENCH_WEIGHTS=str(tmp_path), TORCH_HOME=str(tmp_path))
     assert ran.returncode == 0, ran.stderr
@@ -156,19 +130,8 @@ def test_a_blur_from_outside_degrades_photographs(
     photograph[48, 48] = 255
     write_png(tmp_path / "photos" / "dot.png", photograph)
     made = bench(
-        "suites",
-        "make",
-        "photos",
-        "--out",
-        "made",
-        "--blur",
-        "outside-smear",
-        "--extent",
-        "8",
-        "--noise",
-        "0",
-        "--crop",
-        "64",
+        *typed("suites make photos --out made --blur outside-smear"),
+        *typed("--extent 8 --noise 0 --crop 64"),
         PYTHONPATH=outside,
     )
     assert made.returncode == 0, made.stderr
@@ -186,17 +149,8 @@ def test_a_cost_from_outside_is_listed_measured_reported_and_picked_by(
     assert "thousands of timed passes" in listed.stdout
     assert "outside-single-passes" in listed.stdout
     ran = bench(
-        "run",
-        "--suite",
-        "outside-greys",
-        "--models",
-        "outside-invert,input",
-        "--profile",
-        "32x32",
-        "--metrics",
-        "mae",
-        "--out",
-        "out",
+        *typed("run --suite outside-greys --models outside-invert,input"),
+        *typed("--profile 32x32 --metrics mae --out out"),
         PYTHONPATH=outside,
     )
     assert ran.returncode == 0, ran.stderr

@@ -15,6 +15,7 @@ from bench.core.errors import BenchError
 from bench.image import Pixels, write_png
 from bench.runs.runner import Changed
 from tests.conftest import Bench
+from tests.support.commands import typed
 from tests.support.progress import Told
 
 TRUTH = skimage.data.astronaut()[40:104, 200:264]
@@ -131,19 +132,9 @@ def test_changed_source_of_a_factory_or_of_what_it_imports_is_done_anew(
     )
     (tmp_path / "shift_by.py").write_text("BY = -28\n")
     command = (
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         photos,
-        "--models",
-        "shifting:Shift",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "run",
+        *typed("--models shifting:Shift --metrics psnr --profile none --out run"),
     )
     assert bench(*command).returncode == 0
     first = product.open_run(tmp_path / "run").scores["value"]

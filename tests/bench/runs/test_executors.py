@@ -20,6 +20,7 @@ from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named, executors
 from tests.bench.runs.test_run import digests, wait_for
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 ODD = """
 import os, time
@@ -89,16 +90,9 @@ def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
 ) -> None:
     shared = (
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--metrics",
-        "psnr,ssim",
-        "--profile",
-        "none",
-        "--models",
+        *typed("--metrics psnr,ssim --profile none --models"),
     )
     here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=strange)
     assert here.returncode == 0, here.stderr
@@ -128,21 +122,11 @@ def test_ctrl_c_ends_the_processes_and_the_run_taken_up_is_the_same(
 ) -> None:
     def command(out: str) -> list[str]:
         return [
-            "run",
-            "--suite",
-            "folder",
-            "--data",
+            *typed("run --suite folder --data"),
             str(folder_suite),
-            "--models",
-            "input,strange:waits",
-            "--metrics",
-            "psnr",
-            "--profile",
-            "none",
-            "--out",
+            *typed("--models input,strange:waits --metrics psnr --profile none --out"),
             out,
-            "--executor",
-            "processes",
+            *typed("--executor processes"),
         ]
 
     whole = bench(*command("whole"), PYTHONPATH=strange)

@@ -17,6 +17,7 @@ import pytest
 
 from bench.image import read, write_png
 from tests.conftest import Bench
+from tests.support.commands import typed
 
 FACTORIES = """
 import os, time
@@ -72,19 +73,9 @@ def lines(run: Path) -> int:
 @pytest.mark.slow
 def test_a_run_writes_a_report_and_every_table(bench: Bench, folder_suite: Path) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "input,unsharp",
-        "--metrics",
-        "psnr,ssim,lpips",
-        "--out",
-        "out",
-        "--profile",
-        "64x64",
+        *typed("--models input,unsharp --metrics psnr,ssim,lpips --out out --profile 64x64"),
     )
     assert ran.returncode == 0, ran.stderr
     out = folder_suite.parent / "out"
@@ -105,32 +96,16 @@ def test_scoring_a_runs_images_gives_exactly_the_runs_numbers(
     bench: Bench, folder_suite: Path
 ) -> None:
     bench(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "unsharp",
-        "--out",
-        "out",
-        "--metrics",
-        "psnr,psnr-y,ssim,vif,mse",
-        "--profile",
-        "none",
+        *typed("--models unsharp --out out --metrics psnr,psnr-y,ssim,vif,mse --profile none"),
     )
     ran = bench(
-        "score",
-        "out/images/unsharp",
-        "--reference",
+        *typed("score out/images/unsharp --reference"),
         folder_suite / "target",
-        "--metrics",
-        "psnr,psnr-y,ssim,vif,mse",
-        "--degraded",
+        *typed("--metrics psnr,psnr-y,ssim,vif,mse --degraded"),
         folder_suite / "input",
-        "--out",
-        "again.csv",
-        "--json",
+        *typed("--out again.csv --json"),
     )
     assert ran.returncode == 0, ran.stderr
     root = folder_suite.parent
@@ -148,18 +123,9 @@ def test_killed_at_any_moment_and_run_again_equals_an_uninterrupted_run(
 ) -> None:
     def command(out: str) -> list[str]:
         return [
-            "run",
-            "--suite",
-            "folder",
-            "--data",
+            *typed("run --suite folder --data"),
             str(folder_suite),
-            "--models",
-            "input,odd:slow",
-            "--metrics",
-            "psnr,ssim",
-            "--profile",
-            "none",
-            "--out",
+            *typed("--models input,odd:slow --metrics psnr,ssim --profile none --out"),
             out,
         ]
 
@@ -204,19 +170,9 @@ def test_a_full_disk_ends_the_run_with_what_to_do_and_loses_nothing(
 ) -> None:
     """The file-size limit makes the kernel refuse a write half-way, as a full disk does."""
     command = [
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         str(folder_suite),
-        "--models",
-        "input",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "out",
+        *typed("--models input --metrics psnr --profile none --out out"),
     ]
     ran = subprocess.run(
         [sys.executable, "-m", "bench", *command],
@@ -238,19 +194,10 @@ def test_an_image_that_fails_is_listed_counted_and_tried_again(
     bench: Bench, folder_suite: Path, factories: str
 ) -> None:
     command = [
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--profile",
-        "none",
-        "--models",
-        "input,odd:fails_once,odd:not_a_number",
-        "--metrics",
-        "psnr",
-        "--out",
-        "out",
+        *typed("--profile none --models input,odd:fails_once,odd:not_a_number"),
+        *typed("--metrics psnr --out out"),
     ]
     ran = bench(*command, PYTHONPATH=factories)
     out = folder_suite.parent / "out"
@@ -276,19 +223,9 @@ def test_a_corrupt_image_and_one_of_another_size_stop_nothing_else(
     other = folder_suite / "target" / "scene1.png"
     write_png(other, read(other)[:90])
     ran = bench(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "input",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "out",
+        *typed("--models input --metrics psnr --profile none --out out"),
     )
     assert ran.returncode == 1
     failures = json.loads((folder_suite.parent / "out" / "run.json").read_text())["failures"]
@@ -303,19 +240,9 @@ def test_a_model_that_needs_the_psf_is_not_applicable_without_one(
     bench: Bench, folder_suite: Path
 ) -> None:
     ran = bench(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         folder_suite,
-        "--models",
-        "input,wiener",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "out",
+        *typed("--models input,wiener --metrics psnr --profile none --out out"),
     )
     assert ran.returncode == 0, ran.stderr
     record = json.loads((folder_suite.parent / "out" / "run.json").read_text())

@@ -21,6 +21,7 @@ from bench.suites.made import make, read_manifest, require_ours, usable
 from bench.suites.mixture import Mixture
 from bench.suites.photographs import identify, order
 from tests.conftest import Bench
+from tests.support.commands import typed
 from tests.support.making import (
     SMALL,
     files_of,
@@ -222,25 +223,11 @@ def test_photographs_become_a_report_with_charts(
     bench: Bench, source: Path, tmp_path: Path
 ) -> None:
     words = (
-        "suites",
-        "make",
+        *typed("suites make"),
         source,
-        "--out",
-        "suite",
-        "--blur",
-        "shake,defocus",
-        "--extent",
-        "0,4",
-        "--noise",
-        "2,8",
-        "--light",
-        "1,0.25",
-        "--jpeg",
-        "95,30",
-        "--crop",
-        "64",
-        "--per-photo",
-        "8",
+        *typed("--out suite --blur shake,defocus --extent 0,4"),
+        *typed("--noise 2,8 --light 1,0.25 --jpeg 95,30 --crop 64"),
+        *typed("--per-photo 8"),
     )
     made = bench(*words)
     assert made.returncode == 0, made.stderr
@@ -251,19 +238,8 @@ def test_photographs_become_a_report_with_charts(
     checked = bench("suites", "check", "folder", "--data", "suite", "--decode")
     assert (checked.returncode, "40 images, 5 clusters" in checked.stdout) == (0, True)
     ran = bench(
-        "run",
-        "--suite",
-        "folder",
-        "--data",
-        "suite",
-        "--models",
-        "input,unsharp,wiener",
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "run",
+        *typed("run --suite folder --data suite --models input,unsharp,wiener"),
+        *typed("--metrics psnr --profile none --out run"),
     )
     assert ran.returncode == 0, ran.stderr
     plots = {path.stem for path in (tmp_path / "run" / "report" / "plots").glob("robust*.png")}
@@ -277,20 +253,8 @@ def test_photographs_become_a_report_with_charts(
 
 def test_other_fields_of_a_degradation_can_be_set(source: Path, tmp_path: Path) -> None:
     words = [
-        "--extent",
-        "4",
-        "--noise",
-        "0",
-        "--light",
-        "0.5",
-        "--crop",
-        "64",
-        "--set",
-        "low_light=dark",
-        "--set",
-        "exposure=0.5",
-        "--set",
-        "angle=30",
+        *typed("--extent 4 --noise 0 --light 0.5 --crop 64 --set low_light=dark"),
+        *typed("--set exposure=0.5 --set angle=30"),
     ]
     command = ["suites", "make", str(source), "--out", str(tmp_path / "suite"), *words]
     assert CliRunner().invoke(app, command).exit_code == 0

@@ -13,7 +13,7 @@ from bench.core.errors import BenchError
 from bench.image import Pixels, write_png
 from bench.records import Pair
 from bench.suites.outputs import Outputs, names_of, pair_with_references
-from tests.support.commands import called
+from tests.support.commands import called, typed
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -138,17 +138,9 @@ def test_a_subset_is_scored_as_one_and_nothing_at_all_is_refused(
     monkeypatch.chdir(tmp_path)
     write_png(tmp_path / "mine, all" / "1_restored.png", photograph[40:80, :50] // 4 * 4)
     run = (
-        "run",
-        "--suite",
-        "folder",
-        "--data",
+        *typed("run --suite folder --data"),
         photos,
-        "--metrics",
-        "psnr",
-        "--profile",
-        "none",
-        "--out",
-        "run",
+        *typed("--metrics psnr --profile none --out run"),
     )
     shown = called(*run, "--models", "input,outputs:mine, all")
     assert "mine, all: has outputs of 1 of 3 images" in shown
