@@ -32,7 +32,8 @@ from bench.report import write_report
 from bench.runs.finding import find_run
 from bench.runs.store import RunFolder
 from raters.database.store import Store
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.raters.statistics.simulated import truth_of
 from tests.support.load import Plan, Seen, Server, SimulatedRater

@@ -172,8 +172,8 @@ def metrics(
     Needed are a package of others, installed with this one or by its extra, and a download
     of so many MB, which 'bench fetch weights METRIC' gets.
 
-    --time measures milliseconds a megapixel of a restored image, in the processor's time, and once
-    of each reference (with --json). They are kept in the folder of results and shown from then on.
+    --time measures milliseconds a megapixel of a restored image, by the clock on the processor, and
+    once of each reference (with --json). They are kept with the results and shown from then on.
 
     --check scores photographs that come with scikit-image, degraded on the spot, by every metric
     and by the implementation that its row names; the largest difference

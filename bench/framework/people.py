@@ -18,7 +18,7 @@ from raters.statistics.comparisons import NotComparable
 from raters.statistics.intervals import PRIOR_SD, SAMPLES
 from raters.statistics.ratings import OpinionEstimate, RatingAnalysis
 from raters.studies.answers import Answers, read_answers
-from raters.studies.creation import REFERENCE
+from raters.studies.building import REFERENCE
 from raters.studies.queries import all_studies, some_stimuli
 from raters.studies.stimuli import decoded
 

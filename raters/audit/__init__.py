@@ -28,7 +28,7 @@ from raters.audit.walk import Exchange, Record, Shown, Walker
 from raters.database import schema
 from raters.database.schema import MAIN, RELEASED, TRAINING
 from raters.database.store import Store
-from raters.studies.creation import close_study
+from raters.studies.changes import close_study
 from raters.studies.tokens import invite
 from raters.trials.withdrawal import erase
 from raters.web.app import create_app, server

@@ -105,6 +105,13 @@ class Store:
         """Return an INSERT that can say ON CONFLICT DO NOTHING in this database's dialect."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
+    def overwrite(self) -> None:
+        """Leave nothing of what was erased in the files of the database."""
+        if self.is_sqlite:  # the write-ahead log would hold what was erased for a while yet
+            with self.engine.connect() as raw:
+                raw.exec_driver_sql("COMMIT")
+                raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

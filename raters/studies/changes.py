@@ -1,16 +1,17 @@
-"""What may be changed of a study after it was made: reopened, extended, deleted."""
+"""What may be changed of a study after it was made: closed, reopened, extended, deleted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.schema import GOLDEN, MAIN, PREVIEW
 from raters.database.store import Store
+from raters.studies.tokens import completion_code
 from raters.studies.unblinding import unblinded
 
 
@@ -52,10 +53,7 @@ def delete_study(store: Store, study_name: str) -> None:
         for table in (schema.event, schema.rater, schema.item, schema.comparison):
             connection.execute(table.delete().where(table.c.study == key))
         connection.execute(schema.study.delete().where(schema.study.c.id == key))
-    if store.is_sqlite:  # the write-ahead log would hold it for a while yet
-        with store.engine.connect() as raw:
-            raw.exec_driver_sql("COMMIT")
-            raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    store.overwrite()
 
 
 def reopen_study(store: Store, study_name: str) -> bool:
@@ -162,3 +160,42 @@ def _raise_quotas(connection: Connection, study: int, before: int, after: int) -
             .where(c.id == comparison)
             .values(quota=each * len(own) + more)
         )
+
+
+def close_study(store: Store, study_name: str) -> None:
+    """Take no more judgements. From now on names may be shown. Closing twice is no error.
+
+    Who is in the middle of it gets a code for what they did: the study's for parts, or their own.
+    """
+    study = store.study(study_name)
+    with store.write(study.id) as connection:
+        changed = connection.execute(
+            schema.study.update()
+            .where(schema.study.c.id == study.id, schema.study.c.state == "open")
+            .values(state="closed", closed=store.clock())
+        )
+        if changed.rowcount:
+            for rater in connection.execute(_STOPPED, {"study": study.id}).scalars().all():
+                code = study.options.get("partial_code") or completion_code()
+                connection.execute(
+                    schema.rater.update()
+                    .where(schema.rater.c.id == rater)
+                    .values(completion_code=code)
+                )
+            store.log(connection, study.id, "closed")
+
+
+_STOPPED = select(schema.rater.c.id).where(
+    schema.rater.c.study == bindparam("study"),
+    schema.rater.c.finished.is_(None),
+    schema.rater.c.withdrawn.is_(None),
+    schema.rater.c.completion_code.is_(None),  # a study that was reopened has given codes before
+    schema.rater.c.id.in_(
+        select(schema.assignment.c.rater).where(
+            schema.assignment.c.study == bindparam("study"),
+            schema.assignment.c.state == schema.DONE,
+            schema.assignment.c.kind != schema.TRAINING,
+        )
+    ),
+)
+"""Raters who have judged something, and not all."""

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from raters.database import schema
 from raters.database.store import Store
-from raters.studies.creation import REFERENCE
+from raters.studies.building import REFERENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

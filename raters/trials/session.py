@@ -42,7 +42,7 @@ from raters.trials.views import (
     Waiting,
     view_study,
 )
-from raters.trials.withdrawal import erase_rater, final_answer, free_leases, overwrite
+from raters.trials.withdrawal import erase_rater, final_answer, free_leases
 
 __all__ = [
     "Elsewhere",
@@ -336,7 +336,7 @@ class Session:
             with self._write() as connection:
                 self._allowed(connection)
                 erase_rater(self.store, connection, self.study.id, self.rater)
-            overwrite(self.store)
+            self.store.overwrite()
             return None
         with self._write() as connection:
             rater = self._allowed(connection)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.protocols import Protocol, protocol_called
-from raters.studies.creation import TRAINING
+from raters.studies.building import TRAINING
 from raters.studies.plates import CONTRASTS
 from raters.texts import Texts
 from raters.texts.own import kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
@@ -45,20 +45,12 @@ def erase(store: Store, study_name: str, rater: int) -> int:
                 "lists their numbers"
             )
         judgements = erase_rater(store, connection, study.id, rater)
-    overwrite(store)
+    store.overwrite()
     return judgements
 
 
-def overwrite(store: Store) -> None:
-    """Leave nothing of what was erased in the files of the database."""
-    if store.is_sqlite:  # the write-ahead log would hold what was erased for a while yet
-        with store.engine.connect() as raw:
-            raw.exec_driver_sql("COMMIT")
-            raw.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-
-
 def erase_rater(store: Store, connection: Connection, study: int, rater: int) -> int:
-    """Do the work of `erase` inside the caller's transaction; `overwrite` follows it."""
+    """Do the work of `erase` inside the caller's transaction; `Store.overwrite` follows it."""
     free_leases(connection, rater)
     table = schema.assignment
     protocol = protocol_called(

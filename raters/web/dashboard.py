@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from raters.database.store import Store
 from raters.studies.answers import results
-from raters.studies.creation import close_study
+from raters.studies.changes import close_study
 from raters.studies.export import judgements_csv
 from raters.studies.status import Status, status
 from raters.studies.tokens import RaterRefused, dashboard_tag, study_of_dashboard

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from raters.database.store import Store
 from raters.protocols import PROTOCOLS
-from raters.studies.creation import close_study
+from raters.studies.changes import close_study
 from raters.studies.room import needed
 from raters.texts import LANGUAGES, Texts, shipped
 from raters.texts.questions import read_questions

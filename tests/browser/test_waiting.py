@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from raters.database.store import Store
-from raters.studies.creation import close_study
+from raters.studies.changes import close_study
 from tests.browser.conftest import MakeStudy, Open
 
 

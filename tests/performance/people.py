@@ -28,7 +28,8 @@ from bench.records import Pair, Score
 from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from tests.support.runs import write_run
 
 MODELS, IMAGES, SCENES, SIZE = 20, 40, 10, (144, 192)

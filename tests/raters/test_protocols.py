@@ -32,7 +32,7 @@ from raters.protocols import (
 from raters.statistics.analyse import ScaleAnalysis
 from raters.statistics.ratings import RatingAnalysis
 from raters.studies.answers import Answers, read_answers
-from raters.studies.creation import close_study
+from raters.studies.changes import close_study
 from raters.studies.export import judgements_csv, judgements_json
 from raters.studies.status import needed, status
 from raters.web.app import create_app

@@ -287,7 +287,7 @@ def close(
     db: Db = DEFAULT_DB,
 ) -> None:
     """End a study: no more judgements, and results may be looked at."""
-    from raters.studies.creation import close_study
+    from raters.studies.changes import close_study
 
     close_study(open_store(db), study)
     if as_json:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from bench.report.drawing.labels import Box, place
 from bench.report.drawing.numbers import counted
@@ -80,21 +82,9 @@ def name_points(
         (left, bottom), (right, top) = axes.transData.transform(list(zip(xs, ys, strict=True)))
         obstacles.append((left - 1, min(bottom, top) - 1, right + 1, max(bottom, top) + 1))
     for point, (x, y) in zip(points, pixels, strict=True):
-        text = axes.annotate(
-            point.label,
-            (point.x, point.y),
-            xytext=(0, 0),
-            textcoords="offset points",
-            ha="left",
-            va="bottom",
-            fontsize=8,
-            color=INK,
-            zorder=5,
-            annotation_clip=False,
-        )
-        extent = text.get_window_extent()
+        text, size = written(axes, point.label, (point.x, point.y))
         texts.append(text)
-        sizes.append((extent.width + 2, extent.height + 2))
+        sizes.append(size)
         obstacles += _bars(axes, point, float(x), float(y), scale)
     inside = axes.get_window_extent()
     frame: Box = (inside.x0, inside.y0, inside.x1, inside.y1)
@@ -113,6 +103,27 @@ def name_points(
     return (
         [f"{counted(unnamed, 'point')} without room for a name; see the tables."] if unnamed else []
     )
+
+
+def written(
+    axes: Axes, label: str, at: tuple[float, float], **style: Any
+) -> tuple[Annotation, tuple[float, float]]:
+    """Write a label at a point, to be moved beside it; return it and its size with a margin."""
+    text = axes.annotate(
+        label,
+        at,
+        xytext=(0, 0),
+        textcoords="offset points",
+        ha="left",
+        va="bottom",
+        fontsize=8,
+        color=INK,
+        zorder=5,
+        annotation_clip=False,
+        **style,
+    )
+    extent = text.get_window_extent()
+    return text, (extent.width + 2, extent.height + 2)
 
 
 def _bars(axes: Axes, point: Point, x: float, y: float, scale: float) -> list[Box]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.framework.scores import ScoreTable
 from bench.report.drawing.content import Block, Content, Missing
-from bench.report.drawing.numbers import counted, title
+from bench.report.drawing.numbers import counted, fixed, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, Plot, drawing, finish
 from bench.report.reading.context import Context
@@ -59,7 +59,7 @@ def section(context: Context) -> Content | Missing:
     text = (
         "Rank correlation of two metrics over models, image by image, then the mean over images: "
         "1, the same order; 0, none in common; −1, the reverse. Least alike: "
-        f"{title(first)} and {title(second)} ({found[first, second].mean:.2f})."
+        f"{title(first)} and {title(second)} ({fixed(found[first, second].mean, 2)})."
     )
     body: list[Block] = [text, [_chart(metrics, found)], _table(pairs, found)]
     return Content(body, heading="Metrics among each other")
@@ -94,7 +94,7 @@ def _chart(metrics: Sequence[str], found: Mapping[tuple[str, str], Agreement]) -
             axes.text(
                 column,
                 row - 1,
-                f"{means[row, column]:.2f}",
+                fixed(means[row, column], 2),
                 ha="center",
                 va="center",
                 fontsize=7.5,
@@ -107,7 +107,7 @@ def _chart(metrics: Sequence[str], found: Mapping[tuple[str, str], Agreement]) -
         for spine in axes.spines.values():
             spine.set_visible(False)
         text = "; ".join(
-            f"{title(a)} and {title(b)} {one.mean:.2f}" for (a, b), one in found.items()
+            f"{title(a)} and {title(b)} {fixed(one.mean, 2)}" for (a, b), one in found.items()
         )
         return finish(
             figure,
@@ -130,9 +130,9 @@ def _table(pairs: Sequence[tuple[str, str]], found: Mapping[tuple[str, str], Agr
         rows.append(
             [
                 TableCell(f"{title(first)}, {title(second)}"),
-                TableCell(f"{one.mean:.2f}", sort=one.mean),
+                TableCell(fixed(one.mean, 2), sort=one.mean),
                 TableCell(str(len(one.by_image)), sort=float(len(one.by_image))),
-                TableCell(", ".join(f"{i} ({one.by_image[i]:.2f})" for i in one.least)),
+                TableCell(", ".join(f"{i} ({fixed(one.by_image[i], 2)})" for i in one.least)),
             ]
         )
         records += [

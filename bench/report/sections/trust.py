@@ -29,6 +29,7 @@ from bench.report.drawing.crops import Tile, Window, tile, where_they_differ
 from bench.report.drawing.html import render
 from bench.report.drawing.labels import Box, place
 from bench.report.drawing.numbers import counted, fixed, interval, significant, title
+from bench.report.drawing.points import written
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle
 from bench.report.reading.context import Context
@@ -310,22 +311,10 @@ def _names(figure: Any, axes: Any, means: Sequence[tuple[str, float, float]]) ->
     pixels = axes.transData.transform([(x, y) for _, x, y in means])
     texts, sizes = [], []
     for model, x, y in means:
-        text = axes.annotate(
-            model,
-            (x, y),
-            xytext=(0, 0),
-            textcoords="offset points",
-            ha="left",
-            va="bottom",
-            fontsize=8,
-            color=INK,
-            zorder=5,
-            annotation_clip=False,
-            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
-        )
-        extent = text.get_window_extent()
+        plate = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
+        text, size = written(axes, model, (x, y), bbox=plate)
         texts.append(text)
-        sizes.append((extent.width + 2, extent.height + 2))
+        sizes.append(size)
     inside = axes.get_window_extent()
     frame: Box = (inside.x0, inside.y0, inside.x1, inside.y1)
     marks = [(x - 5 * scale, y - 5 * scale, x + 5 * scale, y + 5 * scale) for x, y in pixels]

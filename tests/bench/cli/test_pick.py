@@ -13,7 +13,8 @@ from bench.cli import app
 from bench.core.errors import BenchError
 from bench.runs.store import RunFolder
 from raters.database.store import Store
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.support.studies import judge, preferring, trained
 

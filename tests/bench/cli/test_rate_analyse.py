@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.core.errors import BenchError
 from raters.database.store import Store
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.conftest import Bench
 from tests.support.studies import judge, preferring, small_run, trained

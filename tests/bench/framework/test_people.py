@@ -16,7 +16,8 @@ from raters.database.store import Store
 from raters.statistics.analyse import analyse
 from raters.statistics.ratings import RatingAnalysis
 from raters.studies.answers import read_answers
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.support.studies import judge, preferring, small_run, trained
 

@@ -20,7 +20,8 @@ from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.statistics.active import posterior
 from raters.studies.answers import Crop
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.support.runs import photograph_run
 from tests.support.studies import judge, seeing, trained

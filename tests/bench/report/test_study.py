@@ -21,7 +21,8 @@ from bench.report.reading.context import context_of
 from bench.report.reading.gather import gather
 from bench.runs.store import RunFolder
 from raters.database.store import Store
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.bench.report.html import Page
 from tests.support.runs import simple_run

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.store import Store
-from raters.studies.changes import contents, delete_study, extend_study, reopen_study
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study, contents, delete_study, extend_study, reopen_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.queries import summaries
 from raters.studies.status import status
 from raters.studies.tokens import RaterRefused, invite

@@ -16,7 +16,8 @@ from bench.image import read
 from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.export import judgements_csv
 from raters.studies.secret import new_secret
 from tests.support.studies import small_run

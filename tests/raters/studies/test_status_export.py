@@ -17,7 +17,8 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import PROTOCOLS
 from raters.studies.answers import read_answers
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.export import COLUMNS, judgements_csv, judgements_json
 from raters.studies.status import needed, status
 from raters.studies.tokens import invite

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from raters.database import schema
 from raters.database.store import Store
 from raters.studies.answers import read_answers
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.export import judgements
 from raters.studies.participants import participants
 from raters.studies.status import status

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from raters.database import schema
 from raters.database.store import Store
 from raters.protocols import NotAnAnswer
-from raters.studies.creation import StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import StudyOptions, create_study
 from raters.studies.export import judgements_csv
 from raters.studies.tokens import RaterRefused, invite, prolific_entry
 from raters.trials.session import (

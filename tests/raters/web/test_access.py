@@ -12,7 +12,8 @@ from sqlalchemy import select
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.store import Store
-from raters.studies.creation import Created, StudyOptions, close_study, create_study
+from raters.studies.changes import close_study
+from raters.studies.creation import Created, StudyOptions, create_study
 from raters.studies.tokens import (
     HALF_BEGUN,
     NEW_A_MINUTE,

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from bench.core.errors import BenchError
 from raters.database.store import Store
-from raters.studies.creation import close_study
+from raters.studies.changes import close_study
 from raters.studies.tokens import NEW_A_MINUTE
 from raters.web.app import create_app, server
 from raters.web.rate_limiter import FAILURES
