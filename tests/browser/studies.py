@@ -6,7 +6,6 @@ import http.client
 import io
 import itertools
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from raters.texts import Texts
+from tests.support.ports import free_port
 from tests.support.runs import run_record
 
 MODELS = {"deblurnet": 0.8, "restoreformer": 1.6, "plainconv": 2.4}
@@ -131,12 +131,6 @@ def make_study(
     finally:
         store.close()
     return Study(name, url, tuple(tokens), made.dashboard_token, made.entry_token)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Server:

@@ -14,7 +14,8 @@ from tests.browser.conftest import PATIENCE_MS
 from tests.browser.rater import Rater
 from tests.browser.studies import make_study
 from tests.browser.test_buttons import press
-from tests.support.nginx import PLAIN, RECIPE, find_nginx, free_ports, proxied
+from tests.support.nginx import PLAIN, RECIPE, find_nginx, proxied
+from tests.support.ports import free_port
 
 
 @pytest.mark.slow
@@ -24,7 +25,7 @@ def test_a_study_below_a_path_is_judged_and_closed(
     browser: Browser, run_folder: Path, tmp_path: Path, recipe: str
 ) -> None:
     study = make_study(run_folder, f"sqlite:///{tmp_path}/studies.db", trials=2, golden=0.0)
-    (https,) = free_ports(1)
+    https = free_port()
     address = f"https://localhost:{https}/study"
     reached = parsed(address)
     app = create_app(study.url, address=reached, root=reached.root)

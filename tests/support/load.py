@@ -25,6 +25,7 @@ from raters.audit.walk import CLIENT, SCREEN
 from raters.database import schema
 from raters.database.schema import DONE, LEASED, MAIN
 from raters.database.store import Store
+from tests.support.ports import free_port
 
 RETRY_SECONDS = 0.25
 TIMEOUT_SECONDS = 30.0
@@ -45,10 +46,7 @@ class Server:
     """The real server on one port; may be killed and started again. Counts its CPU seconds."""
 
     def __init__(self, url: str) -> None:
-        self.url, self._spent = url, 0.0
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = int(listener.getsockname()[1])
+        self.url, self.port, self._spent = url, free_port(), 0.0
         self.process: Any = None
 
     def start(self) -> None:

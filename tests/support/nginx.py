@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 RECIPE = Path(__file__).resolve().parents[2] / "docs" / "deploy" / "nginx.conf"
 
 PLAIN = """
@@ -62,14 +64,6 @@ def find_nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
-
-
 def adapted(recipe: str, changes: Mapping[str, str]) -> str:
     """Return a recipe with the reader's own addresses and files in place of its examples."""
     for example, own in changes.items():
@@ -85,8 +79,7 @@ def proxied(recipe: str, port: int, https: int, folder: Path) -> Iterator[Site]:
     assert program is not None
     assert openssl is not None
     folder.mkdir()
-    (http,) = free_ports(1)
-    site = Site(folder, https, http)
+    site = Site(folder, https, http=free_port())
     subprocess.run(
         f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
         f"-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout study.key "
@@ -99,7 +92,7 @@ def proxied(recipe: str, port: int, https: int, folder: Path) -> Iterator[Site]:
         recipe,
         {
             "listen 443 ssl": f"listen 127.0.0.1:{https} ssl",
-            "listen 80;": f"listen 127.0.0.1:{http};",
+            "listen 80;": f"listen 127.0.0.1:{site.http};",
             "study.example.org": "localhost",
             "127.0.0.1:8000": f"127.0.0.1:{port}",
             "/etc/ssl/": f"{folder}/",

@@ -21,7 +21,8 @@ from raters.audit import audit, running
 from raters.web.address import parsed
 from raters.web.app import create_app
 from tests.browser.studies import Study, make_run, make_study
-from tests.support.nginx import PLAIN, RECIPE, Site, find_nginx, free_ports, proxied
+from tests.support.nginx import PLAIN, RECIPE, Site, find_nginx, proxied
+from tests.support.ports import free_port
 
 DEPLOY = RECIPE.parent
 NUMBER = "5a9d64f5f6dfdd0001eaa73d"
@@ -38,7 +39,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture(params=[RECIPE.read_text(), PLAIN], ids=["recipe", "plain"])
 def site(request: pytest.FixtureRequest, study: Study, tmp_path: Path) -> Iterator[Site]:
     """A proxy by the recipe and by none; both in front of a server that was told its address."""
-    (https,) = free_ports(1)
+    https = free_port()
     reached = parsed(f"https://localhost:{https}/study/")
     app = create_app(study.url, address=reached, root=reached.root)
     with running(app) as address:
@@ -93,7 +94,7 @@ def test_a_study_behind_nginx_is_judged_closed_and_leaves_no_token_in_a_log(
 @pytest.mark.slow
 @needs_nginx
 def test_not_even_a_failing_server_makes_nginx_write_a_token(study: Study, tmp_path: Path) -> None:
-    nobody, https = free_ports(2)
+    nobody, https = free_port(), free_port()
     with proxied(RECIPE.read_text(), nobody, https, tmp_path / "nginx") as site:
         trusted = ssl.create_default_context(cafile=str(site.certificate))
         address = f"https://localhost:{site.https}/study/r/{study.tokens[0]}"
