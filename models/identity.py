@@ -23,6 +23,7 @@ from models.loading import OutputsRestorer
 from models.own_code import folder_of, own_name
 from models.restorer import Restorer
 from models.specs import card_of, form_of, model_file
+from models.variants import parted
 
 OURS = Path(__file__).resolve().parent
 """Where the builders of our own rows lie."""
@@ -36,8 +37,8 @@ def model_digest(spec: str, weights: Path | None, restorer: Restorer) -> str:
     network; of our own rows their options. A folder of outputs is another model on every image: see
     `output_digest`.
     """
-    card, form = card_of(spec), form_of(spec)
-    parts: list[Any] = [form]
+    card, form, (spec, named) = card_of(spec), form_of(spec), parted(spec)
+    parts: list[Any] = [form, *named]
     if (file := model_file(spec)) is not None:
         parts += [spec.removeprefix(str(file)), file_digest(file)]
     if weights is not None:

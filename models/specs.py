@@ -6,6 +6,8 @@ FILE.onnx[:output]            run by onnxruntime; the output where several could
 package.module:factory        a callable without arguments: a torch.nn.Module or a Restorer, from
 path/file.py:factory          the working folder, an installed package or a file (`models.own_code`)
 outputs:FOLDER                finished images, found by image id
+
+After any but the last, @VARIANT+VARIANT names variants of it (`models.variants`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from bench.core.names import choose
 from models.catalogue import Card, model_cards
 from models.own_code import require_own
 from models.suffixes import SUFFIXES
+from models.variants import parted
 
 Form = Literal["catalogue", "weights", "onnx", "factory", "outputs"]
 _FACTORY = re.compile(r"([A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*")
@@ -27,6 +30,7 @@ _ONNX = re.compile(r"(.+\.onnx)(?::(.+))?", re.IGNORECASE)
 
 def form_of(spec: str) -> Form:
     """Say which of the five forms a spec has, by its looks alone."""
+    spec, _ = parted(spec)
     if spec in model_cards():
         return "catalogue"
     if spec.startswith("outputs:"):
@@ -48,7 +52,7 @@ def onnx_parts(spec: str) -> tuple[Path, str | None]:
 
 def model_file(spec: str) -> Path | None:
     """Return the file of weights or of an ONNX network that a spec names; None for the others."""
-    form = form_of(spec)
+    spec, form = parted(spec)[0], form_of(spec)
     if form == "onnx":
         return onnx_parts(spec)[0]
     return Path(spec) if form == "weights" else None
@@ -58,8 +62,13 @@ def label(spec: str) -> str:
     """Return the short name under which a spec's results are kept.
 
     The catalogue name, the file's name without its suffix, the folder's name; of a factory its
-    module's and its own, ``module:factory``.
+    module's and its own, ``module:factory``. Variants follow it: ``unet@x8``.
     """
+    spec, named = parted(spec)
+    return "@".join((_label(spec), *(["+".join(named)] if named else [])))
+
+
+def _label(spec: str) -> str:
     form = form_of(spec)
     if form == "outputs":
         return Path(spec.removeprefix("outputs:")).resolve().name
@@ -79,7 +88,10 @@ def card_of(spec: str) -> Card | None:
     Raises `BenchError` for an unknown name, suggesting the nearest, and for a missing file, module
     or folder. Nothing is loaded.
     """
+    whole, (spec, named) = spec, parted(spec)
     form = form_of(spec)
+    if form == "outputs" and named:
+        raise BenchError(f"'{whole}': finished images have no variants; give {spec}")
     if form == "catalogue":
         if Path(spec).is_dir():
             raise BenchError(f"'{spec}' is a folder; for its images give outputs:{spec}")

@@ -83,7 +83,7 @@ def _measure(job: ProfileJob, tell: Tell) -> None:
         start = _start(job, tell)
         _time(*_timed(start, job), start.restorer, job, tell)
     if job.count:
-        _part("counts", tell, lambda: ProfileReport(counts=_counts(start, Path(job.spec))))
+        _part("counts", tell, lambda: ProfileReport(counts=_counts(start, job.spec)))
 
 
 @dataclass
@@ -103,6 +103,7 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     from bench.compute.calls import observe, observe_onnx
     from bench.compute.memory import peak_resident, reset_peak, resident
     from models.contract import Contained
+    from models.ensemble import Ensemble
     from models.loading import load_restorer
     from models.restorer import Hints, NetworkRestorer
 
@@ -120,8 +121,9 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     )
     if isinstance(restorer, Contained):
         restorer = restorer.inner  # what holds it back is no cost of the model's
-    if isinstance(restorer, NetworkRestorer):
-        restorer.shrinks = False  # what is measured is what was asked for, or missing
+    worker = restorer.inner if isinstance(restorer, Ensemble) else restorer
+    if isinstance(worker, NetworkRestorer):
+        worker.shrinks = False  # what is measured is what was asked for, or missing
     if restorer.network is None and job.dtype != "float32":
         raise BenchError(f"no network: it computes in its own precision, not in {job.dtype}")
     loaded = time.perf_counter()
@@ -229,11 +231,14 @@ def _energy(run: Run, inputs: list[torch.Tensor], seconds: float) -> Energy:
     return Energy(joules=spent, passes=passes, seconds=elapsed)
 
 
-def _counts(start: Start, path: Path) -> Counts:
+def _counts(start: Start, spec: str) -> Counts:
     from bench.compute import calls, operations, operations_onnx
+    from models.specs import onnx_parts
+    from models.variants import parted
 
     network = start.restorer.network
-    if _is_onnx(str(path)):
+    if _is_onnx(spec):
+        path, _ = onnx_parts(parted(spec)[0])
         found = calls.count_onnx_calls(path, start.shapes)
         return Counts(**asdict(found), weight_bytes=operations_onnx.weight_bytes(path))
     if network is None:
@@ -245,7 +250,9 @@ def _counts(start: Start, path: Path) -> Counts:
 
 
 def _is_onnx(spec: str) -> bool:
-    return Path(spec).suffix.lower() == ".onnx"
+    from models.specs import form_of
+
+    return form_of(spec) == "onnx"
 
 
 def _gaussian_psf() -> Any:

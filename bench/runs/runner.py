@@ -38,7 +38,7 @@ from bench.suites.listing import prepared
 from models.identity import model_digest
 from models.loading import load_restorer
 from models.specs import card_of, label
-from models.training.train import train
+from models.training.train import Trained, train
 from models.weights_folder import WeightsFolder
 
 Changed = Literal["redo", "refuse", "afresh"]
@@ -78,17 +78,24 @@ class RunJob:
     # --- train and load -------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Train what the plan says, and keep the weights for later runs."""
+        """Train what the plan says, and keep the weights for later runs.
+
+        Variants of one network take the weights of one training.
+        """
+        done: dict[str, Trained | BenchError] = {}
         for entry in self.entries:
-            if not entry.job:
+            if entry.job is None:
                 continue
-            try:
-                trained = train(entry.job, self.progress.update, self.progress.note)
-            except BenchError as error:
-                entry.drop("failed", str(error))
+            job, entry.job = entry.job, None
+            if job.card.name not in done:
+                try:
+                    done[job.card.name] = train(job, self.progress.update, self.progress.note)
+                except BenchError as error:
+                    done[job.card.name] = error
+            trained = done[job.card.name]
+            if isinstance(trained, BenchError):
+                entry.drop("failed", str(trained))
                 continue
-            finally:
-                entry.job = None
             entry.weights, entry.origin = trained.weights, "trained"
             entry.separation, entry.separation_note = "separate", "compared before it was trained"
             learned = trained.header.learned

@@ -163,7 +163,7 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     bench: Bench, tmp_path: Path
 ) -> None:
     ran = bench(
-        *typed("run --suite gopro --models input,litenet,dncnn,wiener"),
+        *typed("run --suite gopro --models input,litenet,litenet@x8,dncnn,wiener"),
         *typed("--budget 4steps --metrics psnr --profile none"),
         *typed("--out run"),
     )
@@ -179,6 +179,10 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     assert at < min(i for i, line in enumerate(lines) if line.startswith("train litenet: "))
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["models"]["litenet"]["weights"]["header"]["planned_steps"] == 4
+    assert "litenet@x8: trains with litenet, whose weights it takes" in lines
+    variant = record["models"]["litenet@x8"]
+    assert variant["weights"] == record["models"]["litenet"]["weights"]
+    assert (variant["state"], variant["separation"]) == ("done", "separate")
     paper = bench(
         *typed("run --suite gopro --models input,litenet --preset paper"),
         *typed("--train never --metrics psnr --profile none --out paper"),

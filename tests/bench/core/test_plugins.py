@@ -40,7 +40,7 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     listed = bench("models", "--json", PYTHONPATH=outside)
     assert "outside-invert" in [row["name"] for row in json.loads(listed.stdout)]
     ran = bench(
-        *typed("run --suite outside-greys --models input,outside-invert"),
+        *typed("run --suite outside-greys --models input,outside-invert,input@outside-dim"),
         *typed("--profile none --metrics outside-max,mae --out out"),
         *typed("--executor outside-local"),
         PYTHONPATH=outside,
@@ -50,11 +50,12 @@ def test_an_outside_package_is_listed_and_run(bench: Bench, outside: str, tmp_pa
     scores = (tmp_path / "out" / "scores.csv").read_text().splitlines()
     assert "input,low,outside-max,50.0," in scores  # |100 - 150|
     assert "outside-invert,low,outside-max,5.0," in scores  # |255 - 100 - 150|
+    assert "input@outside-dim,low,outside-max,100.0," in scores  # |100 / 2 - 150|
     reported = bench("report", "out", PYTHONPATH=outside)
     assert reported.returncode == 0, reported.stderr
     page = (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert '<a href="#outside-letters">Letters</a>' in page
-    assert "Letters: 19." in page  # input, outside-invert
+    assert "Letters: 36." in page  # input, outside-invert, input@outside-dim
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from bench.runs.executors.shard import restore_shard
 from bench.runs.executors.table import Executor
 from bench.suites import Suite, SuiteCard
 from models.catalogue import Card
+from models.variants import Variant
 
 
 def invert() -> Any:
@@ -182,3 +183,23 @@ PASSES = Quantity(
 )
 PRICE = Quantity("outside-price", "EUR", "what a pass costs", "Price")
 SECTION = Section("outside-letters", "Letters", ("scores",), "bench_outside:letters")
+
+
+class Dimmed:
+    """A restorer whose images are half as bright."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.name, self.device, self.network = inner.name, inner.device, None
+        self.needs_psf, self.uses_noise, self.scale = inner.needs_psf, False, inner.scale
+
+    def restore(self, degraded: Any, *hints: Any) -> Any:
+        return self.inner.restore(degraded, *hints) / 2
+
+
+VARIANT = Variant(
+    name="outside-dim",
+    title="half as bright",
+    apply="bench_outside:Dimmed",
+    citation="",
+)
