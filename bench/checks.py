@@ -19,6 +19,7 @@ from bench.prepare import read_step
 from bench.runs.executors.table import executor_named
 from bench.suites.table import SuiteCard, open_suite, resolve_suite
 from models.catalogue import Card, model_cards
+from models.published_files import find_published, published_file
 from models.specs import card_of, label, require_weights
 from models.training.budget import parse_budget
 
@@ -48,10 +49,11 @@ def check_run(
     card, _ = resolve_suite(suite)
     fit = {name: one for name, one in model_cards().items() if card.task in one.tasks}
     standard = tuple(name for name, one in fit.items() if one.standard)
-    chosen = tuple(fit) if models == "all" else tuple(models) or standard
+    here = tuple(n for n, one in fit.items() if not one.checkpoint or find_published(one))
+    chosen = here if models == "all" else tuple(models) or standard
     found = Asked(card, chosen, choose_metrics(tuple(metrics) or at_hand(card.metrics)).all)
     for spec in chosen:
-        card_of(spec)
+        _check_model(spec, None)
     labels = [label(spec) for spec in chosen]  # some file systems take no notice of their case
     if doubled := [name for name, n in Counter(map(str.casefold, labels)).items() if n > 1]:
         raise BenchError(
@@ -99,8 +101,7 @@ def check_profile(
     model: str, *, size: tuple[int, int], seconds: float, weights: Path | None
 ) -> None:
     """Raise `BenchError` for a model that there is not, and for conditions that mean nothing."""
-    card_of(model)
-    require_weights(weights)
+    _check_model(model, weights)
     check_size(size)
     if not seconds > 0:
         raise BenchError(f"--seconds {seconds:g}: expected more than 0")
@@ -112,8 +113,7 @@ def check_restoring(model: str, *, weights: Path | None, images: Sequence[Path])
     Raises `BenchError` for a model or weights that are not there, and where none of the photographs
     or folders is.
     """
-    card = card_of(model)
-    require_weights(weights)
+    card = _check_model(model, weights)
     if not any(image.exists() for image in images):
         raise BenchError(
             f"no photograph or folder '{images[0]}'; expected image files, or folders of them"
@@ -144,6 +144,16 @@ def check_size(size: tuple[int, int]) -> None:
     """Raise `BenchError` for a height and width that are no image's."""
     if min(size) < 1:
         raise BenchError(f"size {size[0]}x{size[1]}: expected at least 1 pixel each way")
+
+
+def _check_model(spec: str, weights: Path | None) -> Card | None:
+    """Return a model's card, if it has one. Raises `BenchError` for a model or a file that is not
+    there, a published network's too."""
+    card = card_of(spec)
+    require_weights(weights)
+    if card is not None and card.checkpoint is not None and weights is None:
+        published_file(card)
+    return card
 
 
 def _check_steps(steps: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from bench.core.errors import BenchError
 from bench.core.plugins import extended
 from models import recipes
+from models.published import PUBLISHED, Checkpoint
 from models.recipes import PRESETS, QUICK, UNTRAINED, Recipe
 
 NONCOMMERCIAL = "BENCH_NONCOMMERCIAL"
@@ -48,6 +49,8 @@ class Card:
     baseline: str = ""
     """What a sentence calls it, where it adds nothing to the degraded image and the others are
     measured against it."""
+    checkpoint: Checkpoint | None = None
+    """The published file that its weights are, and its architecture is recognised from."""
 
     def preset(self, name: str) -> Recipe:
         """Return a recipe by its name. Raises `BenchError` where the card has none."""
@@ -514,9 +517,25 @@ MODELS: dict[str, Card] = {
 }
 
 
+def published_card(name: str, checkpoint: Checkpoint) -> Card:
+    """Return the row of a published network: it runs by its name once its file is here."""
+    return Card(
+        name=name,
+        title=checkpoint.title,
+        family=checkpoint.family,
+        tasks=checkpoint.tasks,
+        build="models.foreign:load_spandrel",
+        citation=checkpoint.citation,
+        licence=checkpoint.licence,
+        standard=False,
+        checkpoint=checkpoint,
+    )
+
+
 def model_cards() -> dict[str, Card]:
-    """Return the table with the models of installed third-party packages."""
-    return extended(MODELS, "restoration_bench.models", Card)
+    """Return the table with the published networks and the models of third-party packages."""
+    published = {name: published_card(name, found) for name, found in PUBLISHED.items()}
+    return extended({**MODELS, **published}, "restoration_bench.models", Card)
 
 
 def baselines() -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from models.catalogue import MODELS, Card, model_cards
 from models.contract import Contained
 from models.foreign import load_onnx, load_spandrel
 from models.own_code import load_own
+from models.published_files import published_file
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
 from models.specs import card_of, form_of, label, onnx_parts
+from models.variants import parted, variants
 from models.weights import (
     WeightsHeader,
     header_as_found,
@@ -38,7 +42,6 @@ __all__ = [
 
 RANDOM_SEED = 0
 AS_JPEG = "its files are JPEG: what that coding lost is part of its scores"
-AS_JPEG = "its files are JPEG: what that coding lost is part of its scores"
 
 
 def load_restorer(
@@ -51,28 +54,39 @@ def load_restorer(
     """Make the model that ``spec`` names ready to run on ``device``.
 
     ``weights`` fill a network of the catalogue; ``random_weights`` (seeded) stand in for them where
-    only the cost is measured. ``tile`` cuts large images for networks; None: whole images. Raises
-    `BenchError` for whatever is missing, damaged or unfit.
+    only the cost is measured, but not for a published network, which its file describes. ``tile``
+    cuts large images for networks; None: whole images. Raises `BenchError` for whatever is missing,
+    damaged or unfit.
     """
     card = card_of(spec)
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise BenchError(f"device '{device}': torch finds no CUDA device here; give --device cpu")
-    name, form = label(spec), form_of(spec)
+    name, form, (base, named) = label(spec), form_of(spec), parted(spec)
+
+    def varied(build: Callable[[], Restorer]) -> Restorer:
+        restorer = build()
+        for variant in named:
+            restorer = load_object(variants()[variant].apply)(restorer)
+        if named:
+            restorer.name = name
+        return restorer
+
     if card is not None:
-        if card.name in MODELS:
-            return _load_card(card, device, weights, random_weights, tile)
-        return Contained(lambda: _load_card(card, device, weights, random_weights, tile))
+        of_card = partial(_load_card, card, name, device, weights, random_weights, tile)
+        if card.name in MODELS or card.checkpoint is not None:
+            return varied(of_card)
+        return Contained(lambda: varied(of_card))
     if form == "outputs":
-        return OutputsRestorer(name, Path(spec.removeprefix("outputs:")))
+        return OutputsRestorer(name, Path(base.removeprefix("outputs:")))
     if form == "onnx":
-        return Contained(lambda: _load_onnx(spec, name, device, tile))
+        return Contained(lambda: varied(lambda: _load_onnx(base, name, device, tile)))
     if form == "factory":
-        return Contained(lambda: _load_factory(spec, name, device, tile))
-    path = Path(spec)
+        return Contained(lambda: varied(lambda: _load_factory(base, name, device, tile)))
+    path = Path(base)
     header = read_header(path) if path.suffix.lower() == ".safetensors" else None
     if header is not None:
-        return _load_own(path, header, name, device, tile)
-    return load_spandrel(path, name, device, tile)
+        return varied(lambda: _load_own(path, header, name, device, tile))
+    return varied(lambda: load_spandrel(path, name, device, tile))
 
 
 def build_network(card: Card, seed: int) -> torch.nn.Module:
@@ -95,20 +109,25 @@ def _scale_of(network: torch.nn.Module) -> int:
 
 
 def _load_card(
-    card: Card, device: str, weights: Path | None, random_weights: bool, tile: int | None
+    card: Card,
+    name: str,
+    device: str,
+    weights: Path | None,
+    random_weights: bool,
+    tile: int | None,
 ) -> Restorer:
+    if card.checkpoint is not None:
+        return load_spandrel(weights or published_file(card), name, device, tile)
     if card.recipe is None:
         built = load_object(card.build)(**card.options)
-        return _wrap(
-            built, card.build, name=card.name, device=device, tile=tile, multiple=card.multiple
-        )
+        return _wrap(built, card.build, name=name, device=device, tile=tile, multiple=card.multiple)
     if weights is None and not random_weights:
         raise no_weights(card.name)
     network = build_network(card, RANDOM_SEED)
     if weights is not None:
         load_weights(network, weights, card.name)
     scale = _scale_of(network)
-    return NetworkRestorer(card.name, network, device, card.multiple, tile=tile, scale=scale)
+    return NetworkRestorer(name, network, device, card.multiple, tile=tile, scale=scale)
 
 
 def _load_own(

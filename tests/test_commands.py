@@ -44,6 +44,7 @@ READ = {
     "bench run --suite gopro --data data/gopro --limit 50": "9 GB",
     "bench fetch gopro": "9 GB",
     "bench fetch weights lpips-alex": "244 MB",
+    "bench fetch models nafnet-gopro-w32": "69 MB",
     "bench metrics --check": "has tests of its own",
     "bench fetch gopro --out data/gopro": "9 GB",
     "bench train unet --suite gopro --budget 1h": "9 GB",

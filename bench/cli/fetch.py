@@ -12,6 +12,7 @@ from bench.cli.console import ShownProgress, print_json, say
 from bench.cli.options import Json
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
+from bench.core.layout import published_folder
 from bench.core.names import choose
 from bench.core.plugins import load_object
 from bench.metrics.backbones import BACKBONES, Backbone, files_of, keep_part
@@ -19,6 +20,8 @@ from bench.metrics.card import MetricCard
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import ALIASES, metric_cards
 from bench.suites.table import suite_cards
+from models.catalogue import Card, model_cards
+from models.published_files import checkpoint_of, download_of, how_to_get
 
 
 def backbones_named(names: Sequence[str]) -> tuple[Backbone, ...]:
@@ -37,6 +40,22 @@ def backbones_named(names: Sequence[str]) -> tuple[Backbone, ...]:
     return tuple(BACKBONES[name] for name in dict.fromkeys(chosen))
 
 
+def published_named(names: Sequence[str]) -> tuple[Card, ...]:
+    """Return the published networks of these names.
+
+    Raises `BenchError` for other names, and for none: together they are gigabytes.
+    """
+    known = {name: card for name, card in model_cards().items() if card.checkpoint}
+    if not names:
+        raise BenchError(
+            f"name the models to fetch, such as {next(iter(known))}; known: {', '.join(known)}"
+        )
+    for name in names:
+        if name not in known and name in model_cards():
+            raise BenchError(f"'{name}' is not published weights; 'bench models {name}' shows it")
+    return tuple(known[choose("model", name, known)] for name in dict.fromkeys(names))
+
+
 def _kept(backbone: Backbone, folder: Path) -> Path | None:
     """Return the kept part that is in a folder, where it is not damaged."""
     for path in files_of(backbone, folder):
@@ -48,14 +67,17 @@ def _kept(backbone: Backbone, folder: Path) -> Path | None:
 def fetch(
     what: Annotated[
         str,
-        typer.Argument(help="A suite's name, or 'weights': networks under metrics and losses."),
+        typer.Argument(
+            help="A suite's name, 'models': published networks, or 'weights': networks under "
+            "metrics and losses."
+        ),
     ],
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Of weights: the metrics that need them (lpips-alex, fid), or the networks "
-            "(vgg19, inception).",
-            show_default="all of them",
+            help="Of models: names of 'bench models'. Of weights: the metrics that need them "
+            "(lpips-alex, fid), or the networks (vgg19, inception).",
+            show_default="all weights, no models",
         ),
     ] = None,
     out: Annotated[
@@ -71,12 +93,19 @@ def fetch(
     'bench fetch weights lpips-alex' fetches what that metric needs and nothing else. Of networks
     whose convolutions alone are used, only these are kept (10 of AlexNet's 244 MB), once the whole
     file is verified.
+
+    'bench fetch models nafnet-gopro-w32' fetches that network's weights, by which it then runs. A
+    digest that is not published is kept when the file first comes, and asked of it ever after. A
+    file that only a person may download is verified once it lies where the command says.
     """
     backbones = backbones_named(names or ()) if what == "weights" else ()
-    if names and what != "weights":
+    cards = published_named(names or ()) if what == "models" else ()
+    if names and what not in ("weights", "models"):
         raise BenchError(f"'{what}' is fetched whole; got also {', '.join(names)}")
-    if url and len(backbones) > 1:
-        raise BenchError(f"--url is of one file, and these are {len(backbones)}; name one")
+    if url and len(backbones) + len(cards) > 1:
+        raise BenchError(
+            f"--url is of one file, and these are {len(backbones) + len(cards)}; name one"
+        )
     from dataclasses import replace
 
     from bench.suites.fetch import Download, digest_found
@@ -98,14 +127,25 @@ def fetch(
             for backbone in backbones
         ]
         target = out or backbones_folder()
+    elif what == "models":
+        downloads = [download_of(card) for card in cards]
+        target = out or published_folder()
+        for card, download in zip(cards, downloads, strict=True):
+            checkpoint = checkpoint_of(card)
+            if not checkpoint.url and not url and not (target / download.file).is_file():
+                raise BenchError(
+                    f"'{card.name}' is nothing that a program may download: {how_to_get(card)}, "
+                    f"then 'bench fetch models {card.name}' again: it is verified and pinned"
+                )
     else:
-        card = suite_cards()[choose("suite", what, [*suite_cards(), "weights"])]
-        if card.download is None:
-            from bench.suites.folder import how_to_get
+        suites = suite_cards()
+        suite = suites[choose("suite", what, [*suites, "weights", "models"])]
+        if suite.download is None:
+            from bench.suites.folder import how_to_get as way_to
 
-            there = f"it is {card.size}" if not card.source else how_to_get(card)
+            there = f"it is {suite.size}" if not suite.source else way_to(suite)
             raise BenchError(f"suite '{what}' is nothing to download from here: {there}")
-        downloads = [load_object(card.download)]
+        downloads = [load_object(suite.download)]
         target = out or Path("data") / what
     ready: list[dict[str, str | None]] = []
     with ShownProgress() as progress:
@@ -134,7 +174,8 @@ def fetch(
                     "sha256": digest,
                     "whole_sha256": ready[-1]["sha256"],
                 }
+            pinned = ", not published: pinned here" if cards and wanted.sha256 is None else ""
             if not as_json:
-                say(f"ready: {done}" + (f" (sha256 {digest})" if digest else ""))
+                say(f"ready: {done}" + (f" (sha256 {digest}{pinned})" if digest else ""))
     if as_json:
         print_json(ready)

@@ -21,6 +21,8 @@ from bench.metrics.opinions import OPINIONS, opinions_at
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import DEFAULT, at_hand, metric_cards, resolve
 from models.catalogue import Card, model_cards
+from models.published_files import checkpoint_of, find_published, how_to_get
+from models.variants import variants
 from models.weights_folder import WeightsFolder
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ def models(
     """List the models of the catalogue, one a line, or show all of one.
 
     Parameters are in millions; GMACs, 10^9 multiply-accumulates, are for an image of 256x256. All
-    of a model: its recipes, what its paper does not give, its citation, the weights found here.
+    of a model: its recipes, what its paper does not give, its citation, the weights found here; of
+    a published network its file, address, digest and licence. Any of them, but for outputs, has
+    variants: MODEL@x8.
     """
     cards = model_cards()
     chosen = {name: cards[choose("model", name, cards)]} if name else cards
@@ -54,7 +58,7 @@ def models(
             chosen = {n: card for n, card in chosen.items() if wanted in _words(card, what)}
     kept = WeightsFolder()
     rows: list[dict[str, Any]] = [
-        {**asdict(card), "name": n, "weights": [str(path) for path in sorted(kept.all_of(n))]}
+        {**asdict(card), "name": n, "weights": [str(path) for path in _weights(card, kept)]}
         for n, card in chosen.items()
     ]
     if as_json:
@@ -78,7 +82,17 @@ def models(
                 for r in rows
             ),
         )
-        say("bench models NAME shows all of one")
+        say_prose(
+            "bench models NAME shows all of one. Variants: "
+            + "; ".join(f"MODEL@{v.name}: {v.title}" for v in variants().values())
+        )
+
+
+def _weights(card: Card, kept: WeightsFolder) -> list[Path]:
+    if card.checkpoint is None:
+        return sorted(kept.all_of(card.name))
+    found = find_published(card)
+    return [] if found is None else [found]
 
 
 def _words(card: Card, what: str) -> tuple[str, ...]:
@@ -88,6 +102,9 @@ def _words(card: Card, what: str) -> tuple[str, ...]:
 def _needs(row: dict[str, Any]) -> str:
     if row["recipe"]:
         return "weights here" if row["weights"] else "training"
+    if row["checkpoint"]:
+        by = "download" if row["checkpoint"]["url"] else "download by hand"
+        return "weights here" if row["weights"] else by
     return "the PSF" if row["needs_psf"] else "nothing"
 
 
@@ -112,6 +129,17 @@ def _show_model(row: dict[str, Any]) -> None:
     say(f"needs: {_needs(row)}")
     for path in row["weights"]:
         say(f"weights: {path}")
+    if row["checkpoint"]:
+        card = model_cards()[row["name"]]
+        found = checkpoint_of(card)
+        say(f"file: {found.file}, {found.size}")
+        say(f"address: {found.url or f'none for programs; for people: {found.page}'}")
+        say(f"offered at: {found.page}")
+        say(f"sha256: {found.sha256 or 'not published: pinned when the file first comes'}")
+        if found.note:
+            say_prose(f"note: {found.note}")
+        if not row["weights"]:
+            say_prose(f"to get it: {how_to_get(card)}")
     for title, key in (("quick recipe", "recipe"), ("recipe of its paper", "paper")):
         if row["recipe"] and row[key] is None:
             say(f"{title}: none")

@@ -52,6 +52,11 @@ def backbones_folder() -> Path:
     return weights_root() / "backbones"
 
 
+def published_folder() -> Path:
+    """Return where published checkpoints that run by name are kept."""
+    return weights_root() / "published"
+
+
 def studies_address() -> str:
     """Return the SQLAlchemy address of the study database that is given no other."""
     return f"sqlite:///{results()}/studies.db"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,10 +30,12 @@ from models.catalogue import Card
 from models.loading import header_as_found, load_restorer, read_header, sha256_of
 from models.own_code import load_own
 from models.prior import PriorRestorer
+from models.published_files import published_file
 from models.restorer import Hints, Restorer
 from models.specs import form_of, model_file
 from models.training.files import Files
 from models.training.train import Job, estimate
+from models.variants import parted, variants
 from models.weights_folder import WeightsFolder
 
 OnOverlap = Literal["refuse", "mark"]
@@ -145,6 +148,11 @@ class Planner:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
             elif card and card.needs_psf and not any_psf(self.pairs):
                 entry.drop("not applicable", NO_PSF)
+            elif card and card.checkpoint:
+                try:
+                    entry.weights, entry.origin = published_file(card), "loaded"
+                except BenchError as error:
+                    entry.drop("failed", str(error))
             elif card and card.recipe:
                 try:
                     self._plan_weights(entry, card)
@@ -156,7 +164,7 @@ class Planner:
                 self._count_outputs(entry)
             elif form_of(entry.spec) == "factory":
                 try:
-                    load_own(entry.spec)
+                    load_own(parted(entry.spec)[0])
                 except BenchError as error:
                     entry.drop("failed", str(error))
             elif (file := model_file(entry.spec)) is not None:
@@ -165,7 +173,16 @@ class Planner:
                 self._compare(entry)
             if entry.active and card and card.family == "prior":
                 self._time_fitting(entry)
-        seconds = sum(self._measure(entry, entry.job) for entry in entries if entry.job)
+        seconds = 0.0
+        trainings: dict[str, Entry] = {}
+        for entry in entries:
+            if entry.job is None or entry.card is None:
+                continue
+            first = trainings.setdefault(entry.card.name, entry)
+            if first is entry:
+                seconds += self._measure(entry, entry.job)
+            else:  # a variant of a network that is trained already
+                entry.takes = f"with {first.label}, whose weights it takes"
         for entry in entries:
             self.progress.note(f"  {entry.plan()}")
         if seconds:
@@ -299,7 +316,8 @@ class Planner:
 
         Where the first image cannot be opened, nothing is timed: scoring will list it.
         """
-        pair, restorer = self.pairs[0], load_restorer(entry.spec, device=self.spec.device)
+        base, named = parted(entry.spec)
+        pair, restorer = self.pairs[0], load_restorer(base, device=self.spec.device)
         assert isinstance(restorer, PriorRestorer)
         most, restorer.iterations = restorer.iterations, TIMED_ITERATIONS
         entry.takes = f"fits a network to each image: {most} iterations"
@@ -311,6 +329,7 @@ class Planner:
         began = time.monotonic()
         restorer.restore(image, Hints(scale=pair.scale))
         each = (time.monotonic() - began) / TIMED_ITERATIONS * most
+        each *= prod(variants()[name].times for name in named)
         self.progress.update(f"time iterations of {entry.label}", 1, 1)
         entry.takes += (
             f", about {duration(each)} for one, {duration(each * len(self.pairs))} for all"
