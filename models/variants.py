@@ -71,3 +71,13 @@ def parted(spec: str) -> tuple[str, tuple[str, ...]]:
     known = variants()
     named = {choose("variant", name, known) for name in found[2].split("+")}
     return found[1], tuple(name for name in known if name in named)
+
+
+def without_variants(spec: str, label: str) -> tuple[str, tuple[str, ...]]:
+    """Return a label, or a spec, of a run without its variants, and these, known here or not.
+
+    >>> without_variants("nafnet.pth@tlc", "nafnet@tlc")
+    ('nafnet', ('tlc',))
+    """
+    found = None if spec.startswith("outputs:") else _SUFFIX.fullmatch(label)
+    return (label, ()) if found is None else (found[1], tuple(found[2].split("+")))

@@ -20,6 +20,7 @@ from bench.metrics.cost import MetricCosts, keep_costs, kept_costs, measure_metr
 from bench.metrics.opinions import OPINIONS, opinions_at
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import DEFAULT, at_hand, metric_cards, resolve
+from bench.published import REPORTS
 from models.catalogue import Card, model_cards
 from models.published_files import checkpoint_of, find_published, how_to_get
 from models.variants import variants
@@ -140,6 +141,22 @@ def _show_model(row: dict[str, Any]) -> None:
             say_prose(f"note: {found.note}")
         if not row["weights"]:
             say_prose(f"to get it: {how_to_get(card)}")
+    figures = [
+        (
+            ", ".join((report.suite, *(f"{k} {v}" for k, v in report.options.items()))),
+            "+".join(report.variants) or "none",
+            figure.family.upper(),
+            f"{figure.value:g}",
+            figure.convention,
+            figure.source,
+        )
+        for report in REPORTS
+        if row["name"] in report.names
+        for figure in report.figures
+    ]
+    if figures:
+        heads = ("suite", "variants", "measure", "value", "convention", "source")
+        print_table("published figures", heads, figures)
     for title, key in (("quick recipe", "recipe"), ("recipe of its paper", "paper")):
         if row["recipe"] and row[key] is None:
             say(f"{title}: none")

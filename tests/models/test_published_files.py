@@ -171,6 +171,12 @@ def test_what_only_people_may_download_is_taken_from_where_they_are_told_to_put_
     assert server.asked == []
 
 
+def test_what_was_published_of_a_network_is_shown_with_its_variants() -> None:
+    shown = called("models", "nafnet-gopro-w64")
+    assert "gopro, blur blur tlc PSNR 33.71 RGB, no border cut, mean over images" in shown
+    assert "gopro, blur blur none PSNR 33.08" in shown
+
+
 def test_a_wrong_name_is_one_line(server: Server) -> None:
     assert "no model 'nafnet-gopro-w23'; did you mean 'nafnet-gopro-w" in called(
         "fetch", "models", "nafnet-gopro-w23", status=2
