@@ -52,6 +52,7 @@ READ = {
     "bench train t1t4-gan --suite gopro --preset paper": "9 GB",
     "bench train swinir --suite div2k:scale=4 --from x4_before.safetensors --devices 4": "3.9 GB",
     "bench report results/gopro/A results/gopro/B": "A and B stand for digests",
+    "bench report results/gopro/A results/hide/C --across": "A and C stand for digests",
     "bench run --suite folder --data made": "minutes; as for mine",
     "bench run --suite bsd68:sigma=25 --data BSD68 --models input,nlm,dncnn.pth": "a checkpoint",
     "bench run --suite set5:scale=4 --data Set5 --models bicubic,rrdb.pth": "a checkpoint",

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import print_json, say
+from bench.cli.console import print_json, print_table, say, say_prose
 from bench.cli.options import Json, Study
+from bench.core.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.runs.store import RunFolder
+
+
+def show_across(runs: Sequence[RunFolder], out: Path | None, as_json: bool) -> None:
+    """Write the table over the suites of these runs, and print it."""
+    from bench.report import across, write_across
+
+    made = across(runs)
+    page = write_across(runs, out, made)
+    if as_json:
+        left_out = [f"left out: {path}: {why}" for path, why in made.left_out]
+        rows = [dict(record) for record in made.table.records]
+        print_json({"report": str(page), "notes": left_out, "rows": rows})
+        return
+    heads, rows_shown, notes = made.terminal()
+    for path, why in made.left_out:
+        say(f"left out: {path}: {why}")
+    print_table("", heads, rows_shown)
+    for line in notes:
+        say_prose(line)
+    say(f"report: {page}")
 
 
 def report(
@@ -20,17 +45,33 @@ def report(
         Path | None,
         typer.Option(
             help="Folder to write.",
-            show_default="RUN/report; of several runs, a folder of their own beside the first",
+            show_default="RUN/report; of several runs, a folder of their own beside the first; "
+            "results/across/..",
         ),
     ] = None,
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="One table over several suites: suites in columns, mean ranks, and how often each "
+            "model is first overall.",
+        ),
+    ] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Plots as PDF, too, for papers.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
+    if across and (study or pdf):
+        raise BenchError(
+            f"--across is one table; {'--study' if study else '--pdf'} has no part in it"
+        )
     from bench import api
     from bench.report import write_report
 
     found = [api.open_run(name) for name in runs]
+    if across:
+        show_across([run.folder for run in found], out, as_json)
+        return
     people = api.people_of(study, found)
     left_out: list[str] = []
     page = write_report([run.folder for run in found], out, left_out.append, people, pdf)

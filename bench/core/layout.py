@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 
 VARIABLE = "BENCH_RESULTS"
-WEIGHTS, TRAINING = "weights", "training"
-OTHERS = (WEIGHTS, TRAINING)
+WEIGHTS, TRAINING, ACROSS = "weights", "training", "across"
+OTHERS = (WEIGHTS, TRAINING, ACROSS)
 """Folders of the root that hold no runs."""
 
 LONGEST_NAME = 120
@@ -50,6 +50,11 @@ def weights_root() -> Path:
 def backbones_folder() -> Path:
     """Return where the networks under LPIPS and perceptual losses are kept."""
     return weights_root() / "backbones"
+
+
+def across_folder() -> Path:
+    """Return where tables across suites are kept that are given no other folder."""
+    return results() / ACROSS
 
 
 def published_folder() -> Path:

@@ -102,7 +102,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
     scripts = [content.scripts.text for content in contents if content.scripts.text]
     return render(
         "page.html",
-        policy=_policy([f"<script>{js}</script>", *scripts]),
+        policy=policy([f"<script>{js}</script>", *scripts]),
         title_of_suite=", ".join(filter(None, (data.record.suite.title, data.part))),
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
@@ -122,7 +122,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
     ).text
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def policy(scripts: Sequence[str]) -> str:
     """Return what a browser may do with the page: load nothing, and run these scripts alone."""
     code = re.findall(r"<script(?![^>]*json)[^>]*>(.*?)</script>", "".join(scripts), re.DOTALL)
     digests = [hashlib.sha256(one.encode()).digest() for one in code]
