@@ -178,7 +178,7 @@ def test_plots_draw_noisy_costs_dashed_and_say_so(run: RunFolder, page: Page) ->
     assert ">best 100 % ≈</text>" in front
     assert ">good not known</text>" in front
     assert MARK not in (plots / "cost-macs.svg").read_text()
-    assert page.text.count("are noisy, known only to lie in the range in brackets:") == 1  # at the head, why
+    assert page.text.count("are noisy, known only to lie in the range in brackets:") == 1  # at the head
     assert page.text.count("≈ Noisy: known only to lie in the range in brackets") >= 6
 
 
