@@ -183,7 +183,8 @@ def _make(
         typer.Option(
             "--set",
             help="KEY=VALUE for all images, again and again: low_light=dark, read_noise, angle, "
-            "roll, exposure, objects, background, surface, focus, detail_loss, detail_range.",
+            "roll, radius, astigmatism, exposure, objects, background, surface, focus, haze, "
+            "airlight, detail_loss, detail_range.",
             show_default="none",
         ),
     ] = None,
