@@ -22,6 +22,7 @@ from bench.report.reading.analysis import Analysis, family
 from bench.report.reading.context import Context
 from bench.report.reading.gather import Row
 from bench.report.sections.results import result_cell
+from bench.suites import sizing
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
 from models.variants import without_variants
@@ -240,6 +241,8 @@ def _incomparable(
         yield "another convention of the measure"
     if images != (total := _test_images(analysis)):
         yield f"other images: {images} of the {total} of the test set"
+    if cut := _sizing(analysis):
+        yield f"images of another size: {cut}"
     if figure.high is not None:
         yield "what is published is a range"
 
@@ -252,6 +255,8 @@ def _differs(analysis: Analysis, row: Row, report: Report, images: int) -> Itera
         yield f"the images: {images} of the test set's {total}{choice}"
     if (theirs := report.size) and (ours := _size(analysis)) and ours != theirs:
         yield f"the size: {ours[0]}x{ours[1]} here, {theirs[0]}x{theirs[1]} there"
+    elif not theirs and (cut := _sizing(analysis)):
+        yield f"the size: {cut} here, whole images there"
     if steps := record.spec.prepare:
         yield f"the input: after {', '.join(steps)}"
     if record.suite.task == "denoise":
@@ -272,6 +277,12 @@ def _differs(analysis: Analysis, row: Row, report: Report, images: int) -> Itera
     if row.info.separation == "overlap":
         yield f"the training: {row.info.separation_note}"
     yield f"the device: {record.spec.device} here, not stated there"
+
+
+def _sizing(analysis: Analysis) -> str:
+    """Return how the suite's images were cut or resized; empty where they were not."""
+    _, options = parse_spec(analysis.data.record.spec.suite)
+    return ", ".join(f"{key}={options[key]}" for key in sizing.OPTIONS if key in options)
 
 
 def _size(analysis: Analysis) -> tuple[int, int] | None:

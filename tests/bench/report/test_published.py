@@ -168,6 +168,14 @@ def test_the_size_of_the_images_differs_where_it_does(tmp_path: Path) -> None:
     assert "the size: 72x128 here, 450x800 there" in rows(run)[0]["differs"]
 
 
+def test_images_that_were_cut_are_not_the_published_ones(tmp_path: Path) -> None:
+    suite = "gopro:blur=blur,crop=320x180"
+    run = gopro_run(tmp_path / "run", {"mprnet": "mprnet.pth"}, {"psnr": 32.0}, GOPRO, suite)
+    row = rows(run)[0]
+    assert row["difference"] is None
+    assert row["differs"] == f"the size: crop=320x180 here, whole images there; {DEVICE}"
+
+
 def test_variants_are_compared_with_what_was_published_with_them(tmp_path: Path) -> None:
     spec = "nafnet-gopro-w64"
     run = gopro_run(
