@@ -53,6 +53,8 @@ READ = {
     "bench train swinir --suite div2k:scale=4 --from x4_before.safetensors --devices 4": "3.9 GB",
     "bench report results/gopro/A results/gopro/B": "A and B stand for digests",
     "bench report results/gopro/A results/hide/C --across": "A and C stand for digests",
+    "bench sweep docs/sweep.toml": "test_sweep.py",
+    "bench sweep docs/sweep.toml --dry": "test_sweep.py",
     "bench run --suite folder --data made": "minutes; as for mine",
     "bench run --suite bsd68:sigma=25 --data BSD68 --models input,nlm,dncnn.pth": "a checkpoint",
     "bench run --suite set5:scale=4 --data Set5 --models bicubic,rrdb.pth": "a checkpoint",

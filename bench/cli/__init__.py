@@ -24,6 +24,7 @@ from bench.cli import (
     runs,
     score,
     suites,
+    sweep,
     train,
 )
 from bench.cli.console import complain, reserving_stdout
@@ -48,6 +49,7 @@ VERBS: Verbs = {
     "score": (score.score, "bench score my_outputs --reference data/gopro/test --metrics all"),
     "rescore": (rescore.rescore, "bench rescore demo --metrics gmsd,haarpsi"),
     "profile": (profile.profile, "bench profile unet --size 720x1280 --threads 1"),
+    "sweep": (sweep.sweep, "bench sweep docs/sweep.toml --dry"),
     "report": (report.report, "bench report demo"),
     "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
     "pick": (pick.pick, "bench pick demo --quality psnr --max latency_ms=50"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from bench.runs.store import RunFolder
 
 
-def show_across(runs: Sequence[RunFolder], out: Path | None, as_json: bool) -> None:
-    """Write the table over the suites of these runs, and print it."""
+def show_across(
+    runs: Sequence[RunFolder],
+    out: Path | None,
+    as_json: bool,
+    more: Mapping[str, object] | None = None,
+) -> None:
+    """Write the table over the suites of these runs, and print it; as JSON with ``more``."""
     from bench.report import across, write_across
 
     made = across(runs)
@@ -25,7 +30,7 @@ def show_across(runs: Sequence[RunFolder], out: Path | None, as_json: bool) -> N
     if as_json:
         left_out = [f"left out: {path}: {why}" for path, why in made.left_out]
         rows = [dict(record) for record in made.table.records]
-        print_json({"report": str(page), "notes": left_out, "rows": rows})
+        print_json({"report": str(page), "notes": left_out, "rows": rows, **(more or {})})
         return
     heads, rows_shown, notes = made.terminal()
     for path, why in made.left_out:

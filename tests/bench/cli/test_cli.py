@@ -21,7 +21,7 @@ from bench.image import encode_png
 from bench.metrics.set_table import SET_METRICS
 from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
-from models.catalogue import MODELS
+from models.catalogue import model_cards
 from tests.conftest import Bench
 from tests.support.commands import typed
 
@@ -75,7 +75,7 @@ def test_the_version_has_a_short_form() -> None:
 
 @pytest.mark.parametrize(
     ("verb", "table"),
-    [("suites", SUITES), ("models", MODELS), ("metrics", {**METRICS, **SET_METRICS})],
+    [("suites", SUITES), ("models", model_cards()), ("metrics", {**METRICS, **SET_METRICS})],
 )
 def test_lists_name_every_row_of_their_table(verb: str, table: dict[str, object]) -> None:
     shown = CliRunner().invoke(app, [verb], env={"COLUMNS": "200"})
