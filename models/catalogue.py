@@ -527,6 +527,8 @@ def published_card(name: str, checkpoint: Checkpoint) -> Card:
         build="models.foreign:load_spandrel",
         citation=checkpoint.citation,
         licence=checkpoint.licence,
+        params=checkpoint.params,
+        gmacs=checkpoint.gmacs,
         standard=False,
         checkpoint=checkpoint,
     )

@@ -7,10 +7,12 @@ crops, as NAFNet's published figures have it: 33.71 dB on GoPro against 33.08 wi
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.func import functional_call
 
 from bench.core.errors import BenchError
 from models.restorer import Restorer
@@ -86,21 +88,21 @@ def _windows(
 ) -> dict[str, tuple[int, int]]:
     """Return the window of each mean, by the size that its input has for a training crop."""
     inner = getattr(network, "model", network)  # of spandrel, without what its descriptor adds
-    channels = next(p.shape[1] for p in inner.parameters() if p.ndim == 4)
+    at = {id(module): name for name, module in means.items()}
+    memo: dict[int, Any] = {}
+    probe = copy.deepcopy(inner, memo).to("meta")
+    names = {id(memo[key]): name for key, name in at.items() if key in memo}
     seen: dict[str, tuple[int, int]] = {}
-    handles = [
-        module.register_forward_pre_hook(
-            lambda _, args, name=name: seen.__setitem__(name, tuple(args[0].shape[2:]))
-        )
-        for name, module in means.items()
-    ]
-    state = {key: value.to("meta") for key, value in inner.state_dict().items()}
-    try:
-        with torch.inference_mode():
-            functional_call(inner, state, (torch.empty(1, channels, PROBE, PROBE, device="meta"),))
-    finally:
-        for handle in handles:
-            handle.remove()
+
+    def note(module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        seen[names[id(module)]] = (args[0].shape[2], args[0].shape[3])
+
+    for module in probe.modules():
+        if id(module) in names:
+            module.register_forward_pre_hook(note)
+    channels = next(p.shape[1] for p in inner.parameters() if p.ndim == 4)
+    with torch.inference_mode():
+        probe(torch.empty(1, channels, PROBE, PROBE, device="meta"))
     if lost := means.keys() - seen.keys():
         raise BenchError(f"@tlc: the mean '{sorted(lost)[0]}' is not taken where an image passes")
     part = TRAINING_CROP / PROBE * WINDOW

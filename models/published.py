@@ -44,6 +44,10 @@ class Checkpoint:
     megabytes: float | None = None
     note: str = ""
     """What one must know before comparing it: what it is told, what it was trained for."""
+    params: int | None = None
+    gmacs: float | None = None
+    """Multiply-accumulates, in 10^9, for a degraded image of 256x256, where they were counted here
+    of the architecture that the file is of."""
 
     @property
     def size(self) -> str:
@@ -64,7 +68,15 @@ _KAIR = "https://github.com/cszn/KAIR/releases/download/v1.0/"
 _BY_HAND = "a Google Drive page: no program may download it"
 
 
-def _nafnet(data: str, width: int, task: str, sha256: str, megabytes: float) -> Checkpoint:
+def _nafnet(
+    data: str,
+    width: int,
+    task: str,
+    sha256: str,
+    megabytes: float,
+    params: int,
+    gmacs: float,
+) -> Checkpoint:
     file = f"NAFNet-{data}-width{width}.pth"
     return Checkpoint(
         title=f"NAFNet, width {width}, {data}",
@@ -82,10 +94,12 @@ def _nafnet(data: str, width: int, task: str, sha256: str, megabytes: float) -> 
             "SIDD": "trained on the noise of telephones",
             "REDS": "trained on blur after JPEG",
         }[data],
+        params=params,
+        gmacs=gmacs,
     )
 
 
-def _restormer(title: str, file: str, task: str, note: str = "") -> Checkpoint:
+def _restormer(title: str, file: str, task: str, note: str = "", whole: bool = False) -> Checkpoint:
     return Checkpoint(
         title=f"Restormer, {title}",
         family="transformer",
@@ -96,10 +110,14 @@ def _restormer(title: str, file: str, task: str, note: str = "") -> Checkpoint:
         file=file,
         url=f"https://github.com/swz30/Restormer/releases/download/v1.0/{file}",
         note=note,
+        params=26_126_644 if whole else None,
+        gmacs=154.882 if whole else None,
     )
 
 
-def _mprnet(title: str, task: str, drive: str) -> Checkpoint:
+def _mprnet(
+    title: str, task: str, drive: str, params: int | None = None, gmacs: float | None = None
+) -> Checkpoint:
     return Checkpoint(
         title=f"MPRNet, {title}",
         family="cnn",
@@ -109,6 +127,8 @@ def _mprnet(title: str, task: str, drive: str) -> Checkpoint:
         page=f"https://drive.google.com/file/d/{drive}/view",
         file=f"model_{title}.pth",
         note=_BY_HAND,
+        params=params,
+        gmacs=gmacs,
     )
 
 
@@ -119,6 +139,8 @@ def _swinir(
     sha256: str | None = None,
     bytes: int | None = None,
     note: str = "",
+    params: int | None = None,
+    gmacs: float | None = None,
 ) -> Checkpoint:
     return Checkpoint(
         title=f"SwinIR, {title}",
@@ -132,6 +154,8 @@ def _swinir(
         sha256=sha256,
         bytes=bytes,
         note=note,
+        params=params,
+        gmacs=gmacs,
     )
 
 
@@ -146,6 +170,8 @@ def _kair(
     sha256: str | None = None,
     bytes: int | None = None,
     note: str = "",
+    params: int | None = None,
+    gmacs: float | None = None,
 ) -> Checkpoint:
     return Checkpoint(
         title=title,
@@ -159,6 +185,8 @@ def _kair(
         sha256=sha256,
         bytes=bytes,
         note=note,
+        params=params,
+        gmacs=gmacs,
     )
 
 
@@ -171,6 +199,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         "deblur",
         "19394e6155d12ef6371d1d57496f87f0ec88f92bdffa27c0792690722d5d1a5c",
         68.7,
+        17_111_907,
+        15.956,
     ),
     "nafnet-gopro-w64": _nafnet(
         "GoPro",
@@ -178,6 +208,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         "deblur",
         "329d3ab4077b8d6b7ff61de376e483714667960bf85be027bf4335cda701196f",
         271.8,
+        67_888_835,
+        63.055,
     ),
     "nafnet-sidd-w32": _nafnet(
         "SIDD",
@@ -185,6 +217,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         "denoise",
         "89c70e808d1783b6c07911306e106aaf0d4f7f3da8c61078b99ff7f8929a26f4",
         116.8,
+        29_159_715,
+        16.045,
     ),
     "nafnet-sidd-w64": _nafnet(
         "SIDD",
@@ -192,6 +226,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         "denoise",
         "cd685efaae01f7c4e9951f2deab05780079c8eb1e49ed664b72f6db04dabb445",
         464.4,
+        115_982_915,
+        63.236,
     ),
     "nafnet-reds-w64": _nafnet(
         "REDS",
@@ -199,15 +235,20 @@ PUBLISHED: dict[str, Checkpoint] = {
         "deblur",
         "175fe8b3cdf3abedfbc87769779c3d9f491e05bb2e73ea9d627883f90a4b2df3",
         271.8,
+        67_888_835,
+        63.055,
     ),
-    "restormer-gopro": _restormer("motion deblurring", "motion_deblurring.pth", "deblur"),
+    "restormer-gopro": _restormer(
+        "motion deblurring", "motion_deblurring.pth", "deblur", whole=True
+    ),
     "restormer-defocus": _restormer(
         "defocus deblurring, one image",
         "single_image_defocus_deblurring.pth",
         "deblur",
         "trained on the defocus of DPDD",
+        whole=True,
     ),
-    "restormer-derain": _restormer("deraining", "deraining.pth", "derain"),
+    "restormer-derain": _restormer("deraining", "deraining.pth", "derain", whole=True),
     "restormer-sidd": _restormer(
         "real noise", "real_denoising.pth", "denoise", "trained on the noise of telephones"
     ),
@@ -221,7 +262,9 @@ PUBLISHED: dict[str, Checkpoint] = {
         for ours, theirs in (("colour", "color"), ("grey", "gray"))
         for level in ("15", "25", "50", "blind")
     },
-    "mprnet-gopro": _mprnet("deblurring", "deblur", "1QwQUVbk6YVOJViCsOKYNykCsdJSVGRtb"),
+    "mprnet-gopro": _mprnet(
+        "deblurring", "deblur", "1QwQUVbk6YVOJViCsOKYNykCsdJSVGRtb", 20_127_073, 759.411
+    ),
     "mprnet-sidd": _mprnet("denoising", "denoise", "1LODPt9kYmxwU98g96UrRA0_Eh5HYcsRw"),
     "mprnet-derain": _mprnet("deraining", "derain", "1O3WEJbcat7eTY6doXWeorAbQ1l_WmMnM"),
     "fftformer-gopro": Checkpoint(
@@ -247,10 +290,18 @@ PUBLISHED: dict[str, Checkpoint] = {
         note="its page links to OneDrive: no program may download it",
     ),
     "swinir-x2": _swinir(
-        "classical, x2", "001_classicalSR_DF2K_s64w8_SwinIR-M_x2.pth", "super-resolution"
+        "classical, x2",
+        "001_classicalSR_DF2K_s64w8_SwinIR-M_x2.pth",
+        "super-resolution",
+        params=11_752_487,
+        gmacs=816.890,
     ),
     "swinir-x3": _swinir(
-        "classical, x3", "001_classicalSR_DF2K_s64w8_SwinIR-M_x3.pth", "super-resolution"
+        "classical, x3",
+        "001_classicalSR_DF2K_s64w8_SwinIR-M_x3.pth",
+        "super-resolution",
+        params=11_937_127,
+        gmacs=829.536,
     ),
     "swinir-x4": _swinir(
         "classical, x4",
@@ -258,24 +309,38 @@ PUBLISHED: dict[str, Checkpoint] = {
         "super-resolution",
         "4e78e33f22c1aa8a773db0cf4a7381bae97c2362c717f155439ebc690cbd9215",
         67_869_037,
+        params=11_900_199,
+        gmacs=856.903,
     ),
     "swinir-light-x2": _swinir(
         "lightweight, x2",
         "002_lightweightSR_DIV2K_s64w8_SwinIR-S_x2.pth",
         "super-resolution",
         "193b229909ca89cd8b55de9c9e7fce146ae759d59dfcd78d8feb9dd1d6fa0fd7",
+        params=910_152,
+        gmacs=68.526,
     ),
     "swinir-light-x3": _swinir(
-        "lightweight, x3", "002_lightweightSR_DIV2K_s64w8_SwinIR-S_x3.pth", "super-resolution"
+        "lightweight, x3",
+        "002_lightweightSR_DIV2K_s64w8_SwinIR-S_x3.pth",
+        "super-resolution",
+        params=918_267,
+        gmacs=69.057,
     ),
     "swinir-light-x4": _swinir(
-        "lightweight, x4", "002_lightweightSR_DIV2K_s64w8_SwinIR-S_x4.pth", "super-resolution"
+        "lightweight, x4",
+        "002_lightweightSR_DIV2K_s64w8_SwinIR-S_x4.pth",
+        "super-resolution",
+        params=929_628,
+        gmacs=69.800,
     ),
     "swinir-colour-15": _swinir(
         "colour noise of 15",
         "005_colorDN_DFWB_s128w8_SwinIR-M_noise15.pth",
         "denoise",
         note=_LEVEL,
+        params=11_504_163,
+        gmacs=800.297,
     ),
     "swinir-colour-25": _swinir(
         "colour noise of 25",
@@ -283,12 +348,16 @@ PUBLISHED: dict[str, Checkpoint] = {
         "denoise",
         bytes=122_905_743,
         note=_LEVEL,
+        params=11_504_163,
+        gmacs=800.297,
     ),
     "swinir-colour-50": _swinir(
         "colour noise of 50",
         "005_colorDN_DFWB_s128w8_SwinIR-M_noise50.pth",
         "denoise",
         note=_LEVEL,
+        params=11_504_163,
+        gmacs=800.297,
     ),
     **{
         f"swinir-grey-{level}": _swinir(
@@ -299,19 +368,52 @@ PUBLISHED: dict[str, Checkpoint] = {
         )
         for level in (15, 25, 50)
     },
-    "dncnn-15": _kair("DnCNN, grey noise of 15", "dncnn_15.pth", _DNCNN, note=_LEVEL),
+    "dncnn-15": _kair(
+        "DnCNN, grey noise of 15",
+        "dncnn_15.pth",
+        _DNCNN,
+        note=_LEVEL,
+        params=555_137,
+        gmacs=108.943,
+    ),
     "dncnn-25": _kair(
         "DnCNN, grey noise of 25",
         "dncnn_25.pth",
         _DNCNN,
         sha256="0451a70de9b672ae037270498fbb1c17a1c1c4403785df586ff65df5b858e5b0",
         note=_LEVEL,
+        params=555_137,
+        gmacs=108.943,
     ),
-    "dncnn-50": _kair("DnCNN, grey noise of 50", "dncnn_50.pth", _DNCNN, note=_LEVEL),
-    "dncnn-grey-blind": _kair("DnCNN, grey noise, all levels", "dncnn_gray_blind.pth", _DNCNN),
-    "dncnn-colour-blind": _kair("DnCNN, colour noise, all levels", "dncnn_color_blind.pth", _DNCNN),
+    "dncnn-50": _kair(
+        "DnCNN, grey noise of 50",
+        "dncnn_50.pth",
+        _DNCNN,
+        note=_LEVEL,
+        params=555_137,
+        gmacs=108.943,
+    ),
+    "dncnn-grey-blind": _kair(
+        "DnCNN, grey noise, all levels",
+        "dncnn_gray_blind.pth",
+        _DNCNN,
+        params=665_921,
+        gmacs=130.686,
+    ),
+    "dncnn-colour-blind": _kair(
+        "DnCNN, colour noise, all levels",
+        "dncnn_color_blind.pth",
+        _DNCNN,
+        params=668_227,
+        gmacs=43.713,
+    ),
     "drunet-grey": _kair(
-        "DRUNet, grey", "drunet_gray.pth", _DRUNET, note="is told the noise level, where known"
+        "DRUNet, grey",
+        "drunet_gray.pth",
+        _DRUNET,
+        note="is told the noise level, where known",
+        params=32_638_656,
+        gmacs=415.878,
     ),
     "drunet-colour": _kair(
         "DRUNet, colour",
@@ -319,6 +421,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         _DRUNET,
         sha256="479abe3c5327dfd10ff54a80ec7d4098ca80752a5c9492cdff31cee430bec4b4",
         note="is told the noise level, where known",
+        params=32_640_960,
+        gmacs=138.777,
     ),
     **{
         f"scunet-{ours}-{level}": _kair(
@@ -328,6 +432,8 @@ PUBLISHED: dict[str, Checkpoint] = {
             family="transformer",
             licence="Apache-2.0",
             note=_LEVEL,
+            params=17_946_072 if ours == "colour" else 17_943_768,
+            gmacs=78.744 if ours == "colour" else 235.779,
         )
         for ours, theirs in (("colour", "color"), ("grey", "gray"))
         for level in (15, 25, 50)
@@ -340,6 +446,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         licence="Apache-2.0",
         sha256="fa78899ba2caec9d235a900e91d96c689da71c42029230c2028b00f09f809c2e",
         bytes=71_982_841,
+        params=17_946_072,
+        gmacs=78.744,
     ),
     "scunet-real-gan": _kair(
         "SCUNet, real noise, adversarial",
@@ -348,6 +456,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         family="gan",
         licence="Apache-2.0",
         sha256="892c83f812c59173273b74f4f34a14ecaf57a2fdb68df056664589beb55c966e",
+        params=17_946_072,
+        gmacs=78.744,
     ),
     "esrgan-psnr-x4": _kair(
         "ESRGAN's network trained for PSNR, x4",
@@ -356,6 +466,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         task="super-resolution",
         licence="Apache-2.0",
         note="as KAIR offers it; its authors' own file lies on Google Drive",
+        params=16_697_987,
+        gmacs=1174.854,
     ),
     "esrgan-x4": _kair(
         "ESRGAN, x4",
@@ -365,6 +477,8 @@ PUBLISHED: dict[str, Checkpoint] = {
         task="super-resolution",
         licence="Apache-2.0",
         note="as KAIR offers it; its authors' own file lies on Google Drive",
+        params=16_697_987,
+        gmacs=1174.854,
     ),
     **{
         f"craft-x{scale}": Checkpoint(

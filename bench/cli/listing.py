@@ -59,7 +59,12 @@ def models(
             chosen = {n: card for n, card in chosen.items() if wanted in _words(card, what)}
     kept = WeightsFolder()
     rows: list[dict[str, Any]] = [
-        {**asdict(card), "name": n, "weights": [str(path) for path in _weights(card, kept)]}
+        {
+            **asdict(card),
+            "name": n,
+            "weights": [str(path) for path in _weights(card, kept)],
+            "published": _published(n),
+        }
         for n, card in chosen.items()
     ]
     if as_json:
@@ -87,6 +92,23 @@ def models(
             "bench models NAME shows all of one. Variants: "
             + "; ".join(f"MODEL@{v.name}: {v.title}" for v in variants().values())
         )
+
+
+def _published(name: str) -> list[dict[str, Any]]:
+    """Return the published figures of a model: suite and level, variants, and what they are."""
+    return [
+        {
+            "suite": ", ".join((report.suite, *(f"{k} {v}" for k, v in report.options.items()))),
+            "variants": "+".join(report.variants),
+            "measure": figure.family,
+            "value": figure.value,
+            "convention": figure.convention,
+            "source": figure.source,
+        }
+        for report in REPORTS
+        if name in report.names
+        for figure in report.figures
+    ]
 
 
 def _weights(card: Card, kept: WeightsFolder) -> list[Path]:
@@ -143,16 +165,14 @@ def _show_model(row: dict[str, Any]) -> None:
             say_prose(f"to get it: {how_to_get(card)}")
     figures = [
         (
-            ", ".join((report.suite, *(f"{k} {v}" for k, v in report.options.items()))),
-            "+".join(report.variants) or "none",
-            figure.family.upper(),
-            f"{figure.value:g}",
-            figure.convention,
-            figure.source,
+            one["suite"],
+            one["variants"] or "none",
+            one["measure"].upper(),
+            f"{one['value']:g}",
+            one["convention"],
+            one["source"],
         )
-        for report in REPORTS
-        if row["name"] in report.names
-        for figure in report.figures
+        for one in row["published"]
     ]
     if figures:
         heads = ("suite", "variants", "measure", "value", "convention", "source")

@@ -18,10 +18,12 @@ import pytest
 import torch
 from torch import nn
 
+from bench.compute.operations import count
 from bench.core.errors import BenchError
 from bench.image import Pixels, write_png
 from models.catalogue import NONCOMMERCIAL
 from models.loading import load_restorer
+from models.published import PUBLISHED
 from models.restorer import Hints, NetworkRestorer, mirror_to
 from tests.conftest import Bench
 from tests.support.commands import typed
@@ -30,6 +32,7 @@ with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch.
     from spandrel_extra_arches.architectures.MPRNet import MPRNet
     from spandrel_extra_arches.architectures.Restormer import Restormer
 
+from spandrel.architectures.DnCNN import DnCNN
 from spandrel.architectures.DRUNet import DRUNet
 from spandrel.architectures.ESRGAN import ESRGAN
 from spandrel.architectures.FFTformer import FFTformer
@@ -197,6 +200,43 @@ def test_drunet_is_told_the_noise_that_is_known_else_an_estimate(tmp_path: Path)
     assert network.level == pytest.approx(20 / 255, rel=0.05)
     batch = torch.cat([clean, clean])
     assert restorer.restore(batch).shape == batch.shape
+
+
+# --- what the table says of their size ---------------------------------------------------------
+
+
+def _naf(width: int, middle: int, down: list[int], up: list[int]) -> Callable[[], nn.Module]:
+    return lambda: NAFNet(width=width, middle_blk_num=middle, enc_blk_nums=down, dec_blk_nums=up)
+
+
+WHOLE: dict[str, Callable[[], nn.Module]] = {
+    "nafnet-gopro-w32": _naf(32, 1, [1, 1, 1, 28], [1] * 4),
+    "nafnet-gopro-w64": _naf(64, 1, [1, 1, 1, 28], [1] * 4),
+    "nafnet-sidd-w32": _naf(32, 12, [2, 2, 4, 8], [2] * 4),
+    "nafnet-sidd-w64": _naf(64, 12, [2, 2, 4, 8], [2] * 4),
+    "restormer-gopro": Restormer,
+    "mprnet-gopro": lambda: MPRNet(n_feat=96, scale_unetfeats=48, scale_orsnetfeats=32, num_cab=8),
+    "dncnn-25": lambda: DnCNN(in_nc=1, out_nc=1, nc=64, nb=17, act_mode="R"),
+    "dncnn-colour-blind": lambda: DnCNN(in_nc=3, out_nc=3, nc=64, nb=20, act_mode="R"),
+    "drunet-colour": lambda: DRUNet(in_nc=4, out_nc=3, nc=[64, 128, 256, 512], nb=4),
+    "esrgan-x4": lambda: ESRGAN(num_filters=64, num_blocks=23, scale=4),
+}
+"""As their authors' files hold them."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_published_network_is_as_large_as_the_table_says(name: str) -> None:
+    with torch.device("meta"):
+        network = WHOLE[name]()
+    assert sum(p.numel() for p in network.parameters()) == PUBLISHED[name].params
+
+
+@pytest.mark.parametrize(("name", "channels"), [("nafnet-gopro-w64", 3), ("dncnn-25", 1)])
+def test_its_operations_are_those_of_the_table(name: str, channels: int) -> None:
+    with torch.device("meta"):
+        network = WHOLE[name]()
+    macs = count(network, (1, channels, 256, 256)).macs * 3 / channels  # each colour by itself
+    assert macs / 1e9 == pytest.approx(PUBLISHED[name].gmacs, rel=1e-3)
 
 
 # --- licences -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 import torch
 from spandrel.architectures.NAFNet import NAFNet
 
+with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch.jit, at import
+    from spandrel_extra_arches.architectures.MPRNet import MPRNet
+
 from bench.compute.calls import count_calls, observe
 from bench.core.errors import BenchError
+from models.catalogue import NONCOMMERCIAL
 from models.ensemble import Ensemble
 from models.identity import model_digest
 from models.loading import load_restorer
@@ -151,6 +156,22 @@ def test_running_sums_of_large_features_lose_nothing() -> None:
     found = LocalMean((1, 384))(features)
     exact = features.double().unfold(3, 384, 1).mean(-1)
     assert torch.allclose(found[..., 191:-192].double(), exact, atol=2e-4)  # float32 near 1000
+
+
+def test_networks_that_share_weights_and_cut_the_image_take_local_statistics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NONCOMMERCIAL, "1")
+    network = MPRNet(n_feat=8, scale_unetfeats=4, scale_orsnetfeats=4, num_cab=2)
+    torch.save({"state_dict": network.state_dict()}, tmp_path / "mprnet.pth")
+    restorer = load_restorer(f"{tmp_path}/mprnet.pth@tlc")
+    assert restorer.network is not None
+    windows = {m.window for m in restorer.network.modules() if isinstance(m, LocalMean)}
+    # stages see a quarter, a half and all of the image; U-Nets halve what they see twice
+    assert {(192, 192), (192, 384), (384, 384), (48, 48)} <= windows
+    assert torch.allclose(
+        restorer.restore(IMAGE), load_restorer(f"{tmp_path}/mprnet.pth").restore(IMAGE)
+    )
 
 
 def test_what_takes_no_mean_of_the_whole_image_is_refused() -> None:
