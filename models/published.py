@@ -44,6 +44,8 @@ class Checkpoint:
     megabytes: float | None = None
     note: str = ""
     """What one must know before comparing it: what it is told, what it was trained for."""
+    noise: int | None = None
+    """The one noise level that it was trained for, in 8-bit levels, if it was: it knows that."""
     params: int | None = None
     gmacs: float | None = None
     """Multiply-accumulates, in 10^9, for a degraded image of 256x256, where they were counted here
@@ -99,7 +101,14 @@ def _nafnet(
     )
 
 
-def _restormer(title: str, file: str, task: str, note: str = "", whole: bool = False) -> Checkpoint:
+def _restormer(
+    title: str,
+    file: str,
+    task: str,
+    note: str = "",
+    whole: bool = False,
+    noise: int | None = None,
+) -> Checkpoint:
     return Checkpoint(
         title=f"Restormer, {title}",
         family="transformer",
@@ -110,6 +119,7 @@ def _restormer(title: str, file: str, task: str, note: str = "", whole: bool = F
         file=file,
         url=f"https://github.com/swz30/Restormer/releases/download/v1.0/{file}",
         note=note,
+        noise=noise,
         params=26_126_644 if whole else None,
         gmacs=154.882 if whole else None,
     )
@@ -139,6 +149,7 @@ def _swinir(
     sha256: str | None = None,
     bytes: int | None = None,
     note: str = "",
+    noise: int | None = None,
     params: int | None = None,
     gmacs: float | None = None,
 ) -> Checkpoint:
@@ -154,6 +165,7 @@ def _swinir(
         sha256=sha256,
         bytes=bytes,
         note=note,
+        noise=noise,
         params=params,
         gmacs=gmacs,
     )
@@ -170,6 +182,7 @@ def _kair(
     sha256: str | None = None,
     bytes: int | None = None,
     note: str = "",
+    noise: int | None = None,
     params: int | None = None,
     gmacs: float | None = None,
 ) -> Checkpoint:
@@ -185,12 +198,11 @@ def _kair(
         sha256=sha256,
         bytes=bytes,
         note=note,
+        noise=noise,
         params=params,
         gmacs=gmacs,
     )
 
-
-_LEVEL = "trained for one noise level"
 
 PUBLISHED: dict[str, Checkpoint] = {
     "nafnet-gopro-w32": _nafnet(
@@ -257,7 +269,7 @@ PUBLISHED: dict[str, Checkpoint] = {
             f"{ours} noise of {level}" if level != "blind" else f"{ours} noise, all levels",
             f"gaussian_{theirs}_denoising_{'' if level == 'blind' else 'sigma'}{level}.pth",
             "denoise",
-            "" if level == "blind" else _LEVEL,
+            noise=None if level == "blind" else int(level),
         )
         for ours, theirs in (("colour", "color"), ("grey", "gray"))
         for level in ("15", "25", "50", "blind")
@@ -338,7 +350,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "colour noise of 15",
         "005_colorDN_DFWB_s128w8_SwinIR-M_noise15.pth",
         "denoise",
-        note=_LEVEL,
+        noise=15,
         params=11_504_163,
         gmacs=800.297,
     ),
@@ -347,7 +359,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "005_colorDN_DFWB_s128w8_SwinIR-M_noise25.pth",
         "denoise",
         bytes=122_905_743,
-        note=_LEVEL,
+        noise=25,
         params=11_504_163,
         gmacs=800.297,
     ),
@@ -355,7 +367,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "colour noise of 50",
         "005_colorDN_DFWB_s128w8_SwinIR-M_noise50.pth",
         "denoise",
-        note=_LEVEL,
+        noise=50,
         params=11_504_163,
         gmacs=800.297,
     ),
@@ -364,7 +376,7 @@ PUBLISHED: dict[str, Checkpoint] = {
             f"grey noise of {level}",
             f"004_grayDN_DFWB_s128w8_SwinIR-M_noise{level}.pth",
             "denoise",
-            note=_LEVEL,
+            noise=level,
         )
         for level in (15, 25, 50)
     },
@@ -372,7 +384,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "DnCNN, grey noise of 15",
         "dncnn_15.pth",
         _DNCNN,
-        note=_LEVEL,
+        noise=15,
         params=555_137,
         gmacs=108.943,
     ),
@@ -381,7 +393,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "dncnn_25.pth",
         _DNCNN,
         sha256="0451a70de9b672ae037270498fbb1c17a1c1c4403785df586ff65df5b858e5b0",
-        note=_LEVEL,
+        noise=25,
         params=555_137,
         gmacs=108.943,
     ),
@@ -389,7 +401,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "DnCNN, grey noise of 50",
         "dncnn_50.pth",
         _DNCNN,
-        note=_LEVEL,
+        noise=50,
         params=555_137,
         gmacs=108.943,
     ),
@@ -431,7 +443,7 @@ PUBLISHED: dict[str, Checkpoint] = {
             _SCUNET,
             family="transformer",
             licence="Apache-2.0",
-            note=_LEVEL,
+            noise=level,
             params=17_946_072 if ours == "colour" else 17_943_768,
             gmacs=78.744 if ours == "colour" else 235.779,
         )

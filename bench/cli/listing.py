@@ -159,6 +159,8 @@ def _show_model(row: dict[str, Any]) -> None:
         say(f"address: {found.url or f'none for programs; for people: {found.page}'}")
         say(f"offered at: {found.page}")
         say(f"sha256: {found.sha256 or 'not published: pinned when the file first comes'}")
+        if found.noise is not None:
+            say(f"trained for: noise of {found.noise} alone")
         if found.note:
             say_prose(f"note: {found.note}")
         if not row["weights"]:

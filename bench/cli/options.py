@@ -71,5 +71,5 @@ DEFAULT_METRICS = f"{', '.join(DEFAULT)}, where their weights are"
 
 MODEL_FORMS = (
     "a name of 'bench models', FILE.safetensors, FILE.pth, FILE.onnx, package.module:factory, "
-    "outputs:FOLDER"
+    "outputs:FOLDER; after any but the last @x8, @tlc or both: variants"
 )

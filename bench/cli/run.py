@@ -61,8 +61,9 @@ def run(
         str,
         typer.Option(
             help="Model specs, separated by commas: a name of 'bench models', FILE.safetensors, "
-            "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER; or 'all': every model "
-            "of 'bench models' for the suite's task.",
+            "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER; after any but the last "
+            "@VARIANT: @x8, @tlc; or 'all': every model of 'bench models' for the suite's task "
+            "that needs no download.",
             show_default="the standard ones of these",
         ),
     ] = "",

@@ -13,6 +13,7 @@ from bench.core.formats import to_json
 from bench.core.names import parse_spec
 from bench.runs.record import ModelRecord
 from models.catalogue import model_cards
+from models.variants import without_variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,13 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
     found = []
     header = info.weights.header if info.weights else {}
     learned_on = header.get("suite")
-    card = model_cards().get(info.spec)
+    card = model_cards().get(without_variants(info.spec, info.spec)[0])
+    level = card.checkpoint.noise if card and card.checkpoint else None
     if "psf" in info.told or (card and card.needs_psf):
         found.append(PSF)
     if "noise" in info.told:
         found.append(NOISE)
-    elif _sigma(suite) is not None and _sigma(learned_on) == _sigma(suite):
+    elif (sigma := _sigma(suite)) is not None and sigma in (_sigma(learned_on), level):
         found.append(TRAINED_FOR_NOISE)
     if info.separation == "overlap":
         found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))

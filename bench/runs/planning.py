@@ -144,6 +144,8 @@ class Planner:
         """
         for entry in entries:
             card, task = entry.card, self.suite.card.task
+            known, (_, named) = variants(), parted(entry.spec)
+            entry.noticed = tuple(f"@{name}: {known[name].title}" for name in named)
             if card and task not in card.tasks:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
             elif card and card.needs_psf and not any_psf(self.pairs):

@@ -23,6 +23,7 @@ from models.catalogue import MODELS, model_cards
 from models.loading import load_restorer
 from models.published import PUBLISHED, Checkpoint, place_of
 from models.published_files import published_file
+from models.variants import VARIANTS
 from tests.support.commands import called, typed
 from tests.support.downloads import Server
 
@@ -120,6 +121,7 @@ def test_a_network_is_fetched_over_a_break_verified_and_runs_by_its_name(
     assert weights is not None
     assert weights.sha256 == PUBLISHED[TINY].sha256
     assert record[TINY].separation == "unknown"
+    assert f"@tlc: {VARIANTS['tlc'].title}" in record[f"{TINY}@tlc"].remarks
     scores = run.scores.groupby("model")["value"]
     assert (scores.count() == 2).all()
     means = scores.mean()

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import bench
 from bench.cli import app
 from bench.core.formats import to_json
-from bench.framework.marks import marks_of
+from bench.framework.marks import TRAINED_FOR_NOISE, marks_of
 from bench.records import Pair, Score
 from bench.report import summary_table, write_report
 from bench.runs.record import WeightsRecord
@@ -349,6 +349,14 @@ def test_a_network_trained_for_the_noise_level_knows_it_as_one_that_is_told_does
     ):
         own = replace(info, separation="separate", weights=weights(trained_on))
         assert [mark.short for mark in marks_of(own, suite) if mark.apart] == short
+    for spec, suite, expected in (
+        ("swinir-colour-25", "cbsd68:sigma=25", True),
+        ("swinir-colour-25@x8", "cbsd68:sigma=25", True),
+        ("swinir-colour-15", "cbsd68:sigma=25", False),
+        ("dncnn-colour-blind", "cbsd68:sigma=25", False),
+    ):
+        published = replace(info, spec=spec, weights=None)
+        assert (TRAINED_FOR_NOISE in marks_of(published, suite)) == expected
     told = replace(info, told=("noise",), weights=weights("bsd400:sigma=25"))
     assert [m.short for m in marks_of(told, "bsd68:sigma=25") if m.apart] == [
         "knows the noise level"
