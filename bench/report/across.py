@@ -22,6 +22,8 @@ from bench.core.identity import digest_of
 from bench.core.layout import across_folder, file_name
 from bench.core.version import VERSION
 from bench.framework.across import Overall, Scored, overall
+from bench.framework.marks import Mark, symbols
+from bench.framework.marks import legend as marks_legend
 from bench.report.drawing.html import render, text_of
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -65,6 +67,11 @@ class Suite:
         table = self.analysis.data.table
         at = [table.models.index(name) for name in self.rows[model]]
         return np.asarray(table.compared(metric)[:, at].mean(axis=1))
+
+    def marks(self, model: str) -> tuple[Mark, ...]:
+        """Return what there is to say of a model here."""
+        table = self.analysis.data.table
+        return tuple(m for name in self.rows.get(model, ()) for m in table.marks.get(name, ()))
 
     def unranked(self, model: str) -> str | None:
         """Return why a model has no rank here, None where it has one."""
@@ -136,6 +143,10 @@ def across(runs: Sequence[RunFolder]) -> Across:
             len(why_not[m]),
         )
     )
+    marks = {
+        model: tuple(dict.fromkeys(mark for suite in suites for mark in suite.marks(model)))
+        for model in models
+    }
     drawn = any(one.first is not None for one in standing.values())
     columns = [
         Column("Model", numeric=False),
@@ -150,7 +161,8 @@ def across(runs: Sequence[RunFolder]) -> Across:
     rows = []
     for model in models:
         cells = [_cell(suite, metric, model) for suite in suites for metric in suite.metrics]
-        rows.append([TableCell(model), *cells, *_overall_cells(standing, model, why_not[model])])
+        name = TableCell(f"{model} {symbols(marks[model])}".rstrip())
+        rows.append([name, *cells, *_overall_cells(standing, model, why_not[model])])
     legend = [
         "Brackets: 95 % intervals, which resample whole scenes. {best}: best of its column; "
         "{tied}: tied with it.",
@@ -162,6 +174,7 @@ def across(runs: Sequence[RunFolder]) -> Across:
             else "; no probability: a suite has one scene, which cannot be drawn otherwise."
         ),
         *(line for suite in suites for line in _convention(suite)),
+        *marks_legend(marks),
     ]
     return Across(
         Table(

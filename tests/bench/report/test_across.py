@@ -143,6 +143,19 @@ def test_seeds_of_one_model_are_one_row_and_other_runs_of_it_are_left_out(tmp_pa
     assert rank.notes == ("no other model is ranked in all suites",)
 
 
+def test_who_is_told_more_is_marked_and_has_no_rank_among_the_others(
+    runs: list[RunFolder],
+) -> None:
+    record = runs[0].record()
+    told = replace(record.models["b"], told=("noise",))
+    runs[0].write_record(replace(record, models={**record.models, "b": told}))
+    table = across(runs).table
+    marked = {row[0].text: row[4].notes for row in table.rows}
+    why = "on kodak24:sigma=25 it is told more than the others: knows the noise level"
+    assert marked["b ‡"] == (why,)
+    assert any(line.startswith("‡ b: given the true noise level") for line in table.legend)
+
+
 def test_one_scene_is_said_and_gives_no_probability(tmp_path: Path) -> None:
     run = run_of(tmp_path / "run", "kodak24:sigma=25", {"a": [30.0], "b": [31.0]})
     made = across([run])
