@@ -119,6 +119,7 @@ def doctor() -> dict[str, dict[str, Any]]:
                 f"not installed: {INSTALL}",
             )
     checks |= _backbones()
+    checks["published networks"] = _published()
     checks |= _data_sets()
     free = shutil.disk_usage(".").free
     checks["free disk"] = _check(free >= LITTLE_DISK, f"{free / 1e9:.1f} GB in this folder")
@@ -281,6 +282,17 @@ def _data_sets() -> dict[str, dict[str, Any]]:
             found = folder.is_dir()
             checks[f"{name} data"] = _check(found, str(folder) if found else f"no {folder}; {how}")
     return checks
+
+
+def _published() -> dict[str, Any]:
+    """Return a check for the files of published networks: which of them are here."""
+    from models.catalogue import model_cards
+    from models.published_files import find_published
+
+    cards = [card for card in model_cards().values() if card.checkpoint]
+    here = [card.name for card in cards if find_published(card)]
+    none = f"none of {len(cards)}; bench fetch models NAME"
+    return _check(bool(here), ", ".join(here) or none)
 
 
 def _backbones() -> dict[str, dict[str, Any]]:

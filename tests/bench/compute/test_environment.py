@@ -96,6 +96,10 @@ def test_doctor_says_what_is_found_and_what_is_not(monkeypatch, tmp_path):
     (tmp_path / "data" / "gopro").mkdir(parents=True)
     assert doctor()["checks"]["gopro data"] == {"found": True, "detail": "data/gopro"}
     assert "demo data" not in checks  # it is made here
+    assert "bench fetch models NAME" in checks["published networks"]["detail"]
+    (tmp_path / "NAFNet-GoPro-width32.pth").touch()  # as its authors call it
+    found = doctor()["checks"]["published networks"]
+    assert found == {"found": True, "detail": "nafnet-gopro-w32"}
 
 
 def test_device_is_what_is_asked_for_or_the_best_there_is():
