@@ -21,6 +21,7 @@ from bench.metrics.opinions import OPINIONS, opinions_at
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import DEFAULT, at_hand, metric_cards, resolve
 from bench.published import REPORTS
+from bench.suites.table import suite_cards
 from models.catalogue import Card, model_cards
 from models.published_files import checkpoint_of, find_published, how_to_get
 from models.variants import variants
@@ -72,7 +73,7 @@ def models(
     elif name:
         _show_model(rows[0])
     else:
-        every = {task for card in cards.values() for task in card.tasks}
+        every = {suite.task for suite in suite_cards().values()}
         print_table(
             "",
             ("model", "family", "tasks", "M params", "GMACs", "needs"),
@@ -80,7 +81,7 @@ def models(
                 (
                     r["name"],
                     r["family"],
-                    "all" if len(r["tasks"]) == len(every) else ", ".join(r["tasks"]),
+                    "all" if every <= set(r["tasks"]) else ", ".join(r["tasks"]),
                     _size(r["params"], 1e6),
                     _size(r["gmacs"], 1),
                     _needs(r),
@@ -88,10 +89,8 @@ def models(
                 for r in rows
             ),
         )
-        say_prose(
-            "bench models NAME shows all of one. Variants: "
-            + "; ".join(f"MODEL@{v.name}: {v.title}" for v in variants().values())
-        )
+        named = ", ".join(f"MODEL@{name}" for name in variants())
+        say(f"bench models NAME shows all of one; variants: {named}")
 
 
 def _published(name: str) -> list[dict[str, Any]]:
@@ -145,6 +144,8 @@ def _show_model(row: dict[str, Any]) -> None:
     say(f"tasks: {', '.join(row['tasks'])}")
     say_prose(f"citation: {row['citation']}")
     say(f"licence: {row['licence']}")
+    for variant in variants().values():
+        say_prose(f"variant: {row['name']}@{variant.name}: {variant.title} ({variant.citation})")
     say(f"made by: {row['build']}")
     say(f"runs where a run names no models: {'yes' if row['standard'] else 'no'}")
     say(f"parameters: {'—' if row['params'] is None else format(row['params'], ',')}")

@@ -15,7 +15,7 @@ from bench.metrics.card import GROUPS
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
-from models.catalogue import MODELS
+from models.catalogue import model_cards
 from tests.conftest import Bench
 from tests.support.runs import simple_run
 
@@ -60,7 +60,7 @@ def test_what_has_no_room_is_continued_below_behind_the_names_again() -> None:
     assert second.rows[0].startswith("a-long-model-name")
 
 
-@pytest.mark.parametrize(("verb", "table"), [("models", MODELS), ("suites", SUITES)])
+@pytest.mark.parametrize(("verb", "table"), [("models", model_cards()), ("suites", SUITES)])
 def test_lists_have_one_line_a_row_at_80_columns(
     bench_here: Bench, verb: str, table: dict[str, object]
 ) -> None:
@@ -131,7 +131,7 @@ def test_a_metric_of_others_is_grouped_by_what_it_needs() -> None:
 
 def test_models_are_chosen_by_task_and_family(bench_here: Bench) -> None:
     rows = json.loads(bench_here("models", "--task", "denoise", "--family", "cnn", "--json").stdout)
-    wanted = [n for n, c in MODELS.items() if "denoise" in c.tasks and c.family == "cnn"]
+    wanted = [n for n, c in model_cards().items() if "denoise" in c.tasks and c.family == "cnn"]
     assert [row["name"] for row in rows] == wanted
     wrong = bench_here("models", "--task", "denoize")
     assert wrong.returncode == 2
@@ -144,7 +144,7 @@ def test_all_of_a_model_has_its_recipes_and_citation(bench_here: Bench, tmp_path
     kept.touch()
     shown = bench_here("models", "unet", BENCH_RESULTS="results").stdout
     for told in (
-        MODELS["unet"].citation,
+        model_cards()["unet"].citation,
         "312,092",
         "quick recipe",
         "recipe of its paper",
