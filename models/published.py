@@ -265,7 +265,7 @@ PUBLISHED: dict[str, Checkpoint] = {
         "real noise", "real_denoising.pth", "denoise", "trained on the noise of telephones"
     ),
     **{
-        f"restormer-{ours}-{level}": _restormer(
+        f"restormer-{ours}" + ("" if level == "blind" else f"-{level}"): _restormer(
             f"{ours} noise of {level}" if level != "blind" else f"{ours} noise, all levels",
             f"gaussian_{theirs}_denoising_{'' if level == 'blind' else 'sigma'}{level}.pth",
             "denoise",

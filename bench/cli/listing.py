@@ -125,7 +125,7 @@ def _needs(row: dict[str, Any]) -> str:
     if row["recipe"]:
         return "weights here" if row["weights"] else "training"
     if row["checkpoint"]:
-        by = "download" if row["checkpoint"]["url"] else "download by hand"
+        by = "download" if row["checkpoint"]["url"] else "by hand"
         return "weights here" if row["weights"] else by
     return "the PSF" if row["needs_psf"] else "nothing"
 
