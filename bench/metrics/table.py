@@ -382,6 +382,9 @@ ALIASES = {"lpips": "lpips-alex"}
 DEFAULT = ("psnr", "ssim", "vif", "st-lpips-alex", "lpips-alex")
 """What `bench run` and `bench score` measure unless told otherwise, of `at_hand`."""
 
+WITHOUT_REFERENCE = ("niqe", "brisque", "blur-effect")
+"""The same of photographs that have no reference."""
+
 
 def metric_cards() -> dict[str, MetricCard]:
     """Return the table with the metrics of installed third-party packages."""
