@@ -72,6 +72,7 @@ READ = {
     "bench rate analyse simulated-raters --out analysis": "test_example.py",
     "bench report demo --study results/studies.db#simulated-raters": "test_example.py",
     "bench rate new --run demo --protocol pair --ties": "as without --ties",
+    "bench run --suite photos --data holiday": "test_photos.py",
     "bench rate new --language de": "test_rate_texts.py",
     "bench rate new --texts texts.toml": "test_rate_texts.py",
 }

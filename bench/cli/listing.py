@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -265,10 +266,13 @@ def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
     if card.extra:
         here = _installed(card.package)
         needs = [card.package if here else f"{card.package} (extra '{card.extra}')"]
+    if isinstance(card, MetricCard) and card.program:
+        here = which(card.program) is not None
+        needs = [f"{card.package}{' (here)' if here else ''}"]
     if card.backbone:
         megabytes = round(BACKBONES[card.backbone].size / 1e6)
-        here = has_backbone(card.backbone)
-        needs.append(f"{megabytes} MB{' (here)' if here else ''}")
+        here = here and has_backbone(card.backbone)
+        needs.append(f"{megabytes} MB{' (here)' if has_backbone(card.backbone) else ''}")
     return {
         **asdict(card),
         "of": of,

@@ -102,7 +102,7 @@ def _piq(
     high: float,
     convention: str,
     citation: str,
-    check: Check | str = "piq's function is the reference itself",
+    check: Check,
 ) -> MetricCard:
     return MetricCard(
         name=name,
@@ -389,6 +389,40 @@ METRICS: dict[str, MetricCard] = {
             check=_check(
                 "scikit-image's blur_effect of rgb2gray", "scikit-image", "blur_effect", 1e-9
             ),
+        ),
+        MetricCard(
+            name="ocr",
+            factory="bench.metrics.use:Reading",
+            higher_is_better=True,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "character accuracy of Tesseract's words (English, sparse text, confidence 60 and "
+                "more) against those that it reads in the reference; none where it reads fewer "
+                "than 5 characters there"
+            ),
+            citation="Rice, Jenkins and Nartker 1996, ISRI TR-96-01; Smith 2007, "
+            "doi:10.1109/ICDAR.2007.4376991",
+            package="tesseract-ocr",
+            program="tesseract",
+            group="use",
+            check="Tesseract is the reader itself",
+        ),
+        MetricCard(
+            name="orb-matches",
+            factory="bench.metrics.use:OrbMatches",
+            higher_is_better=True,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "share of the reference's ORB keypoints (OpenCV, 2000 at most) that are found "
+                "again: each other's nearest descriptors, within 3 pixels"
+            ),
+            citation="Rublee et al. 2011, doi:10.1109/ICCV.2011.6126544",
+            group="use",
+            check="OpenCV's ORB is the reference itself",
         ),
         _released(
             "niqe",
