@@ -11,6 +11,7 @@ from bench.compute.quantities import shown_in
 from bench.framework.scores import CLEAN, INFINITE
 from bench.framework.significance import Standing
 from bench.metrics.table import DEFAULT
+from bench.prepare import tone_note
 from bench.report.drawing.content import Content
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -126,7 +127,14 @@ def caveats(analysis: Analysis) -> list[str]:
         + (f" ({', '.join(names)})." if len(names) < len(analysis.measured) else ".")
         for caveat, names in by_text.items()
     ]
-    return [*_without_reference(analysis), *few]
+    return [*_without_reference(analysis), *_tones(analysis), *few]
+
+
+def _tones(analysis: Analysis) -> list[str]:
+    """Say that scores compare tones where a step before every model changed them."""
+    compared = [m for m in analysis.measured if analysis.data.metrics[m].needs_reference]
+    note = tone_note(analysis.data.record.spec.prepare) if compared else None
+    return [f"{note}."] if note else []
 
 
 def _without_reference(analysis: Analysis) -> list[str]:
