@@ -10,6 +10,7 @@ import typer
 from bench.checks import check_scoring
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json
+from bench.core.files import check_result_file
 from bench.metrics.table import WITHOUT_REFERENCE
 from bench.records import SetScore
 
@@ -47,6 +48,8 @@ def score(
     """
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
     chosen = check_scoring(list(folders.values()), reference, split(metrics or ""))
+    if out:
+        check_result_file(out)
 
     from bench import api
     from bench.runs.cells import write_cells

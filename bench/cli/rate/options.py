@@ -78,7 +78,7 @@ def put(text: str, out: Path | None) -> None:
     if out is None:
         put_out(text)
     else:
-        from bench.core.files import write_atomic
+        from bench.core.files import write_result
 
-        write_atomic(out, text.encode())
+        write_result(out, text)
         say(f"written: {out}")

@@ -7,6 +7,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,14 @@ def test_text_is_read_as_well_as_in_the_reference_and_worse_the_blurrier(page: P
     read = " ".join(LINES).replace(" ", "")
     found = Reading()._read(page).replace(" ", "")
     assert edits(found, read) <= len(read) * 0.1
+
+
+@needs_tesseract
+def test_a_scanned_page_is_read_worse_and_matched_worse_the_blurrier_it_is() -> None:
+    scan = np.repeat(skimage.data.page()[..., None], 3, axis=2)
+    for name in ("ocr", "orb-matches"):
+        values = [scored(name, blurred(scan, sigma), scan).value for sigma in (0.8, 1.5, 4)]
+        assert 1 > (values[0] or 0) > (values[1] or 0) > (values[2] or 0) >= 0, name
 
 
 @needs_tesseract
