@@ -119,10 +119,13 @@ def test_the_page_says_what_can_be_said_without_references(run: RunFolder) -> No
 def test_pick_and_compare_go_by_metrics_that_need_no_reference(run: RunFolder) -> None:
     picked = call("pick", run.path, "--quality", "blur-effect", "--json")
     assert json.loads(picked.stdout)["chosen"] == "unsharp"
-    assert call("pick", run.path, "--quality", "niqe").exit_code == 0
+    by_nature = call("pick", run.path, "--quality", "niqe")
+    assert by_nature.exit_code == 0
+    assert "note: 'niqe' compares with no reference" in by_nature.output
     compared = call("compare", run.path, "unsharp", "input", "--json")
     found = json.loads(compared.stdout)
     assert (found["metric"], found["images"]) == ("niqe", 3)  # the run's first
+    assert "not whether it shows what was there" in found["note"]
 
 
 def test_people_judge_without_a_reference(run: RunFolder, tmp_path: Path) -> None:
