@@ -41,14 +41,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """What 'bench run' makes of them by the suite's own metrics and one that needs a reference."""
     out = tmp_path_factory.mktemp("results") / "run"
-    metrics = ",".join([*WITHOUT_REFERENCE, "ssim"])
+    metrics = ",".join([*WITHOUT_REFERENCE, "ssim", "ocr"])
     done = call(
         *("run", "--suite", "photos", "--data", photographs, "--models", "input,unsharp,tv"),
         *("--metrics", metrics, "--profile", "none", "--device", "cpu", "--out", out),
     )
     assert done.exit_code == 0, done.output
     assert "No image has a reference. NIQE, BRISQUE, Blur effect compare with none" in done.output
-    assert "SSIM has no score: no reference: nobody knows how these photographs" in done.output
+    assert "SSIM, OCR have no score: no reference: nobody knows how these ph" in done.output
     return RunFolder(out)
 
 
@@ -93,7 +93,7 @@ def test_scores_that_need_no_reference_are_there_and_the_others_say_why(run: Run
     scores = run.scores()
     for metric, rows in scores.groupby("metric"):
         assert len(rows) == 9
-        if metric == "ssim":
+        if metric in ("ssim", "ocr"):
             assert rows["value"].isna().all()
             assert rows["missing"].str.startswith("no reference: nobody knows").all()
         else:
