@@ -99,6 +99,14 @@ class Protocol:
                 "no reference where it is not always shown",
                 self.reference == "always" or REFERENCE_SLOT not in self.compared,
             ),
+            (
+                "views",
+                self.views,
+                "'hold' too, to see the reference by",
+                self.reference == "never"
+                or REFERENCE_SLOT in self.compared
+                or "hold" in self.views,
+            ),
             ("codes", codes, "two or more, each once", len(set(codes)) == len(codes) > 1),
             (
                 "codes",

@@ -5,7 +5,8 @@ plain names: its left / not sure / right is ``answer``; its bias and trap trials
 and golden, with ``passed``; response time is ``response_ms``; reload count is ``reloads``;
 resolution is ``viewport_width``, ``viewport_height``, ``pixel_ratio`` and ``zoom``; the
 colour-vision check is ``colour_vision``, empty where a study has none, else passed, red-green or
-unclear. ``language`` is that of a rater's texts. ``about_rater``, ``screen`` and ``viewing`` hold
+unclear. ``layout`` names what stood side by side, from left to right; ``reference_shown`` and
+``reference_ms`` say how often and how long the reference was to be seen. ``language`` is that of a rater's texts. ``about_rater``, ``screen`` and ``viewing`` hold
 what raters answered about themselves, and what the screen checks and the judging page noted, as
 JSON.
 
@@ -58,6 +59,9 @@ COLUMNS = (
     "response_ms",
     "timer_broken",
     "reloads",
+    "layout",
+    "reference_shown",
+    "reference_ms",
     "judged",
     "viewport_width",
     "viewport_height",
@@ -160,6 +164,9 @@ def _judged(study: int) -> Any:
             j.response_ms,
             j.timer_broken,
             j.reloads,
+            j.layout,
+            j.reference_shown,
+            j.reference_ms,
             j.client,
             a.rater,
             a.kind,
@@ -238,6 +245,9 @@ def _row(
         "response_ms": row.response_ms,
         "timer_broken": row.timer_broken,
         "reloads": row.reloads,
+        "layout": row.layout,
+        "reference_shown": row.reference_shown,
+        "reference_ms": row.reference_ms,
         "judged": row.created.isoformat(),
         "viewport_width": viewport[0],
         "viewport_height": viewport[1],

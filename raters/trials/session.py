@@ -26,12 +26,14 @@ from raters.trials.assignment import Chooser
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
     MOST_REVISIONS,
+    REFERENCE_MS,
     Elsewhere,
     Expired,
     Feedback,
     Finished,
     Next,
     NotNow,
+    NotSeen,
     NotYours,
     RevisedEnough,
     Saved,
@@ -51,6 +53,7 @@ __all__ = [
     "Finished",
     "Next",
     "NotNow",
+    "NotSeen",
     "NotYours",
     "RevisedEnough",
     "Saved",
@@ -255,8 +258,9 @@ class Session:
         """Store an answer and return the next trial, in one transaction.
 
         The same ``key``, or a second answer to the same trial, changes nothing and gets the answer
-        that is stored. ``client`` may hold ``response_ms`` and ``timer_broken``; the rest is kept
-        as it is. A lease that has run out is honoured while its item has room; else `Expired` is
+        that is stored. ``client`` may hold ``response_ms``, ``timer_broken``, ``layout`` (the slots
+        beside each other), ``reference_shown`` (how often) and ``reference_ms``; the rest is kept
+        as it is. Where a reference is shown, `NotSeen` is raised for less than `REFERENCE_MS`. A lease that has run out is honoured while its item has room; else `Expired` is
         raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `RaterRefused` and, for
         a trial before its stage, `NotNow`.
         """
@@ -441,10 +445,15 @@ class Session:
         client = dict(client)
         now = self.store.clock()
         milliseconds = _milliseconds(client.pop("response_ms", None))
-        if milliseconds is not None and held.shown is not None:
+        looked = _milliseconds(client.pop("reference_ms", None))
+        if held.shown is not None:
             elapsed = round((now - held.shown).total_seconds() * 1000)
-            if milliseconds > elapsed:  # by our clock: nobody has looked for longer than that
+            if milliseconds is not None and milliseconds > elapsed:
+                # by our clock: nobody has looked for longer than that
                 client["claimed_ms"], milliseconds = milliseconds, elapsed
+            looked = None if looked is None else min(looked, elapsed)
+        if self.study.reference_shown and (looked or 0) < REFERENCE_MS:
+            raise NotSeen("the reference has not been looked at")
         broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
         connection.execute(
             _JUDGE,
@@ -456,6 +465,9 @@ class Session:
                 "response_ms": milliseconds,
                 "timer_broken": broken,
                 "reloads": max(held.shown_count - 1, 0),
+                "layout": client.pop("layout", None),
+                "reference_shown": client.pop("reference_shown", None),
+                "reference_ms": looked,
                 "client": _small(client),
             },
         )

@@ -30,6 +30,18 @@ class NotNow(BenchError):
     """Asked for at the wrong stage, such as a trial before consent."""
 
 
+class NotSeen(BenchError):
+    """An answer about a reference that the rater cannot have looked at."""
+
+
+REFERENCE_MS = 500
+"""For so long in all a reference must have been to be seen before an answer about it is taken.
+
+Eyes rest on a place for 200 to 300 ms (Rayner 1998, doi:10.1037/0033-2909.124.3.372): time to find
+the place and to look at it.
+"""
+
+
 class Expired(Exception):
     """The trial waited too long and has gone to someone else."""
 

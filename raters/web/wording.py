@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
+from raters.protocols import REFERENCE_SLOT
 from raters.texts import LANGUAGES, Texts, preferred, shipped
 from raters.texts.table import OF_PROTOCOLS, question_key
 from raters.trials.session import Feedback, StudyView
@@ -65,11 +66,18 @@ def instructions(study: StudyView, texts: Texts) -> list[str]:
         words[f"{path}instructions"],
         words[f"{path}ties_instructions"] if study.ties else "",
         "" if study.one_key else words["instructions.confirm"],
-        words["instructions.hold"] if study.reference_shown and "hold" in views else "",
+        words[f"instructions.{_reference(study)}"] if study.reference_shown else "",
         " ".join(views_told),
         words["instructions.always"],
     )
     return [text for text in paragraphs if text]
+
+
+def _reference(study: StudyView) -> str:
+    """Return the key of what is said of the reference: whether it may stand beside the images."""
+    protocol = study.protocol
+    beside = "side" in protocol.views and REFERENCE_SLOT not in protocol.compared
+    return "reference" if beside else "hold"
 
 
 def feedback(given: Feedback | None, study: StudyView, texts: Texts) -> str | None:

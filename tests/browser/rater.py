@@ -96,6 +96,11 @@ class Rater:
 
     def answer(self, key: str) -> None:
         self.state("ready")
+        if held := self.page.locator(".wanted").count():  # the reference has to be seen first
+            self.page.keyboard.down("r")
+        self.page.wait_for_selector("[data-answer]:enabled")
+        if held:
+            self.page.keyboard.up("r")
         self.press(key, "Enter")
 
     def answer_and_wait(self, key: str) -> None:

@@ -24,6 +24,7 @@ from bench.image import Pixels, read, write_png
 from bench.records import Pair, RunSpec
 from bench.runs.store import RunFolder
 from raters.database.store import Store
+from raters.protocols import protocol_called
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from raters.texts import Texts
@@ -121,9 +122,14 @@ _numbers = itertools.count(1)
 def make_study(
     run: Path, url: str, raters: int = 1, own: Sequence[Texts] = (), **options: Any
 ) -> Study:
-    """Make a study of three practice trials and four real ones, one of them golden."""
+    """Make a study of three practice trials and four real ones, one of them golden.
+
+    It shows no reference unless asked to: nobody would have to look at one before each answer.
+    """
     name = f"harbour{next(_numbers)}"
     given = {"per_pair": 40, "trials": 4, "images": 4, "crop": 160, "golden": 0.25, "repeats": 0.0}
+    if protocol_called(options.get("protocol", "pair")).reference == "optional":
+        given["reference"] = "hidden"
     store = Store(url)
     try:
         made = create_study(store, run, StudyOptions(name, **{**given, **options}), own)

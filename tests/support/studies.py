@@ -64,6 +64,9 @@ def small_run(
     return folder
 
 
+LOOKED = {"reference_ms": 1000}
+"""What a page says of a rater who has looked at the reference."""
+
 Rule = Callable[[Trial], str]
 
 
@@ -158,7 +161,8 @@ def trained(store: Store, token: str, answer: str = "a") -> Session:
     session = enter(store, token)
     trial = session.trial("tab")
     while isinstance(trial, Trial) and trial.kind_for_client == "training":
-        trial = session.submit(trial.id, answer, f"key-{trial.id}", "tab", {}).next
+        looked(session.store, trial.id, LOOKED["reference_ms"])
+        trial = session.submit(trial.id, answer, f"key-{trial.id}", "tab", LOOKED).next
     return session
 
 
@@ -179,7 +183,7 @@ def judge(session: Session, rule: Rule, most: int | None = None) -> list[Trial]:
         answered.append(trial)
         looked(session.store, trial.id, 1500)
         saved = session.submit(
-            trial.id, rule(trial), f"key-{trial.id}", "tab", {"response_ms": 1500}
+            trial.id, rule(trial), f"key-{trial.id}", "tab", {"response_ms": 1500, **LOOKED}
         )
         trial = saved.next
     return answered

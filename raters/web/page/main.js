@@ -155,7 +155,10 @@ function judge(element, session) {
   const root = element.querySelector('[data-part="judge"]');
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   show("judging");
-  const viewport = new Viewport(part("room"), part("slider"), () => panel.renderView(viewport));
+  const viewport = new Viewport(part("room"), part("slider"), () => {
+    panel.renderView(viewport);
+    stage.refresh();
+  });
   const stage = new Stage(session, tabName(), viewport, (now) => panel.render(now), thank);
   const { answers, views } = session.protocol;
   viewport.mode = views.find((view) => view !== "hold") ?? "side";

@@ -110,8 +110,10 @@ export class Panel {
       ? t("judging.chosen", { answer: stage.label(stage.choice) }) : "";
     const revising = stage.revising ? `${t("judging.revising")} ` : "";
     const covered = !this.find("curtain").hidden;
+    const wanted = stage.wantsReference ? t("judging.reference_first") : "";
     say(this.find("status"), STATUS.includes(stage.state) ? t(`status.${stage.state}`)
-      : (covered ? "" : stage.message) || revising + chosen);
+      : wanted || (covered ? "" : stage.message) || revising + chosen);
+    this.button("hold").classList.toggle("wanted", stage.wantsReference);
     this.button("retry").hidden = !["unsaved", "offline"].includes(stage.state);
   }
 

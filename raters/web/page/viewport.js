@@ -35,8 +35,12 @@ export class Viewport {
     slider.addEventListener("input", () => this.draw());
     room.addEventListener("pointerdown", (event) => this.startDrag(event));
     room.addEventListener("pointermove", (event) => this.followSplit(event));
-    new ResizeObserver(() => this.layout()).observe(room);
-    window.addEventListener("resize", () => this.layout());
+    const resized = () => {
+      this.layout();
+      this.changed();
+    };
+    new ResizeObserver(resized).observe(room);
+    window.addEventListener("resize", resized);
   }
 
   /**
@@ -78,6 +82,12 @@ export class Viewport {
   record() {
     return { modes: [...this.use.modes], flickers: this.use.flickers, held: this.use.held,
       zoom: this.zoom, zoom_max: this.use.zoom, pans: this.use.pans };
+  }
+
+  /** Whether the reference, or half of it, is to be seen. */
+  get showsReference() {
+    if (!this.images?.reference) return false;
+    return this.holding || (this.mode === "split" ? this.views : this.slots()).includes("reference");
   }
 
   // --- what the rater can do -------------------------------------------------------------------
@@ -178,7 +188,11 @@ export class Viewport {
 
   /** The slots that get a pane each, from left to right. */
   slots() {
-    if (this.mode !== "side") return [this.views[this.shown]];
+    return this.mode === "side" ? this.row() : [this.views[this.shown]];
+  }
+
+  /** The same where images are side by side: the reference between them where there is room. */
+  row() {
     const all = this.beside ? this.views.toSpliced(1, 0, this.beside) : this.views;
     return this.fits(all.length) ? all : this.views;
   }

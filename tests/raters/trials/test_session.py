@@ -20,6 +20,7 @@ from raters.trials.session import (
     Expired,
     Finished,
     NotNow,
+    NotSeen,
     NotYours,
     RevisedEnough,
     Session,
@@ -31,10 +32,12 @@ from raters.web.stimulus_cache import StimulusCache
 from tests.raters.conftest import Clock
 from tests.support.studies import enter, judge, looked, trained
 
+SMALL = {"images": 4, "crop": 64, "reference": "hidden"}
+
 
 @pytest.fixture
 def study(store: Store, run_folder: Path) -> str:
-    options = StudyOptions("s", per_pair=12, images=4, crop=64, trials=20, golden=0.1, repeats=0.1)
+    options = StudyOptions("s", **SMALL, per_pair=12, trials=20, golden=0.1, repeats=0.1)
     create_study(store, run_folder, options)
     return "s"
 
@@ -191,8 +194,8 @@ def test_serving_ids_are_new_for_each_rater_and_trial(store: Store, study: str) 
     for token in invite(store, study, 2):
         for trial in judge(trained(store, token), lambda trial: "a"):
             ids += trial.slots.values()
-    # 2 raters, 20 trials, left, right and reference; 16 random bytes are 22 letters
-    assert (len(ids), len(set(ids)), {len(i) for i in ids}) == (120, 120, {22})
+    # 2 raters, 20 trials, left and right; 16 random bytes are 22 letters
+    assert (len(ids), len(set(ids)), {len(i) for i in ids}) == (80, 80, {22})
 
 
 def test_an_illegal_answer_is_refused_and_nothing_is_stored(store: Store, study: str) -> None:
@@ -280,6 +283,29 @@ def test_after_closing_nothing_is_revised(store: Store, study: str) -> None:
     assert judgements_csv(store, study) == before
 
 
+def test_no_answer_is_taken_about_a_reference_that_was_not_looked_at(
+    store: Store, run_folder: Path, clock: Clock
+) -> None:
+    create_study(store, run_folder, StudyOptions("s", **{**SMALL, "reference": "shown"}, trials=8))
+    (token,) = invite(store, "s", 1)
+    session = enter(store, token)
+    trial = first_trial(session)
+    claims = [{}, {"reference_ms": 499}, {"reference_ms": "long"}, {"reference_ms": 60_000}]
+    for client in claims:  # the last one lies: by the server's clock no time has passed
+        with pytest.raises(NotSeen):
+            session.submit(trial.id, "a", "key-0", "tab", client)
+    assert count(store, schema.judgement) == 0
+    clock.pass_(seconds=0.6)
+    told = {"reference_ms": 60_000, "reference_shown": 2, "layout": "a reference b"}
+    assert not session.submit(trial.id, "a", "key-0", "tab", told).repeated
+    with store.read() as connection:
+        kept = connection.execute(select(schema.judgement)).one()
+    assert (kept.layout, kept.reference_shown, kept.reference_ms) == ("a reference b", 2, 600)
+    assert kept.client == {}
+    # what was stored is said again, whatever comes with it
+    assert session.submit(trial.id, "a", "key-0", "tab", {}).repeated
+
+
 def test_an_expired_lease_is_honoured_while_there_is_room(
     store: Store, study: str, clock: Clock
 ) -> None:
@@ -294,7 +320,9 @@ def test_an_expired_lease_that_went_to_another_is_refused_and_said(
     store: Store, run_folder: Path, clock: Clock
 ) -> None:
     # two models on one image, one judgement: room for one
-    options = StudyOptions("s", per_pair=1, images=1, crop=64, models=("ada", "bob"), trials=2)
+    options = StudyOptions(
+        "s", **{**SMALL, "images": 1}, per_pair=1, models=("ada", "bob"), trials=2
+    )
     create_study(store, run_folder, options)
     tokens = invite(store, "s", 2)
     slow = trained(store, tokens[0])
@@ -343,9 +371,7 @@ def test_who_closing_stops_gets_a_code_for_what_they_did(store: Store, study: st
 
 
 def test_a_study_may_have_a_code_for_parts(store: Store, run_folder: Path) -> None:
-    options = StudyOptions(
-        "s", images=4, crop=64, trials=20, completion_code="ALL", partial_code="PART"
-    )
+    options = StudyOptions("s", **SMALL, trials=20, completion_code="ALL", partial_code="PART")
     create_study(store, run_folder, options)
     leaves, idle, stopped, stays = (trained(store, token) for token in invite(store, "s", 4))
     for session in (leaves, stopped):
@@ -368,6 +394,7 @@ def small(store: Store, run_folder: Path, **options: object) -> None:
         "per_pair": 4,
         "images": 4,
         "crop": 64,
+        "reference": "hidden",
         "models": ("ada", "bob"),
         "trials": 4,
         "golden": 0.0,
@@ -420,7 +447,7 @@ def test_who_can_be_given_two_is_told_so_from_the_start(store: Store, run_folder
 def test_half_open_sessions_of_a_crowd_hold_half_of_the_places_at_most(
     store: Store, run_folder: Path, clock: Clock
 ) -> None:
-    options = StudyOptions("s", per_pair=6, images=3, crop=64, trials=8)
+    options = StudyOptions("s", **{**SMALL, "images": 3}, per_pair=6, trials=8)
     made = create_study(store, run_folder, options)  # 6 pairs of 6: 36 places
     crowd = [
         trained(store, prolific_entry(store, made.entry_token, f"made up {number}"))

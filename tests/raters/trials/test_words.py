@@ -33,7 +33,7 @@ OWN = Texts("en", {}, read_questions(ASKED))
 
 def made(store: Store, run: Path, own: tuple[Texts, ...] = (), **options: object) -> Session:
     """Make a study and open the session of its first rater."""
-    given = {"images": 1, "crop": 64, "trials": 4, "golden": 0, "repeats": 0}
+    given = {"images": 1, "crop": 64, "trials": 4, "golden": 0, "repeats": 0, "reference": "hidden"}
     create_study(store, run, StudyOptions("s", **{**given, **options}), own)  # type: ignore[arg-type]
     (token,) = invite(store, "s", 1)
     return Session.open(store, token)

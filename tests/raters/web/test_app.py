@@ -44,6 +44,7 @@ CLIENT = {
     "zoom_max": 1,
     "pans": 0,
 }
+LOOKED = {"layout": "a b", "reference_shown": 0, "reference_ms": 0}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,7 @@ def judgement(step: dict[str, Any], answer: str, key: str, **other: Any) -> dict
         "response_ms": 1500,
         "timer_broken": False,
         "reloads": 0,
+        **LOOKED,
         "client": CLIENT,
         **other,
     }
