@@ -18,6 +18,7 @@ from raters.studies.plates import CONTRASTS
 from raters.texts import Texts
 from raters.texts.own import kept
 from raters.trials.assignment import Rules
+from raters.trials.practice import ROUNDS, Outcome
 
 Stage = Literal["consent", "questions", "checks", "training", "judging", "done", "closed"]
 
@@ -114,6 +115,8 @@ class Trial:
     """Serving ids of the trial after this one, to be loaded ahead."""
     stimuli: Mapping[str, int]
     """What each of these serving ids shows, by its row. Not for clients."""
+    practice: Outcome | None
+    """How practice ended; None before it has, and where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +145,16 @@ Next = Trial | Elsewhere | Waiting | Finished
 class Feedback:
     """What is said to an answer in practice: whether it was ``right``.
 
-    If not, which side was ``better``, or which answers were ``expected``.
+    ``worse``: the slot of the image that was made worse, None where the one shown was not;
+    ``damage``: how, a name of `raters.studies.stimuli.GOLDEN_DEGRADATIONS`. ``expected``: the first
+    and the last of the right answers. ``again``: whether the trial comes once more.
     """
 
     right: bool
-    better: Literal["left", "right"] | None = None
-    expected: tuple[str, ...] = ()
+    worse: str | None
+    damage: str
+    expected: tuple[str, ...]
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +216,6 @@ def _facts(options: Mapping[str, Any]) -> dict[str, object]:
         "minutes": math.ceil((TRAINING + trials) * SECONDS_A_TRIAL / 60) + 1,
         "time_limit": "" if limit is None else f"{limit:g}",
         "colour_plates": len(CONTRASTS) if options.get("colours") else "",
+        "practice": TRAINING,
+        "practice_again": ROUNDS - 1,
     }

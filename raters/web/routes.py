@@ -180,7 +180,8 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
             "saved": True,
             "repeated": saved.repeated,
             "answer": saved.answer_stored,
-            "feedback": feedback(saved.feedback, session.study, request.state.texts),
+            "feedback": saved.feedback
+            and feedback(saved.feedback, session.study, request.state.texts),
             "next": given(saved.next, session, request),
         }
 
@@ -237,6 +238,7 @@ def next_step(step: Next) -> dict[str, Any]:
         "width": step.width,
         "height": step.height,
         "resumed": step.resumed,
+        "practice": step.practice,
         "slots": _urls(step.slots),
         "following": None if step.following is None else _urls(step.following),
     }

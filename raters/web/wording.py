@@ -69,6 +69,7 @@ def instructions(study: StudyView, texts: Texts) -> list[str]:
         words[f"instructions.{_reference(study)}"] if study.reference_shown else "",
         " ".join(views_told),
         words["instructions.always"],
+        words["instructions.practice"],
     )
     return [text for text in paragraphs if text]
 
@@ -80,16 +81,32 @@ def _reference(study: StudyView) -> str:
     return "reference" if beside else "hold"
 
 
-def feedback(given: Feedback | None, study: StudyView, texts: Texts) -> str | None:
-    """Return what is said to an answer in practice; None to one that counts."""
-    if given is None:
-        return None
-    if given.right:
-        return texts.say("practice.right")
-    if given.better:
-        return texts.say(f"practice.{given.better}_better")
+def feedback(given: Feedback, study: StudyView, texts: Texts) -> dict[str, Any]:
+    """Return what is said to an answer in practice: in all, and of each image by its slot."""
     path = f"{OF_PROTOCOLS}{study.protocol.name}.answers."
     labels = [texts.words[path + code] for code in given.expected]
-    if len(labels) == 1:
-        return texts.say("practice.expected", answer=labels[0])
-    return texts.say("practice.expected_either", answer=labels[0], other=labels[1])
+    damage = texts.say(f"practice.{given.damage}")
+    if study.protocol.pairwise:
+        side = "left" if given.worse == "b" else "right"
+        why = texts.say(f"practice.{side}_better", damage=damage)
+    else:
+        why = (
+            texts.say("practice.unspoilt_image")
+            if given.worse is None
+            else texts.say("practice.spoilt_image", damage=damage)
+        )
+        if len(labels) == 1:
+            why += " " + texts.say("practice.expected", answer=labels[0])
+        else:
+            why += " " + texts.say("practice.expected_either", answer=labels[0], other=labels[1])
+    parts = [texts.say("practice.right" if given.right else "practice.wrong"), why]
+    if not given.right:
+        parts.append(texts.say("practice.again" if given.again else "practice.no_more"))
+    return {
+        "right": given.right,
+        "text": " ".join(parts),
+        "captions": {
+            slot: damage if slot == given.worse else texts.say("practice.unspoilt")
+            for slot in study.protocol.slots
+        },
+    }

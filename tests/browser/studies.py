@@ -24,12 +24,13 @@ from bench.image import Pixels, read, write_png
 from bench.records import Pair, RunSpec
 from bench.runs.store import RunFolder
 from raters.database.store import Store
-from raters.protocols import protocol_called
+from raters.protocols import Answer, protocol_called
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from raters.texts import Texts
 from tests.support.ports import free_port
 from tests.support.runs import run_record
+from tests.support.studies import right_answer
 
 MODELS = {"deblurnet": 0.8, "restoreformer": 1.6, "plainconv": 2.4}
 """Model -> how much it blurs."""
@@ -99,6 +100,14 @@ class Study:
         try:
             with store.read() as connection:
                 return list(connection.execute(text(query), {"name": self.name}))
+        finally:
+            store.close()
+
+    def right(self, trial: str) -> Answer:
+        """Return the first answer that a practice trial accepts, on sides."""
+        store = Store(self.url)
+        try:
+            return right_answer(store, trial)
         finally:
             store.close()
 

@@ -80,7 +80,7 @@ def test_every_button_of_the_raters_pages(study: MakeStudy, enter: Open) -> None
     page, refused = rater.page, list[str]()
     page.on("response", lambda reply: reply.status >= 400 and refused.append(reply.url))
     rater.begin()  # the buttons of consent, instructions and checks
-    rater.practise("ArrowLeft")
+    rater.practise()
     pressed: set[str] = set()
 
     def click(act: str) -> None:

@@ -73,7 +73,7 @@ def test_a_study_shows_no_english_sentence(study: MakeStudy, enter: Open, langua
     rater.begin()
     look("practice")
     for number in range(3):
-        rater.answer("ArrowLeft")
+        rater.answer(rater.right_key())
         rater.state("feedback")
         look("feedback")
         rater.press("Enter")

@@ -73,7 +73,7 @@ def test_buttons_keys_views_and_words_are_those_of_the_row(
     assert lines[0] == ["1", "…", "7", "say", "which", "is", "better,", "and", "how", "much"]
     assert lines[1] == ["4", "no", "difference"]
     page.click('[data-act="closeHelp"]')
-    rater.practise("2")
+    rater.practise()
     rater.answer_and_wait("7")
     rater.answer("4")
     rater.stage("thanks")

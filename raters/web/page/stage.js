@@ -179,8 +179,16 @@ export class Stage {
         : t("judging.saved_before", { answer: this.label(reply.answer) });
       if (!reply.feedback) return this.take(reply.next, message);
       this.next = reply.next;
-      return this.enter("feedback", reply.feedback);
+      return this.explain(reply.feedback);
     });
+  }
+
+  /** Practice: says what was right and why, of each image too, while they are still there. */
+  explain({ text, captions }) {
+    const labels = { ...this.session.protocol.captions };
+    for (const [slot, words] of Object.entries(captions)) labels[slot] += `: ${words}`;
+    this.viewport.exchange(this.bitmaps, labels);
+    this.enter("feedback", text);
   }
 
   async saveRevision() {

@@ -209,7 +209,7 @@ def test_votes_are_final_answers_of_main_trials(store: Store, run_folder: Path) 
 def test_ratings_are_votes_too(sqlite_store: Store, run_folder: Path) -> None:
     options = StudyOptions("s", protocol="acr", per_pair=1, images=2, crop=64, golden=0, trials=10)
     create_study(sqlite_store, run_folder, options)
-    judge(trained(sqlite_store, *invite(sqlite_store, "s", 1), "2"), lambda trial: "4")
+    judge(trained(sqlite_store, *invite(sqlite_store, "s", 1)), lambda trial: "4")
     close_study(sqlite_store, "s")
     found = read_answers(sqlite_store, "s").ratings()
     assert found.methods == (*MODELS, "reference")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.changes import close_study
 from raters.studies.creation import StudyOptions, create_study
-from raters.studies.export import judgements_csv
+from raters.studies.export import judgements, judgements_csv
 from raters.studies.tokens import RaterRefused, invite, prolific_entry
 from raters.trials.session import (
     Elsewhere,
     Expired,
+    Feedback,
     Finished,
     NotNow,
     NotSeen,
@@ -30,7 +32,7 @@ from raters.trials.session import (
 from raters.trials.withdrawal import erase
 from raters.web.stimulus_cache import StimulusCache
 from tests.raters.conftest import Clock
-from tests.support.studies import enter, judge, looked, trained
+from tests.support.studies import enter, judge, looked, right_answer, trained
 
 SMALL = {"images": 4, "crop": 64, "reference": "hidden"}
 
@@ -71,7 +73,7 @@ def test_the_way_through_a_study(store: Store, study: str) -> None:
         trial = saved.next
     # right answers take turns between the sides, so "a" is right once or twice of three times
     assert {given.right for given in feedback} == {True, False}
-    assert {given.better for given in feedback if not given.right} == {"right"}
+    assert {given.worse for given in feedback if not given.right} == {"a"}
     assert session.state().stage == "judging"
     answered = judge(session, lambda trial: "b")
     assert [trial.number for trial in answered] == list(range(1, 21))
@@ -281,6 +283,51 @@ def test_after_closing_nothing_is_revised(store: Store, study: str) -> None:
     assert (caught.value.kind, late.revise("rev-0", "a", "tab").answer_stored) == ("closed", "b")
     assert late.submit(last.id, "a", "key-late", "tab", {}).answer_stored == "b"
     assert judgements_csv(store, study) == before
+
+
+def tried(session: Session, answer: Callable[[Trial], str]) -> list[Feedback]:
+    """Answer the practice trials; return what was said of each."""
+    said, step = [], session.trial("tab")
+    while isinstance(step, Trial) and step.kind_for_client == "training":
+        saved = session.submit(step.id, answer(step), f"key-{step.id}", "tab", {})
+        assert saved.feedback is not None
+        said.append(saved.feedback)
+        step = saved.next
+    assert isinstance(step, Trial)
+    assert step.practice == session.trial("tab").practice  # type: ignore[union-attr]
+    return said
+
+
+def test_practice_that_was_failed_comes_again_until_it_is_passed_or_three_times_are_over(
+    store: Store, study: str
+) -> None:
+    quick, stubborn, slow = (enter(store, token) for token in invite(store, study, 3))
+
+    def right(trial: Trial) -> str:
+        return right_answer(store, trial.id).code
+
+    def wrong(trial: Trial) -> str:
+        return {"a": "b", "b": "a"}[right(trial)]
+
+    assert [given.right for given in tried(quick, right)] == [True] * 3
+    # three trials, three times each; the third time says that there is no fourth
+    said = tried(stubborn, wrong)
+    assert [given.again for given in said] == [True] * 6 + [False] * 3
+    seen: list[str] = []
+
+    def second_time(trial: Trial) -> str:
+        seen.append(trial.id)
+        return wrong(trial) if len(seen) == 1 else right(trial)
+
+    said = tried(slow, second_time)
+    assert [(given.right, given.again) for given in said] == [(False, True)] + [(True, False)] * 3
+    with store.read() as connection:
+        found = connection.execute(select(schema.rater.c.practice)).scalars().all()
+        (damage,) = {tuple(sorted({given.damage for given in said}))}
+    assert found == ["passed", "failed", "passed"]
+    assert damage == ("defocus", "motion", "noise")
+    judge(stubborn, lambda trial: "a", 1)
+    assert {row["practice"] for row in judgements(store, study)} == {"passed", "failed"}
 
 
 def test_no_answer_is_taken_about_a_reference_that_was_not_looked_at(
