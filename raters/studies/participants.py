@@ -31,7 +31,7 @@ class Participant:
     ``participant``: the platform's number, None for who was invited, and for who came before
     numbers were kept. ``state``: invited, preparing, judging, done or withdrawn. ``agreed``: trials
     promised, None before judging. ``language``: that of what they were told, from consent on.
-    ``practice``: passed or failed, None before it is over. ``answers``: to the study's questions, by
+    ``practice``: passed or failed, None before it is over. ``answers``: to the questions, by
     their ids. ``golden_passed`` of ``golden_seen`` known answers were right.
     """
 

@@ -122,7 +122,10 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
             "plates": len(session.plates()),
             "protocol": protocol_on_page(study, texts),
             "question": question(study, texts),
-            "instructions": instructions(study, texts),
+            "instructions": {
+                "keys": instructions(study, texts),
+                "touch": instructions(study, texts, touch=True),
+            },
             "reference": study.reference_shown,
             "reference_ms": REFERENCE_MS if study.reference_shown else 0,
             "one_key": study.one_key,

@@ -57,18 +57,22 @@ def protocol_on_page(study: StudyView, texts: Texts) -> dict[str, Any]:
     }
 
 
-def instructions(study: StudyView, texts: Texts) -> list[str]:
-    """Return what a study's raters are told to do, in paragraphs; ``**`` encloses what is bold."""
+def instructions(study: StudyView, texts: Texts, touch: bool = False) -> list[str]:
+    """Return what a study's raters are told to do, in paragraphs; ``**`` encloses what is bold.
+
+    ``touch``: at a screen that is used with fingers, without keys.
+    """
+    how = "instructions_touch" if touch else "instructions"
     views, words = study.protocol.views, texts.words
     path = f"{OF_PROTOCOLS}{study.protocol.name}."
-    views_told = [words[f"instructions.{v}"] for v in ("flicker", "split") if v in views]
+    views_told = [words[f"{how}.{v}"] for v in ("flicker", "split") if v in views]
     paragraphs = (
         words[f"{path}instructions"],
         words[f"{path}ties_instructions"] if study.ties else "",
-        "" if study.one_key else words["instructions.confirm"],
-        words[f"instructions.{_reference(study)}"] if study.reference_shown else "",
+        "" if study.one_key else words[f"{how}.confirm"],
+        words[f"{how}.{_reference(study)}"] if study.reference_shown else "",
         " ".join(views_told),
-        words["instructions.always"],
+        words[f"{how}.always"],
         words["instructions.practice"],
     )
     return [text for text in paragraphs if text]

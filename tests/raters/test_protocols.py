@@ -200,7 +200,7 @@ def test_a_rating_in_three_levels_goes_the_whole_way(run: Path, tmp_path: Path) 
         ("2", "Hardly", "2"),
         ("3", "Yes", "3"),
     ]
-    assert sessions[0]["instructions"][0] == "Say whether you could **use** this image."
+    assert sessions[0]["instructions"]["keys"][0] == "Say whether you could **use** this image."
     assert sessions[0]["question"] == "Is this image usable?"
     store = Store(study.url)
     now = status(store, study.name)
@@ -245,7 +245,7 @@ def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Pa
     said = sessions[0]["protocol"]
     assert [a["code"] for a in said["answers"]] == ["a3", "a2", "a1", "0", "b1", "b2", "b3"]
     assert said["views"] == ["flicker", "hold"]
-    told = " ".join(sessions[0]["instructions"])
+    told = " ".join(sessions[0]["instructions"]["keys"])
     assert "Or say that they are the **same**." in told
     assert "one image in place of the other" in told
     assert "half of each" not in told  # no split view here

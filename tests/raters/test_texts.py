@@ -63,7 +63,16 @@ def test_every_key_that_a_page_names_is_there_and_every_key_is_used() -> None:
     named = set(re.findall(r'data-(?:text|prose|label|title)="([a-z_.]+)"', page))
     named |= set(re.findall(r'\bt\("([a-z_.]+)"', page))
     assert named <= set(words)
-    built = (OF_PROTOCOLS, "study.", "refused.", "errors.", "status.", "instructions.", "practice.")
+    built = (
+        OF_PROTOCOLS,
+        "study.",
+        "refused.",
+        "errors.",
+        "status.",
+        "instructions.",
+        "instructions_touch.",
+        "practice.",
+    )
     unused = {key for key in words if not key.startswith(built) and f'"{key}"' not in page + python}
     assert unused == set()
 

@@ -1,7 +1,7 @@
 // Puts the stage's state on the page: buttons, status line, curtain.
 
 import { showState, whileHeld } from "./look.js";
-import { advice } from "./screen.js";
+import { advice, touch } from "./screen.js";
 import { reducedMotion } from "./viewport.js";
 import { t } from "./words.js";
 
@@ -47,6 +47,11 @@ export class Panel {
 
   button(name) {
     return this.root.querySelector(`[data-act="${name}"]`);
+  }
+
+  /** Offers a way to look by its button, or no more. */
+  offer(name, on) {
+    this.button(name).hidden = !on;
   }
 
   makeAnswers(session) {
@@ -109,7 +114,7 @@ export class Panel {
     this.find("note").hidden = stage.state !== "feedback";
     say(this.find("note-text"), stage.state === "feedback" ? stage.message : "");
     const chosen = stage.choice && stage.state === "chosen" && !stage.session.one_key
-      ? t("judging.chosen", { answer: stage.label(stage.choice) }) : "";
+      ? t(touch() ? "judging.chosen_touch" : "judging.chosen", { answer: stage.label(stage.choice) }) : "";
     const revising = stage.revising ? `${t("judging.revising")} ` : "";
     const covered = !this.find("curtain").hidden;
     const wanted = stage.wantsReference ? t("judging.reference_first") : "";
