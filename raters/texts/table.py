@@ -32,6 +32,7 @@ FACTS = (
     "colour_plates",
     "practice",
     "practice_again",
+    "megabytes",
 )
 """What may be filled in everywhere: words under ``study``, and what follows from its options."""
 OF_PROTOCOLS = "protocols."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
@@ -173,6 +173,7 @@ def view_study(connection: Connection, study: int) -> StudyView:
     protocol, options = protocol_called(row.protocol), row.options
     shown = options["reference"] == "shown"
     limit = options.get("time_limit")
+    weight = _megabytes(connection, row.id, options["trials"], len(protocol.slots) + shown)
     rules = Rules(
         study=row.id,
         secret=row.secret,
@@ -188,7 +189,10 @@ def view_study(connection: Connection, study: int) -> StudyView:
         id=row.id,
         name=row.name,
         protocol=protocol,
-        texts={code: one.of_study(**_facts(options)) for code, one in kept(row, protocol).items()},
+        texts={
+            code: one.of_study(**_facts(options), megabytes=weight)
+            for code, one in kept(row, protocol).items()
+        },
         reference_shown=shown,
         ties=options["ties"],
         one_key=options["one_key"],
@@ -206,6 +210,17 @@ def view_study(connection: Connection, study: int) -> StudyView:
 
 SECONDS_A_TRIAL = 8
 """Raters are told beforehand how long it takes, at this pace."""
+
+
+def _megabytes(connection: Connection, study: int, trials: int, images: int) -> str:
+    """Return how much a rater loads: of each trial so many ``images``, as long as all are."""
+    size = (
+        select(func.avg(func.length(schema.stimulus.c.png)))
+        .join(schema.content, schema.content.c.id == schema.stimulus.c.content)
+        .where(schema.content.c.study == study)
+    )
+    bytes_each = float(connection.execute(size).scalar_one() or 0)
+    return f"{max(bytes_each * images * (TRAINING + trials) / 1e6, 0.1):.2g}"
 
 
 def _facts(options: Mapping[str, Any]) -> dict[str, object]:

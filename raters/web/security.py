@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from raters.web import patience
+from raters.web.first_words import first_words
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -71,11 +72,14 @@ def content_policy(page: bytes) -> str:
 
 NOWHERE = "nowhere.invalid"
 """The host that Gradio is told, to be found in its page and replaced."""
+_BODY = re.compile(rb"<body[^>]*>")
 _HOME = b'new URL(".",document.baseURI).href.slice(0,-1)'
 
 
-def at_home(page: bytes) -> bytes:
+def at_home(page: bytes, wanted: str = "") -> bytes:
     """Return Gradio's page with addresses relative to where it was loaded from.
+
+    And with `first_words`, in the languages that are ``wanted``.
 
     Gradio writes the address of its root into its scripts, from headers that a proxy may not send;
     the browser knows better.
@@ -83,7 +87,8 @@ def at_home(page: bytes) -> bytes:
     page = page.replace(f'"http://{NOWHERE}{PAGE[:-1]}"'.encode(), _HOME)
     page = page.replace(b'href="/manifest.json"', b'href="../manifest.json"')
     # Without one, browsers ask for an icon at the root of the host, which is not ours.
-    return page.replace(b"</head>", b'<link rel="icon" href="../favicon.ico"></head>', 1)
+    page = page.replace(b"</head>", b'<link rel="icon" href="../favicon.ico"></head>', 1)
+    return _BODY.sub(lambda found: found[0] + first_words(wanted), page, count=1)
 
 
 def refusal(scope: Scope, trusted: frozenset[str] = frozenset()) -> tuple[int, str, str] | None:
@@ -171,7 +176,7 @@ class SecurityMiddleware:
                 body.extend(message.get("body", b""))
 
         await self.app({**scope, "scheme": "http", "headers": headers}, receive, collect)
-        page = at_home(bytes(body))
+        page = at_home(bytes(body), _header(scope, b"accept-language"))
         start["headers"] = [
             *(pair for pair in start["headers"] if pair[0] != b"content-length"),
             (b"content-length", b"%d" % len(page)),
@@ -180,6 +185,10 @@ class SecurityMiddleware:
         ]
         await send(start)
         await send({"type": "http.response.body", "body": page})
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def _headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
