@@ -16,7 +16,8 @@ SLOW_SECONDS = 20
 
 _STYLE = f"""
 .first-words {{ box-sizing: border-box; max-width: 44rem; margin: 6vh auto; padding: 2rem;
-  border-radius: 12px; background: #f3f3f3; color: #1c1c1c; font: 1.06rem/1.5 system-ui, sans-serif; }}
+  border-radius: 12px; background: #f3f3f3; color: #1c1c1c;
+  font: 1.06rem/1.5 system-ui, sans-serif; }}
 .first-words a {{ display: inline-block; padding: .75rem 1.6rem; border-radius: 8px;
   background: #222; color: #fff; font-weight: 600; text-decoration: none; }}
 #not-loaded {{ position: fixed; inset: 0 1rem auto; z-index: 9; visibility: hidden;
