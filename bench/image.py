@@ -31,6 +31,8 @@ Floats = NDArray[np.float32]
 Plane = NDArray[np.float64]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
+MOST_PIXELS = 178_956_970
+"""More are not read: at twice the size that it warns of, Pillow takes a file for an attack."""
 _PNG_SPEED = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -54,6 +56,7 @@ def read(path: Path) -> Pixels:
         data = read_bytes(path)
     except OSError as error:
         raise ImageError(f"cannot read image '{path}': {error.strerror or error}") from error
+    _refuse_huge(data, path)
     if (count := _frames_in(data)) > 1:
         raise ImageError(f"'{path}' holds {count} images (frames or pages); save the one meant")
     decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
@@ -74,6 +77,29 @@ def read(path: Path) -> Pixels:
     if decoded.ndim == 2:
         decoded = np.repeat(decoded[:, :, None], 3, axis=2)
     return np.require(decoded, np.uint8, ["C", "W"])  # torch warns of arrays that are read-only
+
+
+def _refuse_huge(data: bytes, path: Path) -> None:
+    """Refuse what would take gigabytes: a file of some kilobytes can hold that."""
+    from PIL import Image
+
+    try:
+        if data.startswith(_PNG):
+            pixels = int.from_bytes(data[16:20]) * int.from_bytes(data[20:24])
+        else:
+            with Image.open(io.BytesIO(data)) as image:
+                pixels = image.width * image.height
+    except Image.DecompressionBombError:
+        pixels = MOST_PIXELS + 1
+    except (OSError, SyntaxError, ValueError):
+        return  # decoding says what it is
+    if pixels > MOST_PIXELS:
+        raise ImageError(too_large(path))
+
+
+def too_large(path: Path) -> str:
+    """Say that an image has more pixels than are read."""
+    return f"'{path}' has more than {MOST_PIXELS:,} pixels; no more are read: cut it"
 
 
 def icc_profile(data: bytes) -> bytes | None:
@@ -136,8 +162,8 @@ def _peek(data: bytes, question: Callable[[Image], Any]) -> Any:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return question(image)
-    except UnidentifiedImageError:
-        return None
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        return None  # whoever reads it says so
 
 
 def _frames_in(data: bytes) -> int:
@@ -201,7 +227,7 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
     except UnidentifiedImageError as error:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
         raise ImageError(f"'{path}' is not an image of a kind read here ({kinds})") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(f"'{path}' is not a readable image ({error})") from error
 
 

@@ -55,6 +55,19 @@ class SetScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizing:
+    """What is done to both images of a pair first: (width, height) of the middle that is cut out,
+    and then of what it is resized to, by a kernel of `bench.suites.sizing.KERNELS`.
+
+    The sizes are the reference's.
+    """
+
+    crop: tuple[int, int] | None = None
+    resize: tuple[int, int] | None = None
+    kernel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A degraded photograph and, where it exists, what it should have been.
 
@@ -78,11 +91,14 @@ class Pair:
     (`bench.degrade.pipeline.Degradation`) each time it is read."""
     prepare: tuple[str, ...] = ()
     """Steps of `bench.prepare` that the degraded image goes through before a model gets it."""
+    sizing: Sizing | None = None
+    """Where given, both images are cut and resized like this on reading, before all else."""
 
     @property
     def knows_psf(self) -> bool:
         """Whether the blur's point spread function is known."""
-        return self.psf is not None or (self.degradation or {}).get("blur", "none") != "none"
+        stored = self.psf is not None and not (self.sizing and self.sizing.resize)
+        return stored or (self.degradation or {}).get("blur", "none") != "none"
 
     @property
     def knows_noise(self) -> bool:
@@ -93,7 +109,8 @@ class Pair:
     def needs_views(self) -> bool:
         """Whether no file shows what a model got beside the reference, pixel for pixel."""
         inside = lmdb_of(self.degraded) is not None
-        return inside or self.degradation is not None or self.scale > 1 or bool(self.prepare)
+        changed = self.degradation is not None or self.sizing is not None or bool(self.prepare)
+        return inside or changed or self.scale > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,10 @@ class _Settings:
 
 @contextmanager
 def contained(remark: Callable[[str], None], seed: str) -> Iterator[None]:
-    """Draw from ``seed`` inside; afterwards set everything back and remark what was changed."""
+    """Draw from ``seed`` inside; afterwards set everything back and remark what was changed.
+
+    Raises `BenchError` where the whole program was to be ended.
+    """
     before = _Settings.found()
     drawn = torch.random.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     number = zlib.crc32(seed.encode(errors="surrogateescape"))
@@ -125,6 +128,10 @@ def contained(remark: Callable[[str], None], seed: str) -> Iterator[None]:
     random.seed(number)
     try:
         yield
+    except SystemExit as error:
+        raise BenchError(
+            f"it called sys.exit({error.code!r}); a model returns its image, or raises an error"
+        ) from error
     finally:
         for text in before.changed(_Settings.found()):
             remark(text)

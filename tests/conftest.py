@@ -90,6 +90,7 @@ def bench_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         words = ["bench", *map(str, arguments)]
         with (
             monkeypatch.context() as changed,
+            patch.dict(os.environ),  # --results moves the root for this process
             redirect_stdout(io.StringIO()) as out,
             redirect_stderr(io.StringIO()) as err,
         ):

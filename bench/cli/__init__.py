@@ -28,7 +28,7 @@ from bench.cli import (
 )
 from bench.cli.console import complain, reserving_stdout
 from bench.cli.options import Verbs, add_verbs
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, disk_fault
 from bench.core.layout import move_results
 from bench.core.version import VERSION
 
@@ -101,4 +101,9 @@ def main() -> None:
             app()
     except BenchError as error:
         complain(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if (fault := disk_fault(error)) is None:
+            raise
+        complain(fault)
         sys.exit(2)

@@ -69,9 +69,10 @@ def restore(
                 complain(f"{image}: {message_of(error)}")
                 rows.append({"image": str(image), "restored": None, "error": message_of(error)})
             progress.update("restore", done, len(targets), image.name)
+    failed = sum(row["error"] is not None for row in rows)
     if as_json:
         print_json({"weights": str(weights) if weights else None, "images": rows})
     else:
-        say(f"restored images: {out}")
-    if any(row["error"] for row in rows):
+        say(f"restored images: {len(rows) - failed} of {len(rows)}, in {out}")
+    if failed:
         raise typer.Exit(1)

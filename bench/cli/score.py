@@ -10,6 +10,7 @@ import typer
 from bench.checks import check_scoring
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json
+from bench.core.files import check_result_file
 from bench.records import SetScore
 
 
@@ -33,6 +34,8 @@ def score(
     """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
     chosen = check_scoring([*folders.values(), reference], split(metrics or ""))
+    if out:
+        check_result_file(out)
 
     from bench import api
     from bench.runs.cells import write_cells

@@ -25,6 +25,7 @@ from bench.cli.options import Json, add_verbs
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.degrade.table import blur_names
+from bench.suites.sizing import KERNELS
 from bench.suites.table import resolve_suite, suite_cards
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _show(
         say_prose(
             f"option {key}: {', '.join(values) or 'any text'} (the first unless told otherwise)"
         )
+    say_prose("options crop=WxH, resize=WxH: the middle of each image, and another size (none)")
+    say_prose(f"option kernel: {', '.join(KERNELS)} (how to resize)")
     say_prose(f"metrics: {', '.join(row['metrics'])}")
     for part_of, count in row["images"].items():
         say(f"{part_of} images: {count:,}")
@@ -183,7 +186,8 @@ def _make(
         typer.Option(
             "--set",
             help="KEY=VALUE for all images, again and again: low_light=dark, read_noise, angle, "
-            "roll, exposure, objects, background, surface, focus, detail_loss, detail_range.",
+            "roll, radius, astigmatism, exposure, objects, background, surface, focus, haze, "
+            "airlight, detail_loss, detail_range.",
             show_default="none",
         ),
     ] = None,
@@ -321,7 +325,7 @@ def _list(as_json: bool) -> None:
             for row in rows
         ),
     )
-    say("bench suites NAME shows all of one: what it is, its licence, how to get it")
+    say("bench suites NAME shows all of one; each takes crop=WxH, resize=WxH, kernel=")
 
 
 def _rows() -> list[dict[str, Any]]:

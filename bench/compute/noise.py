@@ -23,7 +23,7 @@ BUSY = 2.0
 
 MARK = "≈"
 """What stands beside a noisy figure, in every table and plot."""
-_TOLD = 4
+_TOLD = 2
 """So many models are named in a line on noisy costs."""
 
 At = tuple[str, str, str, int, int, int, int]
@@ -104,8 +104,8 @@ def summary(noisy: Mapping[str, str]) -> str:
     named = [f"{model} ({why})" for model, why in list(noisy.items())[:_TOLD]]
     more = [f"and {len(noisy) - _TOLD} more"] if len(noisy) > _TOLD else []
     return (
-        f"Costs marked {MARK} are noisy, known only to lie in a range (in brackets; dashed in "
-        f"plots): {', '.join([*named, *more])}. Where ranges meet, neither is said to cost less."
+        f"Costs marked {MARK} are noisy, known only to lie in the range in brackets: "
+        f"{', '.join([*named, *more])}."
     )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+
 
 class BenchError(Exception):
     """Something the user can put right. The message says what was got, expected, and what to do."""
@@ -17,5 +21,36 @@ class NotApplicable(Exception):
 
 def message_of(error: BaseException) -> str:
     """Return an error in one line, with its kind unless the text is ours."""
+    if isinstance(error, OSError) and (fault := disk_fault(error)):
+        return fault
     text = " ".join(str(error).split()) or "no message"
     return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"[:500]
+
+
+def disk_fault(error: OSError) -> str | None:
+    """Say what is wrong with a file or a folder, and what to do; None: it is something else."""
+    named = error.filename2 or error.filename
+    what_to_do = _DISK_FAULTS.get(error.errno or 0)
+    if what_to_do is None or not isinstance(named, str | bytes | os.PathLike):
+        return None
+    path = _PARTIAL.sub(r"\1", os.fsdecode(named))
+    return f"cannot use '{path}' ({os.strerror(error.errno or 0).lower()}); {what_to_do}"
+
+
+_PARTIAL = re.compile(r"\.([^/\\]+)\.\d+\.part$")
+"""A file that is being written: `bench.core.files.replacing`."""
+_AGAIN = "then give the same command again: what is finished is kept"
+_DISK_FAULTS = {
+    errno.ENOSPC: f"make room on that disk, {_AGAIN}",
+    errno.EDQUOT: f"make room on that disk, {_AGAIN}",
+    errno.EACCES: "get the right to read and write there, or name another place",
+    errno.EPERM: "get the right to read and write there, or name another place",
+    errno.EROFS: "nothing can be written there: name another place",
+    errno.ENOENT: "there is no such file or folder, and none can be made: check the path",
+    errno.EEXIST: "a file stands where a folder is expected: name another place",
+    errno.ENOTDIR: "a file stands where a folder is expected: name another place",
+    errno.EISDIR: "a folder stands where a file is expected: name another place",
+    errno.ELOOP: "its symbolic links lead in a circle: remove one",
+    errno.ENAMETOOLONG: "the name is too long for that disk: shorten it",
+    errno.EIO: f"that disk cannot be read or written: look after it, {_AGAIN}",
+}

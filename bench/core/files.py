@@ -30,6 +30,31 @@ def write_atomic(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
+def write_result(path: Path, text: str) -> None:
+    """Write a text file where a person wants it. Raises as `check_result_file`, and OSError."""
+    check_result_file(path)
+    write_atomic(path, text.encode())
+
+
+def check_result_file(path: Path) -> None:
+    """Refuse a name for a text file of results that is a folder, or a file that is no text.
+
+    So a photograph is never written over; results of before are. Raises `BenchError`.
+    """
+    if path.is_dir():
+        raise BenchError(f"'{path}' is a folder; name a file in it")
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        beginning = file.read(4096)
+    try:
+        text = beginning.decode("utf-8", "strict" if len(beginning) < 4096 else "ignore")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise BenchError(f"'{path}' is not a text file, and is not written over; name a new one")
+
+
 def copy_atomic(source: Path, target: Path) -> None:
     """Copy a file so that ``target`` never stands for half of it. Raises OSError."""
     with replacing(target) as partial:
@@ -81,8 +106,10 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     """Hold the lock file ``path`` for one process; it is free again when the process ends.
 
     Waits for another holder. Where ``busy`` is given, raises `BenchError` with that text instead.
+    Raises OSError where no file can be made there: filelock would wait for that without end.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
     lock = FileLock(path, timeout=0 if busy else -1)
     try:
         lock.acquire()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -23,6 +24,18 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
             raise BenchError(f"'{spec}': expected name:key=value,.. but got '{item}'")
         options[key.strip()] = value.strip()
     return name.strip(), options
+
+
+def seconds_of(text: str) -> float:
+    """Read a time: ``90s``, ``10m`` (or ``10min``), ``12h`` or ``14d``.
+
+    >>> seconds_of("1.5h")
+    5400.0
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)", text.strip().lower())
+    if not match:
+        raise BenchError(f"'{text}' is no time; expected one such as 90s, 10m, 12h or 14d")
+    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2]]
 
 
 def plain_name(text: str) -> str:

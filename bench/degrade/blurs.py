@@ -9,12 +9,15 @@ import numpy as np
 
 from bench.core.plugins import load_object
 from bench.degrade.depth import Nearness, defocus_by_depth, plane_nearness, smooth_nearness
+from bench.degrade.haze import hazy
 from bench.degrade.layers import Layer, draw_layers, move_layers
+from bench.degrade.lens import corner_defocus
 from bench.degrade.light import Light
 from bench.degrade.parameters import Degradation, stream
 from bench.degrade.psf import (
     Psf,
     blur,
+    convolved,
     defocus_psf,
     gaussian_psf,
     motion_psf,
@@ -23,6 +26,7 @@ from bench.degrade.psf import (
 )
 from bench.degrade.shake import Homographies, average, mean_psf, poses, rotations, spin, zoom
 from bench.degrade.table import blurs
+from bench.degrade.turbulence import turbulent
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ def apply_blur(light: Light, how: Degradation, scene: Scene) -> tuple[Light, Psf
 
     Where nothing moves and nothing is out of focus, no bit changes.
     """
-    if how.blur == "none" or not (how.size or how.roll or how.background or scene.layers):
+    moved = how.size or how.roll or how.background or how.radius or scene.layers
+    if how.blur == "none" or not moved:
         return light, np.ones((1, 1))
     blurred: tuple[Light, Psf] = load_object(blurs()[how.blur].apply)(light, how, scene)
     return blurred
@@ -110,11 +115,44 @@ def layers(light: Light, how: Degradation, scene: Scene) -> tuple[Light, Psf]:
 
 def defocus_with_depth(light: Light, how: Degradation, scene: Scene) -> tuple[Light, Psf]:
     """Defocus that grows with the distance from the plane in focus."""
-    nearness = scene.nearness
-    if nearness is None:
-        draw = smooth_nearness if how.surface == "smooth" else plane_nearness
-        nearness = draw(stream(how, "scene"), _size(light))
-    return defocus_by_depth(light, nearness, how.size, how.focus)
+    return defocus_by_depth(light, _nearness(light, how, scene), how.size, how.focus)
+
+
+def lens(light: Light, how: Degradation, _: Scene) -> tuple[Light, Psf]:
+    """Defocus that grows to the corners."""
+    return corner_defocus(light, how.size, how.astigmatism)
+
+
+def motion_out_of_focus(light: Light, how: Degradation, scene: Scene) -> tuple[Light, Psf]:
+    """Straight motion, seen by a lens out of focus."""
+    psf = convolved(motion_psf(how.size * how.exposure, how.angle), defocus_psf(how.radius))
+    return _convolved(light, psf)
+
+
+def shake_out_of_focus(light: Light, how: Degradation, scene: Scene) -> tuple[Light, Psf]:
+    """A shake, seen by a lens out of focus."""
+    shaken, psf = shake(light, how, scene)
+    disc = defocus_psf(how.radius)
+    return blur(shaken, disc), convolved(psf, disc)
+
+
+def turbulence(light: Light, how: Degradation, _: Scene) -> tuple[Light, Psf]:
+    """A short exposure through turbulent air."""
+    return turbulent(light, how.size, stream(how, "air"))
+
+
+def apply_haze(light: Light, how: Degradation, scene: Scene) -> Light:
+    """Return (H, W, 3) linear light as haze lets it through, of the distances of ``depth``."""
+    if not how.haze:
+        return light
+    return hazy(light, _nearness(light, how, scene), how.haze, how.airlight)
+
+
+def _nearness(light: Light, how: Degradation, scene: Scene) -> Nearness:
+    if scene.nearness is not None:
+        return scene.nearness
+    draw = smooth_nearness if how.surface == "smooth" else plane_nearness
+    return draw(stream(how, "scene"), _size(light))
 
 
 def _size(light: Light) -> tuple[int, int]:

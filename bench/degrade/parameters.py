@@ -41,7 +41,15 @@ class Degradation:
     background: float = 0.0
     """Pixels, longer side of the hand's path that shakes all of ``layers``; 0: a still camera."""
     surface: Surface = "smooth"
-    """What ``depth`` draws the distances of: rolling relief, or one tilted plane."""
+    """What ``depth`` and haze draw the distances of: rolling relief, or one tilted plane."""
+    radius: float = 0.0
+    """Pixels, of a defocused lens's disc, where that comes beside what ``size`` measures."""
+    astigmatism: float = 0.0
+    """Of ``lens``, 0 to 1: how much shorter the axis around the centre is than the one to it."""
+    haze: float = 0.0
+    """The optical depth of haze at the farthest point; distances are drawn as for ``depth``."""
+    airlight: float = 0.8
+    """Linear light that haze sends by itself where it hides all."""
     focus: float = 0.5
     """The nearness that is sharp in ``depth``: 0 is the farthest point, 1 the nearest."""
     illumination: float = 1.0
@@ -108,10 +116,10 @@ class Degradation:
 
 
 def stream(
-    how: Degradation, step: Literal["path", "noise", "scene", "white"]
+    how: Degradation, step: Literal["path", "noise", "scene", "white", "air"]
 ) -> np.random.Generator:
     """Return the generator of one step's draws, afresh."""
-    number = ("path", "noise", "scene", "white").index(step)
+    number = ("path", "noise", "scene", "white", "air").index(step)
     return np.random.Generator(np.random.PCG64([how.seed, number]))
 
 
@@ -128,6 +136,10 @@ _LIMITS: dict[str, tuple[float, float, bool, bool]] = {
     "exposure": (_TINY, 1, False, False),
     "objects": (1, 20, True, False),
     "background": (0, 500, False, False),
+    "radius": (0, 100, False, False),
+    "astigmatism": (0, 1, False, False),
+    "haze": (0, 20, False, False),
+    "airlight": (0, 1, False, False),
     "focus": (0, 1, False, False),
     "illumination": (_TINY, 1, False, False),
     "electrons": (_TINY, math.inf, False, True),

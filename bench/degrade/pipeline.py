@@ -2,7 +2,7 @@
 
 In this order, each step only where it is asked for:
 
-1. sRGB -> linear light
+1. sRGB -> linear light, and ``haze``
 2. blur (`bench.degrade.blurs`), with ``margin`` pixels of real surroundings, which are then cut off
 3. clip to [0, 1]: what is brighter than white saturates
 4. ``illumination`` and Poisson-Gaussian noise: low light
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.degrade.blurs import Scene, apply_blur
+from bench.degrade.blurs import Scene, apply_blur, apply_haze
 from bench.degrade.layers import Layer
 from bench.degrade.light import Light, to_linear, to_pixels
 from bench.degrade.noise import poisson_gaussian, white
@@ -70,10 +70,11 @@ def degrade(
     scene = scene or Scene()
     _check_scene(scene, how, (sharp.shape[0], sharp.shape[1]))
     inside = (slice(margin, sharp.shape[0] - margin), slice(margin, sharp.shape[1] - margin))
-    if how.blur == "none" and how.electrons is None and how.illumination == 1:
+    changes = how.blur != "none" or how.haze or how.electrons is not None or how.illumination != 1
+    if not changes:
         pixels, psf = sharp[inside], np.ones((1, 1))  # linear light and back would change nothing
     else:
-        light, psf = apply_blur(to_linear(sharp), how, scene)
+        light, psf = apply_blur(apply_haze(to_linear(sharp), how, scene), how, scene)
         pixels = to_pixels(_exposed(np.clip(light[inside], 0.0, 1.0), how))
     if how.detail_loss:
         pixels = detail_loss(pixels, how.detail_loss, how.detail_range)
@@ -104,7 +105,7 @@ def _check_scene(scene: Scene, how: Degradation, size: tuple[int, int]) -> None:
         ("depth", "nearness", [] if scene.nearness is None else [scene.nearness]),
         ("layers", "mattes of layers", [layer.matte for layer in scene.layers or ()]),
     ):
-        if planes and how.blur != blur:
+        if planes and how.blur != blur and not (how.haze and name == "nearness"):
             raise BenchError(f"{name} were given for the blur '{how.blur}'; expected '{blur}'")
         for plane in planes:
             if plane.shape != size:

@@ -19,6 +19,9 @@ Psf = NDArray[np.float64]
 Points = NDArray[np.float64]
 """(n, 2) positions as (row, column) in pixels."""
 
+_THIN = 1 / 33
+"""Pixels: a thinner ellipse could slip between the samples of a pixel."""
+
 STEPS, LENGTH = 2000, 60.0
 """Steps and length in pixels of a camera trajectory, as Boracchi and Foi take them."""
 
@@ -56,14 +59,30 @@ def motion_psf(length: float, angle: float) -> Psf:
 
 def defocus_psf(radius: float) -> Psf:
     """The disc of a defocused thin lens, ``radius`` in pixels, its rim antialiased."""
-    if radius <= 0:
+    return ellipse_psf(radius, radius, 0.0)
+
+
+def ellipse_psf(along: float, across: float, angle: float) -> Psf:
+    """An evenly lit ellipse with semi-axes in pixels, its rim antialiased.
+
+    ``angle`` is that of the axis ``along``, in degrees anticlockwise from the right.
+    """
+    if along <= 0 and across <= 0:
         return np.ones((1, 1))
-    reach = math.ceil(radius - 0.5)
+    along, across = max(along, _THIN), max(across, _THIN)
+    reach = math.ceil(max(along, across) - 0.5)
     fine = 33  # samples along each side of a pixel; odd, so that one is at the pixel's centre
     offsets = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - (reach + 0.5)
-    disc = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= radius**2
+    down, right = offsets[:, None], offsets[None, :]
+    if along == across:
+        inside = down**2 + right**2 <= along**2
+    else:
+        turn = math.radians(angle)
+        first = right * math.cos(turn) - down * math.sin(turn)
+        second = right * math.sin(turn) + down * math.cos(turn)
+        inside = (first / along) ** 2 + (second / across) ** 2 <= 1
     size = 2 * reach + 1
-    psf: Psf = disc.reshape(size, fine, size, fine).sum(axis=(1, 3)) / disc.sum()
+    psf: Psf = inside.reshape(size, fine, size, fine).sum(axis=(1, 3)) / inside.sum()
     return psf
 
 
@@ -75,6 +94,15 @@ def gaussian_psf(sigma: float) -> Psf:
     profile = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     profile /= profile.sum()
     return np.outer(profile, profile)
+
+
+def convolved(psf: Psf, other: Psf) -> Psf:
+    """Return the PSF of one blur after another."""
+    down, right = other.shape[0] // 2, other.shape[1] // 2
+    around = np.pad(psf, ((2 * down, 2 * down), (2 * right, 2 * right)))
+    both: Psf = blur(around, other)[down : -down or None, right : -right or None]
+    both /= both.sum()
+    return both
 
 
 def mixture(psfs: Sequence[Psf], weights: Sequence[float]) -> Psf:

@@ -125,6 +125,45 @@ BLURS: dict[str, Blur] = {
             uniform=False,
             size=lambda extent, corner: extent / 2,  # the largest disc's diameter
         ),
+        Blur(
+            name="lens",
+            apply="bench.degrade.blurs:lens",
+            unit="pixels: radius in the corners",
+            about="defocus that grows from the centre to the corners, as a curved field makes it, "
+            "narrower around the centre by `astigmatism`",
+            uniform=False,
+            size=lambda extent, corner: extent / 2,  # the ellipse's length in the corners
+            follows={"astigmatism": lambda extent, corner: 2 / 3},  # of a flattened field
+        ),
+        Blur(
+            name="motion-defocus",
+            apply="bench.degrade.blurs:motion_out_of_focus",
+            unit="pixels: length of the motion",
+            about="straight motion seen by a lens that is out of focus by `radius`",
+            uniform=True,
+            size=lambda extent, corner: 2 * extent / 3,
+            follows={"radius": lambda extent, corner: extent / 6},
+        ),
+        Blur(
+            name="shake-defocus",
+            apply="bench.degrade.blurs:shake_out_of_focus",
+            unit="pixels: longer side of the path",
+            about="a shake seen by a lens that is out of focus by `radius`",
+            uniform=False,
+            size=lambda extent, corner: 2 * extent / 3,
+            follows={
+                "roll": lambda extent, corner: _degrees(extent / 3, corner),
+                "radius": lambda extent, corner: extent / 6,
+            },
+        ),
+        Blur(
+            name="turbulence",
+            apply="bench.degrade.blurs:turbulence",
+            unit="pixels: full width at half maximum of a long exposure",
+            about="a short exposure through turbulent air, which bends the image more than it "
+            "blurs it",
+            uniform=False,
+        ),
     )
 }
 

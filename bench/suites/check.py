@@ -13,7 +13,7 @@ from bench.core.blobs import lmdb_of, read_bytes
 from bench.core.errors import BenchError, message_of
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
-from bench.image import Pixels, read
+from bench.image import Pixels, read, too_large
 from bench.records import Pair
 from bench.suites.folder import NOUNS, NoData, counts
 from bench.suites.made import altered
@@ -157,6 +157,8 @@ def size_of(path: Path) -> tuple[int, int]:
             return image.size if turned else (image.size[1], image.size[0])
     except UnidentifiedImageError as error:
         raise BenchError(f"'{path}' is not an image; get it again") from error
+    except Image.DecompressionBombError as error:
+        raise BenchError(too_large(path)) from error
 
 
 def _mismatch(pair: Pair, degraded: tuple[int, int], reference: tuple[int, int]) -> str | None:

@@ -149,15 +149,28 @@ def named_images(folder: Path, prefer: Collection[str] = ()) -> dict[str, Path]:
     return {name: folder / file for name, file in files_in(folder, prefer).items()}
 
 
-def _walk(folder: str, above: str) -> Iterator[str]:
+def _walk(
+    folder: str, above: str, outer: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[str]:
+    """Yield the images below ``folder``. Symbolic links are followed, but not in a circle."""
+    status = Path(folder).stat()
+    if (here := (status.st_dev, status.st_ino)) in outer:
+        return  # a link to a folder that it lies in: everything there is met anyway
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
-                yield from _walk(entry.path, f"{above}{entry.name}/")
+            if _leads_to_folder(entry):
+                yield from _walk(entry.path, f"{above}{entry.name}/", outer | {here})
             elif _is_image(entry.name):
                 yield above + entry.name
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself: reading it says so
 
 
 def _is_image(name: str) -> bool:

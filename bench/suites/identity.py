@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ def pair_digest(pair: Pair) -> str:
         pair.scale,
         dict(pair.degradation) if pair.degradation is not None else None,
         pair.prepare,
+        *([astuple(pair.sizing)] if pair.sizing else []),
     )
 
 

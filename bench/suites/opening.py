@@ -13,6 +13,7 @@ from bench.degrade.pipeline import Degradation, degrade
 from bench.image import Floats, ImageError, ImageSizeError, Pixels, quantise, read
 from bench.prepare import prepare
 from bench.records import Pair
+from bench.suites.sizing import sized
 
 Read = Callable[[Path], Pixels]
 
@@ -38,21 +39,25 @@ class Views:
 
 
 def open_pair(pair: Pair, read: Read = read) -> Views:
-    """Read a pair: decode, degrade where the suite degrades on reading, cut, prepare.
+    """Read a pair: decode, cut out and resize where that is asked for, degrade where the suite
+    degrades on reading, cut off what no degraded pixel stands for, prepare.
 
     ``read`` decodes a file to (H, W, 3) uint8. Raises `ImageError` for unreadable files,
     `ImageSizeError` where the reference has not ``pair.scale`` times the degraded image's size,
     and `NotApplicable` where a step of ``pair.prepare`` turns the image away.
     """
-    degraded: Pixels | Floats = read(pair.degraded)
-    psf, noise = _stored_psf(pair.psf), None
+    sharp, made_here = read(pair.degraded), pair.degradation is not None
     reference = None
     if pair.reference is not None:
-        same = pair.reference == pair.degraded
-        reference = np.asarray(degraded, np.uint8) if same else read(pair.reference)
+        reference = sharp if pair.reference == pair.degraded else read(pair.reference)
+    if pair.sizing is not None:
+        sharp = sized(sharp, pair.sizing, 1 if made_here else pair.scale)
+        reference = reference if reference is None else sized(reference, pair.sizing)
+    degraded: Pixels | Floats = sharp
+    psf, noise = _stored_psf(pair.psf if pair.knows_psf else None), None
     if pair.degradation is not None:
         how = Degradation.from_dict(pair.degradation)
-        made = degrade(np.asarray(degraded, np.uint8), how)
+        made = degrade(sharp, how)
         degraded, noise = made.image, how.sigma
         psf = made.psf if how.blur != "none" else psf
     if reference is not None:

@@ -14,6 +14,7 @@ from bench.core.plugins import extended, load_object
 from bench.core.progress import Update, unheard
 from bench.metrics.table import DEFAULT
 from bench.records import Pair
+from bench.suites.sizing import OPTIONS, read_sizing, with_sizing
 
 Split = Literal["train", "val", "test"]
 
@@ -304,6 +305,8 @@ def suite_cards() -> dict[str, SuiteCard]:
 def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) -> Suite:
     """Open ``name[:key=value,..]`` on the folder ``data`` (default ``data/<name>``).
 
+    Every suite has the options of `bench.suites.sizing`, beside those of its row.
+
     A suite that is made here calls ``progress`` while it is made. Raises `BenchError` for an
     unknown name or option, or where the data is missing or incomplete: the message says what was
     expected where, and how to get it.
@@ -312,7 +315,8 @@ def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) 
     extra = {"progress": progress} if card.made_here else {}
     root = data or Path("data") / card.name
     suite: Suite = load_object(card.opener)(card, root, options, **extra)
-    return suite
+    sizing, _ = read_sizing(spec, options)
+    return with_sizing(suite, sizing) if sizing else suite
 
 
 def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
@@ -324,12 +328,15 @@ def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
     cards = suite_cards()
     card = cards[choose("suite", name, cards)]
     options = {key: values[0] for key, values in card.options.items() if values}
+    _, sizes = read_sizing(spec, given)
     for key, value in given.items():
+        if key in sizes:
+            continue
         if key not in card.options:
-            legal = ", ".join(card.options) or "none"
+            legal = ", ".join([*card.options, *OPTIONS])
             raise BenchError(f"suite '{name}' has no option '{key}'; its options: {legal}")
         options[key] = _legal(f"suite '{name}': {key}", value, card.options[key])
-    return card, options
+    return card, options | sizes
 
 
 def _legal(what: str, value: str, legal: tuple[str, ...]) -> str:

@@ -110,6 +110,14 @@ def test_settings_are_set_back_and_it_is_said_once() -> None:
     ]
 
 
+def test_who_would_end_the_program_fails_alone() -> None:
+    def leave(image: torch.Tensor) -> torch.Tensor:
+        raise SystemExit(5)
+
+    with pytest.raises(BenchError, match=r"called sys\.exit\(5\)"):
+        contained(leave).restore(IMAGE)
+
+
 def test_settings_that_a_factory_changes_are_set_back_too() -> None:
     def build() -> NetworkRestorer:
         torch.set_default_dtype(torch.float64)

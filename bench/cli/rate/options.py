@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from bench.cli.console import put_out, say
 from bench.core.errors import BenchError
 from bench.core.layout import studies_address
+from bench.core.names import seconds_of
 
 if TYPE_CHECKING:
     from raters.database.store import Store
@@ -67,10 +67,7 @@ def free_name(store: Store, wanted: str) -> str:
 
 def minutes(text: str) -> float:
     """Read ``90s``, ``10m`` (or ``10min``), ``12h`` or ``14d``."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)", text.strip().lower())
-    if not match:
-        raise BenchError(f"'{text}' is no time; expected one such as 90s, 10m, 12h or 14d")
-    return float(match[1]) * {"s": 1 / 60, "m": 1, "min": 1, "h": 60, "d": 1440}[match[2]]
+    return seconds_of(text) / 60
 
 
 def put(text: str, out: Path | None) -> None:
@@ -78,7 +75,7 @@ def put(text: str, out: Path | None) -> None:
     if out is None:
         put_out(text)
     else:
-        from bench.core.files import write_atomic
+        from bench.core.files import write_result
 
-        write_atomic(out, text.encode())
+        write_result(out, text)
         say(f"written: {out}")

@@ -24,7 +24,7 @@ from bench.cli.rate.options import (
     put,
 )
 from bench.core.errors import BenchError
-from bench.core.files import write_atomic
+from bench.core.files import write_result
 from bench.core.layout import file_name
 from bench.core.names import parse_spec
 from raters.protocols import protocol_called, protocols
@@ -261,7 +261,7 @@ def invite(
         put(text, out)
         return
     if out is not None:
-        write_atomic(out, text.encode())
+        write_result(out, text)
     print_json({"study": chosen, "links": links, "written": None if out is None else str(out)})
 
 

@@ -61,14 +61,14 @@ def section(context: Context) -> Content | Missing:
     doubt = ""
     if analysis.data.noisy:
         doubt = "Half filled: noisy costs leave open whether another does. "
+    signs = (
+        "Filled markers and the step line: models that no other beats in both (Pareto front). "
+        f"{doubt}Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under "
+        "the same conditions."
+    )
     first, *others = shown
     return Content(
-        lead=[
-            [first],
-            "Filled markers and the step line: models that no other beats in both (Pareto front). "
-            f"{doubt}Bars: 95 % intervals. {base}{chance}All costs of a plot were measured under "
-            "the same conditions.",
-        ],
+        lead=[[replace(first, notes=[signs, *first.notes])]],
         body=[others] if others else [],
         findings=_fastest(analysis),
         heading="Quality against cost",
@@ -110,7 +110,7 @@ def quality_against_cost(
     ]
     row = row_of(quantity)
     head, unit = row.title, row.page_unit
-    with drawing(WIDTH, 4.1) as (figure, axes):
+    with drawing(WIDTH, 3.7) as (figure, axes):
         axes.set_xscale("log")
         _frame(axes, points, analysis, metric, up)
         across = _base_line(axes, analysis, metric)

@@ -56,7 +56,10 @@ def _further(analysis: Analysis, metrics: Sequence[str]) -> Table:
         _metric_columns(analysis, metrics),
         rows=rows,
         records=records,
-        legend=["Marks, brackets and arrows as in the first table."],
+        legend=[
+            "Marks, brackets and arrows as in the first table.",
+            *images_left_out(analysis, metrics),
+        ],
     )
 
 
@@ -97,7 +100,7 @@ def results(analysis: Analysis, metrics: Sequence[str]) -> Table:
         columns,
         rows=rows,
         records=_result_records(analysis),
-        legend=[*legend, *images_left_out(analysis)],
+        legend=[*legend, *images_left_out(analysis, metrics)],
     )
 
 
@@ -136,11 +139,12 @@ def over(analysis: Analysis, metric: str) -> str:
     return f" over {some}" + (f" in {counted(scenes, 'scene')}" if scenes < number else "")
 
 
-def images_left_out(analysis: Analysis) -> list[str]:
+def images_left_out(analysis: Analysis, metrics: Sequence[str]) -> list[str]:
     """Return why means are over fewer than all images, each reason once, with its metrics."""
     table = analysis.data.table
+    measured = [metric for metric in metrics if metric in analysis.measured]
     by_text: dict[str, list[str]] = {}
-    for metric in analysis.measured:
+    for metric in measured:
         shared = table.shared(metric)
         ranked = [m for m, one in zip(table.models, shared.models, strict=True) if one]
         gone = table.left_out(metric, ranked, shared.images)
@@ -148,7 +152,7 @@ def images_left_out(analysis: Analysis) -> list[str]:
             why = "; ".join(f"{counted(n, 'image')}: {reason}" for reason, n in gone.items())
             by_text.setdefault(why, []).append(title(metric))
     lines = [
-        f"Left out of {'all' if len(names) == len(analysis.measured) else ', '.join(names)}: {why}."
+        f"Left out of {'all' if len(names) == len(measured) else ', '.join(names)}: {why}."
         for why, names in by_text.items()
     ]
     return ["All means in a column are over the same images. " + " ".join(lines)] if lines else []
@@ -245,7 +249,7 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
         return ""
     unit = f" {table.units[metric]}" if table.units[metric] else ""
     around = interval(estimate.low, estimate.high, places)
-    among = " of the models that were told no more than the image" if table.apart else ""
+    among = " of those told only the image" if table.apart else ""
     mean = f"{fixed(estimate.value, places)}{unit}"
     text = f"{title(metric)}: {best} has the best mean{among}, {mean}"
     text += f" {around}" if around else ""
@@ -257,12 +261,12 @@ def _finding(analysis: Analysis, metric: str, best: str) -> str:
     elif gain:
         text += f", {fixed(gain.value, places, sign=True)}{unit} against {analysis.base_title}"
         if told_apart(gain.p_adjusted) is False:
-            text += ", which is not significant"
+            text += " (not significant)"
         elif gain.p_adjusted is None and table.claims(metric).intervals:
             text += f" ({TOO_FEW})"
     tied = [n for n in analysis.order if analysis.standing(metric, n).mark == "tied"]
     if tied:
-        text += f". Tied with it: {', '.join(tied)}"
+        text += f". Tied: {', '.join(tied)}"
     return text + "."
 
 

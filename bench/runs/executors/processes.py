@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import signal
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,6 +36,8 @@ class _Listener:
     failures: dict[str, list[Failure]] = field(default_factory=dict)
     remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, float] = field(default_factory=dict)
+    """When each model began, or last finished an image, by the monotonic clock."""
 
     def hear(self, messages: Any, wait: float) -> None:
         """Take in what has been said; wait so long for the first word.
@@ -44,7 +47,7 @@ class _Listener:
         with suppress(queue.Empty):
             while True:
                 label, kind, content = messages.get(timeout=wait)
-                wait = 0.0
+                wait, self.heard[label] = 0.0, time.monotonic()
                 if kind == "update":
                     self.done[label], self.totals[label], image = content
                     done, total = sum(self.done.values()), sum(self.totals.values())
@@ -57,12 +60,17 @@ class _Listener:
 
 
 def restore_in_processes(
-    shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
+    shard: Shard,
+    progress: Progress,
+    ready: Mapping[str, Restorer] | None = None,
+    *,
+    limit: float | None = None,
 ) -> Outcome:
     """Fill every missing cell, each model in a process of its own.
 
     Workers build their own restorers (``ready`` is not used) and share the cores. A worker that
-    dies is a failure of its model. Raises `BenchError` where the folder cannot be written to, and
+    dies is a failure of its model, and so is one that finishes nothing for ``limit`` seconds: it is
+    ended. Raises `BenchError` where the folder cannot be written to, and
     KeyboardInterrupt; every finished cell has been kept then.
     """
     del ready
@@ -80,8 +88,14 @@ def restore_in_processes(
                 started = context.Process(target=_work, args=(part, messages, threads))
                 started.start()
                 running[part.models[0].label] = started
+                listener.heard[part.models[0].label] = time.monotonic()
             listener.hear(messages, POLL_SECONDS)
             for label, worker in list(running.items()):
+                if limit is not None and time.monotonic() - listener.heard[label] > limit:
+                    worker.kill()
+                    worker.join()
+                    why = f"it finished no image for {limit:g} s (limit={limit:g}s) and was ended"
+                    listener.failures[label] = [Failure(label, None, why)]
                 if not worker.is_alive():
                     listener.hear(messages, POLL_SECONDS)  # its last words
                     running.pop(label).join()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.core.names import choose
+from bench.core.errors import BenchError
+from bench.core.names import choose, parse_spec, seconds_of
 from bench.core.plugins import extended, load_object
 
 if TYPE_CHECKING:
@@ -28,11 +30,15 @@ class Executor:
     name: str
     run: str
     about: str
+    options: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
+    """How the text of each ``key=value`` is read; ``run`` gets the value by that keyword."""
+    given: Mapping[str, object] = field(default_factory=dict)
+    """The values of a spec's options: those of the table have none."""
 
     def execute(self) -> Execute:
-        """Return the function behind ``run``."""
+        """Return the function behind ``run``, with the options that were given."""
         function: Execute = load_object(self.run)
-        return function
+        return partial(function, **self.given)
 
 
 EXECUTORS: dict[str, Executor] = {
@@ -47,7 +53,9 @@ EXECUTORS: dict[str, Executor] = {
             name="processes",
             run="bench.runs.executors.processes:restore_in_processes",
             about="a process for each model, as many at once as there are cores; a model that "
-            "ends its process takes no other with it",
+            "ends its process takes no other with it, nor does one that is given a time for an "
+            "image and takes longer (processes:limit=10m)",
+            options={"limit": seconds_of},
         ),
     )
 }
@@ -58,7 +66,16 @@ def executors() -> dict[str, Executor]:
     return extended(EXECUTORS, "restoration_bench.executors", Executor)
 
 
-def executor_named(name: str) -> Executor:
-    """Return a row. Raises `BenchError` that suggests the nearest name."""
+def executor_named(spec: str) -> Executor:
+    """Return the row that ``name[:key=value,..]`` names, with these options.
+
+    Raises `BenchError` that suggests the nearest name.
+    """
+    name, texts = parse_spec(spec)
     table = executors()
-    return table[choose("executor", name, table)]
+    row = table[choose("executor", name, table)]
+    for key in texts:
+        if key not in row.options:
+            known = ", ".join(row.options) or "none"
+            raise BenchError(f"executor '{name}' has no option '{key}'; its options: {known}")
+    return replace(row, given={key: row.options[key](text) for key, text in texts.items()})

@@ -31,8 +31,12 @@ KINDS = [
     Degradation("gaussian", size=1.5),
     Degradation("defocus", size=2.0),
     Degradation("depth", size=3.0, seed=4),
+    Degradation("lens", size=4.0, astigmatism=0.5),
+    Degradation("motion-defocus", size=5.0, radius=1.5, angle=30),
+    Degradation("shake-defocus", size=4.0, roll=0.5, radius=1.5, seed=4),
+    Degradation("turbulence", size=2.5, seed=4),
 ]
-DRAWN = {"trajectory", "shake", "layers", "depth"}
+DRAWN = {"trajectory", "shake", "layers", "depth", "shake-defocus", "turbulence"}
 
 
 def test_every_blur_is_tried_here() -> None:
@@ -76,7 +80,7 @@ def test_a_flat_photograph_stays_flat(how: Degradation) -> None:
 
 @pytest.mark.parametrize("how", KINDS, ids=lambda how: how.blur)
 def test_a_blur_of_size_zero_changes_nothing(how: Degradation) -> None:
-    nothing = replace(how, size=0.0, roll=0.0, background=0.0)
+    nothing = replace(how, size=0.0, roll=0.0, background=0.0, radius=0.0)
     degraded = degrade(_photograph(), nothing)
     assert np.array_equal(degraded.pixels, _photograph())
     assert degraded.psf.tolist() == [[1.0]]
@@ -88,7 +92,9 @@ def test_what_is_cut_off_served_as_surroundings(how: Degradation) -> None:
     assert np.array_equal(degrade(_photograph(90, 90), how, 20).pixels, large)
 
 
-@pytest.mark.parametrize("how", KINDS, ids=lambda how: how.blur)
+@pytest.mark.parametrize(
+    "how", [how for how in KINDS if how.blur != "turbulence"], ids=lambda how: how.blur
+)
 def test_degrading_moves_nothing(how: Degradation) -> None:
     """The light of a square keeps its sum and, to two hundredths of a pixel, its centroid."""
     square = np.zeros((65, 65, 3), dtype=np.uint8)
@@ -242,6 +248,9 @@ def test_a_psf_is_a_mean_where_the_blur_differs_over_the_image() -> None:
         "zoom",
         "layers",
         "depth",
+        "lens",
+        "shake-defocus",
+        "turbulence",
     ]
 
 

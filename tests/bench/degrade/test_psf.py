@@ -14,6 +14,7 @@ from bench.degrade.psf import (
     STEPS,
     Psf,
     blur,
+    convolved,
     defocus_psf,
     gaussian_psf,
     mixture,
@@ -228,3 +229,10 @@ def test_rasterising_a_point_between_pixels_shares_it_by_area() -> None:
     # two points half a pixel on either side of the centre: a quarter, a half, a quarter
     assert rasterise(np.array([[0.0, 0.0], [0.0, 1.0]])).tolist() == [[0.25, 0.5, 0.25]]
     assert math.isclose(rasterise(np.array([[0.0, 0.0], [3.0, 4.0]])).sum(), 1)
+
+
+def test_one_blur_after_another_is_scipy_signals_convolution() -> None:
+    one, other = motion_psf(7.0, 30.0), defocus_psf(2.3)
+    found = convolved(one, other)
+    assert found == pytest.approx(fftconvolve(one, other), abs=1e-12)
+    assert convolved(one, np.ones((1, 1))) == pytest.approx(one)

@@ -178,7 +178,8 @@ def test_plots_draw_noisy_costs_dashed_and_say_so(run: RunFolder, page: Page) ->
     assert ">best 100 % ≈</text>" in front
     assert ">good not known</text>" in front
     assert MARK not in (plots / "cost-macs.svg").read_text()
-    assert page.text.count("are noisy, known only to lie in a range") == 1  # at the head, why
+    at_the_head = "are noisy, known only to lie in the range in brackets:"
+    assert page.text.count(at_the_head) == 1
     assert page.text.count("≈ Noisy: known only to lie in the range in brackets") >= 6
 
 

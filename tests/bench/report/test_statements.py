@@ -374,7 +374,7 @@ def test_who_was_told_more_is_marked_and_ranked_apart_and_never_the_headline(
     assert found.loc["blind", "standing"] == "best"
     assert found.loc[["told", "seen", "noisy"], "standing"].isna().all()
     assert found.loc["told", "marks"] == "knows the PSF"
-    best = "PSNR: blind has the best mean of the models that were told no more than the image, "
+    best = "PSNR: blind has the best mean of those told only the image, "
     assert best in page.text
     _, terminal, told = summary_table(marked)
     assert [row[0] for row in terminal] == [row[0] for row in rows]

@@ -46,7 +46,12 @@ def blend():
     for weight in network.parameters():
         torch.nn.init.uniform_(weight, -0.01, 0.02)
     return network
+class Hangs(torch.nn.Module):
+    def forward(self, x):
+        time.sleep(1000)
+
 def dies(): return Dies()
+def hangs(): return Hangs()
 """
 
 
@@ -85,6 +90,17 @@ def test_an_executor_is_found_by_its_name_and_a_typo_is_told_the_nearest() -> No
         executor_named("proceses")
 
 
+def test_an_executors_options_are_read_and_a_typo_is_told_what_there_is() -> None:
+    assert executor_named("processes:limit=10m").given == {"limit": 600.0}
+    for spec, said in (
+        ("processes:limit=soon", "'soon' is no time; expected one such as 90s"),
+        ("processes:limits=10m", "has no option 'limits'; its options: limit"),
+        ("local:limit=10m", "executor 'local' has no option 'limit'; its options: none"),
+    ):
+        with pytest.raises(BenchError, match=said):
+            executor_named(spec)
+
+
 @pytest.mark.slow
 def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
@@ -98,16 +114,17 @@ def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     assert here.returncode == 0, here.stderr
     apart = bench(
         *shared,
-        "input,unsharp,strange:blend,strange:dies",
+        "input,unsharp,strange:blend,strange:dies,strange:hangs",
         "--out",
         "apart",
         "--executor",
-        "processes",
+        "processes:limit=45s",
         PYTHONPATH=strange,
     )
     assert apart.returncode == 1, apart.stderr
     assert "None" not in apart.stderr
     assert "dies: its process ended with status 7" in apart.stderr
+    assert "hangs: it finished no image for 45 s (limit=45s) and was ended" in apart.stderr
     record = json.loads((tmp_path / "apart" / "run.json").read_text())
     assert record["models"]["strange:dies"]["state"] == "failed"
     written, expected = digests(tmp_path / "apart"), digests(tmp_path / "here")

@@ -46,6 +46,16 @@ def test_images_are_found_at_any_depth_in_name_order(tmp_path: Path) -> None:
     assert found["a-2"] == tmp_path / "a" / "2.jpg"
 
 
+def test_links_that_lead_in_a_circle_are_followed_once(tmp_path: Path) -> None:
+    folder = tmp_path / "input"
+    _touch(folder, "a.png", "deep/b.png")
+    (folder / "deep" / "up").symlink_to(folder)
+    (folder / "self").symlink_to("self")
+    (tmp_path / "elsewhere").symlink_to(folder / "deep")
+    assert sorted(named_images(folder)) == ["a", "deep-b"]
+    assert sorted(named_images(tmp_path / "elsewhere")) == ["b", "up-a"]
+
+
 def test_a_whole_data_set_stands_for_its_references(tmp_path: Path) -> None:
     _touch(tmp_path, "S/blur/1.png", "S/blur_gamma/1.png", "S/sharp/1.png")
     assert named_images(tmp_path, prefer=REFERENCE) == {"S-1": tmp_path / "S" / "sharp" / "1.png"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,14 @@ def test_without_extent_nothing_is_blurred_whatever_else_is_set() -> None:
     sharp = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
     how = degradation(mixture, mixture.cells()[0], draws=1, corner=35.0)
     assert (degrade(sharp, how).pixels == sharp).all()
+
+
+def test_the_help_names_every_field_that_can_be_set() -> None:
+    told = CliRunner().invoke(app, ["make", "--help"], env={"COLUMNS": "400"}).output
+    own = {"blur", "size", "electrons", "illumination", "jpeg", "seed"}
+    unfit = {"scale", "sigma", "grey"}
+    for field in {field.name for field in fields(Degradation)} - own - unfit:
+        assert field in told.partition("KEY=VALUE")[2], field
 
 
 def test_every_blur_has_an_extent_and_the_help_names_it() -> None:
