@@ -17,6 +17,12 @@ PROTOCOLS = [
         ["b", "same", "a"],
         id="pair",
     ),
+    pytest.param(
+        {"protocol": "pair-bad", "language": "de"},
+        ["ArrowRight", "ArrowUp", "ArrowLeft"],
+        ["b", "bad", "a"],
+        id="pair-bad",
+    ),
     pytest.param({"protocol": "acr"}, ["2", "5", "1"], ["2", "5", "1"], id="acr"),
     pytest.param({"protocol": "dcr"}, ["4", "1", "3"], ["4", "1", "3"], id="dcr"),
 ]
