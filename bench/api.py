@@ -31,8 +31,8 @@ from bench.framework.significance import Comparison
 from bench.framework.significance import compare as compare_models
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
-from bench.metrics.set_table import set_metric_cards
-from bench.metrics.table import resolve
+from bench.metrics.set_table import choose_metrics, set_metric_cards
+from bench.metrics.table import at_hand, resolve
 from bench.records import RunSpec
 from bench.runs.finding import find_run, folder_for
 from bench.runs.record import RunRecord
@@ -110,9 +110,12 @@ class Run:
         evidence = Evidence(table, read_costs(self.folder), people, base)
         return pick_within(evidence, quality, dict(maxima or {}), dict(minima or {}))
 
-    def compare(self, a: str, b: str, metric: str = "psnr") -> Comparison:
-        """Return the paired difference of two models, with its interval and significance."""
-        return compare_models(self.folder, a, b, metric)
+    def compare(self, a: str, b: str, metric: str | None = None) -> Comparison:
+        """Return the paired difference of two models, with its interval and significance.
+
+        No ``metric``: the run's first.
+        """
+        return compare_models(self.folder, a, b, metric or next(iter(self.record.metrics)))
 
     def rescore(
         self, metrics: Sequence[str], *, data: Path | None = None, progress: Progress | None = None
@@ -210,13 +213,14 @@ def run(
     listener = progress or Unheard()
     opened = open_suite(suite, data, progress=listener.update)
     chosen = asked.models if models else _that_can_run(asked.models, opened, listener)
+    measured = asked.metrics or choose_metrics(at_hand(opened.card.metrics)).all
     if limit is not None and limit >= len(opened.pairs("test")):
         limit = None  # all of them: the same run, and no part of the test set
     spec = RunSpec(
         suite=opened.spec,
         data=str(opened.root.absolute()),
         models=chosen,
-        metrics=asked.metrics,
+        metrics=measured,
         limit=limit,
         device=pick_device(device),
         train=train,
@@ -230,7 +234,7 @@ def run(
 
     destination = out or folder_for(opened.card.name, spec)
     listener.note(
-        f"{opened.card.title}; {len(chosen)} models, {len(asked.metrics)} metrics; {destination}"
+        f"{opened.card.title}; {len(chosen)} models, {len(measured)} metrics; {destination}"
     )
     return Run(
         run_suite(
@@ -248,7 +252,10 @@ def run(
 
 
 def _that_can_run(standard: Sequence[str], suite: Suite, listener: Progress) -> tuple[str, ...]:
-    """Return the standard models of a suite without networks that have no weights and get none."""
+    """Return the standard models of a suite without networks that have no weights and get none.
+
+    Of photographs without references no blur is known either: what needs it is left out, too.
+    """
     why = nothing_to_learn(suite)
     kept, cards = WeightsFolder(), model_cards()
     idle = [
@@ -256,12 +263,17 @@ def _that_can_run(standard: Sequence[str], suite: Suite, listener: Progress) -> 
     ]
     if idle:
         listener.note(f"left out: {', '.join(idle)}: no weights, and {why}")
-    return tuple(name for name in standard if name not in idle)
+    test = suite.pairs("test")
+    alone = bool(test) and test[0].reference is None
+    untold = [name for name in standard if alone and cards[name].needs_psf]
+    if untold:
+        listener.note(f"left out: {', '.join(untold)}: the blur of these images is not known")
+    return tuple(name for name in standard if name not in {*idle, *untold})
 
 
 def score(
     restored: Path,
-    reference: Path,
+    reference: Path | None = None,
     *,
     metrics: Sequence[str] = (),
     border: int = 0,
@@ -271,11 +283,12 @@ def score(
 ) -> FolderScores:
     """Score the images of a folder, the outputs of any program, with the numbers of a run.
 
-    No ``metrics``: those of `bench.metrics.table.DEFAULT` whose weights are here. Images are paired
+    No ``metrics``: those of `bench.metrics.table.DEFAULT` whose weights are here, and those of
+    `WITHOUT_REFERENCE` where no folder of references is given. Images are paired
     by name, as those of a run are; references are cut to multiples of ``scale``.
-    Raises `BenchError` for images without a reference.
+    Raises `BenchError` for images that the references lack.
     """
-    names = check_scoring([restored, reference], metrics)
+    names = check_scoring([restored], reference, metrics)
     listener = progress or Unheard()
     return score_folder(
         restored,

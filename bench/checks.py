@@ -14,7 +14,7 @@ from typing import Literal
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.metrics.set_table import Chosen, choose_metrics
-from bench.metrics.table import DEFAULT, at_hand
+from bench.metrics.table import DEFAULT, WITHOUT_REFERENCE, at_hand
 from bench.prepare import read_step
 from bench.runs.executors.table import executor_named
 from bench.suites.table import SuiteCard, open_suite, resolve_suite
@@ -25,7 +25,7 @@ from models.training.budget import parse_budget
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a run is asked for, written out."""
+    """What a run is asked for, written out; no ``metrics``: those of the suite as it is opened."""
 
     suite: SuiteCard
     models: tuple[str, ...]
@@ -49,7 +49,7 @@ def check_run(
     fit = {name: one for name, one in model_cards().items() if card.task in one.tasks}
     standard = tuple(name for name, one in fit.items() if one.standard)
     chosen = tuple(fit) if models == "all" else tuple(models) or standard
-    found = Asked(card, chosen, choose_metrics(tuple(metrics) or at_hand(card.metrics)).all)
+    found = Asked(card, chosen, choose_metrics(metrics).all)
     for spec in chosen:
         card_of(spec)
     labels = [label(spec) for spec in chosen]  # some file systems take no notice of their case
@@ -121,11 +121,14 @@ def check_restoring(model: str, *, weights: Path | None, images: Sequence[Path])
     return card
 
 
-def check_scoring(folders: Sequence[Path], metrics: Sequence[str]) -> Chosen:
+def check_scoring(
+    restored: Sequence[Path], reference: Path | None, metrics: Sequence[str]
+) -> Chosen:
     """Return the metrics' names written out; of none, the standard ones. Raises `BenchError` for
     what there is not."""
-    names = choose_metrics(tuple(metrics) or at_hand(DEFAULT))
-    for folder in folders:
+    standard = DEFAULT if reference else WITHOUT_REFERENCE
+    names = choose_metrics(tuple(metrics) or at_hand(standard))
+    for folder in [*restored, *([reference] if reference else [])]:
         if not folder.exists():
             raise BenchError(f"no folder '{folder}'; expected a folder of images")
     return names

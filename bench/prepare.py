@@ -29,6 +29,19 @@ class Step:
     options: Options
     """Option -> its default."""
     about: str
+    tones: bool = False
+    """Whether it changes the tones that an image has, which a reference keeps."""
+
+
+def tone_note(specs: Sequence[str]) -> str | None:
+    """Say what steps that change tones do to scores against references; None: there are none."""
+    names = [name for name, _ in map(parse_spec, specs) if name in STEPS and STEPS[name].tones]
+    if not names:
+        return None
+    return (
+        f"--prepare {', '.join(names)} changes the tones of what models get, and references keep "
+        "theirs: scores against references compare tones, too, which no model was to restore"
+    )
 
 
 def prepare(pixels: Pixels, steps: Sequence[str]) -> Pixels:
@@ -129,6 +142,7 @@ STEPS: dict[str, Step] = {
         {"clip": 0.01},
         "contrast-limited adaptive histogram equalisation of luma, 8x8 tiles (scikit-image); "
         "clip from 0 to 1: higher gives more contrast. Zuiderveld 1994",
+        tones=True,
     ),
     "quality": Step(
         _quality,

@@ -36,6 +36,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/deploy.md",
     "docs/example.md",
+    "docs/metrics.md",
     "results/README.md",
 )
 
@@ -72,6 +73,8 @@ READ = {
     "bench rate analyse simulated-raters --out analysis": "test_example.py",
     "bench report demo --study results/studies.db#simulated-raters": "test_example.py",
     "bench rate new --run demo --protocol pair --ties": "as without --ties",
+    "bench run --suite photos --data holiday": "test_photos.py",
+    "bench metrics --time": "test_cost.py",
     "bench rate new --language de": "test_rate_texts.py",
     "bench rate new --texts texts.toml": "test_rate_texts.py",
 }

@@ -15,7 +15,9 @@ def compare(
     run: Annotated[str, typer.Argument(help="Run folder, or a suite's name for its latest run.")],
     a: Annotated[str, typer.Argument(help="A model of the run.")],
     b: Annotated[str, typer.Argument(help="The model to compare it with.")],
-    metric: Annotated[str, typer.Option(help="Metric of the run.")] = "psnr",
+    metric: Annotated[
+        str | None, typer.Option(help="Metric of the run.", show_default="the run's first")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give the paired difference of two models with its interval and significance.

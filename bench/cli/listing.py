@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -179,7 +180,9 @@ def metrics(
     and by the implementation that its row names; the largest difference
     decides. It ends with 1 if one of them differs.
 
-    'bench metrics validate --data DIR' reads the folder of TID2013, KADID-10k, LIVE, CSIQ or PIPAL
+    'bench metrics validate --data DIR' reads the folder of TID2013, KADID-10k, LIVE, CSIQ or PIPAL,
+    or of votes on deblurring (deblur_study_methods.txt, deblur_study_uniform.csv, a folder of
+    numbered images for each method and one called reference),
     and correlates metrics with what people said: Spearman's, Kendall's and Pearson's coefficients
     (the last after a logistic fit), with intervals over references, beside what was published.
     """
@@ -263,10 +266,13 @@ def _metric(card: MetricCard | SetMetricCard, of: str) -> dict[str, Any]:
     if card.extra:
         here = _installed(card.package)
         needs = [card.package if here else f"{card.package} (extra '{card.extra}')"]
+    if isinstance(card, MetricCard) and card.program:
+        here = which(card.program) is not None
+        needs = [f"{card.package}{' (here)' if here else ''}"]
     if card.backbone:
         megabytes = round(BACKBONES[card.backbone].size / 1e6)
-        here = has_backbone(card.backbone)
-        needs.append(f"{megabytes} MB{' (here)' if here else ''}")
+        here = here and has_backbone(card.backbone)
+        needs.append(f"{megabytes} MB{' (here)' if has_backbone(card.backbone) else ''}")
     return {
         **asdict(card),
         "of": of,
@@ -296,7 +302,7 @@ def _validate(data: Path, names: tuple[str, ...], limit: int | None, as_json: bo
         say(f"{judged} of {opinions.images} images, {references} references")
     print_table(
         "",
-        ("metric", "images", "SROCC", "KRCC", "PLCC", "published SROCC", "note"),
+        ("metric", "images", "SROCC", "KRCC", "PLCC", "note"),
         (
             (
                 one.metric,
@@ -305,13 +311,32 @@ def _validate(data: Path, names: tuple[str, ...], limit: int | None, as_json: bo
                     _coefficient(getattr(one.agreement, key, None))
                     for key in ("srocc", "krcc", "plcc_fitted")
                 ),
-                f"{one.published.srocc:.2f}" if one.published else "—",
-                one.reason or (one.published.source if one.published else ""),
+                one.reason,
             )
             for one in found
         ),
     )
     say_prose("more is better agreement; in brackets 95 % intervals over references")
+    if opinions.relative:
+        say_prose("of values less their mean on a reference: what tells its versions apart")
+    print_table(
+        "published, not measured here",
+        ("metric", "SROCC", "KRCC", "PLCC", "convention", "source"),
+        (
+            (
+                row.metric,
+                *(_published(getattr(row, key)) for key in ("srocc", "krcc", "plcc")),
+                row.convention,
+                row.source,
+            )
+            for one in found
+            for row in one.published
+        ),
+    )
+
+
+def _published(value: float | None) -> str:
+    return "—" if value is None else f"{value:g}"
 
 
 def _agreement(one: Validated) -> dict[str, Any] | None:

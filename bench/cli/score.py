@@ -11,17 +11,28 @@ from bench.checks import check_scoring
 from bench.cli.console import ShownProgress, complain, print_json, print_table, split
 from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json
 from bench.core.files import check_result_file
+from bench.metrics.table import WITHOUT_REFERENCE
 from bench.records import SetScore
 
 
 def score(
     restored: Annotated[Path, typer.Argument(help="Folder of restored images.")],
-    reference: Annotated[Path, typer.Option(help="Folder of references, paired by name.")],
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of references, paired by name.",
+            show_default="none: no-reference metrics",
+        ),
+    ] = None,
     degraded: Annotated[
         Path | None, typer.Option(help="Folder of the degraded images, scored beside.")
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(help=METRICS_HELP, show_default=DEFAULT_METRICS)
+        str | None,
+        typer.Option(
+            help=METRICS_HELP,
+            show_default=f"{DEFAULT_METRICS}; without --reference {', '.join(WITHOUT_REFERENCE)}",
+        ),
     ] = None,
     border: Annotated[int, typer.Option(help="Pixels cut from each side first.", min=0)] = 0,
     scale: Annotated[
@@ -31,9 +42,12 @@ def score(
     out: Annotated[Path | None, typer.Option(help="Write image,metric,value,missing here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Score the outputs of any program, in any language, with the numbers of 'bench run'."""
+    """Score the outputs of any program, in any language, with the numbers of 'bench run'.
+
+    Without --reference, by metrics that need none.
+    """
     folders = {"restored": restored} | ({"degraded": degraded} if degraded else {})
-    chosen = check_scoring([*folders.values(), reference], split(metrics or ""))
+    chosen = check_scoring(list(folders.values()), reference, split(metrics or ""))
     if out:
         check_result_file(out)
 

@@ -178,6 +178,7 @@ def pick(
         conditions=conditions if any(one.kind == "cost" for one in joint.axes) else None,
         images=joint.images,
         notes=(
+            *filter(None, [evidence.table.caution(axis.name)]),
             *([joint.claims.caveat] if joint.claims.caveat else []),
             *joint.notes,
             *_notes(evidence, joint, chosen),

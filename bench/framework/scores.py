@@ -56,6 +56,8 @@ class ScoreTable:
     units: Mapping[str, str]
     states: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
+    no_reference: frozenset[str] = frozenset()
+    """The metrics that compare with no reference."""
     _shared: dict[str, Shared] = field(init=False, repr=False, default_factory=dict)
     _p_values: dict[str, Floats] = field(init=False, repr=False, default_factory=dict)
 
@@ -87,6 +89,15 @@ class ScoreTable:
             return np.zeros(len(self.images), dtype=bool)
         infinite = [np.isinf(self.column(metric, self.base)) for metric in unbounded]
         return np.asarray(np.all(infinite, axis=0), dtype=bool)
+
+    def caution(self, metric: str) -> str | None:
+        """Return what a metric's scores do not say, None where it compares with a reference."""
+        if metric not in self.no_reference:
+            return None
+        return (
+            f"'{metric}' compares with no reference: it says how natural or how sharp an image "
+            "looks, and not whether it shows what was there"
+        )
 
     def finite(self, metric: str) -> Floats:
         """Return a metric's scores with NaN in place of the infinite ones, which have no mean."""
@@ -227,6 +238,7 @@ def read_scores(run: RunFolder) -> ScoreTable:
         units={m: record.metrics[m].unit for m in metrics},
         states={m: state for m in models if (state := _state(record.models[m]))},
         marks={m: marks_of(record.models[m], record.suite_key) for m in models},
+        no_reference=frozenset(m for m in metrics if not record.metrics[m].needs_reference),
     )
 
 

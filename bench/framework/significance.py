@@ -124,7 +124,10 @@ def compare(run: RunFolder, a: str, b: str, metric: str) -> Comparison:
         clusters=found.clusters,
         excluded=table.left_out(metric, (a, b), images),
         exact=found.exact,
-        note="; ".join(filter(None, (claims.caveat, *_told_more(table, a, b)))) or None,
+        note="; ".join(
+            filter(None, (table.caution(metric), claims.caveat, *_told_more(table, a, b)))
+        )
+        or None,
     )
 
 

@@ -54,6 +54,7 @@ GROUPS = {
     "fidelity": "how near to the reference, by formulas of pixels, structure and features",
     "perceptual": "how near to the reference, as networks see it that learned from images",
     "no-reference": "how good the image looks, without a reference",
+    "use": "what the image is good for beside looking at it",
     "whole set": "all images of a model together: one value, none for each image",
 }
 """The groups that metrics are listed in, and what those of each tell."""
@@ -79,6 +80,8 @@ class MetricCard:
     """The distribution that computes it or brings its weights, where it is somebody else's."""
     extra: str = ""
     """The optional extra of this package that installs it, where it is not always there."""
+    program: str = ""
+    """What of ``package`` is run, where that is no Python package."""
     group: str = ""
     """One of `GROUPS`. Empty: ``no-reference`` for a metric without, ``perceptual`` for one with a
     backbone, else ``fidelity``."""

@@ -23,6 +23,7 @@ from bench.core.plugins import load_object
 from bench.image import Pixels
 from bench.metrics.backbones import find_backbone
 from bench.metrics.card import MetricCard
+from bench.metrics.dists import CHANNELS, weights_file
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_card, metric_cards
 
@@ -283,6 +284,41 @@ def _lpips_network(net: str, backbone: Path) -> Any:
     for key, weight in network.net.named_parameters():
         weight.data.copy_(state["features." + key.split(".", 1)[1]])
     return network
+
+
+def dists(restored: Pixels, reference: Pixels) -> float:
+    """piq's, with the same backbone and the authors' weights."""
+    import torch
+
+    network = _dists_network(find_backbone("vgg"), weights_file())
+    x, y = (_tensor(image).float() for image in (restored, reference))
+    with torch.inference_mode():
+        return float(network(x, y))
+
+
+@cache
+def _dists_network(backbone: Path, learned: Path) -> Any:
+    """Return piq's network with weights of these files: its own constructor would download them."""
+    import torch
+    from piq import DISTS
+    from piq.perceptual import VGG16_LAYERS, ContentLoss
+    from torchvision import models
+
+    state = torch.load(backbone, map_location="cpu", weights_only=True)
+    vgg = models.vgg16(weights=None).features
+    prefix = "features."
+    vgg.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if prefix in k})
+    weights = torch.load(learned, map_location="cpu", weights_only=True)
+    network = DISTS.__new__(DISTS)
+    ContentLoss.__init__(
+        network,
+        vgg,
+        layers=[VGG16_LAYERS[f"relu{name}"] for name in ("1_2", "2_2", "3_3", "4_3", "5_3")],
+        weights=[w for key in ("alpha", "beta") for w in weights[key].split(CHANNELS, dim=1)],
+        replace_pooling=True,
+        allow_layers_weights_mismatch=True,
+    )
+    return network.eval()
 
 
 def st_lpips_alex(restored: Pixels, reference: Pixels) -> float:

@@ -73,7 +73,7 @@ def measure_metrics(
 ) -> dict[str, MetricCost]:
     """Time each metric of single images on a photograph of one megapixel."""
     names = list(names)
-    restored, reference = _photographs()
+    restored, reference = photographs_of_a_megapixel()
     found = {}
     for number, name in enumerate(names):
         progress("time metrics", number, len(names), name)
@@ -108,7 +108,7 @@ def _measured(name: str, device: str, restored: Pixels, reference: Pixels) -> Me
     )
 
 
-def _photographs() -> tuple[Pixels, Pixels]:
+def photographs_of_a_megapixel() -> tuple[Pixels, Pixels]:
     """Return a noisy and a clean photograph, (1024, 1024, 3)."""
     import numpy as np
     from skimage import data

@@ -17,7 +17,7 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.core.errors import Unscorable
 from bench.image import Picture, Pixels
@@ -41,6 +41,18 @@ DEVIATION = (0.458, 0.448, 0.450)
 TINY = 1e-10
 
 
+class Extractor(Protocol):
+    """What a deep distance computes with: images are (H, W, 3) uint8."""
+
+    def features(self, pixels: Pixels) -> Iterator[Tensor]:
+        """Yield what is compared, layer by layer, (1, C, H, W)."""
+        ...
+
+    def distance(self, pixels: Pixels, features: list[Tensor]) -> float:
+        """Return the distance from features of the same size."""
+        ...
+
+
 class DeepDistance(ABC):
     """A distance of deep features. The network is built when first used.
 
@@ -50,10 +62,10 @@ class DeepDistance(ABC):
     def __init__(self, net: str, smallest: int, device: str) -> None:
         self.net, self.smallest, self.device = net, smallest, device
         self._lock = threading.Lock()
-        self._network: Network | None = None
+        self._network: Extractor | None = None
 
     @abstractmethod
-    def build(self) -> Network:
+    def build(self) -> Extractor:
         """Load the network. Raises Unscorable where its weights are not found or not right."""
 
     def features(self, reference: Picture) -> list[Tensor]:

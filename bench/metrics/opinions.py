@@ -1,13 +1,13 @@
 """Data sets of people's opinions of distorted images, in the layouts that their authors give out.
 
-`OPINIONS` is the table: what each set is, and how its files are read to `Opinion`s. `PUBLISHED` has
-correlations of metrics with people that others measured on them.
+`OPINIONS` is the table: what each set is, and how its files are read to `Opinion`s.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +40,9 @@ class OpinionSet:
     size: str
     licence: str
     citation: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """Spearman's rank correlation, as a size, that others measured, and what they measured."""
-
-    metric: str
-    opinions: str
-    srocc: float
-    source: str
+    relative: bool = False
+    """Whether values compare the versions of one reference with each other, and say nothing across
+    references, as shares of votes do."""
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -166,6 +159,58 @@ def _pipal(root: Path) -> Iterator[Opinion]:
             )
 
 
+METHODS = "deblur_study_methods.txt"
+
+
+def _votes(root: Path) -> Iterator[Opinion]:
+    """``deblur_study_*.csv``: ``25,3,6,1``: of image 25, method 3 was preferred to method 6.
+
+    Methods are numbered from 1 in the order of ``deblur_study_methods.txt``. Images lie in a folder
+    called as their method, and sharp ones in ``reference``, called by their number. A method's
+    value is its share of the votes that it was in, on the image.
+    """
+    methods = [line.strip() for line in (root / METHODS).read_text("utf-8").splitlines()]
+    methods = [name for name in methods if name]
+    files = sorted(root.glob("deblur_study_*.csv"))
+    if len(files) != 1:
+        raise BenchError(f"'{root}' has {len(files)} files deblur_study_*.csv; expected one")
+    won: Counter[tuple[int, int]] = Counter()
+    judged: Counter[tuple[int, int]] = Counter()
+    for number, line in enumerate(files[0].read_text("utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            image, first, second, winner = map(int, line.split(","))
+        except ValueError:
+            image = first = second = winner = 0
+        if not {first, second} <= set(range(1, len(methods) + 1)) or winner not in (1, 2):
+            raise BenchError(
+                f"'{files[0]}', line {number}: '{line}' is no vote; expected image,first,second,"
+                f"winner with methods from 1 to {len(methods)} and a winner 1 or 2"
+            )
+        judged.update([(image, first), (image, second)])
+        won[image, first if winner == 1 else second] += 1
+    references = _numbered(root / "reference")
+    outputs = [_numbered(root / name) for name in methods]
+    for (image, method), count in sorted(judged.items()):
+        yield Opinion(
+            _of(outputs[method - 1], image, root / methods[method - 1]),
+            _of(references, image, root / "reference"),
+            won[image, method] / count,
+        )
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    return {int(p.stem): p for p in _files(folder).values() if p.stem.isdecimal()}
+
+
+def _of(files: Mapping[int, Path], image: int, folder: Path) -> Path:
+    try:
+        return files[image]
+    except KeyError:
+        raise BenchError(f"'{folder}' has no image {image}, which votes are of") from None
+
+
 OPINIONS: dict[str, OpinionSet] = {
     one.name: one
     for one in (
@@ -224,6 +269,18 @@ OPINIONS: dict[str, OpinionSet] = {
             licence="for research; see its page",
             citation="Gu et al. 2020, doi:10.1007/978-3-030-58621-8_37",
         ),
+        OpinionSet(
+            name="deblurring-votes",
+            title="votes on results of 14 deblurring methods; 100 images, uniformly blurred",
+            mark=METHODS,
+            read=_votes,
+            higher_is_better=True,
+            images=1391,
+            size="23,479 votes, 0.3 MB; images put by you into a folder a method, and reference",
+            licence="not stated",
+            citation="Lai et al. 2016, doi:10.1109/CVPR.2016.188",
+            relative=True,
+        ),
     )
 }
 
@@ -235,61 +292,3 @@ def opinions_at(root: Path) -> OpinionSet:
             return one
     expected = "; ".join(f"{one.name} ({one.mark})" for one in OPINIONS.values())
     raise BenchError(f"no opinions in '{root}': expected the folder of one of {expected}")
-
-
-_PIQ = "piq 0.8.0's own table, with that package's function"
-_FROM_PIQ: dict[str, tuple[float, float, float]] = {
-    "iw-ssim": (0.78, 0.85, 0.60),
-    "ms-ssim": (0.80, 0.80, 0.55),
-    "vif": (0.61, 0.65, 0.50),
-    "fsim": (0.85, 0.85, 0.59),
-    "sr-sim": (0.81, 0.84, 0.57),
-    "gmsd": (0.80, 0.85, 0.58),
-    "ms-gmsd": (0.81, 0.85, 0.59),
-    "vsi": (0.90, 0.88, 0.54),
-    "dss": (0.79, 0.86, 0.63),
-    "haarpsi": (0.87, 0.89, 0.59),
-    "mdsi": (0.89, 0.89, 0.59),
-    "lpips-vgg": (0.67, 0.72, 0.57),
-}
-_OTHERS = {
-    ("psnr", "tid2013", 0.69): f"{_PIQ}: PSNR",
-    ("psnr", "kadid10k", 0.68): f"{_PIQ}: PSNR",
-    ("psnr", "pipal", 0.41): f"{_PIQ}: PSNR",
-    (
-        "ssim",
-        "tid2013",
-        0.72,
-    ): f"{_PIQ}, which makes large images smaller first: not our convention",
-    (
-        "ssim",
-        "kadid10k",
-        0.72,
-    ): f"{_PIQ}, which makes large images smaller first: not our convention",
-    ("ssim", "pipal", 0.50): f"{_PIQ}, which makes large images smaller first: not our convention",
-    (
-        "brisque",
-        "tid2013",
-        0.37,
-    ): f"{_PIQ}; all distortions, where the original's are of five kinds",
-    ("brisque", "kadid10k", 0.33): f"{_PIQ}; all distortions",
-}
-PUBLISHED: tuple[Published, ...] = (
-    *(
-        Published(metric=metric, opinions=opinions, srocc=value, source=_PIQ)
-        for metric, values in _FROM_PIQ.items()
-        for opinions, value in zip(("tid2013", "kadid10k", "pipal"), values, strict=True)
-    ),
-    *(
-        Published(metric=metric, opinions=opinions, srocc=value, source=source)
-        for (metric, opinions, value), source in _OTHERS.items()
-    ),
-)
-"""What the documentation of piq 0.8.0 tells, in two digits, measured with the functions that our
-rows of these names are or are held to."""
-
-
-def published(metric: str, opinions: str) -> Published | None:
-    """Return what was published of a metric on a set."""
-    rows = (one for one in PUBLISHED if (one.metric, one.opinions) == (metric, opinions))
-    return next(rows, None)

@@ -28,22 +28,22 @@ def haarpsi(restored: Pixels, reference: Pixels) -> float:
                 [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
             ).T
         )
-        return [_conv2(planes[..., c], np.full((2, 2), 0.25))[::2, ::2] for c in range(3)]
+        return [conv2(planes[..., c], np.full((2, 2), 0.25))[::2, ::2] for c in range(3)]
 
     def wavelets(luma: Values) -> list[list[Values]]:
         """By direction: the size of the coefficients on 3 scales."""
         filters = [np.ones((2**k, 2**k)) / 2**k for k in (1, 2, 3)]
         for each in filters:
             each[: len(each) // 2] *= -1
-        return [[abs(_conv2(luma, turn(f))) for f in filters] for turn in (np.array, np.transpose)]
+        return [[abs(conv2(luma, turn(f))) for f in filters] for turn in (np.array, np.transpose)]
 
     x, y = prepared(restored), prepared(reference)
     similarities, weights = [], []
     for a, b in zip(wavelets(x[0]), wavelets(y[0]), strict=True):
-        similarities.append((_similar(a[0], b[0], 30) + _similar(a[1], b[1], 30)) / 2)
+        similarities.append((similar(a[0], b[0], 30) + similar(a[1], b[1], 30)) / 2)
         weights.append(np.maximum(a[2], b[2]))
     mean = np.full((2, 2), 0.25)
-    chroma = [_similar(abs(_conv2(x[c], mean)), abs(_conv2(y[c], mean)), 30) for c in (1, 2)]
+    chroma = [similar(abs(conv2(x[c], mean)), abs(conv2(y[c], mean)), 30) for c in (1, 2)]
     similarities.append((chroma[0] + chroma[1]) / 2)
     weights.append((weights[0] + weights[1]) / 2)
     local = 1 / (1 + np.exp(-4.2 * np.array(similarities)))
@@ -58,16 +58,16 @@ def mdsi(restored: Pixels, reference: Pixels) -> float:
 
     def planes(pixels: Pixels) -> Values:
         mean = np.full((step, step), 1 / step**2)
-        thin = [_conv2(pixels[..., c], mean)[::step, ::step] for c in range(3)]
+        thin = [conv2(pixels[..., c], mean)[::step, ::step] for c in range(3)]
         return np.tensordot(lhm, np.array(thin), 1)
 
     def gradient(plane: Values) -> Values:
         across = np.array([[1, 0, -1]] * 3) / 3
-        return np.hypot(_conv2(plane, across), _conv2(plane, across.T))
+        return np.hypot(conv2(plane, across), conv2(plane, across.T))
 
     d, r = planes(restored), planes(reference)
     of_d, of_r, of_mean = gradient(d[0]), gradient(r[0]), gradient((d[0] + r[0]) / 2)
-    edges = _similar(of_r, of_d, 140) + _similar(of_d, of_mean, 55) - _similar(of_r, of_mean, 55)
+    edges = similar(of_r, of_d, 140) + similar(of_d, of_mean, 55) - similar(of_r, of_mean, 55)
     both = (d[1:] * r[1:]).sum(0)
     chroma = (2 * both + 550) / ((d[1:] ** 2 + r[1:] ** 2).sum(0) + 550)
     combined = (0.6 * edges + 0.4 * chroma).astype(complex) ** 0.25
@@ -84,12 +84,13 @@ def vsi(restored: Pixels, reference: Pixels) -> float:
     return _pyiqa("vsi", restored, reference)
 
 
-def _similar(a: Values, b: Values, constant: float) -> Values:
+def similar(a: Values, b: Values, constant: float) -> Values:
+    """The similarity that these metrics are built of: 1 where a is b."""
     similarity: Values = (2 * a * b + constant) / (a * a + b * b + constant)
     return similarity
 
 
-def _conv2(plane: Values, kernel: Values) -> Values:
+def conv2(plane: Values, kernel: Values) -> Values:
     """MATLAB's ``conv2(plane, kernel, 'same')``, whose centre of an even kernel is not SciPy's."""
     from scipy.signal import convolve2d
 

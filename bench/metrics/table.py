@@ -61,13 +61,19 @@ def _st_lpips(name: str, net: str) -> MetricCard:
     )
 
 
-def _held_to(reference: str, package: str, name: str, tolerance: float) -> Check:
+def _held_to(
+    reference: str, package: str, name: str, tolerance: float, module: str = "similarity_checks"
+) -> Check:
     return Check(
         reference=reference,
         package=package,
-        value=f"bench.metrics.similarity_checks:{name}",
+        value=f"bench.metrics.{module}:{name}",
         tolerance=tolerance,
     )
+
+
+def _published(name: str) -> Check:
+    return _held_to("its authors' formulas by SciPy", "scipy", name, 1e-6, "further_checks")
 
 
 def _released(name: str, convention: str, citation: str) -> MetricCard:
@@ -96,7 +102,7 @@ def _piq(
     high: float,
     convention: str,
     citation: str,
-    check: Check | str = "piq's function is the reference itself",
+    check: Check,
 ) -> MetricCard:
     return MetricCard(
         name=name,
@@ -239,6 +245,24 @@ METRICS: dict[str, MetricCard] = {
         _lpips("lpips-alex", "alex"),
         _lpips("lpips-vgg", "vgg"),
         _lpips("lpips-squeeze", "squeeze"),
+        MetricCard(
+            name="dists",
+            factory="bench.metrics.dists:Dists",
+            higher_is_better=False,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "VGG16 with Hann pooling, the authors' weights; a shorter side over 256 is brought "
+                "to 256 by bilinear interpolation without antialiasing, as piq does (the authors' "
+                "script antialiases)"
+            ),
+            citation="Ding et al. 2020, doi:10.1109/TPAMI.2020.3045810",
+            backbone="vgg",
+            package="DISTS-pytorch",
+            extra="dists",
+            check=_check("piq's DISTS", "piq", "dists", 1e-5),
+        ),
         _piq(
             "fsim",
             True,
@@ -259,8 +283,10 @@ METRICS: dict[str, MetricCard] = {
             "ms-gmsd",
             False,
             0.5,
-            "gmsd on 4 scales, luma only",
+            "gmsd on 4 scales, masking 0.5, luma only; zeros behind an odd side before it is "
+            "halved, where the paper says nothing",
             "Zhang et al. 2017, doi:10.1109/ICASSP.2017.7952357",
+            check=_published("ms_gmsd"),
         ),
         _piq(
             "haarpsi",
@@ -290,22 +316,27 @@ METRICS: dict[str, MetricCard] = {
             "sr-sim",
             True,
             1,
-            "spectral residual's saliency and gradients, luma only",
+            "spectral residual's saliency and gradients, luma only; as the authors' code",
             "Zhang and Li 2012, doi:10.1109/ICIP.2012.6467149",
+            check=_published("sr_sim"),
         ),
         _piq(
             "dss",
             True,
             1,
-            "similarity of 8x8 DCT subbands of luma, worst 5 % of each",
+            "similarity of 8x8 DCT subbands of luma, worst 5 % of each; as the authors' code but "
+            "for half a coefficient, rounded to even",
             "Balanov et al. 2015, doi:10.1109/ICIP.2015.7351172",
+            check=_published("dss"),
         ),
         _piq(
             "iw-ssim",
             True,
             1,
-            "ssim of luma on 5 scales, weighted by information content",
+            "ssim of luma on 5 scales, weighted by information content; exponents that sum to 1, "
+            "where the authors' sum to 1.0001",
             "Wang and Li 2011, doi:10.1109/TIP.2010.2092435",
+            check=_published("iw_ssim"),
         ),
         MetricCard(
             name="flip",
@@ -359,6 +390,40 @@ METRICS: dict[str, MetricCard] = {
                 "scikit-image's blur_effect of rgb2gray", "scikit-image", "blur_effect", 1e-9
             ),
         ),
+        MetricCard(
+            name="ocr",
+            factory="bench.metrics.use:Reading",
+            higher_is_better=True,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "character accuracy of Tesseract's words (English, sparse text, confidence 60 and "
+                "more) against those that it reads in the reference; none where it reads fewer "
+                "than 5 characters there"
+            ),
+            citation="Rice, Jenkins and Nartker 1996, ISRI TR-96-01; Smith 2007, "
+            "doi:10.1109/ICDAR.2007.4376991",
+            package="tesseract-ocr",
+            program="tesseract",
+            group="use",
+            check="Tesseract is the reader itself",
+        ),
+        MetricCard(
+            name="orb-matches",
+            factory="bench.metrics.use:OrbMatches",
+            higher_is_better=True,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "share of the reference's ORB keypoints (OpenCV, 2000 at most) that are found "
+                "again: each other's nearest descriptors, within 3 pixels"
+            ),
+            citation="Rublee et al. 2011, doi:10.1109/ICCV.2011.6126544",
+            group="use",
+            check="OpenCV's ORB is the reference itself",
+        ),
         _released(
             "niqe",
             "the authors' release and parameters: grey of rgb2gray in whole levels, blocks of "
@@ -381,6 +446,9 @@ ALIASES = {"lpips": "lpips-alex"}
 
 DEFAULT = ("psnr", "ssim", "vif", "st-lpips-alex", "lpips-alex")
 """What `bench run` and `bench score` measure unless told otherwise, of `at_hand`."""
+
+WITHOUT_REFERENCE = ("niqe", "brisque", "blur-effect")
+"""The same of photographs that have no reference."""
 
 
 def metric_cards() -> dict[str, MetricCard]:

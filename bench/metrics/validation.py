@@ -9,16 +9,20 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
 from bench.core.parallel import ahead, cores
 from bench.core.progress import Update, unheard
 from bench.image import read
-from bench.metrics.opinions import Opinion, OpinionSet, Published, published
+from bench.metrics.opinions import Opinion, OpinionSet
+from bench.metrics.published import Published, published
 from bench.metrics.scorer import Scorer
 from bench.metrics.table import metric_card
 from bench.records import Score
 from bench.statistics.correlation import Correlations, correlations
+
+Floats = NDArray[np.float64]
 
 FEWEST = 8
 """Images below which no correlation is told."""
@@ -37,7 +41,7 @@ class Validated:
     references: int
     agreement: Correlations | None
     reason: str
-    published: Published | None
+    published: tuple[Published, ...]
 
 
 def validate(
@@ -90,11 +94,12 @@ def _validated(
     agreement, reason = None, ""
     if len(rows) >= FEWEST:
         same = metric_card(name).higher_is_better == opinions.higher_is_better
-        agreement = correlations(
-            [score if same else -score for score, _ in rows],
-            [one.value for _, one in rows],
-            clusters=[references.index(one.reference) for _, one in rows],
-        )
+        clusters = np.array([references.index(one.reference) for _, one in rows])
+        said = np.array([score if same else -score for score, _ in rows])
+        people = np.array([one.value for _, one in rows])
+        if opinions.relative:
+            said, people = _off_mean(said, clusters), _off_mean(people, clusters)
+        agreement = correlations(said, people, clusters=clusters)
     else:
         reasons = [scores[name].reason for _, scores in scored if scores[name].reason]
         reason = reasons[0] if reasons and reasons[0] else f"{len(rows)} images are too few"
@@ -106,3 +111,9 @@ def _validated(
         reason=reason,
         published=published(name, opinions.name),
     )
+
+
+def _off_mean(values: Floats, clusters: NDArray[np.int64]) -> Floats:
+    """Return values less the mean of their cluster: what tells its versions apart."""
+    sums, counts = np.bincount(clusters, values), np.bincount(clusters)
+    return np.asarray(values - (sums / counts)[clusters])

@@ -45,10 +45,13 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
         row = [f"{name} {symbols(marks.get(name, ()))}".rstrip(), *map(_text, cells)]
         row += [_cost(cost_cell(analysis, name, q, at)) for at in conditions for q in short]
         rows.append([*row, _note(analysis, name)])
+    without: dict[str, list[str]] = {}
     for metric in analysis.data.table.metrics:
         if metric not in analysis.measured:
-            note = f"{title(metric)} has no score: {why_without_score(analysis, metric)}"
-            rows.append([""] * len(heads) + [note])
+            without.setdefault(why_without_score(analysis, metric), []).append(title(metric))
+    for why, names in without.items():
+        note = f"{', '.join(names)} ha{'ve' if names[1:] else 's'} no score: {why}"
+        rows.append([""] * len(heads) + [note])
     heads.append("Notes")
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]

@@ -22,6 +22,7 @@ from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card
+from bench.prepare import tone_note
 from bench.records import Failure, Pair, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
@@ -311,7 +312,7 @@ def run(
     if not pairs:
         raise BenchError(f"suite '{suite.spec}' has no test images in '{suite.root}'")
     pairs, joined = one_scene_each(pairs)
-    notes = colour_note(pairs), joined, clean_note(pairs), _grey(pairs)
+    notes = colour_note(pairs), joined, clean_note(pairs), _grey(pairs), _tones(pairs)
     noticed = [note for note in notes if note]
     for note in noticed:
         progress.note(f"  {note}")
@@ -378,6 +379,11 @@ def run(
 
 def _grey(pairs: Iterable[Pair]) -> str | None:
     return grey_note([(p.id, p.degraded, p.reference) for p in pairs if p.reference is not None])
+
+
+def _tones(pairs: Sequence[Pair]) -> str | None:
+    compared = any(pair.reference is not None for pair in pairs)
+    return tone_note(pairs[0].prepare) if compared else None
 
 
 def _now() -> str:

@@ -17,8 +17,9 @@ from bench.metrics.set_table import choose_metrics
 from bench.metrics.sets import SetScorer
 from bench.records import Failure, SetScore
 from bench.runs.cells import Cell
+from bench.suites.folder import named_images
 from bench.suites.identity import grey_note
-from bench.suites.outputs import pair_with_references
+from bench.suites.outputs import Paired, pair_with_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,12 @@ class FolderScores:
     """What is odd about the files, if anything is."""
 
 
+NONE_GIVEN = "no reference image: no folder of references was given"
+
+
 def score_folder(
     restored: Path,
-    reference: Path,
+    reference: Path | None,
     metrics: Sequence[str],
     border: int = 0,
     device: str = "cpu",
@@ -48,21 +52,25 @@ def score_folder(
 ) -> FolderScores:
     """Score every image of ``restored`` against the one of its name in ``reference``.
 
-    References are cut to multiples of ``scale``, as suites of super-resolution do. Raises
-    `BenchError` for images without a reference. An image that cannot be read, or that has another
+    Without ``reference``, what needs one is missing with that reason. References are cut to
+    multiples of ``scale``, as suites of super-resolution do. Raises `BenchError` for images that
+    the references lack. An image that cannot be read, or that has another
     size than its reference, is listed as a failure.
     """
     chosen = choose_metrics(metrics)
-    scorer = Scorer(chosen.of_images, device=device, border=border)
-    paired = pair_with_references(restored, reference)
-    found = FolderScores([], [], paired.missing, remark=grey_note(paired.pairs))
+    scorer = Scorer(chosen.of_images, device=device, border=border, no_reference=NONE_GIVEN)
+    paired = pair_with_references(restored, reference) if reference else _alone(restored)
+    compared = [(name, image, truth) for name, image, truth in paired.pairs if truth]
+    found = FolderScores([], [], paired.missing, remark=grey_note(compared))
 
-    def truth_of(file: Path) -> Pixels:
+    def truth_of(file: Path | None) -> Pixels | None:
+        if file is None:
+            return None
         target = read(file)
         height, width = (side // scale * scale for side in target.shape[:2])
         return np.ascontiguousarray(target[:height, :width])
 
-    def score(pair: tuple[str, Path, Path]) -> Cell | Failure:
+    def score(pair: tuple[str, Path, Path | None]) -> Cell | Failure:
         name, image, truth = pair
         try:
             prepared = scorer.reference(truth_of(truth))
@@ -80,6 +88,13 @@ def score_folder(
         failed = {failure.image for failure in found.failures}
         complete = [pair for pair in paired.pairs if pair[0] not in failed]
         ours = sets.describe(read(image) for _, image, _ in complete)
-        theirs = sets.describe(truth_of(truth) for _, _, truth in complete)
+        truths = (truth_of(truth) for _, _, truth in complete)
+        theirs = sets.describe(truth for truth in truths if truth is not None)
         found.sets.update(sets.compare(ours, theirs))
     return found
+
+
+def _alone(restored: Path) -> Paired:
+    """Return the images of a folder, or one image file, without references."""
+    files = {restored.stem: restored} if restored.is_file() else named_images(restored)
+    return Paired([(name, path, None) for name, path in files.items()], ())

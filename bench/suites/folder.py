@@ -1,24 +1,20 @@
-"""Folders of images: listing them, pairing them by name, and the suite of one's own two folders."""
+"""Folders of images: listing them, pairing them by name, and the suites that these make."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.core.blobs import SUFFIX, is_lmdb, names_in
 from bench.core.errors import BenchError
-from bench.core.layout import OTHERS
 from bench.image import SUFFIXES
 from bench.records import Pair
 from bench.suites.listing import Listing, held_out
-from bench.suites.made import ABOUT, open_made, read_manifest
-from bench.suites.table import Split, Suite, SuiteCard, canonical, suite_cards
+from bench.suites.table import Split, Suite, SuiteCard, canonical
 
 DEGRADED = frozenset({"blur", "blur_gamma", "degraded", "input", "lq", "bad_frames"})
 REFERENCE = frozenset({"sharp", "target", "gt", "groundtruth", "reference", "hq", "good_frames"})
@@ -147,6 +143,11 @@ def files_in(
 def named_images(folder: Path, prefer: Collection[str] = ()) -> dict[str, Path]:
     """Return `files_in` as whole paths."""
     return {name: folder / file for name, file in files_in(folder, prefer).items()}
+
+
+def has_images(folder: Path) -> bool:
+    """Say whether there is any image under ``folder``, at any depth."""
+    return folder.is_dir() and (is_lmdb(folder) or any(_walk(str(folder), "")))
 
 
 def _walk(
@@ -348,68 +349,3 @@ def counts(card: SuiteCard, splits: Mapping[Split, Sequence[Pair]]) -> dict[Spli
     if "val" not in card.images:
         sizes["train"] = sizes.get("train", 0) + sizes.get("val", 0)
     return {split: (sizes.get(split, 0), expected) for split, expected in card.images.items()}
-
-
-_TASKS = ("deblur", "denoise", "super-resolution")
-
-
-def own_card(card: SuiteCard, root: Path) -> SuiteCard:
-    """Return the card of somebody's own folder: called as it says itself, else as the folder is.
-
-    ``suite.toml`` in it may tell ``name``, ``title``, ``task``, ``licence`` and ``citation``. So
-    titles, runs and weights of two collections do not mix. A name that a suite of the table or
-    a folder of results has gets ``own-`` before it. Raises `BenchError` for a damaged
-    ``suite.toml`` and for keys that mean nothing.
-    """
-    path, settings = root / ABOUT, {}
-    if path.is_file():
-        try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError) as error:
-            raise BenchError(f"cannot read '{path}': {error}") from error
-    known = ("name", "title", "task", "licence", "citation")
-    for key, value in settings.items():
-        if key not in known:
-            raise BenchError(f"'{path}': no key '{key}' is known; expected {', '.join(known)}")
-        if not isinstance(value, str) or not value.strip():
-            raise BenchError(f"'{path}': {key} = {value!r}; expected some text")
-    if settings.get("task", card.task) not in _TASKS:
-        expected = ", ".join(_TASKS)
-        raise BenchError(f"'{path}': task = {settings['task']!r}; expected one of {expected}")
-    name = settings.get("name") or root.resolve().name or card.name
-    if name in suite_cards() or name in OTHERS:
-        name = f"own-{name}"
-    return replace(card, **{"title": name, **settings, "name": name})
-
-
-def open_folder(card: SuiteCard, root: Path, options: Mapping[str, str]) -> Suite:
-    """Open DIR/input and DIR/target, paired by name, with DIR/psf/<name>.npy where it is known.
-
-    DIR/suite.toml may say what it is called: `own_card`. The two folders may have any of the names
-    in `HALVES`. All pairs are test pairs. A folder that ``bench suites make`` made is opened as its
-    manifest says. Raises `BenchError` for missing folders and unpaired files.
-    """
-    halves = halves_in(root)
-    if halves is None and (manifest := read_manifest(root)):
-        return open_made(own_card(card, root), root, options, manifest, spec=card.name)
-    if halves is None:
-        missing = [name for name in ("input", "target") if not (root / name).is_dir()]
-        raise NoData(
-            f"no folder {' and no '.join(repr(name) for name in missing)} in '{root}': expected "
-            f"'{root}/input' with degraded and '{root}/target' with sharp images of the same "
-            "names (or blur and sharp, lq and gt), or what 'bench suites make' made; pass the "
-            "folder that holds them with --data"
-        )
-    files = match(root, *halves)
-    shared = _shared(name_of(degraded) for degraded, _ in files)
-    known = {p.stem for p in (root / "psf").glob("*.npy")}
-
-    def make(row: Files) -> Pair:
-        name = name_of(row[0])
-        psf = root / "psf" / f"{name}.npy" if name in known else None
-        return Pair(name, root / row[0], root / row[1], _cluster(name, shared), psf=psf)
-
-    layout = f"{{{','.join(halves)}}}, paired by name" + (" with psf" if known else "")
-    own = own_card(card, root)
-    splits: dict[Split, Listing[Files]] = {"test": Listing(files, make)}
-    return assemble(own, root, options, layout, splits, spec=card.name)

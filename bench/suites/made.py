@@ -34,7 +34,7 @@ Manifest = dict[str, Any]
 
 MANIFEST = "manifest.json"
 ABOUT = "suite.toml"
-"""What a folder may say of itself; see `bench.suites.folder.own_card`."""
+"""What a folder may say of itself; see `bench.suites.own.own_card`."""
 SPLITS: tuple[Split, ...] = ("test", "val", "train")
 _FOLDERS = {"input", "target", "psf"}
 

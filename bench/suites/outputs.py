@@ -117,9 +117,10 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Outputs beside their references: (name, output, reference); ``missing`` have no output."""
+    """Outputs beside their references: (name, output, reference or None); ``missing`` have no
+    output."""
 
-    pairs: list[tuple[str, Path, Path]]
+    pairs: list[tuple[str, Path, Path | None]]
     missing: tuple[str, ...]
 
 

@@ -12,7 +12,7 @@ from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.core.plugins import extended, load_object
 from bench.core.progress import Update, unheard
-from bench.metrics.table import DEFAULT
+from bench.metrics.table import DEFAULT, WITHOUT_REFERENCE
 from bench.records import Pair
 from bench.suites.sizing import OPTIONS, read_sizing, with_sizing
 
@@ -135,7 +135,7 @@ SUITES: dict[str, SuiteCard] = {
             citation="Kwentar, Blur dataset, https://github.com/Kwentar/blur_dataset",
             size="350 scenes, 1050 photographs",
             source="https://www.kaggle.com/datasets/kwentar/blur-dataset",
-            metrics=("blur-effect",),
+            metrics=WITHOUT_REFERENCE,
         ),
         SuiteCard(
             name="hide",
@@ -286,12 +286,24 @@ SUITES: dict[str, SuiteCard] = {
             name="folder",
             title="Your own two folders",
             task="deblur",
-            opener="bench.suites.folder:open_folder",
+            opener="bench.suites.own:open_folder",
             about="DIR/input and DIR/target (or blur and sharp, lq and gt), paired by name; "
             "or what 'bench suites make' made of your photographs",
             licence="yours",
             citation="",
             size="yours",
+        ),
+        SuiteCard(
+            name="photos",
+            title="Your own photographs",
+            task="deblur",
+            opener="bench.suites.own:open_photos",
+            about="any folder of photographs, at any depth; no references: no-reference metrics, "
+            "costs and people",
+            licence="yours",
+            citation="",
+            size="yours",
+            metrics=WITHOUT_REFERENCE,
         ),
     )
 }

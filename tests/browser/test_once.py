@@ -128,7 +128,15 @@ def tear_reply(route: Route) -> None:
     route.fulfill(status=200, body=route.fetch().text()[:20], content_type="application/json")
 
 
-@pytest.mark.parametrize("accident", [drop_reply, drop_request, fail, tear_reply])
+@pytest.mark.parametrize(
+    "accident",
+    [
+        pytest.param(drop_reply, marks=pytest.mark.slow),
+        pytest.param(drop_request, marks=pytest.mark.slow),
+        pytest.param(fail, marks=pytest.mark.slow),
+        tear_reply,
+    ],
+)
 def test_an_answer_whose_sending_fails_is_sent_again_and_stored_once(
     judging: tuple[Study, Rater], accident: Callable[[Route], None]
 ) -> None:
@@ -139,6 +147,7 @@ def test_an_answer_whose_sending_fails_is_sent_again_and_stored_once(
     assert rater.count == "2/3"
 
 
+@pytest.mark.slow
 def test_a_revision_whose_reply_is_lost_is_stored_once(judging: tuple[Study, Rater]) -> None:
     made, rater = judging
     rater.answer_and_wait("ArrowRight")
@@ -153,6 +162,7 @@ def test_a_revision_whose_reply_is_lost_is_stored_once(judging: tuple[Study, Rat
     assert rater.count == "2/3"
 
 
+@pytest.mark.slow
 def test_offline_the_answer_waits_in_sight_and_judging_stops(judging: tuple[Study, Rater]) -> None:
     made, rater = judging
     context = rater.page.context

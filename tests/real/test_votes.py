@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
+from bench.metrics.opinions import opinions_at
 from raters.statistics.analyse import analyse
 from raters.statistics.votes import Votes
 from raters.statistics.votes_file import read_votes
@@ -57,3 +61,24 @@ def test_the_votes_give_the_known_scale_with_intervals_and_groups(votes: Votes) 
 def test_in_jod_the_order_is_the_same(votes: Votes) -> None:
     found = analyse(votes, "thurstone", samples=200)
     assert [m.method for m in found.methods] == list(SCALE)
+
+
+def test_as_opinions_for_metrics_the_shares_of_votes_are_in_the_known_order(
+    votes: Votes, real_data: Path, tmp_path: Path
+) -> None:
+    """The votes beside images of any content: only their names are read here."""
+    for name in ("deblur_study_methods.txt", "deblur_study_uniform.csv"):
+        shutil.copy(real_data / "votes" / name, tmp_path)
+    for folder in (*SCALE, "reference"):
+        (tmp_path / folder).mkdir()
+        for number in range(1, 101):
+            (tmp_path / folder / f"{number}.png").touch()
+    found = opinions_at(tmp_path)
+    judged = list(found.read(tmp_path))
+    assert len(judged) == found.images == 1391  # of 1400: nobody was asked of nine
+    means = {
+        name: np.mean([one.value for one in judged if one.image.parent.name == name])
+        for name in SCALE
+    }
+    assert spearmanr(list(means.values()), list(SCALE.values())).statistic > 0.98
+    assert means["Xu-10"] == max(means.values())

@@ -309,6 +309,7 @@ _LAYOUTS = (
         "folder", "input and target", two_folders("input", "target"), {"test": 3}, "{input,target}"
     ),
     Layout("folder", "lq and gt", two_folders("lq", "gt"), {"test": 3}, "{lq,gt}"),
+    Layout("photos", "flat", clean(""), {"test": 3}, "photographs below it"),
     Layout("bsd68", "flat", clean(""), {"test": 3}, "*"),
     Layout("bsd68:sigma=15", "own folder", clean("BSD68/"), {"test": 3}, "BSD68"),
     Layout(

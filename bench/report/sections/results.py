@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from bench.compute.quantities import shown_in
 from bench.framework.scores import CLEAN, INFINITE
 from bench.framework.significance import Standing
 from bench.metrics.table import DEFAULT
+from bench.prepare import tone_note
 from bench.report.drawing.content import Content
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -114,15 +116,41 @@ def tied_words(analysis: Analysis) -> str:
 
 
 def caveats(analysis: Analysis) -> list[str]:
-    """Return what is said once, above all figures, where scenes are too few to say more."""
+    """Return what is said once, above all figures: what scores without references are worth, and
+    where scenes are too few to say more."""
     by_text: dict[str, list[str]] = {}
     for metric in analysis.measured:
         if caveat := analysis.data.table.claims(metric).caveat:
             by_text.setdefault(caveat, []).append(title(metric))
-    return [
+    few = [
         f"{caveat[0].upper()}{caveat[1:]}"
         + (f" ({', '.join(names)})." if len(names) < len(analysis.measured) else ".")
         for caveat, names in by_text.items()
+    ]
+    return [*_without_reference(analysis), *_tones(analysis), *few]
+
+
+def _tones(analysis: Analysis) -> list[str]:
+    """Say that scores compare tones where a step before every model changed them."""
+    compared = [m for m in analysis.measured if analysis.data.metrics[m].needs_reference]
+    note = tone_note(analysis.data.record.spec.prepare) if compared else None
+    return [f"{note}."] if note else []
+
+
+def _without_reference(analysis: Analysis) -> list[str]:
+    """Say what the first metric's scores mean where it compares with no reference."""
+    metrics, first = analysis.data.metrics, analysis.primary
+    if first is None or metrics[first].needs_reference:
+        return []
+    blind = [title(name) for name in analysis.measured if not metrics[name].needs_reference]
+    many = len(blind) > 1
+    none = all(shot.reference is None for shot in analysis.data.shots)
+    beginning = "No image has a reference. " if none else ""
+    return [
+        f"{beginning}{', '.join(blind)} compare{'' if many else 's'} with none: "
+        f"{'they say' if many else 'it says'} how natural or how sharp an image looks, and not "
+        "whether it shows what was there; sharpening and noise can fool them. What people prefer "
+        f"tells more: bench rate new --run {quote(str(analysis.data.runs[0].path))}"
     ]
 
 

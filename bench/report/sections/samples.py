@@ -85,12 +85,17 @@ def failures(context: Context) -> Content | Missing:
     found = cases(analysis, worst_images(analysis))
     if not found or analysis.primary is None:
         return Missing("the images of no model's worst score can be read")
+    true = any(shot.reference for shot in analysis.data.shots)
+    where = (
+        "the error of the first model is largest"
+        if true
+        else "the first model’s output differs most from its input"
+    )
     return Content(
         [
             f"The images with the worst {title(analysis.primary)} of each model, and those that it "
             f"made worse most or, where it made none worse, improved least against "
-            f"{analysis.base_title}; each image once. The crop lies where the error of the first "
-            "model is largest.",
+            f"{analysis.base_title}; each image once. The crop lies where {where}.",
             render(
                 "sections/cases.html",
                 cases=[(case.image, case.summary, case.tiles) for case in found],
@@ -307,7 +312,7 @@ def worst_table(analysis: Analysis, found: Sequence[Worst]) -> Table:
 def cases(analysis: Analysis, found: Sequence[Worst]) -> list[Case]:
     """Return the worst images of all models by the first metric, each image once.
 
-    The crop lies where the first of its models errs most.
+    The crop lies where the first of its models errs most, or changes most without a reference.
     """
     shots = {shot.image: shot for shot in analysis.data.shots}
     chosen = [w for w in found if w.metric == analysis.primary and w.model != analysis.base]

@@ -170,10 +170,11 @@ SECTIONS: dict[str, Section] = {
         Section(
             "trust",
             "Metrics and people",
-            ("people",),
+            ("scores",),
             f"{_HERE}.trust:section",
             without="Metrics are not held against people",
-            about="which metric agrees with people, and where one contradicts them most",
+            about="which metric agrees with people, and where one contradicts them most; without "
+            "a study, what others published",
         ),
         Section(
             "improvement",

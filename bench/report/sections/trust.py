@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from bench.framework.trust import (
     disagreements,
     trust,
 )
+from bench.metrics.published import published
 from bench.report.drawing.axes import explain
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import Tile, Window, tile, where_they_differ
@@ -62,10 +63,13 @@ class ContradictedPair:
 
 
 def section(context: Context) -> Content | Missing:
-    """Hold every metric against people; the first metrics get plots and pairs of images."""
+    """Hold every metric against people; the first metrics get plots and pairs of images.
+
+    Without a study, say what others published of these metrics.
+    """
     scale, analysis = context.people, context.analysis
     if scale is None:
-        return Missing("no study was given")
+        return _elsewhere(analysis.measured)
     heading = "Which metric to trust here"
     try:
         found = judged(scale, _scores_of(context), analysis.measured)
@@ -96,6 +100,48 @@ def section(context: Context) -> Content | Missing:
         ],
         findings=_best(rows),
         heading=heading,
+    )
+
+
+def _elsewhere(metrics: Sequence[str]) -> Content | Missing:
+    """Return a table of published correlations with people, labelled as such."""
+    found = [one for metric in metrics for one in published(metric)]
+    if not found:
+        return Missing("no study was given, and nothing that was published is known of them here")
+    table = Table(
+        "published-trust",
+        "Metrics and people elsewhere: published, not measured here",
+        [
+            Column("Metric", numeric=False),
+            Column("Opinions", numeric=False),
+            *(Column(head, unit) for _, head, unit in STATISTICS[:2]),
+            Column("PLCC"),
+            Column("Convention", numeric=False),
+            Column("Source", numeric=False),
+        ],
+        rows=[
+            [
+                TableCell(title(one.metric)),
+                TableCell(one.opinions),
+                *(
+                    TableCell.missing("not told") if value is None else TableCell(f"{value:g}")
+                    for value in (one.srocc, one.krcc, one.plcc)
+                ),
+                TableCell(one.convention),
+                TableCell(one.source),
+            ]
+            for one in found
+        ],
+        records=[asdict(one) for one in found],
+        legend=[
+            "Sizes of rank and linear correlations with people, over sets of distorted images: "
+            "compression, noise, blur and many others at once. On restored images, and on these, "
+            "they may be otherwise; a study tells (bench rate new)."
+        ],
+    )
+    return Content(
+        ["No study was given, so no metric was held against people here.", table],
+        heading="Which metric agreed with people elsewhere",
     )
 
 

@@ -50,7 +50,8 @@ def _head(analysis: Analysis, metric: str, best: str) -> str:
             f"{best} has the best mean."
         )
     alone = _tells(analysis, metric) and not _tied(analysis, metric)
-    verb = f"restores best by {title(metric)}" if alone else f"has the best mean {title(metric)}"
+    judged = "restores" if analysis.data.metrics[metric].needs_reference else "looks"
+    verb = f"{judged} best by {title(metric)}" if alone else f"has the best mean {title(metric)}"
     return f"{part}{best} {verb}{among}."
 
 

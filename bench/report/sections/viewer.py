@@ -61,6 +61,7 @@ def section(context: Context) -> Content | Missing:
         return Missing("the run’s images cannot be read where they were")
     html = render(
         "sections/viewer.html",
+        references=any(scene.reference for scene in found),
         scenes=found,
         models=MODELS,
         megabytes=megabytes(found),

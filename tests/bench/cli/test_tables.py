@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import pytest
 from rich.cells import cell_len
@@ -103,7 +104,10 @@ def test_metrics_are_listed_by_group_with_what_each_needs(
         "lpips-alex",
         "lpips-vgg",
         "lpips-squeeze",
+        "dists",
     ]
+    assert [n for n, group in groups.items() if group == "use"] == ["ocr", "orb-matches"]
+    assert rows["ocr"]["here"] == (which("tesseract") is not None)
     assert (groups["ssim"], groups["blur-effect"]) == ("fidelity", "no-reference")
     assert {n for n, group in groups.items() if group == "whole set"} == {"fid", "kid"}
     assert [rows[name]["needs"] for name in ("psnr", "fsim", "lpips-alex", "fid")] == [

@@ -185,6 +185,7 @@ def table(run: RunFolder) -> ScoreTable:
     return read_scores(run)
 
 
+@pytest.mark.slow
 def test_raters_who_see_structure_bear_out_ssim(scale: HumanScale, table: ScoreTable) -> None:
     found = judged(scale, table, ["psnr", "ssim"])
     assert not found.anew
@@ -200,6 +201,7 @@ def test_raters_who_see_structure_bear_out_ssim(scale: HumanScale, table: ScoreT
     assert {one.key for one in by_stratum(found, samples=100)} == {"blur"}
 
 
+@pytest.mark.slow
 def test_people_on_an_image_are_the_posterior_of_its_votes(
     scale: HumanScale, table: ScoreTable
 ) -> None:

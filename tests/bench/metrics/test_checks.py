@@ -118,7 +118,7 @@ def test_a_reference_that_is_not_there_is_missing_and_one_that_fails_differs(
 def test_the_command_shows_all_and_ends_with_1_where_one_differs(
     monkeypatch: pytest.MonkeyPatch, function: Callable[..., float], code: int
 ) -> None:
-    few = {name: METRICS[name] for name in ("psnr", "mse", "dss")}
+    few = {name: METRICS[name] for name in ("psnr", "mse", "orb-matches")}
     check = few["psnr"].check
     assert isinstance(check, Check)
     changed = replace(check, value=f"{function.__module__}:{function.__name__}")
@@ -128,7 +128,7 @@ def test_the_command_shows_all_and_ends_with_1_where_one_differs(
     assert shown.exit_code == code
     rows = {row["metric"]: row for row in json.loads(shown.output)}
     assert rows["psnr"]["verdict"] == ("differs" if code else "agrees")
-    assert rows["dss"]["note"] == "piq's function is the reference itself"
+    assert rows["orb-matches"]["note"] == "OpenCV's ORB is the reference itself"
     table = CliRunner().invoke(app, ["metrics", "--check"], env={"COLUMNS": "200"})
     assert table.exit_code == code
     assert "scikit-image's mean_squared_error" in table.output

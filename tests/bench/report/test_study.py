@@ -167,8 +167,19 @@ def test_pairs_that_contradict_are_shown_as_pixels_of_both(
 
 def test_without_a_study_the_page_has_no_section_on_people_and_says_why(page: str) -> None:
     assert 'id="people"' not in page
-    assert 'id="trust"' not in page
+    assert 'id="table-trust"' not in page
     assert "Nothing of what people said: no study was given." in page
+
+
+def test_without_a_study_it_cites_what_others_published_and_says_so(page: str) -> None:
+    read = Page(page)
+    rows = read.tables["table-published-trust"]
+    psnr = [row for row in rows if row[0] == "PSNR" and row[1] == "live"]
+    assert [row[2:5] for row in psnr] == [["0.8013", "0.5964", "0.7633"]]
+    assert "pyiqa" in psnr[0][6]
+    assert "published, not measured here" in read.text
+    assert "no metric was held against people here" in read.text
+    assert {row[0] for row in rows[1:]} == {"PSNR", "SSIM", "SSIM-Y"}  # those measured
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_a_network_fitted_to_each_image_says_before_how_long_that_takes(
 
 
 def test_kept_weights_that_cannot_be_read_fail_alone(spec: RunSpec, tmp_path: Path) -> None:
-    path = tmp_path / "weights" / "photos" / "0" / "unet.safetensors"
+    path = tmp_path / "weights" / "own-photos" / "0" / "unet.safetensors"
     path.parent.mkdir(parents=True)
     wanted = replace(spec, models=("input", "unet"))
     for header, why in (('{"schema": 9}', "has schema 9"), ("", "is damaged")):
