@@ -76,6 +76,9 @@ class Believer(SimulatedRater):
         self.opinion = {m: q + t for (m, q), t in zip(truth.items(), taste, strict=True)}
         self.opinion |= {"reference": 9.0, "copy": 9.0, "golden": -9.0, "training": -9.0}
 
+    async def look(self) -> None:
+        """See `given`, which says how long the rater has looked."""
+
     def given(self) -> dict[str, Any]:
         """Return the answer to the trial at hand."""
         sides, _ = self.shown.sides({slot: self.step["slots"][slot] for slot in "ab"})

@@ -34,7 +34,10 @@ class Answer:
     """One answer: what a client sends, and how it is chosen, counted and exported.
 
     ``value``: where two images are compared, above 0 if the left one is better, 0 for a tie and
-    below 0 if the right one is; where one is rated, its level, higher is better. ``key``: the
+    below 0 if the right one is; where one is rated, its level, higher is better. ``both_bad``: it
+    says that neither of two images is any good, of value 0: which is better stays open, so it is a
+    tie for the preference model, as Chatbot Arena counts it (Chiang et al. 2024, arXiv:2403.04132),
+    and it is reported apart. ``key``: the
     browser's name of the key that chooses it; ``key_sign``: how the button shows that key, the key
     itself where empty. ``exported``: its word in exports, the code where empty.
     """
@@ -44,6 +47,7 @@ class Answer:
     key: str
     key_sign: str = ""
     exported: str = ""
+    both_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,7 @@ class Protocol:
     def __post_init__(self) -> None:
         """Raise `BenchError` for a row that no study could be made with."""
         codes, keys = [a.code for a in self.answers], [a.key for a in self.answers]
-        values = [a.value for a in self.answers]
+        values = [a.value for a in self.answers if not a.both_bad]
         shown = (*self.slots, REFERENCE_SLOT)
         wrong = [
             ("slots", self.slots, SLOTS, self.slots in SLOTS),
@@ -98,6 +102,14 @@ class Protocol:
                 self.compared,
                 "no reference where it is not always shown",
                 self.reference == "always" or REFERENCE_SLOT not in self.compared,
+            ),
+            (
+                "views",
+                self.views,
+                "'hold' too, to see the reference by",
+                self.reference == "never"
+                or REFERENCE_SLOT in self.compared
+                or "hold" in self.views,
             ),
             ("codes", codes, "two or more, each once", len(set(codes)) == len(codes) > 1),
             (
@@ -118,6 +130,12 @@ class Protocol:
                 values,
                 "each once, from -100 to 100",
                 len(set(values)) == len(values) and all(abs(value) <= 100 for value in values),
+            ),
+            (
+                "values",
+                [a.value for a in self.answers if a.both_bad],
+                "0 for what calls both of two images bad",
+                all(self.pairwise and a.value == 0 for a in self.answers if a.both_bad),
             ),
             (
                 "values",
@@ -152,7 +170,7 @@ class Protocol:
     @property
     def levels(self) -> tuple[int, ...]:
         """The values of the answers, ascending."""
-        return tuple(sorted(answer.value for answer in self.answers))
+        return tuple(sorted({answer.value for answer in self.answers}))
 
     @property
     def has_ties(self) -> bool:
@@ -161,7 +179,7 @@ class Protocol:
 
     def is_tie(self, answer: Answer) -> bool:
         """Whether an answer calls two images the same."""
-        return self.pairwise and answer.value == 0
+        return self.pairwise and answer.value == 0 and not answer.both_bad
 
     def choices(self, ties: bool) -> tuple[Answer, ...]:
         """Return the answers of a study: a tie is one only where ties are allowed."""
@@ -190,6 +208,8 @@ class Protocol:
         if not (swapped and self.pairwise):
             return code
         turned = -self.answer(code).value
+        if turned == 0:
+            return code
         return next(answer.code for answer in self.answers if answer.value == turned)
 
     def passed(self, code: str, swapped: bool, correct: Sequence[str]) -> bool:
@@ -268,6 +288,32 @@ PROTOCOLS = {
         views=("side", "flicker", "split", "hold"),
         compared=("a", "b"),
         page_width=1000,
+        golden_better=("a",),
+        golden_worse=("b",),
+        analysis=COMPARISONS,
+    ),
+    "pair-bad": Protocol(
+        name="pair-bad",
+        title="Two-alternative forced choice, or both are bad",
+        summary="pairs, or both are bad",
+        slots=("a", "b"),
+        reference="optional",
+        answers=(
+            Answer(code="a", value=1, key="ArrowLeft", key_sign="←", exported="left"),
+            Answer(code="same", value=0, key="ArrowDown", key_sign="↓", exported="not sure"),
+            Answer(
+                code="bad",
+                value=0,
+                key="ArrowUp",
+                key_sign="↑",
+                exported="both bad",
+                both_bad=True,
+            ),
+            Answer(code="b", value=-1, key="ArrowRight", key_sign="→", exported="right"),
+        ),
+        views=("side", "flicker", "split", "hold"),
+        compared=("a", "b"),
+        page_width=1080,
         golden_better=("a",),
         golden_worse=("b",),
         analysis=COMPARISONS,

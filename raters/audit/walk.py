@@ -38,6 +38,7 @@ CLIENT = {
     "zoom_max": 1,
     "pans": 0,
 }
+LOOKED = {"layout": "a b", "reference_shown": 1, "reference_ms": 1000}
 OUTSIDE = (
     "/",
     "/config",
@@ -216,7 +217,8 @@ class Walker:
         for place in range(asked["plates"]):
             self.ask("GET", f"/api/plate/{place}")
         self.say("/api/checks", {**SCREEN, "plates": ["5"] * asked["plates"]})
-        codes = [row["code"] for row in self._session()["protocol"]["answers"]]
+        session = self._session()
+        codes = [row["code"] for row in session["protocol"]["answers"]]
         tab = self._key()
         step = self.say("/api/trial", {"tab": tab})
         for count in range(MOST_TRIALS):
@@ -225,7 +227,10 @@ class Walker:
                 step = self.say("/api/trial", {"tab": tab})
             if step["state"] != "trial":
                 break
+            begun = time.monotonic()
             self._look(step)
+            # the server takes no answer sooner: nobody can have looked at the reference
+            time.sleep(max(0, session["reference_ms"] / 1000 - (time.monotonic() - begun)))
             given = {
                 "trial": step["trial"],
                 "answer": self._rng.choice(codes),
@@ -234,6 +239,7 @@ class Walker:
                 "response_ms": 2000 + count,
                 "timer_broken": False,
                 "reloads": 0,
+                **LOOKED,
                 "client": CLIENT,
             }
             saved = self.say("/api/judgement", given)

@@ -186,6 +186,7 @@ rater = Table(
     Column("answers", JSON),  # to the study's questions about the rater; NULL until asked
     Column("screen", JSON),  # what the screen checks found; NULL until they are done
     Column("trained", Utc),
+    Column("practice", String),  # passed | failed: the right answers; NULL until it is over
     Column("agreed", Integer),  # trials that were promised and asked for; NULL until judging begins
     Column("tab", String),
     Column("withdrawn", Utc),
@@ -214,7 +215,7 @@ assignment = Table(
     Column("shown_count", Integer, nullable=False, default=0),
     Column("shown", Utc),  # the first time
 )
-_ONCE = text("kind <> 'repeat'")
+_ONCE = text("kind NOT IN ('repeat', 'training')")
 Index(
     "never_twice",
     assignment.c.rater,
@@ -245,6 +246,9 @@ judgement = Table(
     Column("response_ms", Integer),
     Column("timer_broken", Boolean, nullable=False),
     Column("reloads", Integer, nullable=False),
+    Column("layout", String),  # slots beside each other, from left to right: a reference b
+    Column("reference_shown", Integer),  # how often the reference was to be seen
+    Column("reference_ms", Integer),  # and for how long in all; NULL in answers of before
     Column("client", JSON, nullable=False),
 )
 
@@ -309,7 +313,23 @@ def _to_version_3(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE rater ADD COLUMN ended VARCHAR"))
 
 
-MIGRATIONS: Sequence[Migration] = (_to_version_2, _to_version_3)
+def _to_version_4(connection: Connection) -> None:
+    """Version 4: how often and how long a reference was looked at, and beside what; practice that
+    was failed is repeated, and how it ended is known."""
+    connection.execute(text("ALTER TABLE judgement ADD COLUMN layout VARCHAR"))
+    connection.execute(text("ALTER TABLE judgement ADD COLUMN reference_shown INTEGER"))
+    connection.execute(text("ALTER TABLE judgement ADD COLUMN reference_ms INTEGER"))
+    connection.execute(text("ALTER TABLE rater ADD COLUMN practice VARCHAR"))
+    connection.execute(text("DROP INDEX never_twice"))
+    connection.execute(
+        text(
+            "CREATE UNIQUE INDEX never_twice ON assignment (rater, item) "
+            "WHERE kind NOT IN ('repeat', 'training')"
+        )
+    )
+
+
+MIGRATIONS: Sequence[Migration] = (_to_version_2, _to_version_3, _to_version_4)
 """The n-th brings a database from version n to n + 1. An empty one is made as it now should be."""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,8 @@ class ScaleAnalysis:
 
     ``resampled``: what the intervals let vary. ``connected``: groups of methods in which each beat
     each, directly or by others; more than one only where a prior made up for it. ``flags``: what
-    weakens these numbers.
+    weakens these numbers. ``called_bad``: method -> in how many of its comparisons both were called
+    bad, where that could be answered; such votes are ties of the scale.
     """
 
     model: str
@@ -113,6 +115,7 @@ class ScaleAnalysis:
     connected: tuple[tuple[str, ...], ...]
     flags: tuple[str, ...]
     draws: Floats
+    called_bad: Mapping[str, Share] = field(default_factory=dict)
 
 
 def analyse(

@@ -56,9 +56,9 @@ class Answers:
     and ``crop`` ``crops``. ``first`` and ``second`` index ``methods`` in main trials and repeats
     (``second`` is -1 in ratings), else -1. ``answer`` is the value of the protocol's answer: the
     rating, or above 0 where the first was preferred, below 0 where the second was, 0 for a tie;
-    ``shown`` the same for the left and the right.
-    ``passed``: a golden one is right. ``earlier``: of a repeat, the position of the first time in
-    these arrays, else -1. ``response_ms`` is NaN where it is not known.
+    ``shown`` the same for left and right. ``bad``: both images were called bad, and
+    ``answer`` is 0. ``passed``: a golden one is right. ``earlier``: of a repeat, the place of the
+    first time in these arrays, else -1. ``response_ms`` is NaN where it is not known.
     """
 
     study: str
@@ -74,6 +74,7 @@ class Answers:
     second: Ints
     answer: NDArray[np.int8]
     shown: NDArray[np.int8]
+    bad: NDArray[np.bool_]
     passed: NDArray[np.bool_]
     earlier: Ints
     response_ms: NDArray[np.float32]
@@ -149,6 +150,7 @@ class Answers:
             "second",
             "answer",
             "shown",
+            "bad",
             "passed",
             "response_ms",
         )
@@ -170,8 +172,24 @@ class Answers:
         again = np.flatnonzero(self.earlier >= 0)
         if not len(again):
             return None
-        same = self.answer[again] == self.answer[self.earlier[again]]
+        first = self.earlier[again]
+        same = (self.answer[again] == self.answer[first]) & (self.bad[again] == self.bad[first])
         return share_of(int(same.sum()), len(again))
+
+    def called_bad(self, only: NDArray[np.bool_] | None = None) -> dict[str, Share]:
+        """Return of each model in how many of its comparisons both images were called bad.
+
+        ``only`` (crops,): on some images. Empty where the protocol has no such answer.
+        """
+        if not any(answer.both_bad for answer in protocol_called(self.protocol).answers):
+            return {}
+        main = self._main() if only is None else self._main() & only[self.crop]
+        found = {}
+        for number, name in enumerate(self.methods):
+            there = main & ((self.first == number) | (self.second == number))
+            if there.any():
+                found[name] = share_of(int(self.bad[there].sum()), int(there.sum()))
+        return found
 
     def golden(self) -> Share | None:
         """Return how often known answers were right; None where there are none."""
@@ -217,6 +235,7 @@ def analyse_comparisons(
     votes = answers.votes()
     votes = votes if only is None else votes.only(only[votes.image])
     found = analyse(votes, model, samples, seed, prior_sd)
+    found = replace(found, called_bad=answers.called_bad(only))
     return replace(found, agreement=replace(found.agreement, repeats=answers.repeats()))
 
 
@@ -291,6 +310,7 @@ def read_answers(
         second=of_item([index[row.two] for row in items]),
         answer=on_stimuli,
         shown=columns["answer"].astype(np.int8),
+        bad=columns["bad"],
         passed=allowed.reshape(-1, len(levels))[at, np.searchsorted(levels, on_stimuli)],
         earlier=np.where(same, earlier, -1),
         response_ms=columns["response_ms"].astype(np.float32),
@@ -328,7 +348,7 @@ def _items(connection: Connection, study: int) -> list[Any]:
 def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str, NDArray[Any]]:
     """Return what is large, a block of rows at a time: a million answers are no million objects."""
     revised = {key: answers[-1] for key, answers in final_answers(connection, study).items()}
-    values = {answer.code: answer.value for answer in protocol.answers}
+    values = {answer.code: (answer.value, answer.both_bad) for answer in protocol.answers}
     a, j = schema.assignment.c, schema.judgement.c
     result = connection.execution_options(yield_per=_BLOCK).execute(
         select(
@@ -348,7 +368,17 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
         .where(a.study == study, a.kind.in_(tuple(_KINDS)), schema.rater.c.source != PREVIEW)
         .order_by(j.id)
     )
-    names = ("answer", "response_ms", "trial", "rater", "item", "kind", "swapped", "repeat_of")
+    names = (
+        "answer",
+        "bad",
+        "response_ms",
+        "trial",
+        "rater",
+        "item",
+        "kind",
+        "swapped",
+        "repeat_of",
+    )
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
     for block in result.partitions():
         judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats = zip(
@@ -360,7 +390,8 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
         times = np.array(ms, np.float32)
         times[np.array(broken, bool)] = np.nan
         found: tuple[NDArray[Any], ...] = (
-            np.array(codes, np.int8),
+            np.array([value for value, _ in codes], np.int8),
+            np.array([bad for _, bad in codes], bool),
             times,
             np.array(trial, np.int64),
             np.array(rater, np.int64),
@@ -371,7 +402,7 @@ def _columns(connection: Connection, study: int, protocol: Protocol) -> dict[str
         )
         for name, column in zip(names, found, strict=True):
             parts[name].append(column)
-    kinds = (np.int8, np.float32, np.int64, np.int64, np.int64, np.int8, bool, np.int64)
+    kinds = (np.int8, bool, np.float32, np.int64, np.int64, np.int64, np.int8, bool, np.int64)
     return {
         name: np.concatenate(parts[name]) if parts[name] else np.zeros(0, kind)
         for name, kind in zip(names, kinds, strict=True)

@@ -5,9 +5,11 @@ plain names: its left / not sure / right is ``answer``; its bias and trap trials
 and golden, with ``passed``; response time is ``response_ms``; reload count is ``reloads``;
 resolution is ``viewport_width``, ``viewport_height``, ``pixel_ratio`` and ``zoom``; the
 colour-vision check is ``colour_vision``, empty where a study has none, else passed, red-green or
-unclear. ``language`` is that of a rater's texts. ``about_rater``, ``screen`` and ``viewing`` hold
-what raters answered about themselves, and what the screen checks and the judging page noted, as
-JSON.
+unclear. ``layout`` names what stood side by side, from left to right; ``reference_shown`` and
+``reference_ms`` say how often and how long the reference was to be seen. ``language`` is that of a
+rater's texts; ``practice`` is failed where not all of it was right in the end. ``about_rater``,
+``screen`` and ``viewing`` hold what raters answered about themselves, and what the screen checks
+and the judging page noted, as JSON.
 
 Until a study is closed, ``left`` and ``right`` are stimulus numbers, drawn at random, instead of
 names: ``#12`` says which image was judged and not who made it. Where the answer is known, the good
@@ -40,6 +42,7 @@ COLUMNS = (
     "source",
     "language",
     "about_rater",
+    "practice",
     "trial",
     "kind",
     "repeat_of",
@@ -58,6 +61,9 @@ COLUMNS = (
     "response_ms",
     "timer_broken",
     "reloads",
+    "layout",
+    "reference_shown",
+    "reference_ms",
     "judged",
     "viewport_width",
     "viewport_height",
@@ -160,6 +166,9 @@ def _judged(study: int) -> Any:
             j.response_ms,
             j.timer_broken,
             j.reloads,
+            j.layout,
+            j.reference_shown,
+            j.reference_ms,
             j.client,
             a.rater,
             a.kind,
@@ -182,6 +191,7 @@ def _judged(study: int) -> Any:
             r.source,
             r.screen,
             r.language,
+            r.practice,
             r.answers.label("about_rater"),
             earlier.c.position.label("repeat_of"),
         )
@@ -220,6 +230,7 @@ def _row(
         "language": row.language,
         "about_rater": row.about_rater
         and {q.id: q.told(row.about_rater.get(q.id)) for q in questions},
+        "practice": row.practice,
         "trial": row.position + 1,
         "kind": row.kind,
         "repeat_of": None if row.repeat_of is None else row.repeat_of + 1,
@@ -238,6 +249,9 @@ def _row(
         "response_ms": row.response_ms,
         "timer_broken": row.timer_broken,
         "reloads": row.reloads,
+        "layout": row.layout,
+        "reference_shown": row.reference_shown,
+        "reference_ms": row.reference_ms,
         "judged": row.created.isoformat(),
         "viewport_width": viewport[0],
         "viewport_height": viewport[1],

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from sqlalchemy import select
 
 from raters.database import schema
 from raters.database.schema import PREVIEW
 from raters.database.store import Store
+from raters.protocols import protocol_called
 from raters.studies.secret import unsealed
 from raters.studies.status import status
+from raters.texts.own import kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +30,24 @@ class Participant:
 
     ``participant``: the platform's number, None for who was invited, and for who came before
     numbers were kept. ``state``: invited, preparing, judging, done or withdrawn. ``agreed``: trials
-    promised, None before judging. ``golden_passed`` of ``golden_seen`` known answers were right.
+    promised, None before judging. ``language``: that of what they were told, from consent on.
+    ``practice``: passed or failed, None before it is over. ``answers``: to the questions, by
+    their ids. ``golden_passed`` of ``golden_seen`` known answers were right.
     """
 
     rater: int
     source: str
     participant: str | None
     state: str
+    language: str | None
+    practice: str | None
     judged: int
     agreed: int | None
     golden_passed: int
     golden_seen: int
     flags: tuple[str, ...]
     code: str | None
+    answers: Mapping[str, Any]
 
 
 def participants(store: Store, study_name: str) -> list[Participant]:
@@ -51,6 +60,8 @@ def participants(store: Store, study_name: str) -> list[Participant]:
             .where(schema.rater.c.study == study.id, schema.rater.c.source != PREVIEW)
             .order_by(schema.rater.c.id)
         ).all()
+    protocol = protocol_called(study.protocol)
+    questions = next(iter(kept(study, protocol).values())).questions
     found = []
     for row in rows:
         own = began.get(row.id)
@@ -63,12 +74,18 @@ def participants(store: Store, study_name: str) -> list[Participant]:
                 source=row.source,
                 participant=number,
                 state="invited" if own is None else own.stage,
+                language=row.language,
+                practice=row.practice,
                 judged=0 if own is None else own.done,
                 agreed=row.agreed,
                 golden_passed=0 if own is None else own.golden_passed,
                 golden_seen=0 if own is None else own.golden_seen,
                 flags=() if own is None else own.flags,
                 code=row.completion_code,
+                answers={
+                    question.id: question.told(row.answers.get(question.id))
+                    for question in (questions if row.answers else ())
+                },
             )
         )
     return found
@@ -83,5 +100,6 @@ def participants_csv(rows: Sequence[Participant]) -> str:
     writer.writeheader()
     for row in rows:
         values = asdict(row) | {"flags": "; ".join(row.flags)}
+        values["answers"] = json.dumps(row.answers, ensure_ascii=False) if row.answers else ""
         writer.writerow({key: "" if value is None else value for key, value in values.items()})
     return text.getvalue()

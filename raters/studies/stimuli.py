@@ -122,13 +122,18 @@ def widest(variance: NDArray[np.float64], height: int, width: int) -> tuple[int,
     return int(top), int(left), float(windows[top, left]) / (height * width)
 
 
-GOLDEN_DEGRADATIONS = (
-    Degradation(blur="defocus", size=5.0, electrons=400.0, read_noise=4.0),
-    Degradation(blur="motion", size=17.0, angle=30.0, electrons=400.0, read_noise=4.0),
-    Degradation(electrons=60.0, read_noise=4.0),
-)
+GOLDEN_DEGRADATIONS = {
+    "defocus": Degradation(blur="defocus", size=5.0, electrons=400.0, read_noise=4.0),
+    "motion": Degradation(blur="motion", size=17.0, angle=30.0, electrons=400.0, read_noise=4.0),
+    "noise": Degradation(electrons=60.0, read_noise=4.0),
+}
 """What makes an image visibly worse: out of focus, shaken, noisy. All have some noise, so that a
 flat image is degraded too."""
+
+
+def damage(number: int) -> str:
+    """Return what is done to the ``number``-th image that is made worse: its name in the table."""
+    return list(GOLDEN_DEGRADATIONS)[number % len(GOLDEN_DEGRADATIONS)]
 
 
 def degrade_golden(pixels: Pixels, number: int, seed: int) -> Pixels:
@@ -136,6 +141,6 @@ def degrade_golden(pixels: Pixels, number: int, seed: int) -> Pixels:
 
     Who knows the seed and the image can compute the result: it is drawn from the study's secret.
     """
-    how = GOLDEN_DEGRADATIONS[number % len(GOLDEN_DEGRADATIONS)]
+    how = GOLDEN_DEGRADATIONS[damage(number)]
     seeded = {**how.as_dict(), "seed": seed}
     return degrade(pixels, Degradation(**seeded)).pixels

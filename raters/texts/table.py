@@ -30,6 +30,9 @@ FACTS = (
     "minutes",
     "time_limit",
     "colour_plates",
+    "practice",
+    "practice_again",
+    "megabytes",
 )
 """What may be filled in everywhere: words under ``study``, and what follows from its options."""
 OF_PROTOCOLS = "protocols."

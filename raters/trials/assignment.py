@@ -253,17 +253,23 @@ class Chooser:
             held = self.leased(training=False)
         return held
 
-    def fill_training(self) -> list[int]:
-        """Lease what is left of the training trials, in their order; return their ids."""
-        seen = {row.item for row in self.own}
+    def fill_training(self, again: Sequence[int] = ()) -> list[int]:
+        """Lease what is left of the training trials, in their order; return their ids.
+
+        ``again``: items that were answered and come once more, after the others.
+        """
+        trained = [row for row in self.own if row.kind == TRAINING]
+        held = {row.item for row in trained if row.state == LEASED}
+        seen = {row.item for row in trained} - (set(again) - held)
         rows = self.connection.execute(
             select(item)
             .where(item.c.study == self.rules.study, item.c.kind == TRAINING)
             .order_by(item.c.rank)
         ).all()
-        for number, row in enumerate(rows):
-            if row.id not in seen:
-                self._insert(row, TRAINING, number, self._known_side(TRAINING))
+        fresh = [row for row in rows if row.id not in seen]
+        fresh.sort(key=lambda row: row.id in again)
+        for number, row in enumerate(fresh, len(trained)):
+            self._insert(row, TRAINING, number, self._known_side(TRAINING))
         return self.leased(training=True)
 
     def promise(self, crowd: bool) -> int:

@@ -20,18 +20,22 @@ from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.plates import Plate, plates, vision
 from raters.studies.secret import derived
+from raters.studies.stimuli import damage
 from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.texts import Texts, preferred
 from raters.trials.assignment import Chooser
+from raters.trials.practice import Outcome, practice
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
     MOST_REVISIONS,
+    REFERENCE_MS,
     Elsewhere,
     Expired,
     Feedback,
     Finished,
     Next,
     NotNow,
+    NotSeen,
     NotYours,
     RevisedEnough,
     Saved,
@@ -51,6 +55,7 @@ __all__ = [
     "Finished",
     "Next",
     "NotNow",
+    "NotSeen",
     "NotYours",
     "RevisedEnough",
     "Saved",
@@ -255,10 +260,12 @@ class Session:
         """Store an answer and return the next trial, in one transaction.
 
         The same ``key``, or a second answer to the same trial, changes nothing and gets the answer
-        that is stored. ``client`` may hold ``response_ms`` and ``timer_broken``; the rest is kept
-        as it is. A lease that has run out is honoured while its item has room; else `Expired` is
-        raised and nothing is stored. Raises also `NotYours`, `NotAnAnswer`, `RaterRefused` and, for
-        a trial before its stage, `NotNow`.
+        that is stored. ``client`` may hold ``response_ms`` and ``timer_broken``, ``layout`` (the
+        slots beside each other), ``reference_shown`` (how often) and ``reference_ms``; the rest is
+        kept as it is. A lease that has run out is honoured while its item has room; else `Expired`
+        is raised and nothing is stored. Where a reference is shown, `NotSeen` is raised for less
+        than `REFERENCE_MS`. Raises also `NotYours`, `NotAnAnswer`, `RaterRefused` and, for a trial
+        before its stage, `NotNow`.
         """
         with self._write() as connection:
             held = self._held(connection, trial_id)
@@ -441,10 +448,15 @@ class Session:
         client = dict(client)
         now = self.store.clock()
         milliseconds = _milliseconds(client.pop("response_ms", None))
-        if milliseconds is not None and held.shown is not None:
+        looked = _milliseconds(client.pop("reference_ms", None))
+        if held.shown is not None:
             elapsed = round((now - held.shown).total_seconds() * 1000)
-            if milliseconds > elapsed:  # by our clock: nobody has looked for longer than that
+            if milliseconds is not None and milliseconds > elapsed:
+                # by our clock: nobody has looked for longer than that
                 client["claimed_ms"], milliseconds = milliseconds, elapsed
+            looked = None if looked is None else min(looked, elapsed)
+        if self.study.reference_shown and (looked or 0) < REFERENCE_MS:
+            raise NotSeen("the reference has not been looked at")
         broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
         connection.execute(
             _JUDGE,
@@ -456,6 +468,9 @@ class Session:
                 "response_ms": milliseconds,
                 "timer_broken": broken,
                 "reloads": max(held.shown_count - 1, 0),
+                "layout": client.pop("layout", None),
+                "reference_shown": client.pop("reference_shown", None),
+                "reference_ms": looked,
                 "client": _small(client),
             },
         )
@@ -479,13 +494,19 @@ class Session:
     def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> Feedback | None:
         if held.kind != TRAINING:
             return None
-        correct = self._item(connection, held.item).correct
-        protocol = self.study.protocol
-        if protocol.passed(answer, held.swapped, correct):
-            return Feedback(right=True)
-        if preference := protocol.preference(correct[0], held.swapped):
-            return Feedback(right=False, better="left" if preference > 0 else "right")
-        return Feedback(right=False, expected=tuple(dict.fromkeys((correct[0], correct[-1]))))
+        item, protocol = self._item(connection, held.item), self.study.protocol
+        right = protocol.passed(answer, held.swapped, item.correct)
+        if preference := protocol.preference(item.correct[0], held.swapped):
+            worse: str | None = "b" if preference > 0 else "a"
+        else:
+            worse = "a" if tuple(item.correct) == protocol.golden_worse else None
+        return Feedback(
+            right=right,
+            worse=worse,
+            damage=damage(item.rank),
+            expected=tuple(dict.fromkeys((item.correct[0], item.correct[-1]))),
+            again=held.item in practice(connection, protocol, self.rater).again,
+        )
 
     def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed; else wait for one, or finish."""
@@ -495,13 +516,15 @@ class Session:
         preview = rater.source == PREVIEW
         chooser = Chooser(self.store, connection, self.study.rules, self.rater, preview)
         if rater.trained is None:
-            held = chooser.fill_training()
+            practised = practice(connection, self.study.protocol, self.rater)
+            held = chooser.fill_training(practised.again)
             if held:
                 done = chooser.done(training=True)
                 return self._give(
                     connection, held, again, kind="training", done=done, total=done + len(held)
                 )
-            self._set(connection, trained=self.store.clock())
+            self._set(connection, trained=self.store.clock(), practice=practised.outcome)
+            rater = self._rater(connection)
         done, agreed = chooser.done(training=False), rater.agreed
         held = chooser.leased(training=False)
         if agreed is None or (done < agreed and not held):
@@ -515,7 +538,15 @@ class Session:
         else:
             held = chooser.fill(agreed)
         if held and agreed is not None:
-            return self._give(connection, held, again, kind="judging", done=done, total=agreed)
+            return self._give(
+                connection,
+                held,
+                again,
+                kind="judging",
+                done=done,
+                total=agreed,
+                practice=rater.practice,
+            )
         agreed_done = agreed is not None and done >= agreed
         if not agreed_done and (seconds := chooser.wait()) is not None:
             return Waiting(seconds)
@@ -547,6 +578,7 @@ class Session:
         kind: Literal["training", "judging"],
         done: int,
         total: int,
+        practice: Outcome | None = None,
     ) -> Trial:
         row = connection.execute(_SHOWN, {"trial": held[0]}).one()
         shown = row.shown_count + 1 if again else max(row.shown_count, 1)
@@ -571,6 +603,7 @@ class Session:
             resumed=row.shown_count > 0 and again,
             following=slots[held[1]] if len(held) > 1 else None,
             stimuli=stimuli,
+            practice=practice,
         )
 
 

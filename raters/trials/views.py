@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
@@ -18,6 +18,7 @@ from raters.studies.plates import CONTRASTS
 from raters.texts import Texts
 from raters.texts.own import kept
 from raters.trials.assignment import Rules
+from raters.trials.practice import ROUNDS, Outcome
 
 Stage = Literal["consent", "questions", "checks", "training", "judging", "done", "closed"]
 
@@ -28,6 +29,18 @@ class NotYours(BenchError):
 
 class NotNow(BenchError):
     """Asked for at the wrong stage, such as a trial before consent."""
+
+
+class NotSeen(BenchError):
+    """An answer about a reference that the rater cannot have looked at."""
+
+
+REFERENCE_MS = 500
+"""For so long in all a reference must have been to be seen before an answer about it is taken.
+
+Eyes rest on a place for 200 to 300 ms (Rayner 1998, doi:10.1037/0033-2909.124.3.372): time to find
+the place and to look at it.
+"""
 
 
 class Expired(Exception):
@@ -102,6 +115,8 @@ class Trial:
     """Serving ids of the trial after this one, to be loaded ahead."""
     stimuli: Mapping[str, int]
     """What each of these serving ids shows, by its row. Not for clients."""
+    practice: Outcome | None
+    """How practice ended; None before it has, and where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +145,16 @@ Next = Trial | Elsewhere | Waiting | Finished
 class Feedback:
     """What is said to an answer in practice: whether it was ``right``.
 
-    If not, which side was ``better``, or which answers were ``expected``.
+    ``worse``: the slot of the image that was made worse, None where the one shown was not;
+    ``damage``: how, a name of `raters.studies.stimuli.GOLDEN_DEGRADATIONS`. ``expected``: the first
+    and the last of the right answers. ``again``: whether the trial comes once more.
     """
 
     right: bool
-    better: Literal["left", "right"] | None = None
-    expected: tuple[str, ...] = ()
+    worse: str | None
+    damage: str
+    expected: tuple[str, ...]
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +173,7 @@ def view_study(connection: Connection, study: int) -> StudyView:
     protocol, options = protocol_called(row.protocol), row.options
     shown = options["reference"] == "shown"
     limit = options.get("time_limit")
+    weight = _megabytes(connection, row.id, options["trials"], len(protocol.slots) + shown)
     rules = Rules(
         study=row.id,
         secret=row.secret,
@@ -169,7 +189,10 @@ def view_study(connection: Connection, study: int) -> StudyView:
         id=row.id,
         name=row.name,
         protocol=protocol,
-        texts={code: one.of_study(**_facts(options)) for code, one in kept(row, protocol).items()},
+        texts={
+            code: one.of_study(**_facts(options), megabytes=weight)
+            for code, one in kept(row, protocol).items()
+        },
         reference_shown=shown,
         ties=options["ties"],
         one_key=options["one_key"],
@@ -189,6 +212,17 @@ SECONDS_A_TRIAL = 8
 """Raters are told beforehand how long it takes, at this pace."""
 
 
+def _megabytes(connection: Connection, study: int, trials: int, images: int) -> str:
+    """Return how much a rater loads: of each trial so many ``images``, as long as all are."""
+    size = (
+        select(func.avg(func.length(schema.stimulus.c.png)))
+        .join(schema.content, schema.content.c.id == schema.stimulus.c.content)
+        .where(schema.content.c.study == study)
+    )
+    bytes_each = float(connection.execute(size).scalar_one() or 0)
+    return f"{max(bytes_each * images * (TRAINING + trials) / 1e6, 0.1):.2g}"
+
+
 def _facts(options: Mapping[str, Any]) -> dict[str, object]:
     """Return what a study's options say in its texts; see `raters.texts.table.FACTS`."""
     trials, limit = options["trials"], options.get("time_limit")
@@ -197,4 +231,6 @@ def _facts(options: Mapping[str, Any]) -> dict[str, object]:
         "minutes": math.ceil((TRAINING + trials) * SECONDS_A_TRIAL / 60) + 1,
         "time_limit": "" if limit is None else f"{limit:g}",
         "colour_plates": len(CONTRASTS) if options.get("colours") else "",
+        "practice": TRAINING,
+        "practice_again": ROUNDS - 1,
     }

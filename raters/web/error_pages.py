@@ -15,7 +15,7 @@ from raters.protocols import NotAnAnswer
 from raters.studies.tokens import RaterRefused
 from raters.studies.unblinding import StillOpen
 from raters.texts import Texts, preferred, shipped
-from raters.trials.session import Expired, NotNow, NotYours, RevisedEnough, texts_of
+from raters.trials.session import Expired, NotNow, NotSeen, NotYours, RevisedEnough, texts_of
 from raters.trials.views import MOST_REVISIONS
 from raters.web.rate_limiter import TooManyGuesses
 from raters.web.rating_page import ASSETS
@@ -130,6 +130,7 @@ def add_error_pages(app: FastAPI, store: Store) -> None:
     app.add_exception_handler(Expired, _says(409, "given_away"))
     app.add_exception_handler(RevisedEnough, _says(409, "revised_enough", most=MOST_REVISIONS))
     app.add_exception_handler(NotNow, _says(409, "not_now"))
+    app.add_exception_handler(NotSeen, _says(409, "not_seen"))
     app.add_exception_handler(NotYours, _says(404, "not_yours", said="not_now"))
     app.add_exception_handler(NotAnAnswer, _says(422, "invalid"))
     app.add_exception_handler(StillOpen, _still_open)

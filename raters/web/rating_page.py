@@ -31,6 +31,7 @@ SERVED = {
             "main",
             "panel",
             "questions",
+            "reference",
             "screen",
             "stage",
             "timer",

@@ -83,6 +83,11 @@ class JudgementRequest(StrictRequest):
     response_ms: Count
     timer_broken: bool
     reloads: Count
+    layout: Annotated[str, Field(max_length=40)]
+    """The slots that were beside each other, from left to right."""
+    reference_shown: Count
+    """How often the reference was to be seen; and for how long in all, in milliseconds."""
+    reference_ms: Count
     client: Viewing
 
 

@@ -17,6 +17,7 @@ from raters.database.store import Store
 from raters.studies.tokens import RaterRefused, prolific_entry
 from raters.texts.questions import as_json
 from raters.trials.session import Elsewhere, Finished, Next, Session, Trial, Waiting
+from raters.trials.views import REFERENCE_MS
 from raters.web.address import filled
 from raters.web.images import IMAGES, cookie, image
 from raters.web.rate_limiter import RateLimiter
@@ -121,8 +122,12 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
             "plates": len(session.plates()),
             "protocol": protocol_on_page(study, texts),
             "question": question(study, texts),
-            "instructions": instructions(study, texts),
+            "instructions": {
+                "keys": instructions(study, texts),
+                "touch": instructions(study, texts, touch=True),
+            },
             "reference": study.reference_shown,
+            "reference_ms": REFERENCE_MS if study.reference_shown else 0,
             "one_key": study.one_key,
             "height": study.height,
             "width": study.width,
@@ -163,7 +168,14 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
     @routes.post("/api/judgement")
     def judgement(body: JudgementRequest, request: Request) -> dict[str, Any]:
         client = body.client.model_dump() | body.model_dump(
-            include={"response_ms", "timer_broken", "reloads"}
+            include={
+                "response_ms",
+                "timer_broken",
+                "reloads",
+                "layout",
+                "reference_shown",
+                "reference_ms",
+            }
         )
         session = opened(request)
         saved = session.submit(body.trial, body.answer, body.key, body.tab, client)
@@ -171,7 +183,8 @@ def rater_routes(store: Store, limiter: RateLimiter, cache: StimulusCache) -> AP
             "saved": True,
             "repeated": saved.repeated,
             "answer": saved.answer_stored,
-            "feedback": feedback(saved.feedback, session.study, request.state.texts),
+            "feedback": saved.feedback
+            and feedback(saved.feedback, session.study, request.state.texts),
             "next": given(saved.next, session, request),
         }
 
@@ -228,6 +241,7 @@ def next_step(step: Next) -> dict[str, Any]:
         "width": step.width,
         "height": step.height,
         "resumed": step.resumed,
+        "practice": step.practice,
         "slots": _urls(step.slots),
         "following": None if step.following is None else _urls(step.following),
     }

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import html
 import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from raters.texts import LANGUAGES, preferred, shipped
 from raters.web import patience
+from raters.web.first_words import first_words
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,8 +35,7 @@ GRADIO = re.compile(
 """Of Gradio's routes, those that the page loads."""
 READING = ("GET", "HEAD")
 DASHBOARD = "/dashboard/"
-FOREIGN = (
-    "This came from a page of another site, so nothing was done. Open the page by its own link. "
+FOREIGN = (  # for whoever runs the server
     "Behind a proxy, the header 'Host' is missing: it has to be passed on (nginx: proxy_set_header "
     "Host $http_host), or 'bench rate serve' is told the address with --url or --trust."
 )
@@ -71,11 +73,14 @@ def content_policy(page: bytes) -> str:
 
 NOWHERE = "nowhere.invalid"
 """The host that Gradio is told, to be found in its page and replaced."""
+_BODY = re.compile(rb"<body[^>]*>")
 _HOME = b'new URL(".",document.baseURI).href.slice(0,-1)'
 
 
-def at_home(page: bytes) -> bytes:
+def at_home(page: bytes, wanted: str = "") -> bytes:
     """Return Gradio's page with addresses relative to where it was loaded from.
+
+    And with `first_words`, in the languages that are ``wanted``.
 
     Gradio writes the address of its root into its scripts, from headers that a proxy may not send;
     the browser knows better.
@@ -83,26 +88,30 @@ def at_home(page: bytes) -> bytes:
     page = page.replace(f'"http://{NOWHERE}{PAGE[:-1]}"'.encode(), _HOME)
     page = page.replace(b'href="/manifest.json"', b'href="../manifest.json"')
     # Without one, browsers ask for an icon at the root of the host, which is not ours.
-    return page.replace(b"</head>", b'<link rel="icon" href="../favicon.ico"></head>', 1)
+    page = page.replace(b"</head>", b'<link rel="icon" href="../favicon.ico"></head>', 1)
+    return _BODY.sub(lambda found: found[0] + first_words(wanted), page, count=1)
 
 
-def refusal(scope: Scope, trusted: frozenset[str] = frozenset()) -> tuple[int, str, str] | None:
-    """Say why a request is turned away before any code of ours sees it: status, kind, words."""
+def refusal(scope: Scope, trusted: frozenset[str] = frozenset()) -> tuple[int, str] | None:
+    """Say why a request is turned away before any code of ours sees it: status and kind.
+
+    The kind is what the texts have under ``errors``.
+    """
     path, method = scope["path"], scope["method"]
     if f"{path}/".startswith(PAGE) and not (GRADIO.fullmatch(path) and method in READING):
-        return 404, "not_found", "There is nothing here."
+        return 404, "not_found"
     if path == PAGE and scope["query_string"]:
-        return 404, "not_found", "There is nothing here."  # Gradio reads files by query there
+        return 404, "not_found"  # Gradio reads files by query there
     if method in (*READING, "OPTIONS"):
         return None
     headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
     if _foreign(headers, trusted):
-        return 403, "foreign", FOREIGN
+        return 403, "foreign"
     if headers.get("content-type", "").split(";")[0].strip() not in _types(path):
-        return 415, "type", "Expected application/json."
+        return 415, "type"
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > BODY_LIMIT:
-        return 413, "too_large", "This request is too large."
+        return 413, "too_large"
     return None
 
 
@@ -143,7 +152,7 @@ class SecurityMiddleware:
         outgoing = self._sealed(scope["path"], send)
         refused = refusal(scope, self.trusted)
         if refused:
-            return await _answer(outgoing, scope["path"], *refused)
+            return await _answer(outgoing, scope, *refused)
         if scope["path"] == PAGE:
             return await self._page(scope, receive, outgoing)
         body = _Body(receive)
@@ -171,7 +180,7 @@ class SecurityMiddleware:
                 body.extend(message.get("body", b""))
 
         await self.app({**scope, "scheme": "http", "headers": headers}, receive, collect)
-        page = at_home(bytes(body))
+        page = at_home(bytes(body), _header(scope, b"accept-language"))
         start["headers"] = [
             *(pair for pair in start["headers"] if pair[0] != b"content-length"),
             (b"content-length", b"%d" % len(page)),
@@ -180,6 +189,10 @@ class SecurityMiddleware:
         ]
         await send(start)
         await send({"type": "http.response.body", "body": page})
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def _headers(path: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -237,12 +250,21 @@ class _Body:
         return closing
 
 
-async def _answer(send: Send, path: str, status: int, kind: str, words: str) -> None:
-    """Answer in JSON; where somebody pressed a button of the dashboard, with a page."""
+async def _answer(send: Send, scope: Scope, status: int, kind: str) -> None:
+    """Answer in JSON; where somebody pressed a button of the dashboard, with a page.
+
+    In the browser's language: of which study a request is, nobody has looked up yet.
+    """
+    texts = shipped(preferred(_header(scope, b"accept-language"), LANGUAGES))
+    words = texts.say(f"errors.{kind}.text")
+    if kind == "foreign":
+        words += f" {FOREIGN}"
     body, of_type = json.dumps({"error": kind, "message": words}).encode(), b"application/json"
-    if path.startswith(DASHBOARD):
-        body = f'<!doctype html><html lang="en"><title>Not done</title><p>{words}</p>'.encode()
-        of_type = b"text/html; charset=utf-8"
+    if scope["path"].startswith(DASHBOARD):
+        title = html.escape(texts.say(f"errors.{kind}.title"))
+        page = f'<!doctype html><html lang="{texts.language}"><meta charset="utf-8">'
+        page += f"<title>{title}</title><h1>{title}</h1><p>{html.escape(words)}</p>"
+        body, of_type = page.encode(), b"text/html; charset=utf-8"
     headers = [(b"content-type", of_type), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

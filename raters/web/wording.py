@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
+from raters.protocols import REFERENCE_SLOT
 from raters.texts import LANGUAGES, Texts, preferred, shipped
 from raters.texts.table import OF_PROTOCOLS, question_key
 from raters.trials.session import Feedback, StudyView
@@ -56,32 +57,60 @@ def protocol_on_page(study: StudyView, texts: Texts) -> dict[str, Any]:
     }
 
 
-def instructions(study: StudyView, texts: Texts) -> list[str]:
-    """Return what a study's raters are told to do, in paragraphs; ``**`` encloses what is bold."""
+def instructions(study: StudyView, texts: Texts, touch: bool = False) -> list[str]:
+    """Return what a study's raters are told to do, in paragraphs; ``**`` encloses what is bold.
+
+    ``touch``: at a screen that is used with fingers, without keys.
+    """
+    how = "instructions_touch" if touch else "instructions"
     views, words = study.protocol.views, texts.words
     path = f"{OF_PROTOCOLS}{study.protocol.name}."
-    views_told = [words[f"instructions.{v}"] for v in ("flicker", "split") if v in views]
+    views_told = [words[f"{how}.{v}"] for v in ("flicker", "split") if v in views]
     paragraphs = (
         words[f"{path}instructions"],
         words[f"{path}ties_instructions"] if study.ties else "",
-        "" if study.one_key else words["instructions.confirm"],
-        words["instructions.hold"] if study.reference_shown and "hold" in views else "",
+        "" if study.one_key else words[f"{how}.confirm"],
+        words[f"{how}.{_reference(study)}"] if study.reference_shown else "",
         " ".join(views_told),
-        words["instructions.always"],
+        words[f"{how}.always"],
+        words["instructions.practice"],
     )
     return [text for text in paragraphs if text]
 
 
-def feedback(given: Feedback | None, study: StudyView, texts: Texts) -> str | None:
-    """Return what is said to an answer in practice; None to one that counts."""
-    if given is None:
-        return None
-    if given.right:
-        return texts.say("practice.right")
-    if given.better:
-        return texts.say(f"practice.{given.better}_better")
+def _reference(study: StudyView) -> str:
+    """Return the key of what is said of the reference: whether it may stand beside the images."""
+    protocol = study.protocol
+    beside = "side" in protocol.views and REFERENCE_SLOT not in protocol.compared
+    return "reference" if beside else "hold"
+
+
+def feedback(given: Feedback, study: StudyView, texts: Texts) -> dict[str, Any]:
+    """Return what is said to an answer in practice: in all, and of each image by its slot."""
     path = f"{OF_PROTOCOLS}{study.protocol.name}.answers."
     labels = [texts.words[path + code] for code in given.expected]
-    if len(labels) == 1:
-        return texts.say("practice.expected", answer=labels[0])
-    return texts.say("practice.expected_either", answer=labels[0], other=labels[1])
+    damage = texts.say(f"practice.{given.damage}")
+    if study.protocol.pairwise:
+        side = "left" if given.worse == "b" else "right"
+        why = texts.say(f"practice.{side}_better", damage=damage)
+    else:
+        why = (
+            texts.say("practice.unspoilt_image")
+            if given.worse is None
+            else texts.say("practice.spoilt_image", damage=damage)
+        )
+        if len(labels) == 1:
+            why += " " + texts.say("practice.expected", answer=labels[0])
+        else:
+            why += " " + texts.say("practice.expected_either", answer=labels[0], other=labels[1])
+    parts = [texts.say("practice.right" if given.right else "practice.wrong"), why]
+    if not given.right:
+        parts.append(texts.say("practice.again" if given.again else "practice.no_more"))
+    return {
+        "right": given.right,
+        "text": " ".join(parts),
+        "captions": {
+            slot: damage if slot == given.worse else texts.say("practice.unspoilt")
+            for slot in study.protocol.slots
+        },
+    }

@@ -76,19 +76,24 @@ class Rater:
         self.stage("judging")
         self.state("ready")
 
-    def practise(self, key: str) -> None:
+    def right_key(self) -> str:
+        """Return the key of the right answer to a practice trial."""
+        self.state("ready")
+        return self.study.right(self.trial["trial"]).key
+
+    def practise(self) -> None:
         """Three practice trials, by keyboard."""
         for number in range(1, 4):
-            self.answer(key)
+            self.answer(self.right_key())
             self.state("feedback")
             self.press("Enter")
             self.state("ready" if number < 3 else "interlude")
         self.press("Enter")
         self.state("ready")
 
-    def reach_judging(self, key: str = "ArrowLeft") -> None:
+    def reach_judging(self) -> None:
         self.begin()
-        self.practise(key)
+        self.practise()
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -96,6 +101,11 @@ class Rater:
 
     def answer(self, key: str) -> None:
         self.state("ready")
+        if held := self.page.locator(".wanted").count():  # the reference has to be seen first
+            self.page.keyboard.down("r")
+        self.page.wait_for_selector("[data-answer]:enabled")
+        if held:
+            self.page.keyboard.up("r")
         self.press(key, "Enter")
 
     def answer_and_wait(self, key: str) -> None:

@@ -24,11 +24,13 @@ from bench.image import Pixels, read, write_png
 from bench.records import Pair, RunSpec
 from bench.runs.store import RunFolder
 from raters.database.store import Store
+from raters.protocols import Answer, protocol_called
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from raters.texts import Texts
 from tests.support.ports import free_port
 from tests.support.runs import run_record
+from tests.support.studies import right_answer
 
 MODELS = {"deblurnet": 0.8, "restoreformer": 1.6, "plainconv": 2.4}
 """Model -> how much it blurs."""
@@ -101,6 +103,14 @@ class Study:
         finally:
             store.close()
 
+    def right(self, trial: str) -> Answer:
+        """Return the first answer that a practice trial accepts, on sides."""
+        store = Store(self.url)
+        try:
+            return right_answer(store, trial)
+        finally:
+            store.close()
+
     def pixels(self, serving: str) -> Pixels:
         """Return the stored pixels behind a serving id."""
         store = Store(self.url)
@@ -121,9 +131,14 @@ _numbers = itertools.count(1)
 def make_study(
     run: Path, url: str, raters: int = 1, own: Sequence[Texts] = (), **options: Any
 ) -> Study:
-    """Make a study of three practice trials and four real ones, one of them golden."""
+    """Make a study of three practice trials and four real ones, one of them golden.
+
+    It shows no reference unless asked to: nobody would have to look at one before each answer.
+    """
     name = f"harbour{next(_numbers)}"
     given = {"per_pair": 40, "trials": 4, "images": 4, "crop": 160, "golden": 0.25, "repeats": 0.0}
+    if protocol_called(options.get("protocol", "pair")).reference == "optional":
+        given["reference"] = "hidden"
     store = Store(url)
     try:
         made = create_study(store, run, StudyOptions(name, **{**given, **options}), own)

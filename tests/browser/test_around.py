@@ -48,6 +48,40 @@ def test_a_pause_hides_the_images_and_flags_the_time(study: MakeStudy, enter: Op
     assert [row.timer_broken for row in made.judgements()] == [True]
 
 
+def test_practice_says_why_beside_both_images_and_comes_again(
+    study: MakeStudy, enter: Open
+) -> None:
+    made = study(trials=2, golden=0.0)
+    rater = enter(made)
+    page = rater.page
+    rater.begin()
+    right = made.right(rater.trial["trial"])
+    stored = {slot: rater.stored(slot) for slot in ("a", "b")}
+    rater.answer({"a": "ArrowRight", "b": "ArrowLeft"}[right.code])
+    rater.state("feedback")
+    side = {"a": "left", "b": "right"}[right.code]
+    told = page.inner_text('[data-part="note-text"]')
+    assert told.startswith(f"Look again. The image on the {side} is the better one: the other is ")
+    assert told.endswith("It comes again at the end of the practice.")
+    captions = page.locator(".room figcaption").all_inner_texts()
+    assert captions["ab".index(right.code)] == f"{right.code.upper()}: unspoilt"
+    assert sorted(text.split(": ")[1] for text in captions)[-1] == "unspoilt"
+    for pane, slot in enumerate(("a", "b")):  # the images are still there
+        assert rater.shows(stored[slot], pane)
+    assert rater.count == "practice 1/3"
+    for number in range(2, 5):
+        rater.press("Enter")
+        rater.state("ready")
+        assert rater.count == f"practice {number}/4"
+        rater.answer(rater.right_key())
+        rater.state("feedback")
+        assert page.inner_text('[data-part="note-text"]').startswith("That is right.")
+    rater.press("Enter")
+    rater.state("interlude")
+    assert page.inner_text("#curtain-text") == "From now on your answers count. Take your time."
+    assert rater.errors == []
+
+
 def test_the_last_answer_can_be_changed(study: MakeStudy, enter: Open) -> None:
     made = study(trials=3, golden=0.0)
     rater = enter(made)

@@ -75,12 +75,12 @@ def test_two_dashboards_in_one_browser_stay_two(study: MakeStudy, dashboard: Ope
 
 
 def test_every_button_of_the_raters_pages(study: MakeStudy, enter: Open) -> None:
-    made = study(trials=4, golden=0.0, ties=True)
+    made = study(trials=4, golden=0.0, ties=True, reference="shown")
     rater = enter(made)
     page, refused = rater.page, list[str]()
     page.on("response", lambda reply: reply.status >= 400 and refused.append(reply.url))
     rater.begin()  # the buttons of consent, instructions and checks
-    rater.practise("ArrowLeft")
+    rater.practise()
     pressed: set[str] = set()
 
     def click(act: str) -> None:
@@ -108,7 +108,7 @@ def test_every_button_of_the_raters_pages(study: MakeStudy, enter: Open) -> None
     ):
         click(act)
     for number, answer in enumerate(("a", "same", "b")):
-        page.click(f'[data-answer="{answer}"]')
+        page.click(f'[data-answer="{answer}"]')  # once it is enabled
         click("confirm")
         expect(page.locator(".count")).to_have_text(f"{number + 2}/4")
         rater.state("ready")

@@ -38,9 +38,15 @@ OF_ALL = {"A", "B", "Auto", "Zoom", "Enter", "Shift", "Pause", "R", "Z", "U", "?
 def english(language: str) -> set[str]:
     """Return what English says otherwise: whole texts and their lines, as they come on the page."""
     said = set()
-    other = shipped(language).of_study(trials=3, minutes=2, time_limit="", colour_plates="").words
+    other = (
+        shipped(language)
+        .of_study(trials=3, minutes=2, time_limit="", colour_plates="", megabytes="")
+        .words
+    )
     for key, text in (
-        shipped().of_study(trials=3, minutes=2, time_limit="", colour_plates="").words.items()
+        shipped()
+        .of_study(trials=3, minutes=2, time_limit="", colour_plates="", megabytes="")
+        .words.items()
     ):
         for line in text.split("\n"):
             plain = re.sub(r"\*\*|^- ", "", line).strip()
@@ -73,7 +79,7 @@ def test_a_study_shows_no_english_sentence(study: MakeStudy, enter: Open, langua
     rater.begin()
     look("practice")
     for number in range(3):
-        rater.answer("ArrowLeft")
+        rater.answer(rater.right_key())
         rater.state("feedback")
         look("feedback")
         rater.press("Enter")

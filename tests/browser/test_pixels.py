@@ -35,7 +35,9 @@ def on_screen(rater: Rater, pane: int) -> Pixels:
 def test_canvases_hold_the_pixels_of_the_database(
     study: MakeStudy, enter: Open, protocol: str
 ) -> None:
-    rater = enter(study(protocol=protocol), viewport={"width": 1280, "height": 720})
+    options = {"reference": "shown"} if protocol == "pair" else {}
+    made = study(protocol=protocol, **options)
+    rater = enter(made, viewport={"width": 1280, "height": 720})
     rater.begin()
     slots = SLOTS[protocol] if protocol != "pair" else ("a", "reference", "b")  # 3 x 160 fit
     for pane, slot in enumerate(slots):
@@ -56,7 +58,7 @@ def test_one_image_pixel_is_one_device_pixel(
     study: MakeStudy, server: Server, browser: Browser, ratio: float
 ) -> None:
     # A browser of its own: what `new_context` emulates snaps to other pixels than a real screen.
-    made = study()
+    made = study(reference="shown")
     window = [f"--force-device-scale-factor={ratio}", "--window-size=1301,823"]
     real = browser.browser_type.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *window])
     try:
@@ -72,7 +74,7 @@ def test_one_image_pixel_is_one_device_pixel(
 
 
 def test_zoom_repeats_pixels_and_pans_over_all_of_them(study: MakeStudy, enter: Open) -> None:
-    rater = enter(study(), viewport={"width": 1100, "height": 640})
+    rater = enter(study(reference="shown"), viewport={"width": 1100, "height": 640})
     rater.begin()
     stored = rater.stored("a")
     rater.press("z")

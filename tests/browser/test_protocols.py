@@ -28,7 +28,13 @@ def test_buttons_keys_views_and_words_are_those_of_the_row(
     browser: Browser, outside: Server, run_folder: Path
 ) -> None:
     graded = make_study(
-        run_folder, outside.url, protocol="outside-graded", ties=True, trials=2, golden=0.0
+        run_folder,
+        outside.url,
+        protocol="outside-graded",
+        reference="shown",
+        ties=True,
+        trials=2,
+        golden=0.0,
     )
     three = make_study(run_folder, outside.url, protocol="outside-three", trials=2, golden=0.0)
     context = browser.new_context(viewport={"width": 1280, "height": 720})
@@ -67,7 +73,7 @@ def test_buttons_keys_views_and_words_are_those_of_the_row(
     assert lines[0] == ["1", "…", "7", "say", "which", "is", "better,", "and", "how", "much"]
     assert lines[1] == ["4", "no", "difference"]
     page.click('[data-act="closeHelp"]')
-    rater.practise("2")
+    rater.practise()
     rater.answer_and_wait("7")
     rater.answer("4")
     rater.stage("thanks")

@@ -33,7 +33,7 @@ def test_an_unsent_answer_waits_for_its_rater_and_goes_out_as_no_other(
     ann.page.evaluate("window.dispatchEvent(new Event('rating:retry'))")
     ann.state("stopped")
     assert "Somebody else" in ann.page.inner_text(".curtain")
-    bob.reach_judging("ArrowLeft")
+    bob.reach_judging()
     bob.answer_and_wait("ArrowLeft")
     real = [row.answer for row in made.judgements() if row.kind != "training"]
     assert real == ["a"]  # Bob's; Ann's answer is kept

@@ -21,7 +21,7 @@ def test_a_page_that_waits_goes_on_by_itself_and_the_last_place_gives_no_code_fo
     assert first.count == "1/3"
     second.begin()
     for _ in range(3):
-        second.answer("ArrowLeft")
+        second.answer(second.right_key())
         second.state("feedback")
         second.press("Enter")
         second.state("ready", "waiting")
@@ -43,7 +43,7 @@ def test_a_page_that_waits_goes_on_by_itself_and_the_last_place_gives_no_code_fo
     assert len(second.page.inner_text("#code")) == 8
     third.begin()
     for _ in range(3):
-        third.answer("ArrowLeft")
+        third.answer(third.right_key())
         third.state("feedback")
         third.press("Enter")
     third.stage("message")

@@ -104,7 +104,7 @@ def test_a_study_in_postgresql_is_audited_as_it_is(postgres_server: Path, run: P
     with postgres.database(postgres_server) as url:
         store = Store(url)
         try:
-            name = make_study(store, run)
+            name = make_study(store, run, reference="hidden")
             before = contents(store)
             report = audit(url, name, raters=1)
             assert (report.leaks, report.numbers["images"] > 10) == ((), True)

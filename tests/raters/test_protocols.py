@@ -81,6 +81,12 @@ BLUR = {
         (PAIR, {"answers": levels(2)}, "sides are swapped"),
         (PAIR, {"golden_better": ("1",)}, "golden_better: got"),
         (ACR, {"golden_worse": ()}, "golden_worse: got"),
+        (
+            ACR,
+            {"answers": (Answer(code="0", value=0, key="0", both_bad=True), *levels(5))},
+            "what calls both of two images bad",
+        ),
+        (PAIR, {"views": ("side", "flicker")}, "'hold' too"),
     ],
 )
 def test_a_row_that_makes_no_study_is_refused(
@@ -163,7 +169,7 @@ def rated(study: Study, choose: Callable[[dict[str, int]], str]) -> list[dict[st
                 body = judgement(step, "nonsense", f"key-{token[:8]}-{number}")
                 assert client.post("/api/judgement", json=body).status_code == 422
                 reply = client.post("/api/judgement", json={**body, "answer": answer}).json()
-                assert reply["feedback"] in ("That is right.", None)
+                assert reply["feedback"] is None or reply["feedback"]["right"], reply
                 step = reply["next"]
             assert step == {"state": "done"}
     store.close()
@@ -200,7 +206,7 @@ def test_a_rating_in_three_levels_goes_the_whole_way(run: Path, tmp_path: Path) 
         ("2", "Hardly", "2"),
         ("3", "Yes", "3"),
     ]
-    assert sessions[0]["instructions"][0] == "Say whether you could **use** this image."
+    assert sessions[0]["instructions"]["keys"][0] == "Say whether you could **use** this image."
     assert sessions[0]["question"] == "Is this image usable?"
     store = Store(study.url)
     now = status(store, study.name)
@@ -245,7 +251,7 @@ def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Pa
     said = sessions[0]["protocol"]
     assert [a["code"] for a in said["answers"]] == ["a3", "a2", "a1", "0", "b1", "b2", "b3"]
     assert said["views"] == ["flicker", "hold"]
-    told = " ".join(sessions[0]["instructions"])
+    told = " ".join(sessions[0]["instructions"]["keys"])
     assert "Or say that they are the **same**." in told
     assert "one image in place of the other" in told
     assert "half of each" not in told  # no split view here
@@ -272,6 +278,59 @@ def test_a_comparison_in_seven_grades_goes_the_whole_way(run: Path, tmp_path: Pa
     found = answers.analyse(samples=100, prior_sd=1.5)
     assert isinstance(found, ScaleAnalysis)
     assert [m.method for m in found.methods] == ["deblurnet", "restoreformer", "plainconv"]
+
+
+def test_both_are_bad_is_a_tie_for_the_scale_and_a_share_beside_it(
+    run: Path, tmp_path: Path
+) -> None:
+    study = make_study(
+        run,
+        f"sqlite:///{tmp_path / 's.db'}",
+        raters=3,
+        protocol="pair-bad",
+        crop=96,
+        per_pair=12,
+        trials=18,
+        repeats=0.1,
+    )
+
+    def choose(blur: dict[str, int]) -> str:
+        if {2, 3} == set(blur.values()):  # restoreformer beside plainconv
+            return "bad"
+        return "a" if blur["a"] < blur["b"] else "b"
+
+    sessions = rated(study, choose)
+    said = sessions[0]["protocol"]["answers"]  # without --ties nobody may say "the same"
+    assert [(a["code"], a["label"], a["key"]) for a in said] == [
+        ("a", "A is better", "ArrowLeft"),
+        ("bad", "Both are bad", "ArrowUp"),
+        ("b", "B is better", "ArrowRight"),
+    ]
+    answers, rows = closed(study)
+    main = answers.kind == 0
+    together = {*map(answers.methods.index, ("restoreformer", "plainconv"))}
+    both = [
+        {one, other} == together
+        for one, other in zip(answers.first[main], answers.second[main], strict=True)
+    ]
+    assert answers.bad[main].tolist() == both
+    assert np.array_equal(answers.votes().outcome == 0, both)
+    assert {row["answer"] for row in rows} == {"left", "right", "both bad"}
+    assert answers.repeats().value == 1  # type: ignore[union-attr]
+    # of the two pairs that each of the two models is in, one was called bad, all 12 times
+    found = answers.analyse(samples=100, prior_sd=1.5)
+    assert isinstance(found, ScaleAnalysis)
+    shares = {name: (share.value, share.n) for name, share in found.called_bad.items()}
+    assert shares["deblurnet"] == (0, shares["deblurnet"][1])
+    for name in ("restoreformer", "plainconv"):
+        value, n = shares[name]
+        assert value == sum(both) / n > 0
+    ties = {m.method: m.ties for m in found.methods}
+    assert ties == {"deblurnet": 0, "restoreformer": sum(both), "plainconv": sum(both)}
+    table = scale_table(found)
+    assert table.columns[-1].head == "Called bad"
+    assert {row[-1].text for row in table.rows if row[0].text == "deblurnet"} == {"0%"}
+    assert "For the scale they are ties" in " ".join(table.html_legend())
 
 
 @pytest.mark.usefixtures("outside")

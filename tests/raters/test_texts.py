@@ -63,7 +63,16 @@ def test_every_key_that_a_page_names_is_there_and_every_key_is_used() -> None:
     named = set(re.findall(r'data-(?:text|prose|label|title)="([a-z_.]+)"', page))
     named |= set(re.findall(r'\bt\("([a-z_.]+)"', page))
     assert named <= set(words)
-    built = (OF_PROTOCOLS, "study.", "refused.", "errors.", "status.", "instructions.", "practice.")
+    built = (
+        OF_PROTOCOLS,
+        "study.",
+        "refused.",
+        "errors.",
+        "status.",
+        "instructions.",
+        "instructions_touch.",
+        "practice.",
+    )
     unused = {key for key in words if not key.startswith(built) and f'"{key}"' not in page + python}
     assert unused == set()
 
@@ -83,7 +92,7 @@ def test_a_page_holds_no_sentence_of_its_own() -> None:
 
 
 def test_facts_of_a_study_are_filled_in_and_lines_that_lack_theirs_left_out() -> None:
-    texts = shipped().of_study(trials=60, minutes=10, time_limit="", colour_plates="")
+    texts = shipped().of_study(trials=60, minutes=10, time_limit="", colour_plates="", megabytes="")
     consent = texts.words["consent.text"]
     assert "**about 10 minutes**: a short practice, then up to 60 judgements" in consent
     assert not [
@@ -93,7 +102,9 @@ def test_facts_of_a_study_are_filled_in_and_lines_that_lack_theirs_left_out() ->
     ]
     assert texts.words["you.contact"] == ""
     assert names_in(consent) == []
-    limited = shipped("de").of_study(trials=60, minutes=10, time_limit="30", colour_plates=5)
+    limited = shipped("de").of_study(
+        trials=60, minutes=10, time_limit="30", colour_plates=5, megabytes=""
+    )
     assert "Es endet nach **30 Minuten**" in limited.words["consent.text"]
     assert "in 5 Bildern lesen, die das Farbensehen" in limited.words["consent.text"]
 
@@ -134,7 +145,7 @@ def test_own_words_stand_over_those_that_are_shipped(written: Any) -> None:
     )
     (texts,) = texts_of_study(PAIR, own=[own])
     assert texts.language == "de"
-    told = texts.of_study(trials=8, minutes=2, time_limit="", colour_plates="").words
+    told = texts.of_study(trials=8, minutes=2, time_limit="", colour_plates="", megabytes="").words
     assert told["consent.text"] == "Nur 8 Bilder von Dr. Ada, Lab."
     assert told["protocols.pair.answers.a"] == "Links"
     assert told["protocols.pair.answers.b"] == "B ist besser"

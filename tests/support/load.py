@@ -21,10 +21,11 @@ from typing import Any
 import psutil
 from sqlalchemy import func, select
 
-from raters.audit.walk import CLIENT, SCREEN
+from raters.audit.walk import CLIENT, LOOKED, SCREEN
 from raters.database import schema
 from raters.database.schema import DONE, LEASED, MAIN
 from raters.database.store import Store
+from raters.trials.views import REFERENCE_MS
 from tests.support.ports import free_port
 
 RETRY_SECONDS = 0.25
@@ -200,8 +201,14 @@ class SimulatedRater:
         await self.say("/api/checks", SCREEN)
         self.step = await self.say("/api/trial", {"tab": self.tab})
         while self.step["training"]:
+            await self.look()
             self.step = (await self.say("/api/judgement", self.given()))["next"]
         await self.load(self.step["slots"])
+
+    async def look(self) -> None:
+        """Look at the reference of a practice trial: no answer is taken before."""
+        if "reference" in self.step["slots"]:
+            await asyncio.sleep(REFERENCE_MS / 1000)
 
     def given(self) -> dict[str, Any]:
         return {
@@ -212,6 +219,7 @@ class SimulatedRater:
             "response_ms": 1500,
             "timer_broken": False,
             "reloads": 0,
+            **LOOKED,
             "client": CLIENT,
         }
 

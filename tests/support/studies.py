@@ -15,6 +15,7 @@ from bench.records import Pair, RunSpec
 from bench.runs.store import RunFolder
 from raters.database import schema
 from raters.database.store import Store
+from raters.protocols import Answer, protocol_called
 from raters.trials.session import Session, Trial
 from tests.support.runs import run_record
 
@@ -63,6 +64,9 @@ def small_run(
     folder.write_record(run_record(spec, pairs=pairs))
     return folder
 
+
+LOOKED = {"reference_ms": 1000}
+"""What a page says of a rater who has looked at the reference."""
 
 Rule = Callable[[Trial], str]
 
@@ -153,13 +157,32 @@ def enter(store: Store, token: str) -> Session:
     return session
 
 
-def trained(store: Store, token: str, answer: str = "a") -> Session:
-    """Open a session and go through training too."""
-    session = enter(store, token)
+def right_answer(store: Store, trial: str) -> Answer:
+    """Return the first answer, on sides, that a trial with a known answer accepts."""
+    with store.read() as connection:
+        row = connection.execute(
+            select(schema.item.c.correct, schema.assignment.c.swapped, schema.study.c.protocol)
+            .join(schema.assignment, schema.assignment.c.item == schema.item.c.id)
+            .join(schema.study, schema.study.c.id == schema.assignment.c.study)
+            .where(schema.assignment.c.public_id == trial)
+        ).one()
+    protocol = protocol_called(row.protocol)
+    return protocol.answer(protocol.on_stimuli(row.correct[0], row.swapped))
+
+
+def practised(session: Session) -> Session:
+    """Answer the practice trials, rightly."""
     trial = session.trial("tab")
     while isinstance(trial, Trial) and trial.kind_for_client == "training":
-        trial = session.submit(trial.id, answer, f"key-{trial.id}", "tab", {}).next
+        answer = right_answer(session.store, trial.id).code
+        looked(session.store, trial.id, LOOKED["reference_ms"])
+        trial = session.submit(trial.id, answer, f"key-{trial.id}", "tab", LOOKED).next
     return session
+
+
+def trained(store: Store, token: str) -> Session:
+    """Open a session and go through training too."""
+    return practised(enter(store, token))
 
 
 def looked(store: Store, trial: str, milliseconds: float) -> None:
@@ -179,7 +202,7 @@ def judge(session: Session, rule: Rule, most: int | None = None) -> list[Trial]:
         answered.append(trial)
         looked(session.store, trial.id, 1500)
         saved = session.submit(
-            trial.id, rule(trial), f"key-{trial.id}", "tab", {"response_ms": 1500}
+            trial.id, rule(trial), f"key-{trial.id}", "tab", {"response_ms": 1500, **LOOKED}
         )
         trial = saved.next
     return answered

@@ -50,7 +50,8 @@ def raters(
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
-    """List who took part, with what pay and approval need: state, work, checks, flags, codes.
+    """List who took part, with what pay and approval need: state, work, checks, flags, codes, and
+    what they said about themselves.
 
     The platform's numbers of participants are here and in no other output.
     """
@@ -64,18 +65,35 @@ def raters(
     if as_csv or out is not None:
         put(participants_csv(found), out)
         return
-    header = ("rater", "source", "participant", "state", "judged", "of", "checks", "flags", "code")
+    header = (
+        "rater",
+        "source",
+        "participant",
+        "language",
+        "state",
+        "practice",
+        "judged",
+        "of",
+        "checks",
+        "flags",
+        "code",
+        "about them",
+    )
     rows = [
         (
             row.rater,
             row.source,
             row.participant or "—",
+            row.language or "—",
             row.state,
+            row.practice or "—",
             row.judged,
             row.agreed or "—",
             f"{row.golden_passed}/{row.golden_seen}",
             ", ".join(row.flags) or "—",
             row.code or "—",
+            "; ".join(f"{key}: {told}" for key, told in row.answers.items() if told is not None)
+            or "—",
         )
         for row in found
     ]

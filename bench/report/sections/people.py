@@ -59,6 +59,12 @@ def scale_table(found: Found, title: str = "") -> Table:
         else [Column("Recovered", "P.913"), Column("Ratings")]
     )
     rows = [[*_scale_cells(method), *_count_cells(method)] for method in methods_of(found)]
+    called_bad = found.called_bad if isinstance(found, ScaleAnalysis) else {}
+    if called_bad:
+        columns.append(Column("Called bad", "both images"))
+        for row, method in zip(rows, methods_of(found), strict=True):
+            share = called_bad[method.method]
+            row.append(TableCell(f"{share.value:.0%}", f"{share.low:.0%} to {share.high:.0%}"))
     legend = [
         f"{found.level:.0%} intervals resample {' and '.join(found.resampled)}. Methods that share "
         "a letter do not differ significantly: every difference is tested directly, adjusted for "
@@ -66,6 +72,11 @@ def scale_table(found: Found, title: str = "") -> Table:
     ]
     if pairs:
         legend.append("The scale's mean is 0; wins, losses and ties are votes.")
+    if called_bad:
+        legend.append(
+            "Called bad: of the comparisons with this method, those in which both images were "
+            "called bad. For the scale they are ties: neither is said to be better."
+        )
     else:
         legend.append(
             "Recovered: raters' bias taken off, their consistency weighed (ITU-T P.913, 12.6)."

@@ -34,6 +34,7 @@ export function whileHeld(button, hold) {
     if (!event.repeat) hold(true);
   };
   const off = () => hold(false);
+  button.addEventListener("contextmenu", (event) => event.preventDefault()); // of a long press
   for (const name of ["pointerdown", "keydown"]) button.addEventListener(name, on);
   for (const name of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) {
     button.addEventListener(name, off);

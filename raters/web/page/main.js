@@ -7,7 +7,7 @@ import { listen } from "./keys.js";
 import { actions } from "./look.js";
 import { Panel } from "./panel.js";
 import { setUpQuestions } from "./questions.js";
-import { advice, fits, onThisScreen } from "./screen.js";
+import { advice, besideEachOther, fits, onThisScreen, touch } from "./screen.js";
 import { Stage } from "./stage.js";
 import { Viewport } from "./viewport.js";
 import { prose, speak, t, tell } from "./words.js";
@@ -77,7 +77,9 @@ export async function start(element) {
   const { views } = session.protocol;
   page.dataset.views = views.filter((view) => view !== "hold" || session.reference).join(" ");
   page.toggleAttribute("data-one-key", session.one_key);
-  const told = session.instructions.flatMap(prose);
+  page.dataset.answers = session.protocol.answers.some(({ label }) => label.length > 12)
+    ? "long" : "short";
+  const told = session.instructions[touch() ? "touch" : "keys"].flatMap(prose);
   document.querySelector("#instructions").replaceChildren(...told);
 
   const asks = session.questions.length > 0;
@@ -155,10 +157,14 @@ function judge(element, session) {
   const root = element.querySelector('[data-part="judge"]');
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   show("judging");
-  const viewport = new Viewport(part("room"), part("slider"), () => panel.renderView(viewport));
+  const viewport = new Viewport(part("room"), part("slider"), () => {
+    panel.renderView(viewport);
+    stage.refresh();
+  });
   const stage = new Stage(session, tabName(), viewport, (now) => panel.render(now), thank);
   const { answers, views } = session.protocol;
   viewport.mode = views.find((view) => view !== "hold") ?? "side";
+  viewport.tapFlickers = views.includes("flicker");
   const look = offered(actions(viewport), views);
   const choices = Object.fromEntries(answers.map(({ key, code }) => [key, code]));
   const decide = {
@@ -188,6 +194,15 @@ function judge(element, session) {
     document.querySelector("#left-deleted").hidden = !deleting;
     show("withdrawn");
   }
+  const turned = () => {
+    const beside = besideEachOther(session) || !touch();
+    panel.offer("side", views.includes("side") && beside);
+    if (viewport.mode !== "side" || beside) return;
+    viewport.mode = views.find((view) => ["flicker", "split"].includes(view)) ?? "side";
+    viewport.setMode(viewport.mode);
+  };
+  window.addEventListener("resize", turned);
+  turned();
   const active = () => page.dataset.stage === "judging" && !root.querySelector("dialog[open]");
   listen(active, { ...look, ...decide, help: () => part("help").showModal() }, choices);
   stage.begin();

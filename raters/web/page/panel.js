@@ -1,7 +1,7 @@
 // Puts the stage's state on the page: buttons, status line, curtain.
 
 import { showState, whileHeld } from "./look.js";
-import { advice } from "./screen.js";
+import { advice, touch } from "./screen.js";
 import { reducedMotion } from "./viewport.js";
 import { t } from "./words.js";
 
@@ -9,13 +9,13 @@ const STATUS = ["loading", "offline", "saving", "unsaved"]; // states that the s
 
 // What covers the images, instead of them: title, text, button and what the button does.
 function curtain(stage) {
-  const { state, session, message } = stage;
+  const { state, session, message, trial } = stage;
+  const over = trial?.practice === "failed" ? "practice.over_failed" : "practice.over_text";
   const covers = {
     elsewhere: [t("elsewhere.title"), t("elsewhere.text"), t("elsewhere.button"), "takeOver"],
     waiting: [t("waiting.title"), t("waiting.text"), "", ""],
     stopped: [t("stopped.title"), message, t("stopped.button"), "reload"],
-    feedback: [t("practice.title"), message, t("buttons.continue"), "confirm"],
-    interlude: [t("practice.over"), t("practice.over_text"), t("practice.start"), "confirm"],
+    interlude: [t("practice.over"), t(over), t("practice.start"), "confirm"],
   };
   if (stage.small) return [t("door.title"), advice(session), "", ""];
   if (stage.paused) return [t("paused.title"), t("paused.text"), t("buttons.continue"), "pause"];
@@ -47,6 +47,11 @@ export class Panel {
 
   button(name) {
     return this.root.querySelector(`[data-act="${name}"]`);
+  }
+
+  /** Offers a way to look by its button, or no more. */
+  offer(name, on) {
+    this.button(name).hidden = !on;
   }
 
   makeAnswers(session) {
@@ -106,12 +111,16 @@ export class Panel {
     this.renderProgress(stage);
     this.renderButtons(stage);
     this.renderCurtain(stage);
+    this.find("note").hidden = stage.state !== "feedback";
+    say(this.find("note-text"), stage.state === "feedback" ? stage.message : "");
     const chosen = stage.choice && stage.state === "chosen" && !stage.session.one_key
-      ? t("judging.chosen", { answer: stage.label(stage.choice) }) : "";
+      ? t(touch() ? "judging.chosen_touch" : "judging.chosen", { answer: stage.label(stage.choice) }) : "";
     const revising = stage.revising ? `${t("judging.revising")} ` : "";
     const covered = !this.find("curtain").hidden;
+    const wanted = stage.wantsReference ? t("judging.reference_first") : "";
     say(this.find("status"), STATUS.includes(stage.state) ? t(`status.${stage.state}`)
-      : (covered ? "" : stage.message) || revising + chosen);
+      : wanted || (covered || stage.state === "feedback" ? "" : stage.message) || revising + chosen);
+    this.button("hold").classList.toggle("wanted", stage.wantsReference);
     this.button("retry").hidden = !["unsaved", "offline"].includes(stage.state);
   }
 

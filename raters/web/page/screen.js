@@ -5,17 +5,37 @@ import { t } from "./words.js";
 
 const MARGIN = 8; // CSS pixels around the images: room for putting them on whole device pixels
 
-/** The window that the study needs, in CSS pixels, at this device pixel ratio. */
+/** Whether fingers are what this screen is used with. */
+export function touch() {
+  return window.matchMedia("(pointer: coarse)").matches;
+}
+
+/**
+ * The window that the study needs, in CSS pixels, at this device pixel ratio.
+ *
+ * Under fingers one image at a time is enough where the study shows them in one place; the rows of
+ * buttons become several.
+ */
 export function needed(session) {
+  const { compared, views, page_width: buttons } = session.protocol;
+  const inPlace = touch() && views.some((view) => ["flicker", "split"].includes(view));
+  const { width, height } = room(session, inPlace ? 1 : compared.length);
+  return { width: touch() ? width : Math.max(width, buttons), height };
+}
+
+/** Whether the images that are compared fit beside each other, pixel by pixel. */
+export function besideEachOther(session) {
+  return window.innerWidth >= room(session, session.protocol.compared.length).width;
+}
+
+function room(session, count) {
   const ratio = window.devicePixelRatio;
   const style = getComputedStyle(document.documentElement);
   const bar = (name) => parseFloat(style.getPropertyValue(name));
   const bars = bar("--top-bar") + CAPTION + bar("--bottom-bar") + MARGIN;
-  const { compared, page_width: buttons } = session.protocol;
-  const count = compared.length; // images that must fit beside each other
   const images = Math.ceil((count * session.width) / ratio + (count - 1) * GAP + 2 * MARGIN);
   return {
-    width: Math.max(images, buttons),
+    width: images,
     height: Math.ceil(session.height / ratio + bars),
   };
 }
@@ -33,7 +53,7 @@ export function onThisScreen(session) {
 
 /** Says what is too small and what to do about it. */
 export function advice(session) {
-  return t("checks.too_small", sizes(session));
+  return t(touch() ? "checks.too_small_touch" : "checks.too_small", sizes(session));
 }
 
 /** The window that there is and the one that is needed, for texts. */

@@ -7,10 +7,12 @@
 //   loading -> waiting -> loading     what is left is with others; goes on by itself
 //   any     -> elsewhere | stopped    another tab goes on; the server said no
 //
-// Answers are taken in `ready` and `chosen` only, and not while paused or on a window too small.
+// Answers are taken in `ready` and `chosen` only, not while paused or on a window too small, and where
+// a reference is shown, not before it was seen.
 
 import { Outbox, Refused, call, countReloads, newKey, persist } from "./api.js";
 import { Images } from "./images.js";
+import { ReferenceTime } from "./reference.js";
 import { fits } from "./screen.js";
 import { Timer } from "./timer.js";
 import { t } from "./words.js";
@@ -28,6 +30,7 @@ export class Stage {
     this.outbox = new Outbox(session.who);
     this.images = new Images();
     this.timer = new Timer();
+    this.reference = new ReferenceTime(session.reference_ms, () => this.refresh());
     this.state = "loading";
     this.paused = false;
     this.small = !fits(session);
@@ -37,6 +40,7 @@ export class Stage {
     this.choice = null;
     this.message = "";
     window.addEventListener("resize", () => this.resized());
+    document.addEventListener("visibilitychange", () => this.refresh());
     // No timer waits for longer than 24 days.
     const { seconds_left: left } = session;
     if (left !== null && left < 2e6) {
@@ -50,11 +54,28 @@ export class Stage {
   enter(state, message = "") {
     this.state = state;
     this.message = message;
+    this.refresh();
+  }
+
+  /** Called when what is shown may have changed. */
+  refresh() {
+    const there = this.open && !this.revising && !document.hidden;
+    this.reference.show(there && this.viewport.showsReference);
     this.render(this);
   }
 
-  get accepting() {
+  /** Whether the images of a trial are to be seen and judged. */
+  get open() {
     return ["ready", "chosen"].includes(this.state) && !this.paused && !this.small;
+  }
+
+  get accepting() {
+    return this.open && (this.revising || this.reference.seen);
+  }
+
+  /** Whether the rater has yet to look at the reference, and does not at the moment. */
+  get wantsReference() {
+    return this.open && !this.accepting && !this.viewport.showsReference;
   }
 
   get answers() {
@@ -62,7 +83,7 @@ export class Stage {
   }
 
   get canRevise() {
-    return this.accepting && (this.revising || this.previous !== null);
+    return this.open && (this.revising || this.previous !== null);
   }
 
   // --- trials ----------------------------------------------------------------------------------
@@ -116,6 +137,7 @@ export class Stage {
   present(message = "") {
     this.showImages(this.bitmaps);
     this.timer.start(this.trial.resumed || this.reloads > 0);
+    this.reference.begin();
     this.enter("ready", message);
   }
 
@@ -147,7 +169,7 @@ export class Stage {
     const body = {
       trial: trial.trial, answer: choice, key: newKey(), tab: this.tab,
       response_ms: this.timer.milliseconds, timer_broken: this.timer.broken,
-      reloads: this.reloads,
+      reloads: this.reloads, layout: this.viewport.row().join(" "), ...this.reference.record(),
       client: { viewport: [window.innerWidth, window.innerHeight], dpr: window.devicePixelRatio,
         ...this.viewport.record() },
     };
@@ -157,8 +179,16 @@ export class Stage {
         : t("judging.saved_before", { answer: this.label(reply.answer) });
       if (!reply.feedback) return this.take(reply.next, message);
       this.next = reply.next;
-      return this.enter("feedback", reply.feedback);
+      return this.explain(reply.feedback);
     });
+  }
+
+  /** Practice: says what was right and why, of each image too, while they are still there. */
+  explain({ text, captions }) {
+    const labels = { ...this.session.protocol.captions };
+    for (const [slot, words] of Object.entries(captions)) labels[slot] += `: ${words}`;
+    this.viewport.exchange(this.bitmaps, labels);
+    this.enter("feedback", text);
   }
 
   async saveRevision() {
@@ -234,7 +264,7 @@ export class Stage {
     this.paused = !this.paused;
     this.timer.broken = true;
     this.viewport.stopAuto();
-    this.render(this);
+    this.refresh();
   }
 
   resized() {
@@ -242,7 +272,7 @@ export class Stage {
     if (small === this.small) return;
     this.small = small;
     this.timer.broken = true;
-    this.render(this);
+    this.refresh();
   }
 
   label(code) {

@@ -12,6 +12,7 @@ export const GAP = 20;
 export const CAPTION = 20;
 
 const ZOOMS = [1, 2, 4];
+const TAP = 10; // CSS pixels that a finger may stray while it taps
 const AUTO_MS = 700; // below three changes a second (WCAG 2.3.1)
 
 export class Viewport {
@@ -29,14 +30,20 @@ export class Viewport {
     this.holding = false; // the reference is held in place of everything
     this.shown = 0; // which view the flicker shows
     this.auto = null;
+    this.fingers = new Map(); // on the screen: pointer -> where
+    this.tapFlickers = true;
     this.images = null;
     this.panes = [];
     this.use = freshUse();
     slider.addEventListener("input", () => this.draw());
     room.addEventListener("pointerdown", (event) => this.startDrag(event));
     room.addEventListener("pointermove", (event) => this.followSplit(event));
-    new ResizeObserver(() => this.layout()).observe(room);
-    window.addEventListener("resize", () => this.layout());
+    const resized = () => {
+      this.layout();
+      this.changed();
+    };
+    new ResizeObserver(resized).observe(room);
+    window.addEventListener("resize", resized);
   }
 
   /**
@@ -78,6 +85,12 @@ export class Viewport {
   record() {
     return { modes: [...this.use.modes], flickers: this.use.flickers, held: this.use.held,
       zoom: this.zoom, zoom_max: this.use.zoom, pans: this.use.pans };
+  }
+
+  /** Whether the reference, or half of it, is to be seen. */
+  get showsReference() {
+    if (!this.images?.reference) return false;
+    return this.holding || (this.mode === "split" ? this.views : this.slots()).includes("reference");
   }
 
   // --- what the rater can do -------------------------------------------------------------------
@@ -125,8 +138,11 @@ export class Viewport {
   }
 
   nextZoom() {
-    if (!this.images) return;
-    this.zoom = ZOOMS[(ZOOMS.indexOf(this.zoom) + 1) % ZOOMS.length];
+    if (this.images) this.zoomTo(ZOOMS[(ZOOMS.indexOf(this.zoom) + 1) % ZOOMS.length]);
+  }
+
+  zoomTo(zoom) {
+    this.zoom = zoom;
     this.use.zoom = Math.max(this.use.zoom, this.zoom);
     this.layout();
     this.changed();
@@ -146,6 +162,7 @@ export class Viewport {
 
   startDrag(event) {
     if (!this.images || event.button !== 0) return;
+    if (event.pointerType === "touch") return void this.startTouch(event);
     let { clientX: x, clientY: y } = event;
     const move = ({ clientX, clientY }) => {
       const scale = window.devicePixelRatio / this.zoom;
@@ -165,7 +182,61 @@ export class Viewport {
     for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, end);
   }
 
+  /** A tap flickers, a drag moves the images or the split, two fingers zoom and move the images. */
+  startTouch(event) {
+    this.fingers.set(event.pointerId, place(event));
+    if (this.fingers.size > 1) {
+      const [one, other] = this.fingers.values();
+      this.gesture = { tap: false, spread: spread(one, other), zoom: this.zoom };
+      return;
+    }
+    this.gesture = { tap: true, from: place(event) };
+    const move = (moved) => this.moveTouch(moved);
+    const end = ({ pointerId, type }) => {
+      this.fingers.delete(pointerId);
+      if (this.fingers.size > 0) return;
+      this.room.removeEventListener("pointermove", move);
+      for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, end);
+      if (this.gesture.tap && type === "pointerup" && this.tapFlickers) this.flicker();
+    };
+    this.room.addEventListener("pointermove", move);
+    for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, end);
+  }
+
+  moveTouch(event) {
+    const last = this.fingers.get(event.pointerId);
+    if (!last || !this.images) return;
+    const now = place(event);
+    this.fingers.set(event.pointerId, now);
+    const { gesture } = this;
+    if (gesture.tap) {
+      if (spread(now, gesture.from) < TAP) return;
+      gesture.tap = false;
+      if (this.mode !== "split") this.use.pans += 1;
+    }
+    const fingers = [...this.fingers.values()];
+    if (fingers.length === 1 && gesture.spread === undefined && this.mode === "split") {
+      return void this.splitAt(now.x);
+    }
+    const scale = window.devicePixelRatio / (this.zoom * fingers.length);
+    this.centre.x -= (now.x - last.x) * scale;
+    this.centre.y -= (now.y - last.y) * scale;
+    if (fingers.length > 1) {
+      const wanted = (gesture.zoom * spread(...fingers)) / gesture.spread;
+      const zoom = ZOOMS.findLast((step) => step <= wanted * Math.SQRT2) ?? ZOOMS[0];
+      if (zoom !== this.zoom) return void this.zoomTo(zoom);
+    }
+    this.draw();
+  }
+
+  splitAt(x) {
+    const box = this.panes[0].canvas.getBoundingClientRect();
+    this.slider.value = 100 * clamp((x - box.left) / box.width, 0, 1);
+    this.draw();
+  }
+
   followSplit(event) {
+    if (event.pointerType === "touch") return;
     if (this.mode !== "split" || !this.images || event.buttons) return;
     const box = this.panes[0].canvas.getBoundingClientRect();
     const part = (event.clientX - box.left) / box.width;
@@ -178,7 +249,11 @@ export class Viewport {
 
   /** The slots that get a pane each, from left to right. */
   slots() {
-    if (this.mode !== "side") return [this.views[this.shown]];
+    return this.mode === "side" ? this.row() : [this.views[this.shown]];
+  }
+
+  /** The same where images are side by side: the reference between them where there is room. */
+  row() {
     const all = this.beside ? this.views.toSpliced(1, 0, this.beside) : this.views;
     return this.fits(all.length) ? all : this.views;
   }
@@ -297,6 +372,14 @@ function element(name, text = "") {
 
 function clamp(value, low, high) {
   return Math.min(Math.max(value, low), Math.max(low, high));
+}
+
+function place({ clientX: x, clientY: y }) {
+  return { x, y };
+}
+
+function spread(one, other) {
+  return Math.max(1, Math.hypot(one.x - other.x, one.y - other.y));
 }
 
 function freshUse(mode = "side") {

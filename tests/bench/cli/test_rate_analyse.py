@@ -45,7 +45,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("study")
     run = small_run(folder / "run", images=6, clusters=6).path
     store = Store(f"{folder}/studies.db")
-    for name, protocol, answer in (("rated", "acr", "2"), ("pairs", "pair", "a")):
+    for name, protocol in (("rated", "acr"), ("pairs", "pair")):
         create_study(
             store, run, StudyOptions(name, protocol, per_pair=60, trials=30, images=6, crop=64)
         )
@@ -53,7 +53,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> str:
             rule = preferring(store, STRENGTH, number) if number else lambda _: "2"
             if name == "pairs" and not number:
                 rule = lambda _: "a"  # noqa: E731  a clicker
-            judge(trained(store, token, answer), rule)
+            judge(trained(store, token), rule)
         close_study(store, name)
     create_study(store, run, StudyOptions("open", images=4, crop=64))
     store.close()

@@ -34,11 +34,11 @@ def db(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two closed studies of the run, of pairs and of ratings, and an open one."""
     path = str(tmp_path_factory.mktemp("db") / "studies.db")
     store = Store(path)
-    for name, protocol, answer in (("pairs", "pair", "a"), ("rated", "acr", "2")):
+    for name, protocol in (("pairs", "pair"), ("rated", "acr")):
         options = StudyOptions(name, protocol, per_pair=40, trials=30, images=4, crop=64)
         create_study(store, run.path, options)
         for number, token in enumerate(invite(store, name, 6)):
-            judge(trained(store, token, answer), preferring(store, STRENGTH, number))
+            judge(trained(store, token), preferring(store, STRENGTH, number))
         close_study(store, name)
     create_study(store, run.path, StudyOptions("open", images=4, crop=64))
     store.close()

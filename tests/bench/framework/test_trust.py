@@ -168,7 +168,7 @@ def ask(run: RunFolder, folder: Path, protocol: str, crop: int = 512) -> HumanSc
     create_study(store, run.path, options)
     for number, token in enumerate(invite(store, "s", 12)):
         rule = seeing(store, run, "ssim", number)
-        judge(trained(store, token, "a" if protocol == "pair" else "2"), rule)
+        judge(trained(store, token), rule)
     close_study(store, "s")
     db = store.url
     store.close()

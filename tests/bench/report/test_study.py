@@ -45,7 +45,7 @@ def db(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> str:
         create_study(store, run.path, options)
         for number, token in enumerate(invite(store, name, 12)):
             rule = seeing(store, run, "ssim", number, SHARP) if number else lambda _: easy  # noqa: B023
-            judge(trained(store, token, easy), rule)
+            judge(trained(store, token), rule)
         close_study(store, name)
     store.close()
     return path

@@ -120,7 +120,7 @@ def test_many_may_open_a_new_database_at_once(address: str) -> None:
 def test_a_later_version_is_refused_with_what_to_do(store: Store, address: str) -> None:
     with store.write() as connection:
         connection.execute(schema.schema_version.update().values(number=7))
-    with pytest.raises(BenchError, match=r"has version 7.* up to 3; install a later"):
+    with pytest.raises(BenchError, match=r"has version 7.* up to 4; install a later"):
         Store(address)
 
 
@@ -133,7 +133,7 @@ def test_an_older_database_is_migrated_once_and_keeps_its_rows(store: Store) -> 
         insert_study(connection)
     for _ in range(2):
         with store.write() as connection:
-            assert schema.migrate(connection, [*schema.MIGRATIONS, add_mood]) == 4
+            assert schema.migrate(connection, [*schema.MIGRATIONS, add_mood]) == 5
     with store.read() as connection:
         columns = {column["name"] for column in inspect(connection).get_columns("rater")}
         assert "mood" in columns
@@ -150,10 +150,10 @@ def test_a_migration_that_fails_changes_nothing(store: Store) -> None:
     with store.read() as connection:
         columns = {column["name"] for column in inspect(connection).get_columns("rater")}
         assert "mood" not in columns
-        assert connection.execute(schema.schema_version.select()).scalar() == 3
+        assert connection.execute(schema.schema_version.select()).scalar() == 4
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 3])
 def older(
     request: pytest.FixtureRequest, store: Store, address: str, run_folder: Path
 ) -> tuple[Store, list[str], int]:
@@ -197,7 +197,7 @@ def test_studies_of_older_versions_have_a_secret_each_and_go_on_in_english(
     try:
         with store.read() as connection:
             secrets = connection.execute(select(schema.study.c.secret)).scalars().all()
-            assert connection.execute(schema.schema_version.select()).scalar() == 3
+            assert connection.execute(schema.schema_version.select()).scalar() == 4
         assert {len(bytes.fromhex(secret)) for secret in secrets} == {32}
         # version 1 had none, and each got its own; those made in this process are one and the same
         assert len(set(secrets)) == (2 if version == 1 else 1)
@@ -251,7 +251,8 @@ def test_a_writer_killed_midway_leaves_no_half_state(
     store: Store, address: str, run_folder: Path, when: str
 ) -> None:
     store.clock = utc_now  # the writer's clock
-    create_study(store, run_folder, StudyOptions("s", images=2, crop=64, trials=8, golden=0))
+    options = StudyOptions("s", images=2, crop=64, trials=8, golden=0, reference="hidden")
+    create_study(store, run_folder, options)
     (token,) = invite(store, "s", 1)
     session = trained(store, token)
     trial = session.trial("tab")

@@ -15,8 +15,11 @@ from raters.studies.export import judgements_csv
 from raters.studies.participants import participants, participants_csv
 from raters.studies.status import status
 from raters.studies.tokens import invite, prolific_entry
+from raters.texts import Texts
+from raters.texts.questions import read_questions
+from raters.trials.session import Session
 from raters.trials.withdrawal import erase
-from tests.support.studies import judge, trained
+from tests.support.studies import judge, practised, trained
 
 PID = "5a9d64f5f6dfdd0001eaa73d"
 
@@ -44,6 +47,25 @@ def test_the_list_says_who_did_what_and_what_a_platform_is_told(
     rows = list(csv.DictReader(participants_csv([one, other, third]).splitlines()))
     assert [row["participant"] for row in rows] == ["", "", PID]
     assert list(rows[0]) == list(asdict(one))
+
+
+def test_the_list_says_what_raters_said_about_themselves_and_in_which_language(
+    sqlite_store: Store, run_folder: Path
+) -> None:
+    asked = [{"id": "glasses", "question": "Brille?", "kind": "choice", "choices": ["ja", "nein"]}]
+    options = StudyOptions("s", images=1, crop=64, trials=4, language="de")
+    create_study(sqlite_store, run_folder, options, [Texts("de", {}, read_questions(asked))])
+    session = Session.open(sqlite_store, *invite(sqlite_store, "s", 1))
+    session.consent()
+    session.answered({"glasses": 1})
+    session.checked({})
+    practised(session)
+    invite(sqlite_store, "s", 1)
+    one, other = participants(sqlite_store, "s")
+    assert (one.language, one.practice, one.answers) == ("de", "passed", {"glasses": "nein"})
+    assert (other.language, other.practice, other.answers) == (None, None, {})
+    rows = list(csv.DictReader(participants_csv([one, other]).splitlines()))
+    assert [row["answers"] for row in rows] == ['{"glasses": "nein"}', ""]
 
 
 def test_a_platforms_number_is_in_the_list_alone_and_gone_with_its_rater(

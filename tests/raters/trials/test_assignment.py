@@ -222,7 +222,7 @@ def test_ratings_fill_their_quotas(sqlite_store: Store, run_folder: Path, protoc
     options = StudyOptions("s", protocol=protocol, per_pair=2, images=2, crop=64, trials=12)
     create_study(sqlite_store, run_folder, options)
     for token in invite(sqlite_store, "s", 2):
-        answered = judge(trained(sqlite_store, token, "3"), lambda trial: "4")
+        answered = judge(trained(sqlite_store, token), lambda trial: "4")
         wanted = {"a", "reference"} if protocol == "dcr" else {"a"}
         assert all(set(trial.slots) == wanted for trial in answered)
     with sqlite_store.read() as connection:

@@ -25,7 +25,9 @@ def test_a_killed_server_loses_nothing_doubles_nothing_and_asks_again(
     try:
         run = small_run(tmp_path / "run", images=12).path
         create_study(
-            store, run, StudyOptions("crash", per_pair=4000, trials=70, images=12, crop=64)
+            store,
+            run,
+            StudyOptions("crash", per_pair=4000, trials=70, images=12, crop=64, reference="hidden"),
         )
         tokens = invite(store, "crash", plan.raters)
         server.start()

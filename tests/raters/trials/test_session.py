@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,15 @@ from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.changes import close_study
 from raters.studies.creation import StudyOptions, create_study
-from raters.studies.export import judgements_csv
+from raters.studies.export import judgements, judgements_csv
 from raters.studies.tokens import RaterRefused, invite, prolific_entry
 from raters.trials.session import (
     Elsewhere,
     Expired,
+    Feedback,
     Finished,
     NotNow,
+    NotSeen,
     NotYours,
     RevisedEnough,
     Session,
@@ -29,12 +32,14 @@ from raters.trials.session import (
 from raters.trials.withdrawal import erase
 from raters.web.stimulus_cache import StimulusCache
 from tests.raters.conftest import Clock
-from tests.support.studies import enter, judge, looked, trained
+from tests.support.studies import enter, judge, looked, right_answer, trained
+
+SMALL = {"images": 4, "crop": 64, "reference": "hidden"}
 
 
 @pytest.fixture
 def study(store: Store, run_folder: Path) -> str:
-    options = StudyOptions("s", per_pair=12, images=4, crop=64, trials=20, golden=0.1, repeats=0.1)
+    options = StudyOptions("s", **SMALL, per_pair=12, trials=20, golden=0.1, repeats=0.1)
     create_study(store, run_folder, options)
     return "s"
 
@@ -68,7 +73,7 @@ def test_the_way_through_a_study(store: Store, study: str) -> None:
         trial = saved.next
     # right answers take turns between the sides, so "a" is right once or twice of three times
     assert {given.right for given in feedback} == {True, False}
-    assert {given.better for given in feedback if not given.right} == {"right"}
+    assert {given.worse for given in feedback if not given.right} == {"a"}
     assert session.state().stage == "judging"
     answered = judge(session, lambda trial: "b")
     assert [trial.number for trial in answered] == list(range(1, 21))
@@ -191,8 +196,8 @@ def test_serving_ids_are_new_for_each_rater_and_trial(store: Store, study: str) 
     for token in invite(store, study, 2):
         for trial in judge(trained(store, token), lambda trial: "a"):
             ids += trial.slots.values()
-    # 2 raters, 20 trials, left, right and reference; 16 random bytes are 22 letters
-    assert (len(ids), len(set(ids)), {len(i) for i in ids}) == (120, 120, {22})
+    # 2 raters, 20 trials, left and right; 16 random bytes are 22 letters
+    assert (len(ids), len(set(ids)), {len(i) for i in ids}) == (80, 80, {22})
 
 
 def test_an_illegal_answer_is_refused_and_nothing_is_stored(store: Store, study: str) -> None:
@@ -280,6 +285,74 @@ def test_after_closing_nothing_is_revised(store: Store, study: str) -> None:
     assert judgements_csv(store, study) == before
 
 
+def tried(session: Session, answer: Callable[[Trial], str]) -> list[Feedback]:
+    """Answer the practice trials; return what was said of each."""
+    said, step = [], session.trial("tab")
+    while isinstance(step, Trial) and step.kind_for_client == "training":
+        saved = session.submit(step.id, answer(step), f"key-{step.id}", "tab", {})
+        assert saved.feedback is not None
+        said.append(saved.feedback)
+        step = saved.next
+    assert isinstance(step, Trial)
+    assert step.practice == session.trial("tab").practice  # type: ignore[union-attr]
+    return said
+
+
+def test_practice_that_was_failed_comes_again_until_it_is_passed_or_three_times_are_over(
+    store: Store, study: str
+) -> None:
+    quick, stubborn, slow = (enter(store, token) for token in invite(store, study, 3))
+
+    def right(trial: Trial) -> str:
+        return right_answer(store, trial.id).code
+
+    def wrong(trial: Trial) -> str:
+        return {"a": "b", "b": "a"}[right(trial)]
+
+    assert [given.right for given in tried(quick, right)] == [True] * 3
+    # three trials, three times each; the third time says that there is no fourth
+    said = tried(stubborn, wrong)
+    assert [given.again for given in said] == [True] * 6 + [False] * 3
+    seen: list[str] = []
+
+    def second_time(trial: Trial) -> str:
+        seen.append(trial.id)
+        return wrong(trial) if len(seen) == 1 else right(trial)
+
+    said = tried(slow, second_time)
+    assert [(given.right, given.again) for given in said] == [(False, True)] + [(True, False)] * 3
+    with store.read() as connection:
+        found = connection.execute(select(schema.rater.c.practice)).scalars().all()
+        (damage,) = {tuple(sorted({given.damage for given in said}))}
+    assert found == ["passed", "failed", "passed"]
+    assert damage == ("defocus", "motion", "noise")
+    judge(stubborn, lambda trial: "a", 1)
+    assert {row["practice"] for row in judgements(store, study)} == {"passed", "failed"}
+
+
+def test_no_answer_is_taken_about_a_reference_that_was_not_looked_at(
+    store: Store, run_folder: Path, clock: Clock
+) -> None:
+    create_study(store, run_folder, StudyOptions("s", **{**SMALL, "reference": "shown"}, trials=8))
+    (token,) = invite(store, "s", 1)
+    session = enter(store, token)
+    trial = first_trial(session)
+    claims = [{}, {"reference_ms": 499}, {"reference_ms": "long"}, {"reference_ms": 60_000}]
+    for client in claims:  # the last one lies: by the server's clock no time has passed
+        with pytest.raises(NotSeen):
+            session.submit(trial.id, "a", "key-0", "tab", client)
+    assert count(store, schema.judgement) == 0
+    clock.pass_(seconds=0.6)
+    told = {"reference_ms": 60_000, "reference_shown": 2, "layout": "a reference b"}
+    assert not session.submit(trial.id, "a", "key-0", "tab", told).repeated
+    with store.read() as connection:
+        kept = connection.execute(select(schema.judgement)).one()
+    assert (kept.layout, kept.reference_shown, kept.reference_ms) == ("a reference b", 2, 600)
+    assert kept.client == {}
+    # what was stored is said again, whatever comes with it
+    assert session.submit(trial.id, "a", "key-0", "tab", {}).repeated
+
+
 def test_an_expired_lease_is_honoured_while_there_is_room(
     store: Store, study: str, clock: Clock
 ) -> None:
@@ -294,7 +367,9 @@ def test_an_expired_lease_that_went_to_another_is_refused_and_said(
     store: Store, run_folder: Path, clock: Clock
 ) -> None:
     # two models on one image, one judgement: room for one
-    options = StudyOptions("s", per_pair=1, images=1, crop=64, models=("ada", "bob"), trials=2)
+    options = StudyOptions(
+        "s", **{**SMALL, "images": 1}, per_pair=1, models=("ada", "bob"), trials=2
+    )
     create_study(store, run_folder, options)
     tokens = invite(store, "s", 2)
     slow = trained(store, tokens[0])
@@ -343,9 +418,7 @@ def test_who_closing_stops_gets_a_code_for_what_they_did(store: Store, study: st
 
 
 def test_a_study_may_have_a_code_for_parts(store: Store, run_folder: Path) -> None:
-    options = StudyOptions(
-        "s", images=4, crop=64, trials=20, completion_code="ALL", partial_code="PART"
-    )
+    options = StudyOptions("s", **SMALL, trials=20, completion_code="ALL", partial_code="PART")
     create_study(store, run_folder, options)
     leaves, idle, stopped, stays = (trained(store, token) for token in invite(store, "s", 4))
     for session in (leaves, stopped):
@@ -368,6 +441,7 @@ def small(store: Store, run_folder: Path, **options: object) -> None:
         "per_pair": 4,
         "images": 4,
         "crop": 64,
+        "reference": "hidden",
         "models": ("ada", "bob"),
         "trials": 4,
         "golden": 0.0,
@@ -420,7 +494,7 @@ def test_who_can_be_given_two_is_told_so_from_the_start(store: Store, run_folder
 def test_half_open_sessions_of_a_crowd_hold_half_of_the_places_at_most(
     store: Store, run_folder: Path, clock: Clock
 ) -> None:
-    options = StudyOptions("s", per_pair=6, images=3, crop=64, trials=8)
+    options = StudyOptions("s", **{**SMALL, "images": 3}, per_pair=6, trials=8)
     made = create_study(store, run_folder, options)  # 6 pairs of 6: 36 places
     crowd = [
         trained(store, prolific_entry(store, made.entry_token, f"made up {number}"))

@@ -22,7 +22,7 @@ from raters.texts import Texts
 from raters.texts.questions import read_questions
 from raters.trials.session import Expired, Finished, NotNow, Session, Trial
 from tests.raters.conftest import Clock
-from tests.support.studies import judge
+from tests.support.studies import judge, practised
 
 ASKED = [
     {"id": "glasses", "question": "Glasses?", "kind": "choice", "choices": ["yes", "no"]},
@@ -33,7 +33,7 @@ OWN = Texts("en", {}, read_questions(ASKED))
 
 def made(store: Store, run: Path, own: tuple[Texts, ...] = (), **options: object) -> Session:
     """Make a study and open the session of its first rater."""
-    given = {"images": 1, "crop": 64, "trials": 4, "golden": 0, "repeats": 0}
+    given = {"images": 1, "crop": 64, "trials": 4, "golden": 0, "repeats": 0, "reference": "hidden"}
     create_study(store, run, StudyOptions("s", **{**given, **options}), own)  # type: ignore[arg-type]
     (token,) = invite(store, "s", 1)
     return Session.open(store, token)
@@ -122,7 +122,7 @@ def test_when_the_time_is_over_a_rater_is_thanked_for_what_was_done(
     clock.pass_(minutes=29)
     assert session.state().seconds_left == 60
     session.checked({})
-    judge(session, lambda trial: "a", 3)  # training
+    practised(session)
     trial = session.trial("tab")
     assert isinstance(trial, Trial)
     saved = session.submit(trial.id, "a", "key-1", "tab", {})
@@ -152,7 +152,7 @@ def test_an_answer_after_the_end_is_not_taken(
     session = made(sqlite_store, run_folder, time_limit=30)
     session.consent()
     session.checked({})
-    judge(session, lambda trial: "a", 4)
+    judge(practised(session), lambda trial: "a", 1)
     trial = session.trial("tab")
     assert isinstance(trial, Trial)
     clock.pass_(minutes=31)
@@ -175,7 +175,7 @@ def test_leaving_keeps_or_deletes_as_the_rater_wishes(store: Store, run_folder: 
     first.consent()
     first.answered({"glasses": 0})
     first.checked({})
-    judge(first, lambda trial: "a", 5)
+    judge(practised(first), lambda trial: "a", 2)
     assert first.withdraw(delete=True) is None
     with store.read() as connection:
         assert connection.execute(select(schema.judgement)).all() == []
@@ -190,7 +190,7 @@ def test_leaving_keeps_or_deletes_as_the_rater_wishes(store: Store, run_folder: 
     second.consent()
     second.answered({"glasses": 0})
     second.checked({})
-    judge(second, lambda trial: "a", 5)
+    judge(practised(second), lambda trial: "a", 2)
     assert second.withdraw() == "PART"
     with store.read() as connection:
         assert len(connection.execute(select(schema.judgement)).all()) == 5

@@ -17,6 +17,7 @@ from bench.core.errors import BenchError
 from raters.database.store import Store
 from raters.studies.changes import close_study
 from raters.studies.tokens import NEW_A_MINUTE
+from raters.texts import shipped
 from raters.web.app import create_app, server
 from raters.web.rate_limiter import FAILURES
 from raters.web.security import BODY_LIMIT
@@ -44,6 +45,7 @@ CLIENT = {
     "zoom_max": 1,
     "pans": 0,
 }
+LOOKED = {"layout": "a b", "reference_shown": 0, "reference_ms": 0}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,7 @@ def judgement(step: dict[str, Any], answer: str, key: str, **other: Any) -> dict
         "response_ms": 1500,
         "timer_broken": False,
         "reloads": 0,
+        **LOOKED,
         "client": CLIENT,
         **other,
     }
@@ -129,6 +132,39 @@ def test_links_that_lead_nowhere_say_so_kindly(app: FastAPI, study: Study) -> No
     store.close()
     closed = visit(app).get(f"/r/{study.tokens[0]}")
     assert (closed.status_code, "closed" in closed.text) == (410, True)
+
+
+def test_refusals_are_in_the_language_of_the_study_else_in_that_of_the_browser(
+    app: FastAPI, run: Path, study: Study
+) -> None:
+    german = {"Accept-Language": "de-AT, en;q=0.5"}
+    stranger = visit(app, "stranger")
+    stranger.headers.update(german)
+    page = stranger.get("/r/nonsense").text
+    assert '<html lang="de">' in page
+    assert shipped("de").say("refused.wrong.title") in page
+    posted = stranger.post("/api/trial", json={}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert posted.json()["message"].startswith(shipped("de").say("errors.foreign.text"))
+    assert stranger.post("/api/trial", data={"a": "b"}).json() == {
+        "error": "type",
+        "message": shipped("de").say("errors.type.text"),
+    }
+    large = stranger.post("/api/trial", json={"tab": "t" * BODY_LIMIT})
+    assert large.json()["message"] == shipped("de").say("errors.too_large.text")
+    assert stranger.get("/rate/config").json()["message"] == "Hier gibt es nichts."
+    for _ in range(FAILURES):
+        slowed = stranger.get("/r/nonsense")
+    assert slowed.status_code == 429
+    assert shipped("de").say("errors.slow_down.title") in slowed.text
+    # of a study that is known, its own language is spoken, whatever the browser would rather have
+    spanish = make_study(run, study.url, crop=96, language="es")
+    store = Store(study.url)
+    close_study(store, spanish.name)
+    store.close()
+    other = visit(app, "other")
+    closed = other.get(f"/r/{spanish.tokens[0]}", headers=german).text
+    assert '<html lang="es">' in closed
+    assert shipped("es").say("refused.closed.title") in closed
 
 
 def test_guessing_is_slowed_down_and_honest_raters_are_not_locked_out(
@@ -437,6 +473,7 @@ def test_steps_tell_a_client_nothing_of_what_it_sees(app: FastAPI, study: Study)
         "width",
         "height",
         "resumed",
+        "practice",
         "slots",
         "following",
     }
@@ -494,7 +531,9 @@ def test_a_dashboards_cookie_opens_no_other_study(
 def test_names_stay_hidden_until_closed_and_asked_for_on_record(app: FastAPI, study: Study) -> None:
     rater = ready(app, study.tokens[0])
     step = trial(rater)
-    for number in range(7):
+    for number in range(3 * 3 + 4):  # practice that is failed comes again
+        if step["state"] == "done":
+            break
         body = judgement(step, "a", f"key-dashboard-{study.name}-{number}")
         step = rater.post("/api/judgement", json=body).json()["next"]
     assert step == {"state": "done"}
