@@ -31,7 +31,14 @@ def on_screen(rater: Rater, pane: int) -> Pixels:
     return whole[top : top + height, left : left + width]
 
 
-@pytest.mark.parametrize("protocol", SLOTS)
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "pair",
+        pytest.param("acr", marks=pytest.mark.slow),
+        pytest.param("dcr", marks=pytest.mark.slow),
+    ],
+)
 def test_canvases_hold_the_pixels_of_the_database(
     study: MakeStudy, enter: Open, protocol: str
 ) -> None:
@@ -53,7 +60,10 @@ def test_canvases_hold_the_pixels_of_the_database(
     assert rater.errors == []
 
 
-@pytest.mark.parametrize("ratio", [1, 1.25, 1.5, 2])
+@pytest.mark.parametrize(
+    "ratio",
+    [1, pytest.param(1.25, marks=pytest.mark.slow), 1.5, pytest.param(2, marks=pytest.mark.slow)],
+)
 def test_one_image_pixel_is_one_device_pixel(
     study: MakeStudy, server: Server, browser: Browser, ratio: float
 ) -> None:

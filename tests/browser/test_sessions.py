@@ -22,9 +22,12 @@ PROTOCOLS = [
         ["ArrowRight", "ArrowUp", "ArrowLeft"],
         ["b", "bad", "a"],
         id="pair-bad",
+        marks=pytest.mark.slow,
     ),
     pytest.param({"protocol": "acr"}, ["2", "5", "1"], ["2", "5", "1"], id="acr"),
-    pytest.param({"protocol": "dcr"}, ["4", "1", "3"], ["4", "1", "3"], id="dcr"),
+    pytest.param(
+        {"protocol": "dcr"}, ["4", "1", "3"], ["4", "1", "3"], id="dcr", marks=pytest.mark.slow
+    ),
 ]
 
 

@@ -441,7 +441,7 @@ def test_where_all_were_told_they_are_ranked_with_each_other(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("suite", "limit", "part"),
     [
-        ("gopro:blur=blur", 6, "6 of 1 111 test images"),
+        pytest.param("gopro:blur=blur", 6, "6 of 1 111 test images", marks=pytest.mark.slow),
         # a folder with less than published
         pytest.param("gopro:blur=blur", None, "6 of 1 111 test images", marks=pytest.mark.slow),
         pytest.param("folder", 6, "only 6 images (--limit 6)", marks=pytest.mark.slow),
