@@ -286,6 +286,7 @@ def judged(run: RunFolder, models: tuple[str, ...], per_db: float = 0.6) -> Huma
         second=second,
         answer=answer,
         shown=answer,
+        bad=np.zeros(votes, bool),
         passed=np.zeros(votes, bool),
         earlier=none,
         response_ms=np.full(votes, 900, np.float32),
