@@ -424,6 +424,24 @@ METRICS: dict[str, MetricCard] = {
             group="use",
             check="OpenCV's ORB is the reference itself",
         ),
+        MetricCard(
+            name="lightglue-matches",
+            factory="bench.metrics.lightglue:LightGlueMatches",
+            higher_is_better=True,
+            low=0,
+            high=1,
+            unit="",
+            convention=(
+                "share of the reference's DISK keypoints (kornia, 2000 at most) that LightGlue "
+                "finds again, within 3 pixels"
+            ),
+            citation="Lindenberger et al. 2023, arXiv:2306.13643; "
+            "Tyszkiewicz et al. 2020, arXiv:2006.13566",
+            package="kornia",
+            extra="lightglue",
+            group="use",
+            check="kornia's networks are the reference themselves",
+        ),
         _released(
             "niqe",
             "the authors' release and parameters: grey of rgb2gray in whole levels, blocks of "

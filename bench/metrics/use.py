@@ -58,8 +58,16 @@ class OrbMatches(OnCpu):
             return 0.0
         matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(descriptors, others)
         pairs = np.array([(m.queryIdx, m.trainIdx) for m in matches], np.intp).reshape(-1, 2)
-        apart = np.linalg.norm(places[pairs[:, 0]] - found[pairs[:, 1]], axis=1)
-        return float(np.count_nonzero(apart <= NEAR) / len(places))
+        return found_in_place(places, found, pairs)
+
+
+def found_in_place(places: Keypoints, found: Keypoints, pairs: NDArray[np.intp]) -> float:
+    """Return the share of ``places`` (N, 2) that one of ``found`` (M, 2) is the match of, in place.
+
+    ``pairs`` (P, 2) are indices of matches, none of a place twice.
+    """
+    apart = np.linalg.norm(places[pairs[:, 0]] - found[pairs[:, 1]], axis=1)
+    return float(np.count_nonzero(apart <= NEAR) / len(places))
 
 
 def _orb(pixels: Pixels) -> tuple[Keypoints, Descriptors]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.image import Pixels
+from bench.image import Picture, Pixels
+from bench.metrics.lightglue import LightGlueMatches
 from bench.metrics.scorer import Scorer
 from bench.metrics.use import Reading, edits, words
 from bench.records import Score
@@ -126,3 +130,54 @@ def test_edits_are_those_of_the_recursion(one: str, other: str) -> None:
 
     table: dict[tuple[int, int], int] = {}
     assert edits(one, other) == slowly(len(one), len(other))
+
+
+# --- LightGlue ------------------------------------------------------------------------------------
+
+
+def test_without_kornia_the_command_that_installs_it_is_told(
+    photo: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kornia.feature", None)
+    reason = scored("lightglue-matches", photo, photo).reason
+    assert reason is not None
+    assert "pip install 'restoration-bench[lightglue]'" in reason
+
+
+def test_without_their_weights_the_reason_is_told_once(
+    photo: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    class Lost:
+        @staticmethod
+        def from_pretrained(*given: object, **more: object) -> None:
+            tried.append(given)
+            raise OSError("no such host")
+
+    theirs = SimpleNamespace(DISK=Lost, LightGlue=None)
+    monkeypatch.setitem(sys.modules, "kornia.feature", theirs)
+    scorer = Scorer(["lightglue-matches"])
+    for _ in range(2):
+        reason = scorer.score(photo, scorer.reference(photo))["lightglue-matches"].reason
+        assert reason == "kornia cannot make DISK and LightGlue here: OSError: no such host"
+    assert len(tried) == 1
+
+
+def test_kornias_networks_are_asked_as_they_want(photo: Pixels) -> None:
+    """Without their learned weights, which are downloaded: of what is found, DISK is real."""
+    features = pytest.importorskip("kornia.feature", reason="kornia is an extra")
+    torch.manual_seed(0)
+
+    def same_places(images: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+        one, other = (images[name]["keypoints"][0] for name in ("image0", "image1"))
+        apart, nearest = torch.cdist(one, other).min(dim=1)
+        assert images["image0"]["image_size"].tolist() == [[photo.shape[1], photo.shape[0]]]
+        return {"matches0": torch.where(apart < 0.5, nearest, -1)[None]}
+
+    metric = LightGlueMatches()
+    metric._made = (features.DISK().eval(), same_places)  # type: ignore[misc]
+    reference = metric.features(Picture(photo))
+    assert metric.compare(Picture(photo), reference) == 1
+    other = metric.compare(Picture(255 - photo), reference)
+    assert 0 <= other < 1
