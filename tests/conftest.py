@@ -31,15 +31,8 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session", autouse=True)
 def one_secret() -> Iterator[None]:
-    """Every study made or copied in this process draws alike.
-
-    So no test hangs on who was asked what, and no audit raises one of the false alarms that it may
-    (`raters.audit.findings.FALSE_ALARM`).
-    """
-    with (
-        patch("raters.studies.creation.new_secret", lambda: "5e" * 32),
-        patch("raters.audit.copies.new_secret", lambda: "5e" * 32),
-    ):
+    """Every study made in this process draws alike: no test hangs on who was asked what."""
+    with patch("raters.studies.creation.new_secret", lambda: "5e" * 32):
         yield
 
 

@@ -42,7 +42,8 @@ class Rater:
         self.requests.append(request.url)
 
     def _remember(self, response: Any) -> None:
-        if urlsplit(response.url).path in ("/api/trial", "/api/judgement") and response.ok:
+        path = urlsplit(response.url).path  # below a path of the proxy's, where there is one
+        if path.endswith(("/api/trial", "/api/judgement")) and response.ok:
             reply = response.json()
             step = reply.get("next", reply)
             if step["state"] == "trial":

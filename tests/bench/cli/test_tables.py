@@ -106,7 +106,11 @@ def test_metrics_are_listed_by_group_with_what_each_needs(
         "lpips-squeeze",
         "dists",
     ]
-    assert [n for n, group in groups.items() if group == "use"] == ["ocr", "orb-matches"]
+    assert [n for n, group in groups.items() if group == "use"] == [
+        "ocr",
+        "orb-matches",
+        "lightglue-matches",
+    ]
     assert rows["ocr"]["here"] == (which("tesseract") is not None)
     assert (groups["ssim"], groups["blur-effect"]) == ("fidelity", "no-reference")
     assert {n for n, group in groups.items() if group == "whole set"} == {"fid", "kid"}

@@ -74,7 +74,7 @@ def test_all_is_every_metric_of_the_table(photo: Pixels, no_weights: Path) -> No
     missing = {name for name, s in scores.items() if s.value is None}
     missing.discard("ocr")  # nothing is written there, or nothing reads it
     extras = {n for n in missing if " install " in (scores[n].reason or "")}
-    assert extras <= {"flip", "dists"}
+    assert extras <= {"flip", "dists", "lightglue-matches"}
     assert missing - extras == {"lpips-alex", "lpips-vgg", "lpips-squeeze", "dists"} - extras
     assert all("bench fetch weights" in (scores[name].reason or "") for name in missing - extras)
 
