@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from bench.core.errors import BenchError
+from bench.core.names import seconds_of
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(steps|epochs|s|m|h)")
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(steps|epochs)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,17 @@ def parse_budget(text: str) -> Budget:
     >>> parse_budget("10m")
     Budget(seconds=600.0, steps=None, epochs=None)
     """
-    match = _FORM.fullmatch(text.strip().lower())
-    if not match:
+    match = _COUNT.fullmatch(text.strip().lower())
+    try:
+        amount = float(match[1]) if match else seconds_of(text)
+    except BenchError as error:
         raise BenchError(
             f"budget '{text}': expected a time, or a number of steps or epochs, such "
             "as 90s, 10m, 1h, 300steps or 20epochs"
-        )
-    amount, unit = float(match[1]), match[2]
+        ) from error
+    unit = match[2] if match else "seconds"
     if amount <= 0 or (unit == "steps" and amount != int(amount)):
         raise BenchError(f"budget '{text}': expected more than nothing, and whole steps")
-    if unit == "epochs":
-        return Budget(epochs=amount)
-    return Budget(steps=int(amount)) if unit == "steps" else Budget(seconds=amount * _UNITS[unit])
+    if unit == "steps":
+        return Budget(steps=int(amount))
+    return Budget(epochs=amount) if unit == "epochs" else Budget(seconds=amount)
