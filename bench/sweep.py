@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 from bench import api
 from bench.checks import check_run
 from bench.core.errors import BenchError, message_of
-from bench.core.names import choose, parse_spec
+from bench.core.names import choose, parse_spec, sides_of
 from bench.core.progress import Progress, Unheard
 from bench.suites.table import canonical
 from models.specs import card_of
@@ -241,11 +241,10 @@ def _value(key: str, value: Any) -> Any:
             return value
         expected = "a whole number above 0"
     elif key == "profile":
-        parts = value.lower().split("x") if isinstance(value, str) else []
         if value == "none":
             return None
-        if len(parts) == 2 and all(part.isdigit() and int(part) for part in parts):
-            return int(parts[0]), int(parts[1])
+        if isinstance(value, str) and (size := sides_of(value)):
+            return size
         expected = '"HEIGHTxWIDTH" or "none"'
     elif key in _CHOICES:
         if value in _CHOICES[key]:

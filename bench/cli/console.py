@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from bench.cli.tables import laid_out
 from bench.core.errors import BenchError
+from bench.core.names import sides_of
 
 LINE_EVERY = 5.0
 """Seconds between progress lines where there is no terminal to redraw."""
@@ -186,10 +187,9 @@ def parse_size(text: str) -> tuple[int, int]:
     >>> parse_size("720x1280")
     (720, 1280)
     """
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+    if (size := sides_of(text)) is None:
         raise BenchError(f"size '{text}': expected HEIGHTxWIDTH in pixels, such as 720x1280")
-    return int(height), int(width)
+    return size
 
 
 class ShownProgress:

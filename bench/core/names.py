@@ -38,6 +38,18 @@ def seconds_of(text: str) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2]]
 
 
+def sides_of(text: str) -> tuple[int, int] | None:
+    """Read ``AxB``, two whole numbers above 0; None for anything else.
+
+    >>> sides_of("720x1280"), sides_of("720"), sides_of("0x4")
+    ((720, 1280), None, None)
+    """
+    one, _, other = text.strip().lower().partition("x")
+    if not (one.isdecimal() and other.isdecimal() and int(one) and int(other)):
+        return None
+    return int(one), int(other)
+
+
 def plain_name(text: str) -> str:
     """Return a name as it looks: composed (NFC), without invisible characters, single spaces.
 

@@ -109,14 +109,13 @@ class Across:
         """Return the header and the rows for a terminal, and the lines beneath them."""
         heads = [" ".join(filter(None, (c.group, c.head, c.unit))) for c in self.table.columns]
         marks = {"best": "*", "tied": "="}
-        rows = [
-            [
-                cell.text + marks.get(cell.mark, "") + (f" {cell.detail}" if cell.detail else "")
-                + (f" ({self.table.letters(cell)})" if cell.notes else "")
-                for cell in row
-            ]
-            for row in self.table.rows
-        ]  # fmt: skip
+
+        def told(cell: TableCell) -> str:
+            detail = f" {cell.detail}" if cell.detail else ""
+            letters = f" ({self.table.letters(cell)})" if cell.notes else ""
+            return f"{cell.text}{marks.get(cell.mark, '')}{detail}{letters}"
+
+        rows = [[told(cell) for cell in row] for row in self.table.rows]
         notes = [f"({letter}) {note}" for note, letter in self.table.footnotes.items()]
         legend = [line.replace("{best}", "*").replace("{tied}", "=") for line in self.table.legend]
         return heads, rows, [*self.caveats, *legend, *notes]
@@ -178,12 +177,16 @@ def across(runs: Sequence[RunFolder]) -> Across:
     ]
     return Across(
         Table(
-            "across", HEADING, columns, rows=rows,
-            records=list(_records(suites, models, standing)), legend=legend,
+            "across",
+            HEADING,
+            columns,
+            rows=rows,
+            records=list(_records(suites, models, standing)),
+            legend=legend,
         ),
         tuple(dict.fromkeys(line for suite in suites for line in _caveats(suite))),
         tuple(pair for suite in suites for pair in suite.left_out),
-    )  # fmt: skip
+    )
 
 
 def write_across(

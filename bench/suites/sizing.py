@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError
-from bench.core.names import choose
+from bench.core.names import choose, sides_of
 from bench.records import Pair, Sizing
 from bench.suites.listing import Listing
 
@@ -77,12 +77,17 @@ def sized(pixels: Pixels, sizing: Sizing, scale: int = 1) -> Pixels:
     """
     from bench.image import ImageSizeError
 
+    if sizing.resize and scale > 1:
+        raise ImageSizeError(
+            "resize={}x{}: the images that are to be enlarged are stored, {} times smaller, and "
+            "cannot be made anew; use crop=".format(*sizing.resize, scale)
+        )
     if sizing.crop:
         width, height = sizing.crop
-        if width % scale or height % scale or (sizing.resize and scale > 1):
+        if width % scale or height % scale:
             raise ImageSizeError(
                 f"crop={width}x{height}: the images that are to be enlarged are stored, "
-                f"{scale} times smaller; expected multiples of {scale}, and no resize"
+                f"{scale} times smaller; expected multiples of {scale}"
             )
         width, height = width // scale, height // scale
         if pixels.shape[0] < height or pixels.shape[1] < width:
@@ -92,35 +97,24 @@ def sized(pixels: Pixels, sizing: Sizing, scale: int = 1) -> Pixels:
             )
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
         pixels = pixels[top : top + height, left : left + width]
-    return _resized(pixels, sizing, scale) if sizing.resize else pixels.copy()
+    return _resized(pixels, *sizing.resize, sizing.kernel) if sizing.resize else pixels.copy()
 
 
-def _resized(pixels: Pixels, sizing: Sizing, scale: int) -> Pixels:
+def _resized(pixels: Pixels, width: int, height: int, kernel: str) -> Pixels:
     import cv2
     import numpy as np
 
     from bench.degrade.resample import resize
-    from bench.image import ImageSizeError
 
-    assert sizing.resize is not None
-    if scale > 1:
-        raise ImageSizeError(
-            "resize={}x{}: the images that are to be enlarged are stored, {} times smaller, and "
-            "cannot be made anew; use crop=".format(*sizing.resize, scale)
-        )
-    width, height = sizing.resize
-    if sizing.kernel == "bicubic":
+    if kernel == "bicubic":
         return resize(pixels, (height, width))
-    how = cv2.INTER_AREA if sizing.kernel == "area" else cv2.INTER_LINEAR
+    how = cv2.INTER_AREA if kernel == "area" else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=how))
 
 
 def _size(spec: str, key: str, text: str) -> tuple[int, int]:
-    width, cross, height = text.lower().partition("x")
-    if cross and width.isdecimal() and height.isdecimal():
-        size = int(width), int(height)
-        if min(size) >= LEAST and max(size) <= MOST:
-            return size
+    if (size := sides_of(text)) and min(size) >= LEAST and max(size) <= MOST:
+        return size
     raise BenchError(
         f"'{spec}': {key}={text}; expected WIDTHxHEIGHT in pixels, each from {LEAST} to {MOST}, "
         f"as {key}=800x450"
