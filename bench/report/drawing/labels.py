@@ -41,7 +41,7 @@ def place(
     boxes: list[Box | None] = [None] * len(xy)
     distance = np.repeat(_DISTANCES, len(_ANGLES))
     for index in order:
-        candidates = np.array(_candidates(*points[index], *sizes[index]))
+        candidates = _slid_inside(np.array(_candidates(*points[index], *sizes[index])), frame)
         covered = _overlap(candidates, np.array(taken).reshape(-1, 4))
         covered += 50 * _outside(candidates, frame)
         covered += _NEARER * _belongs_elsewhere(candidates, xy, int(index))
@@ -71,6 +71,14 @@ def _candidates(x: float, y: float, width: float, height: float) -> list[Box]:
                 )
             )
     return found
+
+
+def _slid_inside(boxes: NDArray[np.float64], frame: Box) -> NDArray[np.float64]:
+    """Return the boxes, those that reach out of the frame moved back, as far as they fit in it."""
+    low, high = np.array(frame[:2]), np.array(frame[2:])
+    back = np.minimum(high - boxes[:, 2:], 0)
+    back += np.maximum(low - boxes[:, :2] - back, 0)
+    return boxes + np.hstack([back, back])
 
 
 def _overlap(boxes: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -87,7 +87,8 @@ def name_points(
         sizes.append(size)
         obstacles += _bars(axes, point, float(x), float(y), scale)
     inside = axes.get_window_extent()
-    frame: Box = (inside.x0, inside.y0, inside.x1, inside.y1)
+    off = 4 * scale  # a name that touches the axis reads as one of its ticks
+    frame: Box = (inside.x0 + off, inside.y0 + off, inside.x1 - off, inside.y1 - off)
     needed = None if len(points) <= NAMED else on_front
     boxes = place([(float(x), float(y)) for x, y in pixels], sizes, obstacles, frame, needed)
     for text, box, (x, y) in zip(texts, boxes, pixels, strict=True):

@@ -61,3 +61,12 @@ def test_a_label_stays_nearer_to_its_own_point_than_to_another() -> None:
         assert box is not None
         gaps = [far(box, *point) for point in points]
         assert min(gaps) == gaps[own]
+
+
+def test_a_name_with_no_room_beside_its_point_is_moved_into_the_frame_and_never_out_of_it() -> None:
+    frame = (0.0, 0.0, 200.0, 100.0)
+    wall = [(62.0, 0.0, 200.0, 100.0)]  # what is free is narrower than the name beside its point
+    (box,) = place([(40.0, 50.0)], [(58.0, 10.0)], wall, frame)
+    assert box is not None
+    assert frame[0] <= box[0]
+    assert box[2] <= wall[0][0]
