@@ -311,9 +311,11 @@ def _with_interval(value: float, drawn: Floats, clusters: int, n: int, level: fl
     known = drawn[~np.isnan(drawn)]
     lost = 1 - len(known) / len(drawn)
     if lost > MOST_LOST or clusters < 2:
-        note = f"{lost:.0%} of resamples have no value" if lost else "one cluster: no interval"
+        note = (
+            f"{100 * lost:.0f} % of resamples have no value" if lost else "one cluster: no interval"
+        )
         return Coefficient(value=value, low=None, high=None, n=n, note=note)
     tail = expanded_tail(clusters, level)
     low, high = np.quantile(known, [tail, 1 - tail])
-    lack = f"{lost:.1%} of resamples have no value" if lost else None
+    lack = f"{100 * lost:.1f} % of resamples have no value" if lost else None
     return Coefficient(value=value, low=float(low), high=float(high), n=n, note=lack, draws=drawn)

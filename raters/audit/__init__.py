@@ -244,7 +244,7 @@ def _kinds(store: Store) -> dict[int, list[str]]:
 def _notes(numbers: dict[str, int], truths: Sequence[Truth]) -> Iterator[str]:
     yield (
         f"an audit of a study that leaks nothing reports a leak with a chance of at most "
-        f"{FALSE_ALARM:.0%}"
+        f"{100 * FALSE_ALARM:.0f} %"
     )
     short = numbers["names too short to look for in random strings or pixels"]
     if short:

@@ -297,8 +297,8 @@ def _flags(
             )
     elif draws.unbounded:
         flags.append(
-            f"{draws.unbounded:.1%} of resamples had no finite scale; a Gaussian prior of standard "
-            f"deviation {PRIOR_SD:g} kept these finite"
+            f"{100 * draws.unbounded:.1f} % of resamples had no finite scale; a Gaussian prior of "
+            f"standard deviation {PRIOR_SD:g} kept these finite"
         )
     compared = wins + wins.T + ties
     pairs = compared[np.triu_indices(len(compared), 1)]
@@ -311,5 +311,5 @@ def _flags(
     if few := [votes.methods[i] for i in np.flatnonzero(per_method < FEW_VOTES)]:
         flags.append(f"fewer than {FEW_VOTES} votes on {', '.join(few)}")
     if (share := float((votes.outcome == 0).mean())) > 0.5:
-        flags.append(f"{share:.0%} of votes are ties")
+        flags.append(f"{100 * share:.0f} % of votes are ties")
     return flags

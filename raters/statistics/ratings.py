@@ -218,7 +218,7 @@ def analyse_ratings(
     if len(ratings.raters) < FEW_RATERS:
         flags.append(f"{len(ratings.raters)} raters; ITU-T P.910 asks for {FEW_RATERS} or more")
     if draws.unbounded:
-        flags.append(f"{draws.unbounded:.1%} of resamples had no rating of some method")
+        flags.append(f"{100 * draws.unbounded:.1f} % of resamples had no rating of some method")
     flags += [f"raters' bias and consistency are not known: {trouble}"] if trouble else []
     compared = n[:, None] + n[None, :]
     people = _people(ratings, table, recovered)

@@ -329,7 +329,7 @@ def test_both_are_bad_is_a_tie_for_the_scale_and_a_share_beside_it(
     assert ties == {"deblurnet": 0, "restoreformer": sum(both), "plainconv": sum(both)}
     table = scale_table(found)
     assert table.columns[-1].head == "Called bad"
-    assert {row[-1].text for row in table.rows if row[0].text == "deblurnet"} == {"0%"}
+    assert {row[-1].text for row in table.rows if row[0].text == "deblurnet"} == {"0 %"}
     assert "For the scale they are ties" in " ".join(table.html_legend())
 
 

@@ -78,7 +78,7 @@ def _slid_inside(boxes: NDArray[np.float64], frame: Box) -> NDArray[np.float64]:
     low, high = np.array(frame[:2]), np.array(frame[2:])
     back = np.minimum(high - boxes[:, 2:], 0)
     back += np.maximum(low - boxes[:, :2] - back, 0)
-    return boxes + np.hstack([back, back])
+    return np.asarray(boxes + np.hstack([back, back]))
 
 
 def _overlap(boxes: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.float64]:

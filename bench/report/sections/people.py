@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from bench.report.drawing.axes import explain
-from bench.report.drawing.numbers import MISSING, counted, fixed, interval
+from bench.report.drawing.numbers import MISSING, counted, fixed, interval, percent
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from raters.statistics.agreement import Share
@@ -64,11 +64,12 @@ def scale_table(found: Found, title: str = "") -> Table:
         columns.append(Column("Called bad", "both images"))
         for row, method in zip(rows, methods_of(found), strict=True):
             share = called_bad[method.method]
-            row.append(TableCell(f"{share.value:.0%}", f"{share.low:.0%} to {share.high:.0%}"))
+            around = f"{percent(share.low)} to {percent(share.high)}"
+            row.append(TableCell(percent(share.value), around))
     legend = [
-        f"{found.level:.0%} intervals resample {' and '.join(found.resampled)}. Methods that share "
-        "a letter do not differ significantly: every difference is tested directly, adjusted for "
-        "all pairs (Holm). Possible ranks hold for all methods at once.",
+        f"{percent(found.level)} intervals resample {' and '.join(found.resampled)}. Methods that "
+        "share a letter do not differ significantly: every difference is tested directly, adjusted "
+        "for all pairs (Holm). Possible ranks hold for all methods at once.",
     ]
     if pairs:
         legend.append("The scale's mean is 0; wins, losses and ties are votes.")

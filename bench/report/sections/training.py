@@ -20,7 +20,7 @@ from bench.report.drawing.axes import explain
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import png_uri
 from bench.report.drawing.html import render
-from bench.report.drawing.numbers import counted, significant
+from bench.report.drawing.numbers import counted, percent, significant
 from bench.report.drawing.theme import INK, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
@@ -208,7 +208,7 @@ def _row(name: str, path: Path) -> SampleRow | None:
     except BenchError:
         return None
     small, shrunk = _shrunk(pixels)
-    title = f"epoch {_epoch(path)[0]}" + (f", {shrunk:.0%} of its size" if shrunk < 1 else "")
+    title = f"epoch {_epoch(path)[0]}" + (f", {percent(shrunk)} of its size" if shrunk < 1 else "")
     alt = f"{name} after epoch {_epoch(path)[0]}: degraded, restored, reference"
     return SampleRow(title, alt, png_uri(small), small.shape[1], small.shape[0])
 

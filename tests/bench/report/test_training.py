@@ -117,7 +117,7 @@ def test_a_wide_row_is_made_smaller_and_says_so(trained: RunFolder) -> None:
     (trained.path / "training" / "unet" / "epoch-0004.png").write_bytes(b"torn")
     ((row,),) = (course.rows for course in sample_rows(analyse(gather([trained]))))
     assert (row.height, row.width) == (130, ROW_WIDTH)
-    assert row.title == "epoch 3, 51% of its size"
+    assert row.title == "epoch 3, 51 % of its size"
     assert cv2.countNonZero(decoded_source(row.source)[:, :, 0] - 120) == 0
 
 

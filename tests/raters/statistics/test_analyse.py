@@ -119,7 +119,7 @@ def test_what_weakens_a_study_is_flagged() -> None:
     text = "; ".join(found.flags)
     assert "one image" in text
     assert "only 4 raters" in text
-    assert "% of votes are ties" in text
+    assert " % of votes are ties" in text
     lone = analyse(simulated(raters=1, images=1), samples=200)
     assert lone.resampled == ("votes",)
     assert "one rater" in "; ".join(lone.flags)
