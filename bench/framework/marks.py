@@ -1,11 +1,12 @@
 """Marks on models whose figures need a word: who was told more, and who learned less or elsewhere.
 
-One list for all tables and plots. Who was told the answer, or a part of it, is ranked apart.
+One list for all tables and plots. Who was told the answer, or a part of it, is ranked apart, where
+there is anybody else to rank.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +77,16 @@ def symbols(marks: Iterable[Mark]) -> str:
     return "".join(mark.symbol for mark in marks)
 
 
-def legend(marks: Mapping[str, tuple[Mark, ...]]) -> list[str]:
-    """Return a line on each mark of the models, which are by name."""
+def legend(marks: Mapping[str, tuple[Mark, ...]], apart: Collection[str]) -> list[str]:
+    """Return a line on each mark of the models, which are by name; ``apart``: those that are ranked
+    apart (`bench.framework.scores.ScoreTable.apart`), which none is where all are told more."""
     told: dict[Mark, list[str]] = {}
     for name, own in marks.items():
         for mark in own:
             told.setdefault(mark, []).append(name)
     return [
         f"{mark.symbol} {', '.join(names)}: {mark.sentence}"
-        + ("; ranked apart." if mark.apart else ".")
+        + ("; ranked apart." if mark.apart and apart and set(names) <= set(apart) else ".")
         for mark, names in sorted(told.items(), key=lambda item: item[0].symbol)
     ]
 

@@ -73,6 +73,12 @@ class Suite:
         table = self.analysis.data.table
         return tuple(m for name in self.rows.get(model, ()) for m in table.marks.get(name, ()))
 
+    @cached_property
+    def apart(self) -> set[str]:
+        """The models that are told more than others here, and so are not ranked with them."""
+        told_more = self.analysis.data.table.apart
+        return {model for model, names in self.rows.items() if set(names) & set(told_more)}
+
     def unranked(self, model: str) -> str | None:
         """Return why a model has no rank here, None where it has one."""
         table = self.analysis.data.table
@@ -173,7 +179,7 @@ def across(runs: Sequence[RunFolder]) -> Across:
             else "; no probability: a suite has one scene, which cannot be drawn otherwise."
         ),
         *(line for suite in suites for line in _convention(suite)),
-        *marks_legend(marks),
+        *marks_legend(marks, {name for one in suites for name in one.apart}),
     ]
     return Across(
         Table(
@@ -184,7 +190,7 @@ def across(runs: Sequence[RunFolder]) -> Across:
             records=list(_records(suites, models, standing)),
             legend=legend,
         ),
-        tuple(dict.fromkeys(line for suite in suites for line in _caveats(suite))),
+        tuple(_caveats(suites)),
         tuple(pair for suite in suites for pair in suite.left_out),
     )
 
@@ -336,9 +342,14 @@ def _convention(suite: Suite) -> Iterator[str]:
         yield f"{suite.key}, {title(metric)}: {convention}; mean {mean_over}{cut}{part}."
 
 
-def _caveats(suite: Suite) -> Iterator[str]:
-    for metric in suite.metrics[:1]:
-        if caveat := suite.analysis.data.table.claims(metric).caveat:
-            yield f"{suite.key}: {caveat}."
-    if not suite.metrics:
-        yield f"{suite.key}: no model has a score."
+def _caveats(suites: Sequence[Suite]) -> Iterator[str]:
+    """Yield what has to be said of suites, each thing once."""
+    by_text: dict[str, list[str]] = {}
+    for suite in suites:
+        caveat = "no model has a score"
+        if suite.metrics:
+            caveat = suite.analysis.data.table.claims(suite.metrics[0]).caveat
+        if caveat:
+            by_text.setdefault(caveat, []).append(suite.key)
+    for caveat, keys in by_text.items():
+        yield f"{', '.join(dict.fromkeys(keys))}: {caveat}."

@@ -56,7 +56,8 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     part = [f"{analysis.data.part}: a part of the test set"] if analysis.data.part else []
-    notes = [*part, *caveats(analysis), *legend(analysis.data.table.marks), *noise_lines(analysis)]
+    marked = legend(analysis.data.table.marks, analysis.data.table.apart)
+    notes = [*part, *caveats(analysis), *marked, *noise_lines(analysis)]
     return heads, rows, notes
 
 

@@ -3,6 +3,7 @@ costs (`bench.compute.noise`), and that the images are a part of the test set.""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from html import escape
 
@@ -25,12 +26,13 @@ def marked(content: Content | Missing, context: Context) -> Content | Missing:
     """
     data = context.analysis.data
     marks = {name: own for name, own in data.table.marks.items() if own}
+    apart = data.table.apart
     long = {name: look.short for name, look in context.looks.items() if look.short != name}
     if isinstance(content, Missing) or not (marks or data.part or data.noisy or long):
         return content
 
     def table(found: Table) -> Table:
-        return _table(_noisy_table(found), marks, data.part)
+        return _table(_noisy_table(found), marks, apart, data.part)
 
     def plot(found: Plot) -> Plot:
         found = _noisy_plot(found)
@@ -42,7 +44,7 @@ def marked(content: Content | Missing, context: Context) -> Content | Missing:
         return replace(
             found,
             title=_part(found.name, found.title, data.part),
-            notes=[*found.notes, *lines, *([" ".join(legend(own))] if own else [])],
+            notes=[*found.notes, *lines, *([" ".join(legend(own, apart))] if own else [])],
         )
 
     def one(found: Table | Plot) -> Table | Plot:
@@ -67,7 +69,7 @@ def _part(name: str, title: str, part: str) -> str:
     return f"{title} ({part})" if part and not name.startswith(("cost", "training")) else title
 
 
-def _table(table: Table, marks: Marks, part: str) -> Table:
+def _table(table: Table, marks: Marks, apart: Collection[str], part: str) -> Table:
     """Mark the cells and heads that are a model's name and nothing else."""
     table = replace(table, caption=_part(table.name, table.caption, part))
     words = [column for column in table.columns if not column.numeric]
@@ -83,7 +85,7 @@ def _table(table: Table, marks: Marks, part: str) -> Table:
         table,
         columns=[replace(column, head=named(column.head)) for column in table.columns],
         rows=[[replace(cell, text=named(cell.text)) for cell in row] for row in table.rows],
-        legend=[*table.legend, " ".join(legend(found))],
+        legend=[*table.legend, " ".join(legend(found, apart))],
     )
 
 

@@ -436,6 +436,10 @@ def test_where_all_were_told_they_are_ranked_with_each_other(tmp_path: Path) -> 
     page = Page(write_report([run]).read_text(encoding="utf-8"))
     assert page.tables["table-results"][2][0] == "wiener †"
     assert "wiener has the best mean" in page.text
+    assert (
+        "† wiener: given the true blur (its PSF), which the others have to do without." in page.text
+    )
+    assert "ranked apart" not in page.text
 
 
 @pytest.mark.parametrize(
