@@ -59,7 +59,7 @@ READ = {
     "bench run --suite folder --data made": "minutes; as for mine",
     "bench run --suite bsd68:sigma=25 --data BSD68 --models input,nlm,dncnn.pth": "a checkpoint",
     "bench run --suite set5:scale=4 --data Set5 --models bicubic,rrdb.pth": "a checkpoint",
-    "bench run --suite demo --budget 60s": "minutes; nox -s demo",
+    "bench run --suite demo --budget 75s": "minutes; nox -s demo",
     "bench profile unet --size 720x1280 --threads 1": "a minute",
     "bench rate serve": "serves until it is stopped",
     "bench rate serve --host 0.0.0.0 --url https://study.example.org": "serves until stopped",

@@ -32,6 +32,7 @@ class Rater:
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.trials: list[dict[str, Any]] = []
+        self._reading = 0  # replies whose text the browser has not handed over yet
         page.on("request", self._note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
@@ -44,7 +45,9 @@ class Rater:
     def _remember(self, response: Any) -> None:
         path = urlsplit(response.url).path  # below a path of the proxy's, where there is one
         if path.endswith(("/api/trial", "/api/judgement")) and response.ok:
+            self._reading += 1
             reply = response.json()
+            self._reading -= 1
             step = reply.get("next", reply)
             if step["state"] == "trial":
                 self.trials.append(step)
@@ -129,6 +132,8 @@ class Rater:
     @property
     def trial(self) -> dict[str, Any]:
         """What the server last said about the trial."""
+        while self._reading:
+            self.page.wait_for_timeout(10)
         return self.trials[-1]
 
     def stored(self, slot: str) -> Pixels:
