@@ -12,6 +12,7 @@ import typer
 from bench.cli import (
     compare,
     doctor,
+    export,
     fetch,
     listing,
     pick,
@@ -54,6 +55,7 @@ VERBS: Verbs = {
     "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
     "pick": (pick.pick, "bench pick demo --quality psnr --max latency_ms=50"),
     "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
+    "export": (export.export, "bench export weights.safetensors --to onnx --out exported.onnx"),
     "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
     "models": (listing.models, "bench models"),
     "metrics": (listing.metrics, "bench metrics"),
