@@ -18,8 +18,9 @@ from typing import Any, Literal, get_args
 from bench import api
 from bench.checks import check_run
 from bench.core.errors import BenchError, message_of
-from bench.core.names import choose, parse_spec, sides_of
+from bench.core.names import choose, parse_spec
 from bench.core.progress import Progress, Unheard
+from bench.records import ProfileSize, profile_size, profile_text
 from bench.suites.table import canonical
 from models.specs import card_of
 
@@ -42,7 +43,7 @@ class Terms:
     train: Train = "missing"
     preset: Literal["quick", "paper"] = "quick"
     budget: str | None = None
-    profile: tuple[int, int] | None = (256, 256)
+    profile: ProfileSize = "suite"
     tile: int | None = None
     executor: str = "local"
     overlap: Literal["refuse", "mark"] = "refuse"
@@ -72,7 +73,7 @@ class Planned:
             value = getattr(terms, key)
             found[key] = None if value == getattr(usual, key) else value
         if terms.profile != usual.profile:
-            found["profile"] = "none" if terms.profile is None else "{}x{}".format(*terms.profile)
+            found["profile"] = profile_text(terms.profile)
         found["seed"] = self.seed or None
         return {key: str(value) for key, value in found.items() if value is not None}
 
@@ -241,11 +242,9 @@ def _value(key: str, value: Any) -> Any:
             return value
         expected = "a whole number above 0"
     elif key == "profile":
-        if value == "none":
-            return None
-        if isinstance(value, str) and (size := sides_of(value)):
-            return size
-        expected = '"HEIGHTxWIDTH" or "none"'
+        if isinstance(value, str):
+            return profile_size(value)
+        expected = '"HEIGHTxWIDTH", "suite" or "none"'
     elif key in _CHOICES:
         if value in _CHOICES[key]:
             return value

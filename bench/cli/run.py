@@ -13,7 +13,6 @@ from bench.checks import check_run
 from bench.cli.console import (
     ShownProgress,
     complain,
-    parse_size,
     print_json,
     print_table,
     say,
@@ -26,6 +25,7 @@ from bench.cli.train import BUDGET_HELP, PresetName
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
+from bench.records import profile_size
 from bench.runs.executors.table import executors
 from bench.suites.table import suite_cards
 
@@ -62,8 +62,8 @@ def run(
         typer.Option(
             help="Model specs, separated by commas: a name of 'bench models', FILE.safetensors, "
             "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER; after any but the last "
-            "@VARIANT: @x8, @tlc; or 'all': every model of 'bench models' for the suite's task "
-            "that needs no download.",
+            "@VARIANT, as @x8, @onnx or @float16+compile; or 'all': every model of 'bench models' "
+            "for the suite's task that needs no download.",
             show_default="the standard ones of these",
         ),
     ] = "",
@@ -93,8 +93,12 @@ def run(
         str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="Measure costs at this HEIGHTxWIDTH, or 'none'.")
-    ] = "256x256",
+        str,
+        typer.Option(
+            help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256; 'suite': at the "
+            "size of most of the suite's images; or 'none'."
+        ),
+    ] = "suite",
     tile: Tile = None,
     noncommercial: Noncommercial = False,
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
@@ -135,7 +139,7 @@ def run(
     The same command again does only what is missing, and what has changed since.
     """
     options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
-    size = None if profile == "none" else parse_size(profile)
+    size = profile_size(profile)
     if keep and fresh:
         raise BenchError("--keep and --fresh contradict each other; give one of them")
 

@@ -7,7 +7,9 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +25,7 @@ from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card
 from bench.prepare import tone_note
-from bench.records import Failure, Pair, RunSpec
+from bench.records import Failure, Pair, ProfileSize, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
@@ -36,6 +38,7 @@ from bench.suites import Suite, spread
 from bench.suites.folder import first_few
 from bench.suites.identity import clean_note, colour_note, grey_note, one_scene_each
 from bench.suites.listing import prepared
+from bench.suites.opening import open_pair
 from models.identity import model_digest
 from models.loading import load_restorer
 from models.specs import card_of, label
@@ -226,11 +229,12 @@ class RunJob:
             self.progress.update,
         )
 
-    def profile(self, size: tuple[int, int]) -> None:
+    def profile(self, asked: tuple[int, int] | Literal["suite"]) -> None:
         """Measure what every model costs, in fresh processes, unless it was measured before.
 
         Figures of other sizes are kept.
         """
+        size = usual_size(self.pairs) if asked == "suite" else asked
         old = with_noise(self.folder.read_profiles(), self.notes)
         known = {profile.model for profile in old if (profile.height, profile.width) == size}
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
@@ -302,7 +306,7 @@ def run(
     suite: Suite,
     out: Path,
     progress: Progress,
-    profile_size: tuple[int, int] | None = (256, 256),
+    profile_size: ProfileSize = "suite",
     options: Mapping[str, str] | None = None,
     executor: str = "local",
     changed: Changed = "redo",
@@ -382,6 +386,20 @@ def run(
             raise
         job.save()
     return folder
+
+
+LOOKED_AT = 9
+"""So many images, evenly spread, decide about the usual size."""
+
+
+def usual_size(pairs: Sequence[Pair]) -> tuple[int, int]:
+    """Return the (height, width) of most degraded images; of several such, the first's."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for pair in spread(pairs, LOOKED_AT):
+        with suppress(BenchError, OSError):  # whoever restores it says so
+            height, width, _ = open_pair(pair).degraded.shape
+            sizes[height, width] += 1
+    return max(sizes, key=lambda size: sizes[size], default=(256, 256))
 
 
 def _grey(pairs: Iterable[Pair]) -> str | None:
