@@ -84,8 +84,8 @@ def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
 
 
 def test_an_executor_is_found_by_its_name_and_a_typo_is_told_the_nearest() -> None:
-    assert list(executors()) == ["local", "processes"]
-    assert callable(executor_named("processes").execute())
+    assert list(executors()) == ["local", "processes", "ray"]
+    assert callable(executor_named("processes").workplace().restore)
     with pytest.raises(BenchError, match="no executor 'proceses'; did you mean 'processes'"):
         executor_named("proceses")
 
