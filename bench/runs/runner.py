@@ -331,6 +331,7 @@ def run(
     spec = continued(RunFolder(out), spec)
     folder = RunFolder.create(out, spec)
     with folder.locked(), executor_named(executor).workplace() as place:
+        place.check(spec.device)
         job = RunJob(
             spec,
             folder,

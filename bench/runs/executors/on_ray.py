@@ -1,9 +1,7 @@
 """Ray: the work of a run on the CPUs and GPUs of one machine or of a cluster.
 
-A task is a model on some images. It works in a folder of its own and sends back what it wrote; this
-process alone writes to the run's folder, each model's cells in the order of the suite. So nothing
-of a task that dies is in the run, what is done twice is written once, and a run begun by one
-executor is taken up by another. Ray does a task again whose process or node is lost.
+A task is a part of the work (`bench.runs.executors.parts`): it sends back what it wrote, and this
+process writes it to the run's folder. Ray does a task again whose process or node is lost.
 
 Workers read the suite, the models and the results folder at the paths that they have here: on
 several machines these lie on a file system that all of them see.
@@ -16,10 +14,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -33,15 +29,11 @@ from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.layout import VARIABLE, results
 from bench.core.parallel import cores
-from bench.core.progress import Progress, Unheard
-from bench.records import Failure, Pair
-from bench.runs.cells import Cell
-from bench.runs.executors.restoring import FolderError
-from bench.runs.executors.shard import Outcome, Shard, ShardModel, restore_shard
+from bench.core.progress import Progress
+from bench.runs.executors.parts import Lost, Part, restore_in_parts, restore_part
+from bench.runs.executors.shard import Outcome, Shard
 from bench.runs.executors.workplace import Workplace
-from bench.runs.store import RunFolder
 from models.catalogue import NONCOMMERCIAL
-from models.loading import load_restorer
 from models.restorer import Restorer
 from models.training.train import Job, Trained, train
 
@@ -91,15 +83,6 @@ class Setting:
                 os.environ[name] = value
         if Path(self.folder).is_dir():
             os.chdir(self.folder)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a task wrote: the cells of its model, and files by their path in a run's folder."""
-
-    outcome: Outcome
-    cells: list[Cell]
-    files: Mapping[str, bytes]
 
 
 class RayWorkplace(Workplace):
@@ -161,6 +144,10 @@ class RayWorkplace(Workplace):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
+    def check(self, device: str) -> None:
+        """Refuse a device that no node of the cluster has."""
+        _slots(device.partition(":")[0])
+
     # --- restore --------------------------------------------------------------------------------
 
     def restore(
@@ -173,12 +160,14 @@ class RayWorkplace(Workplace):
         """
         del ready
         kind = shard.device.partition(":")[0]
-        gathering = _Gathering(shard, progress, self._images or IMAGES[kind])
-        for model in shard.models:
-            gathering.plan(model)
-        if gathering.waiting:
-            gathering.work(_resources(kind), _slots(kind))
-        return gathering.outcome()
+        remote, setting = _task(_restore, _resources(kind)), Setting.here()
+
+        def submit(part: Shard) -> Callable[[], Part]:
+            begun = remote.remote(part, setting)
+            return lambda: _found(begun)
+
+        images = self._images or IMAGES[kind]
+        return restore_in_parts(shard, progress, submit, slots=_slots(kind), images=images)
 
     # --- train and measure ----------------------------------------------------------------------
 
@@ -224,98 +213,6 @@ class RayWorkplace(Workplace):
         return found
 
 
-@dataclass
-class _Gathering:
-    """The tasks of a shard, and what they bring, written in order."""
-
-    shard: Shard
-    progress: Progress
-    images: int
-    waiting: deque[Shard] = field(default_factory=deque)
-    failures: list[Failure] = field(default_factory=list)
-    remarks: dict[str, tuple[str, ...]] = field(default_factory=lambda: defaultdict(tuple))
-    done: int = 0
-    total: int = 0
-
-    def plan(self, model: ShardModel) -> None:
-        """Divide a model's missing images."""
-        folder = RunFolder(self.shard.folder)
-        with folder.cell_writer(model.label) as writer:  # cuts a torn last line off
-            missing = [pair for pair in self.shard.pairs if pair.id not in writer.done]
-        self.total += len(missing)
-        for start in range(0, len(missing), self.images):
-            self.waiting.append(self._part(model, missing[start : start + self.images]))
-
-    def _part(self, model: ShardModel, pairs: Sequence[Pair]) -> Shard:
-        return replace(self.shard, models=(model,), pairs=tuple(pairs))
-
-    def work(self, resources: Mapping[str, float], slots: int) -> None:
-        """Do all tasks. What is finished out of turn waits for those before it, unread."""
-        import ray
-
-        remote = _task(_restore, resources)
-        setting = Setting.here()
-        out: deque[tuple[Shard, ObjectRef[Part]]] = deque()
-        try:
-            while self.waiting or out:
-                while self.waiting and len(out) < 2 * slots:
-                    part = self.waiting.popleft()
-                    out.append((part, remote.remote(part, setting)))
-                # one at a time and in turn: the cells of a model have one writer and one order
-                part, reference = out.popleft()
-                self._take(part, reference, lambda one: remote.remote(one, setting))
-        finally:
-            for _, reference in out:
-                with suppress(Exception):  # the cluster may be gone
-                    ray.cancel(reference)
-
-    def _take(self, part: Shard, reference: ObjectRef[Part], again: Any) -> None:
-        from ray.exceptions import RayError
-
-        (model,) = part.models
-        try:
-            self._write(model.label, part, _got(reference))
-        except RayError as error:
-            if len(part.pairs) > 1:  # which of them it was is found out one by one
-                alone = [self._part(model, [pair]) for pair in part.pairs]
-                for one, found in [(one, again(one)) for one in alone]:
-                    self._take(one, found, again)
-                return
-            how = f"its process or its node was lost {RETRIES + 1} times ({type(error).__name__})"
-            self.failures.append(Failure(model.label, part.pairs[0].id, how))
-            self._tell(part)
-
-    def _write(self, label: str, part: Shard, found: Part) -> None:
-        folder = RunFolder(self.shard.folder)
-        try:
-            for name, content in found.files.items():
-                write_atomic(folder.path / name, content)
-            with folder.cell_writer(label) as writer:
-                for cell in found.cells:
-                    writer.append(cell)
-        except OSError as error:
-            raise FolderError(folder, error) from error
-        self.failures += found.outcome.failures
-        known = self.remarks[label], found.outcome.remarks.get(label, ())
-        self.remarks[label] = tuple(dict.fromkeys([*known[0], *known[1]]))
-        self._tell(part)
-
-    def _tell(self, part: Shard) -> None:
-        self.done += len(part.pairs)
-        self.progress.update("restore and score", self.done, self.total, part.pairs[-1].id)
-
-    def outcome(self) -> Outcome:
-        """Return it as the local executor does: failures by image, then by model, each once."""
-        images = {pair.id: index for index, pair in enumerate(self.shard.pairs)}
-        labels = {model.label: index for index, model in enumerate(self.shard.models)}
-
-        def place(failure: Failure) -> tuple[int, int]:
-            return images.get(failure.image or "", -1), labels[failure.model]
-
-        failures = sorted(dict.fromkeys(self.failures), key=place)
-        return Outcome(failures=failures, remarks={k: v for k, v in self.remarks.items() if v})
-
-
 def _task(function: Callable[..., Any], resources: Mapping[str, float]) -> Any:
     """Return a function as a task of Ray: ``remote`` of it begins one."""
     import ray
@@ -335,6 +232,19 @@ def _got(reference: ObjectRef[Any]) -> Any:
         if isinstance(error.cause, BenchError):
             raise BenchError(str(error.cause)) from error
         raise
+
+
+def _found(reference: ObjectRef[Part]) -> Part:
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        found: Part = _got(reference)
+    except RayTaskError:
+        raise
+    except RayError as error:
+        kind = type(error).__name__
+        raise Lost(f"its process or its node was lost {RETRIES + 1} times ({kind})") from error
+    return found
 
 
 # --- what a cluster has ---------------------------------------------------------------------------
@@ -403,36 +313,10 @@ def _remove_left_over() -> None:
 
 # --- in the workers -------------------------------------------------------------------------------
 
-_loaded: dict[tuple[object, ...], Restorer] = {}
-"""The model that this worker last had: the next task is mostly of the same."""
-
 
 def _restore(shard: Shard, setting: Setting) -> Part:
-    """Do a shard of one model in a folder of its own; return all that it wrote."""
-    setting.take()
-    device = shard.device.partition(":")[0]  # Ray shows a task the GPU that it has, and no other
-    (model,) = shard.models
-    key = model, device, shard.tile
-    if key not in _loaded:
-        _loaded.clear()
-    with tempfile.TemporaryDirectory(prefix=FOLDER) as made:
-        scratch = RunFolder(Path(made))
-        ready = {model.label: _loaded[key]} if key in _loaded else {}
-        if not ready:
-            try:
-                ready[model.label] = _loaded[key] = load_restorer(
-                    model.spec, device=device, weights=model.weights, tile=shard.tile
-                )
-            except Exception:  # noqa: BLE001  told by `restore_shard`, which tries once more
-                ready = {}
-        own = replace(shard, folder=scratch.path, device=device)
-        outcome = restore_shard(own, Unheard(), ready)
-        files = {
-            str(path.relative_to(scratch.path)): path.read_bytes()
-            for path in scratch.path.rglob("*")
-            if path.is_file() and path.parent.name != "cells"
-        }
-        return Part(outcome, list(scratch.cells(model.label)), files)
+    setting.take()  # Ray shows a task the GPU that it has, and no other
+    return restore_part(replace(shard, device=shard.device.partition(":")[0]))
 
 
 def _train(job: Job, setting: Setting) -> tuple[Trained, list[str], dict[str, bytes]]:

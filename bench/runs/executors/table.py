@@ -8,6 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from bench.compute.environment import pick_device
 from bench.core.errors import BenchError
 from bench.core.extras import extra
 from bench.core.names import choose, parse_spec, seconds_of
@@ -54,6 +55,14 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _devices(text: str) -> tuple[str, ...]:
+    """Read ``cuda:0+cuda:1``. Raises `BenchError` for one that is not there."""
+    devices = tuple(one.strip() for one in text.split("+"))
+    if wrong := [one for one in devices if one.partition(":")[0] not in ("cpu", "cuda")]:
+        raise BenchError(f"device '{wrong[0]}': expected devices such as cuda:0+cuda:1, or cpu+cpu")
+    return tuple(pick_device(one) for one in devices)
+
+
 EXECUTORS: dict[str, Executor] = {
     executor.name: executor
     for executor in (
@@ -64,11 +73,12 @@ EXECUTORS: dict[str, Executor] = {
         ),
         Executor(
             name="processes",
-            run="bench.runs.executors.processes:restore_in_processes",
+            run="bench.runs.executors.processes:Processes",
             about="a process for each model, as many at once as there are cores; a model that "
             "ends its process takes no other with it, nor does one that is given a time for an "
-            "image and takes longer (processes:limit=10m)",
-            options={"limit": seconds_of},
+            "image and takes longer (processes:limit=10m); or a process for each of several "
+            "devices, which share the images (processes:devices=cuda:0+cuda:1)",
+            options={"limit": seconds_of, "devices": _devices},
         ),
         Executor(
             name="ray",

@@ -36,6 +36,9 @@ class Workplace:
     ) -> None:
         return None
 
+    def check(self, device: str) -> None:
+        """Raise `BenchError` for a device that there is not. Called before any work."""
+
     def restore(
         self, shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
     ) -> Outcome:
