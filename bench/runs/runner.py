@@ -16,6 +16,7 @@ from typing import Literal
 from bench.compute.environment import environment
 from bench.compute.noise import with_noise
 from bench.compute.profile import Conditions
+from bench.core import shared
 from bench.core.errors import BenchError, message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
@@ -326,6 +327,7 @@ def run(
         progress.note(f"  {note}")
     suite = replace(suite, notes=(*suite.notes, *noticed))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
+    shared.fetch(out)
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
     spec = continued(RunFolder(out), spec)

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,6 +62,7 @@ class Setting:
     """What a worker takes over from this process, so that names and paths mean the same."""
 
     folder: str
+    path: tuple[str, ...]
     variables: Mapping[str, str | None]
 
     @classmethod
@@ -69,6 +71,7 @@ class Setting:
         names = (NONCOMMERCIAL, *THREAD_VARIABLES)
         return cls(
             str(Path.cwd()),
+            tuple(folder or str(Path.cwd()) for folder in sys.path),
             {name: os.environ.get(name) for name in names} | {VARIABLE: str(results().absolute())},
         )
 
@@ -81,6 +84,7 @@ class Setting:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        sys.path += [folder for folder in self.path if folder not in sys.path]
         if Path(self.folder).is_dir():
             os.chdir(self.folder)
 

@@ -67,7 +67,7 @@ def strange(tmp_path: Path) -> str:
     """Where the module of models that do odd things lies."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "strange.py").write_text(ODD)
-    return str(tmp_path / "code")
+    return f"{tmp_path / 'code'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
 
 
 def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
