@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,10 +84,12 @@ def _main(
         typer.Option("-V", "--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
     results: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--results",
-            help="Root of all that runs, trainings and studies write; also $BENCH_RESULTS.",
+            help="Root of all that runs, trainings and studies write; also $BENCH_RESULTS. An "
+            "address such as s3://BUCKET/FOLDER is shared: runs are read from there and published "
+            "to it.",
             show_default="results",
         ),
     ] = None,

@@ -17,7 +17,8 @@ from typing import Literal
 
 from bench.compute.environment import environment
 from bench.compute.noise import with_noise
-from bench.compute.profile import Conditions, measure
+from bench.compute.profile import Conditions
+from bench.core import shared
 from bench.core.errors import BenchError, message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
@@ -29,6 +30,7 @@ from bench.records import Failure, Pair, ProfileSize, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
+from bench.runs.executors.workplace import Workplace
 from bench.runs.finding import continued
 from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
@@ -42,7 +44,7 @@ from bench.suites.opening import open_pair
 from models.identity import model_digest
 from models.loading import load_restorer
 from models.specs import card_of, label
-from models.training.train import Trained, train
+from models.training.train import Trained
 from models.weights_folder import WeightsFolder
 
 Changed = Literal["redo", "refuse", "afresh"]
@@ -66,7 +68,8 @@ class RunJob:
     failures: list[Failure] = field(default_factory=list)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
-    executor: str = "local"
+    place: Workplace = field(default_factory=Workplace)
+    """Where models are trained, restore and are measured."""
     before: Mapping[str, str | None] = field(default_factory=dict)
     """The models' digests as the run last recorded them."""
     keep: bool = False
@@ -86,17 +89,17 @@ class RunJob:
 
         Variants of one network take the weights of one training.
         """
+        waiting = [entry for entry in self.entries if entry.job is not None]
+        jobs = {entry.job.card.name: entry.job for entry in waiting if entry.job}
+        came = zip(jobs, self.place.train(list(jobs.values()), self.progress), strict=True)
         done: dict[str, Trained | BenchError] = {}
-        for entry in self.entries:
-            if entry.job is None:
-                continue
-            job, entry.job = entry.job, None
-            if job.card.name not in done:
-                try:
-                    done[job.card.name] = train(job, self.progress.update, self.progress.note)
-                except BenchError as error:
-                    done[job.card.name] = error
-            trained = done[job.card.name]
+        for entry in waiting:
+            assert entry.job is not None
+            network, entry.job = entry.job.card.name, None
+            while network not in done:  # one after the other: what is finished is kept at once
+                name, result = next(came)
+                done[name] = result
+            trained = done[network]
             if isinstance(trained, BenchError):
                 entry.drop("failed", str(trained))
                 continue
@@ -202,8 +205,7 @@ class RunJob:
             border=self.suite.border,
             no_reference=self.suite.no_reference,
         )
-        execute = executor_named(self.executor).execute()
-        outcome = execute(shard, self.progress, ready)
+        outcome = self.place.restore(shard, self.progress, ready)
         self.failures = outcome.failures
         for entry in self.entries:
             entry.remarks = outcome.remarks.get(entry.label, entry.remarks)
@@ -240,7 +242,7 @@ class RunJob:
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
             return
-        found = measure(
+        found = self.place.measure(
             [(entry.label, entry.spec, entry.weights if entry.card else None) for entry in jobs],
             Conditions(
                 *size,
@@ -251,7 +253,7 @@ class RunJob:
                 tile=self.spec.tile,
                 scale=self.suite.scale,
             ),
-            self.progress.update,
+            self.progress,
         )
         self.notes |= {one.model: tuple(one.notes()) for one in found}
         new = [row for one in found for row in one.profiles()]
@@ -329,11 +331,13 @@ def run(
         progress.note(f"  {note}")
     suite = replace(suite, notes=(*suite.notes, *noticed))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
+    shared.fetch(out)
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
     spec = continued(RunFolder(out), spec)
     folder = RunFolder.create(out, spec)
-    with folder.locked():
+    with folder.locked(), executor_named(executor).workplace() as place:
+        place.check(spec.device)
         job = RunJob(
             spec,
             folder,
@@ -343,8 +347,9 @@ def run(
             progress=progress,
             options=options or {},
             started=_now(),
+            place=place,
         )
-        job.executor, job.keep = executor, changed == "refuse"
+        job.keep = changed == "refuse"
         if folder.exists:
             known = folder.record()
             job.started, job.notes = known.started, dict(known.profile_notes)
