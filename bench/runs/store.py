@@ -65,13 +65,14 @@ class RunFolder:
         """Make the folder, or take up the run that it already holds.
 
         Raises `BenchError` if the folder holds a run of another spec: its cells would mix. Data
-        that lies elsewhere now is no other spec.
+        that lies elsewhere now is no other spec, nor are other models: each has its own cells.
         """
         folder = cls(path)
         if folder.exists:
             old, new = to_json(folder.record().spec), to_json(spec)
             if not Path(old["data"]).exists():
                 old["data"] = new["data"]  # it was moved: images are known by their content
+            old["models"] = new["models"]
             changed = [f"{k} was {old[k]!r}, now {new[k]!r}" for k in new if old[k] != new[k]]
             if changed:
                 more = [name for name in new["metrics"] if name not in old["metrics"]]

@@ -18,6 +18,7 @@ from bench.core.parallel import cores
 from bench.core.progress import Progress
 from bench.records import Failure
 from bench.runs.executors.shard import Outcome, Shard, restore_shard
+from models.isolation import Isolated
 from models.restorer import Restorer
 
 POLL_SECONDS = 0.2
@@ -73,7 +74,9 @@ def restore_in_processes(
     ended. Raises `BenchError` where the folder cannot be written to, and
     KeyboardInterrupt; every finished cell has been kept then.
     """
-    del ready
+    for restorer in (ready or {}).values():
+        if isinstance(restorer, Isolated):
+            restorer.close()
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
     waiting = shard.by_model()

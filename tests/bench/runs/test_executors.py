@@ -95,7 +95,7 @@ def test_an_executors_options_are_read_and_a_typo_is_told_what_there_is() -> Non
     for spec, said in (
         ("processes:limit=soon", "'soon' is no time; expected one such as 90s"),
         ("processes:limits=10m", "has no option 'limits'; its options: limit"),
-        ("local:limit=10m", "executor 'local' has no option 'limit'; its options: none"),
+        ("local:wait=10m", "executor 'local' has no option 'wait'; its options: limit"),
     ):
         with pytest.raises(BenchError, match=said):
             executor_named(spec)
