@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import math
@@ -13,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 from filelock import FileLock, Timeout
@@ -69,7 +70,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = os.fspath(path)  # of writing, the system tells no name
         partial.unlink(missing_ok=True)
         raise
 
@@ -119,6 +122,21 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def append_whole(file: IO[bytes], data: bytes) -> None:
+    """Write at the end of an unbuffered file, through to the disk: all of it or nothing.
+
+    Raises OSError.
+    """
+    end = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
 
 
 def number_to_json(value: float | None) -> float | str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from bench.core.files import number_from_json, number_to_json, write_atomic, write_csv
+from bench.core.files import append_whole, number_from_json, number_to_json, write_atomic, write_csv
 from bench.records import Score
 
 Strata = Mapping[str, str]
@@ -118,9 +117,11 @@ class CellWriter:
         return True
 
     def append(self, cell: Cell) -> None:
-        """Write one cell in one system call and flush it to the disk."""
-        self._file.write(cell.to_line())
-        os.fsync(self._file.fileno())
+        """Write one cell and flush it to the disk; nothing of it where there is no room for all.
+
+        Raises OSError.
+        """
+        append_whole(self._file, cell.to_line())
         self.done.add(cell.image)
 
     def close(self) -> None:
