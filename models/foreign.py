@@ -165,6 +165,30 @@ def _recognised(found: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], s
     )
 
 
+def onnx_session(path: Path, device: torch.device, provider: str | None = None) -> Any:
+    """Return an onnxruntime session of a file on a device, with as many threads as torch has.
+
+    ``provider`` None: onnxruntime's own for the device. Raises `BenchError` where it is not there,
+    and for a file that does not load.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    if provider is None:
+        provider = "CUDAExecutionProvider" if device.type == "cuda" else "CPUExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise BenchError(
+            f"onnxruntime has no {provider} here: install onnxruntime-gpu, or give --device cpu"
+        )
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
+    except Exception as error:
+        raise BenchError(f"'{path}' is no ONNX model that runs here: {kind_of(path)}") from error
+
+
 class OnnxNetwork:
     """An onnxruntime session called like a network: (B,C,H,W) of [0,1] -> (B,C,H',W') of [0,1].
 
@@ -174,24 +198,8 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: Path, device: torch.device, output: str | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        provider = "CUDAExecutionProvider" if device.type == "cuda" else "CPUExecutionProvider"
-        if provider not in onnxruntime.get_available_providers():
-            raise BenchError(
-                f"onnxruntime has no {provider} here: install onnxruntime-gpu, or give --device cpu"
-            )
         self._path = path
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
-        except Exception as error:
-            raise BenchError(
-                f"'{path}' is no ONNX model that runs here: {kind_of(path)}"
-            ) from error
+        self.session = onnx_session(path, device)
         inputs = self.session.get_inputs()
         found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
         kind = _SAMPLES.get(inputs[0].type) if len(inputs) == 1 else None

@@ -65,10 +65,10 @@ def load_restorer(
 
     def varied(build: Callable[[], Restorer]) -> Restorer:
         restorer = build()
-        for variant in named:
-            restorer = load_object(variants()[variant].apply)(restorer)
         if named:
             restorer.name = name
+        for variant in named:
+            restorer = load_object(variants()[variant].apply)(restorer)
         return restorer
 
     if card is not None:

@@ -119,7 +119,8 @@ class NetworkRestorer:
         self.scale: int | None = scale
         self._enlarges = scale
         self.network = network if isinstance(network, torch.nn.Module) else None
-        self._call = network
+        self.call = network
+        """What is called for an image: the network, or how a variant runs it."""
         self._multiple, self._minimum = steps, both(minimum)
         self._tile: tuple[int, int] | None = None
         self.shrinks = True
@@ -130,7 +131,7 @@ class NetworkRestorer:
             high, wide = both(tile)
             self._tile = high // steps[0] * steps[0], wide // steps[1] * steps[1]
         self._overlap = overlap
-        self._channels, self._dtype = channels, dtype
+        self._channels, self.dtype = channels, dtype
         # oneDNN convolves channels-last float32 up to twice as fast; cuDNN gains nothing from it
         on_cpu = self.device.type == "cpu"
         self._layout = torch.channels_last if on_cpu else torch.contiguous_format
@@ -138,12 +139,20 @@ class NetworkRestorer:
             self.network.requires_grad_(False).eval()
             store(self.network.to(device=self.device, dtype=dtype), self._layout)
 
+    def compute(
+        self, dtype: torch.dtype | None = None, layout: torch.memory_format | None = None
+    ) -> None:
+        """Keep the network and its features in another precision or memory layout from now on."""
+        self.dtype, self._layout = dtype or self.dtype, layout or self._layout
+        if self.network is not None:
+            store(self.network.to(dtype=self.dtype), self._layout)
+
     @torch.inference_mode()
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size. Raises `ImageSizeError` for a wrong result."""
         if degraded.ndim != 4 or degraded.shape[1] != 3:
             raise ImageSizeError(f"expected (B,3,H,W), got {tuple(degraded.shape)}")
-        image = degraded.to(self.device, self._dtype)
+        image = degraded.to(self.device, self.dtype)
         if self._channels == 3:
             return self._restore(image).float().cpu()
         if bool((image[:, :1] == image).all()):
@@ -203,7 +212,7 @@ class NetworkRestorer:
         return (high, wide) if min(high, wide) >= least else None
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
-        made = self._call(image.contiguous(memory_format=self._layout))
+        made = self.call(image.contiguous(memory_format=self._layout))
         expected = (*image.shape[:2], *(side * self._enlarges for side in image.shape[-2:]))
         if isinstance(made, list | tuple | dict):
             made = self._chosen(made, expected)
@@ -321,16 +330,18 @@ def in_tiles(
         strides.append(stride)
     high, wide = both(tile)
     batch, channels = image.shape[:2]
-    total = image.new_zeros((batch, channels, height * scale, width * scale))
-    weights = image.new_zeros((1, 1, height * scale, width * scale))
+    size = (height * scale, width * scale)
+    total = torch.zeros((batch, channels, *size), device=image.device)  # whatever the precision
+    weights = torch.zeros((1, 1, *size), device=image.device)
     for top in _starts(height, high, strides[0]):
         for left in _starts(width, wide, strides[1]):
             piece = image[..., top : top + high, left : left + wide]
-            rows = _window(
-                top, piece.shape[-2], side=height, overlap=shares[0], scale=scale, like=image
-            )
-            columns = _window(
-                left, piece.shape[-1], side=width, overlap=shares[1], scale=scale, like=image
+            rows, columns = (
+                _window(start, length, side, share, scale).to(image.device)
+                for start, length, side, share in (
+                    (top, piece.shape[-2], height, shares[0]),
+                    (left, piece.shape[-1], width, shares[1]),
+                )
             )
             weight = rows[:, None] * columns[None, :]
             window = (
@@ -357,12 +368,10 @@ def _starts(side: int, tile: int, stride: int) -> list[int]:
     return [*range(0, last, stride), last]
 
 
-def _window(
-    start: int, length: int, side: int, overlap: int, scale: int, like: torch.Tensor
-) -> torch.Tensor:
+def _window(start: int, length: int, side: int, overlap: int, scale: int) -> torch.Tensor:
     """(length*scale,) weights: 0 near the tile's edges, 1 inside; 1 up to the image's edges."""
     third = max(overlap * scale / 3, 1e-6)
-    position = torch.arange(length * scale, device=like.device, dtype=like.dtype) + 0.5
+    position = torch.arange(length * scale) + 0.5
     weight = torch.ones_like(position)
     if start > 0:
         weight *= ((position - third) / third).clamp(0, 1)

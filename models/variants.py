@@ -1,4 +1,4 @@
-"""Variants of a model, and how a spec names them: ``MODEL@x8``, ``MODEL@tlc+x8``.
+"""Variants of a model, and how a spec names them: ``MODEL@x8``, ``MODEL@float16+compile``.
 
 A variant is a model like any other: it has a label, cells and costs of its own. Several apply in
 the order of the table, whatever the order they are named in. Imports no torch.
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.core.plugins import extended
 
@@ -22,7 +23,7 @@ class Variant:
 
     ``apply`` is ``module:function`` from a `models.restorer.Restorer` that is ready to one that is
     changed; it raises `BenchError` for a model that it does not apply to. ``times`` is how often
-    the model then works on an image.
+    the model then works on an image. Of those that share a ``kind`` a model can have one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Variant:
     apply: str
     citation: str
     times: int = 1
+    kind: str = ""
 
 
 VARIANTS: dict[str, Variant] = {
@@ -40,6 +42,61 @@ VARIANTS: dict[str, Variant] = {
             title="statistics of a window of 1.5 times the training crop, not of the whole image",
             apply="models.local_statistics:with_local_statistics",
             citation="Chu et al. 2022, arXiv:2112.04491",
+        ),
+        Variant(
+            name="channels_last",
+            title="channels innermost in memory, as every network has them on a CPU already",
+            apply="models.execution:channels_last",
+            citation="torch.channels_last",
+        ),
+        Variant(
+            name="float16",
+            title="weights and features in half precision",
+            apply="models.execution:float16",
+            citation="IEEE 754 binary16",
+            kind="precision",
+        ),
+        Variant(
+            name="bfloat16",
+            title="weights and features in bfloat16: 8 bits of a value are kept",
+            apply="models.execution:bfloat16",
+            citation="Kalamkar et al. 2019, arXiv:1905.12322",
+            kind="precision",
+        ),
+        Variant(
+            name="autocast",
+            title="mixed precision by torch.autocast: bfloat16 on a CPU, float16 on a GPU",
+            apply="models.execution:autocast",
+            citation="Micikevicius et al. 2018, arXiv:1710.03740",
+            kind="precision",
+        ),
+        Variant(
+            name="compile",
+            title="compiled by torch.compile; what it compiles it keeps, for later processes too",
+            apply="models.execution:compiled",
+            citation="Ansel et al. 2024, doi:10.1145/3620665.3640366",
+            kind="runtime",
+        ),
+        Variant(
+            name="cudagraph",
+            title="recorded as a CUDA graph and replayed: no time between launches",
+            apply="models.execution:cuda_graph",
+            citation="torch.cuda.CUDAGraph",
+            kind="runtime",
+        ),
+        Variant(
+            name="onnx",
+            title="exported to ONNX on the spot, run by onnxruntime",
+            apply="models.execution:by_onnxruntime",
+            citation="onnxruntime",
+            kind="runtime",
+        ),
+        Variant(
+            name="tensorrt",
+            title="exported to ONNX on the spot, run by TensorRT through onnxruntime",
+            apply="models.execution:by_tensorrt",
+            citation="onnxruntime's TensorRT execution provider",
+            kind="runtime",
         ),
         Variant(
             name="x8",
@@ -60,7 +117,8 @@ def variants() -> dict[str, Variant]:
 def parted(spec: str) -> tuple[str, tuple[str, ...]]:
     """Return the model that a spec names and its variants, in the order of the table.
 
-    A file or folder that is there is named whole. Raises `BenchError` for an unknown variant.
+    A file or folder that is there is named whole. Raises `BenchError` for an unknown variant, and
+    for two of a kind.
 
     >>> parted("nafnet.pth@x8+tlc")
     ('nafnet.pth', ('tlc', 'x8'))
@@ -70,6 +128,11 @@ def parted(spec: str) -> tuple[str, tuple[str, ...]]:
         return spec, ()
     known = variants()
     named = {choose("variant", name, known) for name in found[2].split("+")}
+    kinds: dict[str, str] = {}
+    for name in (name for name in known if name in named and known[name].kind):
+        other = kinds.setdefault(known[name].kind, name)
+        if other != name:
+            raise BenchError(f"{spec}: one {known[name].kind} at a time, not {other} and {name}")
     return found[1], tuple(name for name in known if name in named)
 
 

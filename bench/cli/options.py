@@ -71,5 +71,5 @@ DEFAULT_METRICS = f"{', '.join(DEFAULT)}, where their weights are"
 
 MODEL_FORMS = (
     "a name of 'bench models', FILE.safetensors, FILE.pth, FILE.onnx, package.module:factory, "
-    "outputs:FOLDER; after any but the last @x8, @tlc or both: variants"
+    "outputs:FOLDER; after any but the last @VARIANT, as @x8, @onnx or @float16+compile"
 )

@@ -62,8 +62,8 @@ def run(
         typer.Option(
             help="Model specs, separated by commas: a name of 'bench models', FILE.safetensors, "
             "FILE.pth, FILE.onnx, package.module:factory, outputs:FOLDER; after any but the last "
-            "@VARIANT: @x8, @tlc; or 'all': every model of 'bench models' for the suite's task "
-            "that needs no download.",
+            "@VARIANT, as @x8, @onnx or @float16+compile; or 'all': every model of 'bench models' "
+            "for the suite's task that needs no download.",
             show_default="the standard ones of these",
         ),
     ] = "",

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
 from bench.compute.operations import Operations, count, total, without_values
+
+if TYPE_CHECKING:
+    from models.restorer import NetworkRestorer
 
 Result = TypeVar("Result")
 
@@ -58,6 +61,24 @@ def observe(network: nn.Module, function: Callable[[], Result]) -> tuple[Result,
         for handle in handles:
             handle.remove()
     return found, [replace(call, learns=index in learnt) for index, call in enumerate(calls)]
+
+
+def observe_calls(
+    restorer: NetworkRestorer, function: Callable[[], Result]
+) -> tuple[Result, list[Call]]:
+    """As `observe`, whatever runs the network: a compiler or a runtime may never call it."""
+    calls: list[Call] = []
+    call = restorer.call
+
+    def noted(image: torch.Tensor) -> Any:
+        calls.append(Call((without_values(image),), {}))
+        return call(image)
+
+    restorer.call = noted
+    try:
+        return function(), calls
+    finally:
+        restorer.call = call
 
 
 def count_calls(network: nn.Module, calls: Sequence[Call]) -> Operations:

@@ -100,7 +100,7 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     """Load and make the first pass: the cold start, and the memory that it takes."""
     import torch
 
-    from bench.compute.calls import observe, observe_onnx
+    from bench.compute.calls import observe, observe_calls, observe_onnx
     from bench.compute.memory import peak_resident, reset_peak, resident
     from models.contract import Contained
     from models.ensemble import Ensemble
@@ -130,7 +130,9 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     psf = _gaussian_psf() if restorer.needs_psf else None
     hints = Hints(image="profile", psf=psf, scale=job.scale)
     start = Start(restorer, hints, [], [])
-    if restorer.network is not None:
+    if isinstance(worker, NetworkRestorer) and worker.network is not None:
+        result, start.calls = observe_calls(worker, lambda: restorer.restore(image, hints))
+    elif restorer.network is not None:
         restorer.network.eval()
         result, start.calls = observe(restorer.network, lambda: restorer.restore(image, hints))
     elif _is_onnx(job.spec):
@@ -154,10 +156,12 @@ def _timed(start: Start, job: ProfileJob) -> tuple[Run, list[torch.Tensor]]:
     """Return what is timed, and four random inputs for it: the forward pass where there is one."""
     import torch
 
+    from models.restorer import NetworkRestorer
+
     restorer, hints = start.restorer, start.hints
     like = start.calls[0].image() if len(start.calls) == 1 else None
     if restorer.network is not None and like is not None:
-        network = restorer.network
+        network = restorer.call if isinstance(restorer, NetworkRestorer) else restorer.network
 
         def forward(images: torch.Tensor) -> object:
             with torch.inference_mode():
