@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import nullcontext
 from typing import Annotated
@@ -101,6 +102,9 @@ def _main(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 finished with failures, 2 cannot, 130 Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # in the locale C, what has no letter is a "?"
+            stream.reconfigure(errors="replace")
     try:
         with reserving_stdout() if "--json" in sys.argv else nullcontext():
             app()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,7 @@ from bench.suites.identity import clean_note, colour_note, grey_note, one_scene_
 from bench.suites.listing import prepared
 from bench.suites.opening import open_pair
 from models.identity import model_digest
+from models.isolation import LIMIT, Isolated, close_all
 from models.loading import load_restorer
 from models.specs import card_of, label
 from models.training.train import Trained
@@ -82,6 +83,23 @@ class RunJob:
         """The metrics of images and of whole sets."""
         return choose_metrics(self.spec.metrics)
 
+    def leave(self) -> None:
+        """List no longer what is not asked for now. What was restored stays, for when it is again.
+
+        The costs are forgotten: nothing would tell whether they are still of the same model.
+        """
+        models = set(self.before) - {entry.label for entry in self.entries}
+        if not models:
+            return
+        self.progress.note(
+            f"  no longer listed: {', '.join(sorted(models))}; the finished images are kept for "
+            "when --models names them again"
+        )
+        rows = self.folder.read_profiles()
+        if any(row.model in models for row in rows):
+            self.folder.write_profiles(row for row in rows if row.model not in models)
+        self.notes = {name: notes for name, notes in self.notes.items() if name not in models}
+
     # --- train and load -------------------------------------------------------------------------
 
     def train(self) -> None:
@@ -115,11 +133,14 @@ class RunJob:
             if not entry.active:
                 continue
             try:
-                weights = entry.weights if entry.card else None
-                entry.restorer = load_restorer(
-                    entry.spec, device=self.spec.device, weights=weights, tile=self.spec.tile
-                )
-                entry.digest = model_digest(entry.spec, weights, entry.restorer)
+                if isinstance(entry.restorer, Isolated):
+                    entry.digest = entry.restorer.digest
+                else:
+                    weights = entry.weights if entry.card else None
+                    entry.restorer = load_restorer(
+                        entry.spec, device=self.spec.device, weights=weights, tile=self.spec.tile
+                    )
+                    entry.digest = model_digest(entry.spec, weights, entry.restorer)
                 entry.told = told_to(entry.restorer, self.pairs)
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", message_of(error))
@@ -143,13 +164,16 @@ class RunJob:
         for entry in self.entries:
             if not entry.active or entry.restorer is None or entry.digest is None:
                 continue
-            finished = {cell.image: cell.inputs for cell in self.folder.cells(entry.label)}
+            finished = {cell.image: cell for cell in self.folder.cells(entry.label)}
             stale: dict[str, str] = {}
             for pair in self.pairs if finished else ():
-                before = finished.get(pair.id)
-                now = inputs_of(entry.restorer, entry.digest, pair, scorer)
-                if pair.id in finished and before != now:
+                if (cell := finished.get(pair.id)) is None:
+                    continue
+                before, now = cell.inputs, inputs_of(entry.restorer, entry.digest, pair, scorer)
+                if before != now:
                     stale[pair.id] = before.changes(now) if before else NO_RECORD
+                elif cell.scores.keys() != set(scorer.names):  # left out while others were rescored
+                    stale[pair.id] = "they were scored by other metrics"
             if not stale:
                 continue
             what = (
@@ -336,7 +360,11 @@ def run(
         RunFolder(out).remove()
     spec = continued(RunFolder(out), spec)
     folder = RunFolder.create(out, spec)
-    with folder.locked(), executor_named(executor).workplace() as place:
+    with (
+        folder.locked(),
+        _ended(entries),
+        executor_named(executor).workplace() as place,
+    ):
         place.check(spec.device)
         job = RunJob(
             spec,
@@ -367,12 +395,14 @@ def run(
             kept=job.kept,
             overlap=overlap,
             keep=job.keep,
+            limit=executor_named(executor).limit or LIMIT,
         )
         planner.decide(entries)
         try:
             job.train()
             job.load()
             job.renew()
+            job.leave()
             job.save()
             job.score()
             job.measure_sets()
@@ -405,6 +435,15 @@ def usual_size(pairs: Sequence[Pair]) -> tuple[int, int]:
             height, width, _ = open_pair(pair).degraded.shape
             sizes[height, width] += 1
     return max(sizes, key=lambda size: sizes[size], default=(256, 256))
+
+
+@contextmanager
+def _ended(entries: Iterable[Entry]) -> Iterator[None]:
+    """End the processes of models at the end, however it comes."""
+    try:
+        yield
+    finally:
+        close_all(entry.restorer for entry in entries)
 
 
 def _grey(pairs: Iterable[Pair]) -> str | None:

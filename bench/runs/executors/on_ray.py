@@ -35,6 +35,7 @@ from bench.runs.executors.parts import Lost, Part, restore_in_parts, restore_par
 from bench.runs.executors.shard import Outcome, Shard
 from bench.runs.executors.workplace import Workplace
 from models.catalogue import NONCOMMERCIAL
+from models.isolation import close_all
 from models.restorer import Restorer
 from models.training.train import Job, Trained, train
 
@@ -159,10 +160,10 @@ class RayWorkplace(Workplace):
     ) -> Outcome:
         """Fill every missing cell of a shard.
 
-        Workers build their own restorers (``ready`` is not used). An image whose task ends its
+        Workers build their own restorers: those that are ``ready`` are ended. An image whose task ends its
         process again and again is a failure of that image. Raises as `restore_shard`.
         """
-        del ready
+        close_all((ready or {}).values())
         kind = shard.device.partition(":")[0]
         remote, setting = _task(_restore, _resources(kind)), Setting.here()
 

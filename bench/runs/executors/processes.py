@@ -20,6 +20,7 @@ from bench.records import Failure
 from bench.runs.executors.devices import restore_on_devices
 from bench.runs.executors.shard import Outcome, Shard, restore_shard
 from bench.runs.executors.workplace import Workplace
+from models.isolation import close_all
 from models.restorer import Restorer
 
 POLL_SECONDS = 0.2
@@ -49,7 +50,8 @@ class Processes(Workplace):
     def restore(
         self, shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
     ) -> Outcome:
-        """Fill every missing cell of a shard in other processes; ``ready`` is not used."""
+        """Fill every missing cell of a shard in other processes, which load their own models."""
+        close_all((ready or {}).values())
         if self._devices:
             return restore_on_devices(shard, progress, self._devices, self._limit)
         return restore_in_processes(shard, progress, limit=self._limit)

@@ -38,6 +38,12 @@ class Executor:
     given: Mapping[str, object] = field(default_factory=dict)
     """The values of a spec's options: those of the table have none."""
 
+    @property
+    def limit(self) -> float | None:
+        """How many seconds a model may take for an image, where its options say."""
+        found = self.given.get("limit")
+        return found if isinstance(found, float) else None
+
     def workplace(self) -> Workplace:
         """Return where the work is done, with the options that were given; to be entered."""
         from bench.runs.executors.workplace import Workplace  # and torch
@@ -69,15 +75,17 @@ EXECUTORS: dict[str, Executor] = {
         Executor(
             name="local",
             run="bench.runs.executors.shard:restore_shard",
-            about="this process; decoding, scoring and writing overlap with the models",
+            about="this process; decoding, scoring and writing overlap with the models. A factory "
+            "and an ONNX file work in processes of their own: one that ends its process, or takes "
+            "longer than an hour for an image (local:limit=10m), takes nothing else with it",
+            options={"limit": seconds_of},
         ),
         Executor(
             name="processes",
             run="bench.runs.executors.processes:Processes",
-            about="a process for each model, as many at once as there are cores; a model that "
-            "ends its process takes no other with it, nor does one that is given a time for an "
-            "image and takes longer (processes:limit=10m); or a process for each of several "
-            "devices, which share the images (processes:devices=cuda:0+cuda:1)",
+            about="a process for each model, whatever it is, as many at once as there are cores, "
+            "and ended if it takes longer for an image than processes:limit=10m says; or a process "
+            "for each of several devices, which share the images (processes:devices=cuda:0+cuda:1)",
             options={"limit": seconds_of, "devices": _devices},
         ),
         Executor(

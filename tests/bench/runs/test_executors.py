@@ -104,7 +104,7 @@ def test_an_executors_options_are_read_and_a_typo_is_told_what_there_is() -> Non
         ("processes:limits=10m", "has no option 'limits'; its options: limit, devices"),
         ("processes:devices=cpu+gpu", "device 'gpu': expected devices such as cuda:0"),
         ("processes:devices=cuda:0+cuda:97", "device 'cuda:.*': torch finds . CUDA devices"),
-        ("local:limit=10m", "executor 'local' has no option 'limit'; its options: none"),
+        ("local:wait=10m", "executor 'local' has no option 'wait'; its options: limit"),
     ):
         with pytest.raises(BenchError, match=said):
             executor_named(spec)
