@@ -160,8 +160,8 @@ class RayWorkplace(Workplace):
     ) -> Outcome:
         """Fill every missing cell of a shard.
 
-        Workers build their own restorers: those that are ``ready`` are ended. An image whose task ends its
-        process again and again is a failure of that image. Raises as `restore_shard`.
+        Workers build their own restorers: those that are ``ready`` are ended. An image whose task
+        ends its process again and again is a failure of that image. Raises as `restore_shard`.
         """
         close_all((ready or {}).values())
         kind = shard.device.partition(":")[0]
