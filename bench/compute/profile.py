@@ -148,14 +148,14 @@ class Measurement:
         found |= self._latency()
         memory = next((r.device_memory for r in self.reports if r.device_memory), None)
         found["device_memory_mb"] = (
-            (memory.allocated / 1e6, None, None) if memory else self._on_gpu("device_memory")
+            (memory.allocated / 1e6, None, None) if memory else self._no_device_memory()
         )
         samples = self._samples()
         found["process_memory_mb"] = self._sampled("process_memory", samples["process_memory_mb"])
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
         energy = next((report.energy for report in self.reports if report.energy), None)
         found["energy_j"] = (
-            (energy.joules / energy.passes, None, None) if energy else self._on_gpu("energy")
+            (energy.joules / energy.passes, None, None) if energy else self._reason("energy")
         )
         return {
             name: found[name] if name in found else self._by_row(row)
@@ -207,14 +207,11 @@ class Measurement:
     ) -> tuple[float, float | None, float | None] | str:
         return quantile_with_interval(samples, 0.5) if samples else self._reason(part)
 
-    def _on_gpu(self, part: str) -> str:
-        """Why a figure that only a GPU has is missing."""
-        reason = self._reason(part, "")
-        if not reason and self.conditions.device == "cpu":
-            return "the model ran on the CPU" + (
-                ", which has no energy counter here" if part == "energy" else ""
-            )
-        return reason or "no network runs on the GPU"
+    def _no_device_memory(self) -> str:
+        """Why there is no figure that only a GPU has."""
+        on_cpu = self.conditions.device == "cpu"
+        without = "the model ran on the CPU" if on_cpu else "no network runs on the GPU"
+        return self._reason("device_memory", without)
 
     def _reason(self, part: str, unknown: str = "it was not measured") -> str:
         for report in self.reports:
