@@ -162,9 +162,7 @@ def _exported(restorer: Restorer, provider: str | None) -> Restorer:
 def _with_network(restorer: Restorer) -> NetworkRestorer:
     """Return the restorer as one of a network. Raises `BenchError` for any other."""
     if not isinstance(restorer, NetworkRestorer) or restorer.network is None:
-        raise BenchError(
-            f"'{restorer.name}' has no network of torch, to which a way of running it applies"
-        )
+        raise BenchError(f"'{restorer.name}' has no network of torch that could be run otherwise")
     return restorer
 
 
