@@ -23,7 +23,7 @@ from raters.studies.secret import derived
 from raters.studies.stimuli import damage
 from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.texts import Texts, preferred
-from raters.trials.assignment import Chooser
+from raters.trials.assignment import AHEAD, Chooser
 from raters.trials.practice import Outcome, practice
 from raters.trials.promises import promise, wait
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
@@ -112,10 +112,12 @@ _SHOW = (
 )
 _JUDGE = schema.judgement.insert()
 _SLOTS = select(schema.serving).where(
-    or_(
-        schema.serving.c.assignment == bindparam("one"),
-        schema.serving.c.assignment == bindparam("two"),
-    )
+    schema.serving.c.assignment.in_(bindparam("held", expanding=True))
+)
+_PROLONG = (
+    schema.assignment.update()
+    .where(schema.assignment.c.id.in_(bindparam("held", expanding=True)))
+    .values(expires=bindparam("until"))
 )
 _ALLOWED = (
     select(schema.rater, schema.study.c.state)
@@ -595,25 +597,26 @@ class Session:
         row = connection.execute(_SHOWN, {"trial": held[0]}).one()
         shown = row.shown_count + 1 if again else max(row.shown_count, 1)
         now = self.store.clock()
-        connection.execute(
-            _SHOW,
-            {"trial": held[0], "count": shown, "until": now + self.study.rules.lease, "now": now},
-        )
-        slots: dict[int, dict[str, str]] = {key: {} for key in held[:2]}
+        until = now + self.study.rules.lease
+        first, *others = held[: 1 + AHEAD]
+        connection.execute(_SHOW, {"trial": first, "count": shown, "until": until, "now": now})
+        if others:
+            connection.execute(_PROLONG, {"held": others, "until": until})
+        slots: dict[int, dict[str, str]] = {key: {} for key in (first, *others)}
         stimuli = {}
-        for serving in connection.execute(_SLOTS, {"one": held[0], "two": held[:2][-1]}):
+        for serving in connection.execute(_SLOTS, {"held": list(slots)}):
             slots[serving.assignment][serving.slot] = serving.id
             stimuli[serving.id] = serving.stimulus
         return Trial(
             id=row.public_id,
             kind_for_client=kind,
-            slots=slots[held[0]],
+            slots=slots[first],
             height=row.height,
             width=row.width,
             number=done + 1,
             total=total,
             resumed=row.shown_count > 0 and again,
-            following=slots[held[1]] if len(held) > 1 else None,
+            following=tuple(slots[key] for key in others),
             stimuli=stimuli,
             practice=practice,
         )
