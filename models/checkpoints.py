@@ -19,7 +19,6 @@ from typing import IO, Any
 import numpy as np
 import psutil
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from bench.core.errors import BenchError
@@ -99,19 +98,21 @@ def read_state(path: Path) -> dict[str, Any]:
         raise BenchError(
             f"'{path}' is {size / 1e9:.1f} GB but only {free / 1e9:.1f} GB of memory are free"
         )
-    if _is_torchscript(path):
-        raise BenchError(
-            f"'{path}' is TorchScript, a program that would run here unseen; save the network's "
-            "state_dict with torch.save, or export the network to ONNX"
-        )
     try:
+        if _is_torchscript(path):
+            raise BenchError(
+                f"'{path}' is TorchScript, a program that would run here unseen; save the "
+                "network's state_dict with torch.save, or export it to ONNX"
+            )
         if path.suffix.lower() == ".safetensors":
             state: Any = load_file(path)
         else:
             state = _unpickled(_inside(path))
     except pickle.UnpicklingError as error:
         raise BenchError(f"'{path}' {_why_not_unpickled(error, path)}") from error
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except BenchError:
+        raise
+    except Exception as error:  # torch raises what it likes over a damaged pickle
         raise BenchError(f"'{path}' is no whole checkpoint: {kind_of(path)}") from error
     if not isinstance(state, dict) or not state:
         raise BenchError(f"'{path}' holds {type(state).__name__}; expected a dict of tensors")

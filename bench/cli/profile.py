@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,14 +20,15 @@ from bench.cli.console import (
     say_prose,
 )
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
-from bench.compute.growth import figures, growth, megapixels
 from bench.compute.noise import MARK, seen
-from bench.compute.profile import Measurement
 from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 from bench.records import Profile
 from models.variants import precision_of
+
+if TYPE_CHECKING:
+    from bench.compute.profile import Measurement
 
 
 def _list(shown: bool) -> None:
@@ -157,6 +158,8 @@ def _count(text: str) -> int:
 
 def _show_sizes(measured: Sequence[Measurement]) -> None:
     """Print a line for each size and batch, then how the costs grow with the pixels of a pass."""
+    from bench.compute.growth import figures, growth, megapixels
+
     of_each = [figures(found) for found in measured]
     first = of_each[0]["latency_ms"]
     shown = [

@@ -20,13 +20,20 @@ from bench.cli.console import (
     split_models,
     split_specs,
 )
-from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json, Noncommercial, Tile
+from bench.cli.options import (
+    DEFAULT_METRICS,
+    EXECUTOR_HELP,
+    METRICS_HELP,
+    Device,
+    Json,
+    Noncommercial,
+    Tile,
+)
 from bench.cli.train import BUDGET_HELP, PresetName
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
 from bench.records import profile_size
-from bench.runs.executors.table import executors
 from bench.suites.table import suite_cards
 
 
@@ -102,14 +109,7 @@ def run(
     tile: Tile = None,
     noncommercial: Noncommercial = False,
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
-    executor: Annotated[
-        str,
-        typer.Option(
-            help="Where models work: "
-            + "; ".join(f"{name}: {row.about}" for name, row in executors().items())
-            + "."
-        ),
-    ] = "local",
+    executor: Annotated[str, typer.Option(help=EXECUTOR_HELP)] = "local",
     keep: Annotated[
         bool,
         typer.Option(

@@ -188,8 +188,8 @@ def _time(
         return ProfileReport(latency=timing)
 
     _part("latency", tell, latency)
+    _part("energy", tell, lambda: ProfileReport(energy=_energy(run, inputs, job.seconds, on_gpu)))
     if on_gpu:
-        _part("energy", tell, lambda: ProfileReport(energy=_energy(run, inputs, job.seconds)))
         del inputs[1:]  # the memory of one pass holds one input
         _part(
             "device_memory",
@@ -219,19 +219,22 @@ def _device_memory(run: Run, image: torch.Tensor) -> DeviceMemory:
     return DeviceMemory(allocated=peak, reserved=reserved)
 
 
-def _energy(run: Run, inputs: list[torch.Tensor], seconds: float) -> Energy:
+def _energy(run: Run, inputs: list[torch.Tensor], seconds: float, on_gpu: bool) -> Energy:
     import torch
 
-    from bench.compute.energy import NoCounter, energy_counter
+    from bench.compute.energy import NoCounter, energy_counter, processor_energy_counter
     from bench.compute.passes import repeat_for
 
-    uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
-    joules = energy_counter(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+    if on_gpu:
+        uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
+        joules = energy_counter(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+    else:
+        joules = processor_energy_counter()
     before = joules()
     passes, elapsed = repeat_for(run, inputs, max(seconds, 1.0))
     spent = joules() - before
     if spent <= 0:
-        raise NoCounter(f"NVML's energy counter did not move in {elapsed:.1f} s")
+        raise NoCounter(f"the energy counter did not move in {elapsed:.1f} s")
     return Energy(joules=spent, passes=passes, seconds=elapsed)
 
 

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 from contextlib import suppress
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import psutil
 
 from bench.compute.processes import THREAD_VARIABLES
 from bench.core.errors import BenchError, Unscorable
-from bench.core.extras import INSTALL, extra
+from bench.core.extras import INSTALL
 from bench.core.version import VERSION
 
 PACKAGES = (
@@ -241,12 +240,11 @@ def _memory_mb() -> int:
 
 
 def _driver() -> str | None:
-    if find_spec("pynvml"):
-        import pynvml
+    import pynvml
 
-        with suppress(pynvml.NVMLError):
-            pynvml.nvmlInit()
-            return str(pynvml.nvmlSystemGetDriverVersion())
+    with suppress(pynvml.NVMLError):
+        pynvml.nvmlInit()
+        return str(pynvml.nvmlSystemGetDriverVersion())
     with suppress(OSError):
         text = Path("/proc/driver/nvidia/version").read_text()
         if version := re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", text):
@@ -259,8 +257,6 @@ def _check(found: bool, detail: str) -> dict[str, Any]:
 
 
 def _nvml() -> tuple[bool, str]:
-    if not find_spec("pynvml"):
-        return False, f"no GPU energy: {extra('nvml')} for it"
     import pynvml
 
     try:

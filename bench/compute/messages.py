@@ -77,7 +77,7 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
-    """What the GPU spent on so many passes in so many seconds."""
+    """What the GPU or the processor spent on so many passes in so many seconds."""
 
     joules: float
     passes: int

@@ -66,12 +66,16 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One model under `Conditions`: ``reports`` holds what each process told, in order."""
+    """One model under `Conditions`: ``reports`` holds what each process told, in order.
+
+    ``where`` says on what machine, if it was not that of the run.
+    """
 
     model: str
     spec: str
     conditions: Conditions
     reports: tuple[ProfileReport, ...]
+    where: str = ""
 
     @property
     def threads(self) -> int:
@@ -111,6 +115,8 @@ class Measurement:
         """Return what a reader of the figures should know: noise, failures, what is not counted."""
         timings = self._timings()
         notes = [f"a process failed: {r.failed}" for r in self.reports if r.failed is not None]
+        if self.where:
+            notes.append(self.where)
         if self.conditions.tile:
             notes.append(f"in tiles of {self.conditions.tile} pixels")
         if differ := disagreement([timing.passes_ms for timing in timings]):
@@ -142,14 +148,14 @@ class Measurement:
         found |= self._latency()
         memory = next((r.device_memory for r in self.reports if r.device_memory), None)
         found["device_memory_mb"] = (
-            (memory.allocated / 1e6, None, None) if memory else self._on_gpu("device_memory")
+            (memory.allocated / 1e6, None, None) if memory else self._no_device_memory()
         )
         samples = self._samples()
         found["process_memory_mb"] = self._sampled("process_memory", samples["process_memory_mb"])
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
         energy = next((report.energy for report in self.reports if report.energy), None)
         found["energy_j"] = (
-            (energy.joules / energy.passes, None, None) if energy else self._on_gpu("energy")
+            (energy.joules / energy.passes, None, None) if energy else self._reason("energy")
         )
         return {
             name: found[name] if name in found else self._by_row(row)
@@ -201,14 +207,11 @@ class Measurement:
     ) -> tuple[float, float | None, float | None] | str:
         return quantile_with_interval(samples, 0.5) if samples else self._reason(part)
 
-    def _on_gpu(self, part: str) -> str:
-        """Why a figure that only a GPU has is missing."""
-        reason = self._reason(part, "")
-        if not reason and self.conditions.device == "cpu":
-            return "the model ran on the CPU" + (
-                ", which has no energy counter here" if part == "energy" else ""
-            )
-        return reason or "no network runs on the GPU"
+    def _no_device_memory(self) -> str:
+        """Why there is no figure that only a GPU has."""
+        on_cpu = self.conditions.device == "cpu"
+        without = "the model ran on the CPU" if on_cpu else "no network runs on the GPU"
+        return self._reason("device_memory", without)
 
     def _reason(self, part: str, unknown: str = "it was not measured") -> str:
         for report in self.reports:

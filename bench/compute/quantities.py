@@ -173,7 +173,8 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity(
             name="energy_j",
             unit="J",
-            meaning="energy of the GPU for one pass over the batch, idle power included (NVML)",
+            meaning="energy of the GPU (NVML) or the processors (RAPL) for one pass over the "
+            "batch, idle power and whatever else works there included",
             heading="Energy",
             places=("axis", "bars"),
             aliases={"energy": 1.0},

@@ -29,18 +29,26 @@ def message_of(error: BaseException) -> str:
 
 def disk_fault(error: OSError) -> str | None:
     """Say what is wrong with a file or a folder, and what to do; None: it is something else."""
-    named = error.filename2 or error.filename
-    what_to_do = _DISK_FAULTS.get(error.errno or 0)
-    if what_to_do is None or not isinstance(named, str | bytes | os.PathLike):
+    named, number = error.filename2 or error.filename, error.errno or 0
+    what_to_do = _DISK_FAULTS.get(number)
+    if what_to_do is None:
         return None
-    path = _PARTIAL.sub(r"\1", os.fsdecode(named))
-    return f"cannot use '{path}' ({os.strerror(error.errno or 0).lower()}); {what_to_do}"
+    if isinstance(named, str | bytes | os.PathLike):
+        path = _PARTIAL.sub(r"\1", os.fsdecode(named))
+        what = f"use '{path}'"
+    elif number in _FULL:  # a write fails without a name
+        what = "write"
+    else:
+        return None
+    return f"cannot {what} ({os.strerror(number).lower()}); {what_to_do}"
 
 
 _PARTIAL = re.compile(r"\.([^/\\]+)\.\d+\.part$")
 """A file that is being written: `bench.core.files.replacing`."""
 _AGAIN = "then give the same command again: what is finished is kept"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DISK_FAULTS = {
+    errno.EFBIG: f"the file would be larger than may be: raise that limit, {_AGAIN}",
     errno.ENOSPC: f"make room on that disk, {_AGAIN}",
     errno.EDQUOT: f"make room on that disk, {_AGAIN}",
     errno.EACCES: "get the right to read and write there, or name another place",

@@ -8,7 +8,7 @@ INSTALL = "pip install -e . -c constraints.txt in a clone of this repository"
 def extra(name: str) -> str:
     """Return the command that adds an extra of ours, as it works today: from a clone.
 
-    >>> extra("nvml")
-    "pip install -e '.[nvml]' in a clone of this repository"
+    >>> extra("flip")
+    "pip install -e '.[flip]' in a clone of this repository"
     """
     return f"pip install -e '.[{name}]' in a clone of this repository"

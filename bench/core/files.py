@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import math
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 from filelock import FileLock, Timeout
@@ -69,7 +70,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = os.fspath(path)  # of writing, the system tells no name
         partial.unlink(missing_ok=True)
         raise
 
@@ -121,6 +124,21 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
         lock.release()
 
 
+def append_whole(file: IO[bytes], data: bytes) -> None:
+    """Write at the end of an unbuffered file, through to the disk: all of it or nothing.
+
+    Raises OSError.
+    """
+    end = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
+
+
 def number_to_json(value: float | None) -> float | str | None:
     """Return what JSON can hold: infinities become text, which ``float`` reads back."""
     return str(value) if value is not None and math.isinf(value) else value
@@ -131,12 +149,35 @@ def number_from_json(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file; none where there is no file."""
+def read_csv(path: Path, columns: Collection[str], advice: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file with ``columns`` and perhaps others; none without a file.
+
+    Raises `BenchError`, which ends in ``advice``, for what is no such table.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    with intact(path, advice), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        header = next(reader, [])
+        if lacking := [name for name in columns if name not in header]:
+            raise ValueError(f"it has no column {', '.join(lacking)}")
+        rows = list(reader)
+        for number, row in enumerate(rows, start=1):
+            if len(row) != len(header):
+                raise ValueError(f"row {number} has {len(row)} of {len(header)} columns")
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@contextmanager
+def intact(path: Path, advice: str) -> Iterator[None]:
+    """Say of a file that is read inside that it is damaged, where its content makes no sense.
+
+    Raises `BenchError` that ends in ``advice``: what to do.
+    """
+    try:
+        yield
+    except (ValueError, csv.Error, RecursionError) as error:
+        raise BenchError(f"'{path}' is damaged ({error}); {advice}") from error
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

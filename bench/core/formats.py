@@ -49,7 +49,7 @@ class Format(Generic[T]):
         """
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BenchError(f"{source} is damaged ({error}); {self.advice}") from None
         return self.from_json(found, source)
 

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.files import read_csv
+
+_ANEW = "take it as its authors give it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,6 @@ def _number(text: str, where: str) -> float:
     return value
 
 
-def _csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if missing := set(columns) - set(reader.fieldnames or ()):
-            raise BenchError(f"'{path}' has no column {', '.join(sorted(missing))}")
-        return list(reader)
-
-
 def _tid2013(root: Path) -> Iterator[Opinion]:
     """``mos_with_names.txt``: ``5.51429 I01_01_1.bmp``."""
     listed = root / "mos_with_names.txt"
@@ -93,7 +87,7 @@ def _tid2013(root: Path) -> Iterator[Opinion]:
 def _kadid(root: Path) -> Iterator[Opinion]:
     """``dmos.csv``: dist_img, ref_img, dmos, var; 5 is the best."""
     files = _files(root / "images")
-    for row in _csv(root / "dmos.csv", ("dist_img", "ref_img", "dmos")):
+    for row in read_csv(root / "dmos.csv", ("dist_img", "ref_img", "dmos"), _ANEW):
         yield Opinion(
             _found(files, row["dist_img"], root / "images"),
             _found(files, row["ref_img"], root / "images"),
@@ -133,7 +127,8 @@ def _csiq(root: Path) -> Iterator[Opinion]:
     """``csiq.DMOS.csv``: the sheet all_by_image of csiq.DMOS.xlsx, saved as CSV."""
     kinds = {"noise": "AWGN", "blur": "BLUR", "jpeg 2000": "jpeg2000", "jpeg": "JPEG"}
     references = _files(root / "src_imgs")
-    for row in _csv(root / "csiq.DMOS.csv", ("image", "dst_type", "dst_lev", "dmos")):
+    table, columns = root / "csiq.DMOS.csv", ("image", "dst_type", "dst_lev", "dmos")
+    for row in read_csv(table, columns, _ANEW):
         kind = kinds.get(row["dst_type"].lower(), row["dst_type"].lower())
         folder = root / "dst_imgs" / kind.lower()
         name = f"{row['image']}.{kind}.{row['dst_lev']}.png"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from bench.core.files import number_from_json, number_to_json, write_csv
+from bench.core.files import append_whole, number_from_json, number_to_json, write_atomic, write_csv
 from bench.records import Score
 
 Strata = Mapping[str, str]
@@ -64,43 +64,64 @@ class Cell:
 
     @classmethod
     def from_line(cls, line: bytes) -> Cell:
-        """Undo `to_line`. Raises ValueError for a torn line."""
-        row = json.loads(line)
-        scores = {
-            metric: Score.missing(value["missing"])
-            if isinstance(value, dict)
-            else Score(number_from_json(value))
-            for metric, value in row["scores"].items()
-        }
-        inputs = Inputs(**row["inputs"]) if "inputs" in row else None
-        return cls(row["image"], scores, row.get("measured", {}), inputs)
+        """Undo `to_line`. Raises ValueError for a torn line, and for one that is no cell."""
+        try:
+            row = json.loads(line)
+            scores = {
+                metric: Score.missing(str(value["missing"]))
+                if isinstance(value, dict)
+                else Score(number_from_json(value))
+                for metric, value in row["scores"].items()
+            }
+            inputs = Inputs(**row["inputs"]) if "inputs" in row else None
+            return cls(str(row["image"]), scores, dict(row.get("measured", {})), inputs)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"no cell: {error}") from error
+
+
+def cells_in(path: Path) -> Iterator[Cell]:
+    """Yield the cells of a file in the order written.
+
+    A line that is torn or damaged is passed over: that cell is not finished.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        for line in lines:
+            with suppress(ValueError):
+                if line.endswith(b"\n"):
+                    yield Cell.from_line(line)
 
 
 class CellWriter:
-    """Appends the cells of one model. A torn last line, left by a crash, is cut off first."""
+    """Appends the cells of one model. Lines that are no cells, as a crash leaves one at the end,
+    are taken out first."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.done: set[str] = set()
-        kept = 0
-        if path.exists():
-            for line in path.read_bytes().splitlines(keepends=True):
-                try:
-                    cell = Cell.from_line(line)
-                except ValueError:
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                self.done.add(cell.image)
-                kept += len(line)
-        self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b", buffering=0)
-        self._file.truncate(kept)
-        self._file.seek(kept)
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        whole = [line for line in lines if self._take(line)]
+        if len(whole) < len(lines):
+            write_atomic(path, b"".join(whole))
+        self._file: IO[bytes] = path.open("ab", buffering=0)
+
+    def _take(self, line: bytes) -> bool:
+        try:
+            cell = Cell.from_line(line)
+        except ValueError:
+            return False
+        if not line.endswith(b"\n") or cell.image in self.done:
+            return False
+        self.done.add(cell.image)
+        return True
 
     def append(self, cell: Cell) -> None:
-        """Write one cell in one system call and flush it to the disk."""
-        self._file.write(cell.to_line())
-        os.fsync(self._file.fileno())
+        """Write one cell and flush it to the disk; nothing of it where there is no room for all.
+
+        Raises OSError.
+        """
+        append_whole(self._file, cell.to_line())
         self.done.add(cell.image)
 
     def close(self) -> None:

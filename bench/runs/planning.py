@@ -27,8 +27,8 @@ from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
 from bench.suites.outputs import Outputs
 from models.catalogue import Card
+from models.isolation import LIMIT, Isolated, is_foreign
 from models.loading import header_as_found, load_restorer, read_header, sha256_of
-from models.own_code import load_own
 from models.prior import PriorRestorer
 from models.published_files import published_file
 from models.restorer import Hints, Restorer
@@ -61,6 +61,7 @@ class Entry:
     takes: str = "ready"
     """What comes first and how long that takes, in words."""
     restorer: Restorer | None = None
+    """From the plan on for what works in a process of its own, else once it is loaded."""
     digest: str | None = None
     """What it is by content, once it is loaded."""
     noticed: tuple[str, ...] = ()
@@ -136,6 +137,8 @@ class Planner:
     kept: WeightsFolder = field(default_factory=WeightsFolder)
     overlap: OnOverlap = "refuse"
     keep: bool = False
+    limit: float = LIMIT
+    """Seconds that others' code may take to load."""
 
     def decide(self, entries: Sequence[Entry]) -> None:
         """Decide for each model whether it loads, trains or stays out, and say so.
@@ -164,13 +167,15 @@ class Planner:
                     entry.drop("failed", str(error))
             elif form_of(entry.spec) == "outputs":
                 self._count_outputs(entry)
-            elif form_of(entry.spec) == "factory":
-                try:
-                    load_own(parted(entry.spec)[0])
-                except BenchError as error:
-                    entry.drop("failed", str(error))
             elif (file := model_file(entry.spec)) is not None:
                 entry.weights, entry.origin = file, "loaded"
+            if entry.active and is_foreign(entry.spec):  # before what takes long: it may not load
+                try:
+                    entry.restorer = Isolated(
+                        entry.spec, self.spec.device, self.spec.tile, self.limit
+                    )
+                except BenchError as error:
+                    entry.drop("failed", str(error))
             if entry.active and not entry.job:
                 self._compare(entry)
             if entry.active and card and card.family == "prior":

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Literal
 
 from bench.compute.environment import environment
 from bench.compute.noise import with_noise
-from bench.compute.profile import Conditions, measure
+from bench.compute.profile import Conditions
+from bench.core import shared
 from bench.core.errors import BenchError, message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
@@ -29,6 +30,7 @@ from bench.records import Failure, Pair, ProfileSize, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
+from bench.runs.executors.workplace import Workplace
 from bench.runs.finding import continued
 from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
@@ -40,9 +42,10 @@ from bench.suites.identity import clean_note, colour_note, grey_note, one_scene_
 from bench.suites.listing import prepared
 from bench.suites.opening import open_pair
 from models.identity import model_digest
+from models.isolation import LIMIT, Isolated, close_all
 from models.loading import load_restorer
 from models.specs import card_of, label
-from models.training.train import Trained, train
+from models.training.train import Trained
 from models.weights_folder import WeightsFolder
 
 Changed = Literal["redo", "refuse", "afresh"]
@@ -66,7 +69,8 @@ class RunJob:
     failures: list[Failure] = field(default_factory=list)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
-    executor: str = "local"
+    place: Workplace = field(default_factory=Workplace)
+    """Where models are trained, restore and are measured."""
     before: Mapping[str, str | None] = field(default_factory=dict)
     """The models' digests as the run last recorded them."""
     keep: bool = False
@@ -79,6 +83,23 @@ class RunJob:
         """The metrics of images and of whole sets."""
         return choose_metrics(self.spec.metrics)
 
+    def leave(self) -> None:
+        """List no longer what is not asked for now. What was restored stays, for when it is again.
+
+        The costs are forgotten: nothing would tell whether they are still of the same model.
+        """
+        models = set(self.before) - {entry.label for entry in self.entries}
+        if not models:
+            return
+        self.progress.note(
+            f"  no longer listed: {', '.join(sorted(models))}; the finished images are kept for "
+            "when --models names them again"
+        )
+        rows = self.folder.read_profiles()
+        if any(row.model in models for row in rows):
+            self.folder.write_profiles(row for row in rows if row.model not in models)
+        self.notes = {name: notes for name, notes in self.notes.items() if name not in models}
+
     # --- train and load -------------------------------------------------------------------------
 
     def train(self) -> None:
@@ -86,17 +107,17 @@ class RunJob:
 
         Variants of one network take the weights of one training.
         """
+        waiting = [entry for entry in self.entries if entry.job is not None]
+        jobs = {entry.job.card.name: entry.job for entry in waiting if entry.job}
+        came = zip(jobs, self.place.train(list(jobs.values()), self.progress), strict=True)
         done: dict[str, Trained | BenchError] = {}
-        for entry in self.entries:
-            if entry.job is None:
-                continue
-            job, entry.job = entry.job, None
-            if job.card.name not in done:
-                try:
-                    done[job.card.name] = train(job, self.progress.update, self.progress.note)
-                except BenchError as error:
-                    done[job.card.name] = error
-            trained = done[job.card.name]
+        for entry in waiting:
+            assert entry.job is not None
+            network, entry.job = entry.job.card.name, None
+            while network not in done:  # one after the other: what is finished is kept at once
+                name, result = next(came)
+                done[name] = result
+            trained = done[network]
             if isinstance(trained, BenchError):
                 entry.drop("failed", str(trained))
                 continue
@@ -112,11 +133,14 @@ class RunJob:
             if not entry.active:
                 continue
             try:
-                weights = entry.weights if entry.card else None
-                entry.restorer = load_restorer(
-                    entry.spec, device=self.spec.device, weights=weights, tile=self.spec.tile
-                )
-                entry.digest = model_digest(entry.spec, weights, entry.restorer)
+                if isinstance(entry.restorer, Isolated):
+                    entry.digest = entry.restorer.digest
+                else:
+                    weights = entry.weights if entry.card else None
+                    entry.restorer = load_restorer(
+                        entry.spec, device=self.spec.device, weights=weights, tile=self.spec.tile
+                    )
+                    entry.digest = model_digest(entry.spec, weights, entry.restorer)
                 entry.told = told_to(entry.restorer, self.pairs)
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", message_of(error))
@@ -140,13 +164,16 @@ class RunJob:
         for entry in self.entries:
             if not entry.active or entry.restorer is None or entry.digest is None:
                 continue
-            finished = {cell.image: cell.inputs for cell in self.folder.cells(entry.label)}
+            finished = {cell.image: cell for cell in self.folder.cells(entry.label)}
             stale: dict[str, str] = {}
             for pair in self.pairs if finished else ():
-                before = finished.get(pair.id)
-                now = inputs_of(entry.restorer, entry.digest, pair, scorer)
-                if pair.id in finished and before != now:
+                if (cell := finished.get(pair.id)) is None:
+                    continue
+                before, now = cell.inputs, inputs_of(entry.restorer, entry.digest, pair, scorer)
+                if before != now:
                     stale[pair.id] = before.changes(now) if before else NO_RECORD
+                elif cell.scores.keys() != set(scorer.names):  # left out while others were rescored
+                    stale[pair.id] = "they were scored by other metrics"
             if not stale:
                 continue
             what = (
@@ -202,8 +229,7 @@ class RunJob:
             border=self.suite.border,
             no_reference=self.suite.no_reference,
         )
-        execute = executor_named(self.executor).execute()
-        outcome = execute(shard, self.progress, ready)
+        outcome = self.place.restore(shard, self.progress, ready)
         self.failures = outcome.failures
         for entry in self.entries:
             entry.remarks = outcome.remarks.get(entry.label, entry.remarks)
@@ -240,7 +266,7 @@ class RunJob:
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
             return
-        found = measure(
+        found = self.place.measure(
             [(entry.label, entry.spec, entry.weights if entry.card else None) for entry in jobs],
             Conditions(
                 *size,
@@ -251,7 +277,7 @@ class RunJob:
                 tile=self.spec.tile,
                 scale=self.suite.scale,
             ),
-            self.progress.update,
+            self.progress,
         )
         self.notes |= {one.model: tuple(one.notes()) for one in found}
         new = [row for one in found for row in one.profiles()]
@@ -329,11 +355,17 @@ def run(
         progress.note(f"  {note}")
     suite = replace(suite, notes=(*suite.notes, *noticed))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
+    shared.fetch(out)
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
     spec = continued(RunFolder(out), spec)
     folder = RunFolder.create(out, spec)
-    with folder.locked():
+    with (
+        folder.locked(),
+        _ended(entries),
+        executor_named(executor).workplace() as place,
+    ):
+        place.check(spec.device)
         job = RunJob(
             spec,
             folder,
@@ -343,8 +375,9 @@ def run(
             progress=progress,
             options=options or {},
             started=_now(),
+            place=place,
         )
-        job.executor, job.keep = executor, changed == "refuse"
+        job.keep = changed == "refuse"
         if folder.exists:
             known = folder.record()
             job.started, job.notes = known.started, dict(known.profile_notes)
@@ -362,12 +395,14 @@ def run(
             kept=job.kept,
             overlap=overlap,
             keep=job.keep,
+            limit=executor_named(executor).limit or LIMIT,
         )
         planner.decide(entries)
         try:
             job.train()
             job.load()
             job.renew()
+            job.leave()
             job.save()
             job.score()
             job.measure_sets()
@@ -400,6 +435,15 @@ def usual_size(pairs: Sequence[Pair]) -> tuple[int, int]:
             height, width, _ = open_pair(pair).degraded.shape
             sizes[height, width] += 1
     return max(sizes, key=lambda size: sizes[size], default=(256, 256))
+
+
+@contextmanager
+def _ended(entries: Iterable[Entry]) -> Iterator[None]:
+    """End the processes of models at the end, however it comes."""
+    try:
+        yield
+    finally:
+        close_all(entry.restorer for entry in entries)
 
 
 def _grey(pairs: Iterable[Pair]) -> str | None:

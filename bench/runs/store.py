@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.core import shared
 from bench.core.errors import BenchError
 from bench.core.files import (
+    intact,
     locked,
     read_csv,
     remove_partials,
@@ -27,7 +29,7 @@ from bench.core.formats import to_json
 from bench.core.layout import file_name
 from bench.records import Pair, Profile, RunSpec, Score, SetScore
 from bench.runs import record as run_json
-from bench.runs.cells import Cell, CellWriter
+from bench.runs.cells import Cell, CellWriter, cells_in
 from bench.runs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -65,13 +67,14 @@ class RunFolder:
         """Make the folder, or take up the run that it already holds.
 
         Raises `BenchError` if the folder holds a run of another spec: its cells would mix. Data
-        that lies elsewhere now is no other spec.
+        that lies elsewhere now is no other spec, nor are other models: each has its own cells.
         """
         folder = cls(path)
         if folder.exists:
             old, new = to_json(folder.record().spec), to_json(spec)
             if not Path(old["data"]).exists():
                 old["data"] = new["data"]  # it was moved: images are known by their content
+            old["models"] = new["models"]
             changed = [f"{k} was {old[k]!r}, now {new[k]!r}" for k in new if old[k] != new[k]]
             if changed:
                 more = [name for name in new["metrics"] if name not in old["metrics"]]
@@ -93,10 +96,11 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for one writing process. The lock ends with the process, however.
 
-        What a killed one left half-written is removed.
+        What a killed one left half-written is removed. A run of results that a team shares is held
+        and published there, too (`bench.core.shared`).
         """
         busy = f"another bench process is writing to '{self.path}'; wait for it or stop it"
-        with locked(self.path / ".lock", busy):
+        with locked(self.path / ".lock", busy), shared.holding(self.path):
             remove_partials(self.path)
             yield
 
@@ -105,6 +109,7 @@ class RunFolder:
         with self.locked():
             gone = self.path.with_name(f".{self.path.name}.removed")
             self.path.rename(gone)  # at once: no other process finds half a run
+            shared.forget(self.path)
         shutil.rmtree(gone)
 
     # --- run.json -------------------------------------------------------------------------------
@@ -151,12 +156,11 @@ class RunFolder:
             for cell in self.cells(model)
             if cell.measured
         }
-        header = ("image", "cluster", "degraded", "reference", "strata")
         rows = (
             (p.id, p.cluster, *self._files(p), json.dumps({**measured.get(p.id, {}), **p.strata}))
             for p in pairs
         )
-        write_csv(self.path / "images.csv", header, rows)
+        write_csv(self.path / "images.csv", _IMAGES, rows)
 
     def _files(self, pair: Pair) -> tuple[str, str]:
         degraded, reference = pair.degraded, pair.reference
@@ -167,9 +171,27 @@ class RunFolder:
 
     def images(self) -> pd.DataFrame:
         """Return image, cluster, degraded, reference (paths or "") and strata (dict), in order."""
-        table = self._table("images.csv")
-        table["strata"] = table["strata"].map(json.loads)
+        import pandas as pd
+
+        path = self.path / "images.csv"
+        if not path.exists():
+            raise BenchError(f"'{path}' is missing; {_RUN_AGAIN}")
+        rows = read_csv(path, _IMAGES, _RUN_AGAIN)
+        table = pd.DataFrame(rows, columns=_IMAGES, dtype=str)
+        with intact(path, _RUN_AGAIN):
+            table["strata"] = pd.Series([_strata(row["strata"]) for row in rows], dtype=object)
+            if not table["image"].is_unique:
+                raise ValueError("an image is named twice")
+        for kind in ("degraded", "reference"):
+            table[kind] = table[kind].map(self._found)
         return table
+
+    def _found(self, file: str) -> str:
+        """Return where a file of the run lies now that has come here from another folder."""
+        path = Path(file)
+        own = self.path.absolute() / path.parent.name / path.name
+        moved = path.parent.name in ("degraded", "reference") and not path.exists()
+        return str(own) if file and moved and own.is_file() else file
 
     # --- cells and scores -----------------------------------------------------------------------
 
@@ -181,16 +203,8 @@ class RunFolder:
         return self.path / among / f"{file_name(model)}.jsonl"
 
     def cells(self, model: str, among: CellFolder = "cells") -> Iterator[Cell]:
-        """Yield a model's finished cells in the order written."""
-        path = self._cells_file(model, among)
-        if not path.exists():
-            return
-        with path.open("rb") as lines:
-            for line in lines:
-                try:
-                    yield Cell.from_line(line)
-                except ValueError:
-                    return  # a torn last line: that cell is not finished
+        """Yield a model's finished cells in the order written: `cells_in`."""
+        return cells_in(self._cells_file(model, among))
 
     def drop(self, model: str, images: Collection[str]) -> None:
         """Forget a model's cells and restored images of these images, to be done anew."""
@@ -264,7 +278,6 @@ class RunFolder:
 
     def write_sets(self, rows: Iterable[SetRow]) -> None:
         """Replace sets.csv: one value for each model and metric of whole sets."""
-        header = ("model", "metric", "value", "deviation", "images", "missing", "inputs")
         texts = (
             (
                 row.model,
@@ -277,24 +290,26 @@ class RunFolder:
             )
             for row in rows
         )
-        write_csv(self.path / "sets.csv", header, texts)
+        write_csv(self.path / "sets.csv", _SETS, texts)
 
     def read_sets(self) -> list[SetRow]:
         """Return the rows of sets.csv as they were written; none where there is no file."""
-        return [
-            SetRow(
-                model=row["model"],
-                metric=row["metric"],
-                score=SetScore(
-                    images=int(row["images"]),
-                    value=float(row["value"]) if row["value"] else None,
-                    deviation=float(row["deviation"]) if row["deviation"] else None,
-                    reason=row["missing"] or None,
-                ),
-                inputs=row["inputs"],
-            )
-            for row in read_csv(self.path / "sets.csv")
-        ]
+        path = self.path / "sets.csv"
+        with intact(path, _MEASURE_AGAIN):
+            return [
+                SetRow(
+                    model=row["model"],
+                    metric=row["metric"],
+                    score=SetScore(
+                        images=int(row["images"]),
+                        value=float(row["value"]) if row["value"] else None,
+                        deviation=float(row["deviation"]) if row["deviation"] else None,
+                        reason=row["missing"] or None,
+                    ),
+                    inputs=row["inputs"],
+                )
+                for row in read_csv(path, _SETS, _MEASURE_AGAIN)
+            ]
 
     def sets(self) -> pd.DataFrame:
         """Return model, metric, value and deviation (NaN where there is none), images, missing."""
@@ -327,15 +342,20 @@ class RunFolder:
             for process, passes in enumerate(p.samples, start=1)
             for value in passes
         )
-        write_csv(self.path / "samples.csv", (*_KEY, "quantity", "process", "value"), single)
+        write_csv(self.path / "samples.csv", _SAMPLES, single)
 
     def read_profiles(self) -> list[Profile]:
         """Return the rows of profiles.csv as they were written; none where there is no file."""
         samples: dict[tuple[str, ...], dict[str, list[float]]] = {}
-        for row in read_csv(self.path / "samples.csv"):
-            of = samples.setdefault(tuple(row[name] for name in (*_KEY, "quantity")), {})
-            of.setdefault(row["process"], []).append(float(row["value"]))
-        return [_profile(row, samples) for row in read_csv(self.path / "profiles.csv")]
+        path = self.path / "samples.csv"
+        with intact(path, _MEASURE_AGAIN):
+            for row in read_csv(path, _SAMPLES, _MEASURE_AGAIN):
+                of = samples.setdefault(tuple(row[name] for name in (*_KEY, "quantity")), {})
+                of.setdefault(row["process"], []).append(float(row["value"]))
+        path = self.path / "profiles.csv"
+        needed = [name for name in _COLUMNS if name != "noisy"]  # earlier versions did not tell
+        with intact(path, _MEASURE_AGAIN):
+            return [_profile(row, samples) for row in read_csv(path, needed, _MEASURE_AGAIN)]
 
     def profiles(self, rows: Sequence[Profile] | None = None) -> pd.DataFrame:
         """Return ``rows`` (default: those of profiles.csv) as a table.
@@ -353,24 +373,28 @@ class RunFolder:
             columns=_COLUMNS,
         ).astype({"value": float, "low": float, "high": float})
 
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-
-        path = self.path / name
-        if not path.exists():
-            raise BenchError(f"'{path}' is missing; run the same 'bench run' command to make it")
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-
 
 _KEY = ("model", "device", "dtype", "height", "width", "batch", "threads")
 _COLUMNS = (*_KEY, "quantity", "value", "low", "high", "unit", "missing", "noisy")
+_SAMPLES = (*_KEY, "quantity", "process", "value")
+_IMAGES = ("image", "cluster", "degraded", "reference", "strata")
+_SETS = ("model", "metric", "value", "deviation", "images", "missing", "inputs")
+_RUN_AGAIN = "run the same 'bench run' command to make it"
+_MEASURE_AGAIN = "delete it: the same 'bench run' command measures anew"
+
+
+def _strata(text: str) -> dict[str, str]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"strata {text[:40]}, expected an object")
+    return {key: str(value) for key, value in found.items()}
 
 
 def _profile(
     row: Mapping[str, str], samples: Mapping[tuple[str, ...], Mapping[str, Sequence[float]]]
 ) -> Profile:
-    values: dict[str, Any] = dict(row) | {"missing": row["missing"] or None}
-    values["noisy"] = row.get("noisy")  # runs of earlier versions do not tell
+    values: dict[str, Any] = {name: row.get(name) for name in _COLUMNS}
+    values["missing"] = row["missing"] or None
     behind = samples.get(tuple(row[name] for name in (*_KEY, "quantity")), {})
     values["samples"] = tuple(tuple(passes) for passes in behind.values())
     values |= {key: float(row[key]) if row[key] else None for key in ("value", "low", "high")}

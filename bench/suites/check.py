@@ -146,7 +146,10 @@ def _decode(pair: Pair) -> _Looked:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return height and width as `bench.image.read` would have them, from the header alone."""
+    """Return height and width as `bench.image.read` would have them, from the header alone.
+
+    Raises `BenchError` for what is no image, a damaged or a too large one, and OSError.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -159,6 +162,10 @@ def size_of(path: Path) -> tuple[int, int]:
         raise BenchError(f"'{path}' is not an image; get it again") from error
     except Image.DecompressionBombError as error:
         raise BenchError(too_large(path)) from error
+    except Exception as error:  # decoders raise what they like over a damaged header
+        if isinstance(error, BenchError) or (isinstance(error, OSError) and error.filename):
+            raise
+        raise BenchError(f"'{path}' is a damaged image ({error}); get it again") from error
 
 
 def _mismatch(pair: Pair, degraded: tuple[int, int], reference: tuple[int, int]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.core.files import write_atomic
+from bench.core.files import append_whole, write_atomic
 
 HEADER = "epoch,quantity,value\n"
 
@@ -17,14 +17,14 @@ class Curves:
         self._path = path
         kept = [HEADER]
         if path.exists():
-            for line in path.read_text().splitlines(keepends=True)[1:]:
+            for line in path.read_text(errors="replace").splitlines(keepends=True)[1:]:
                 epoch, _, _ = line.partition(",")
                 if line.endswith("\n") and epoch.isdigit() and int(epoch) <= epochs:
                     kept.append(line)
         write_atomic(path, "".join(kept).encode())
 
     def append(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Write one epoch's rows in one system call."""
+        """Write one epoch's rows, all or none. Raises OSError."""
         rows = "".join(f"{epoch},{quantity},{value!r}\n" for quantity, value in values.items())
         with self._path.open("ab", buffering=0) as file:
-            file.write(rows.encode())
+            append_whole(file, rows.encode())

@@ -83,15 +83,16 @@ class Plan:
         """
         try:
             plan = cls(**json.loads(path.read_text()))
+            found = dict(plan.made_for)
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise BenchError(f"'{path}' is damaged ({error}); delete it to train anew") from error
         wanted = json.loads(json.dumps(made_for))
         changed = [
-            f"{key} was {plan.made_for.get(key)!r}, now {wanted[key]!r}"
+            f"{key} was {found.get(key)!r}, now {wanted[key]!r}"
             for key in wanted
-            if plan.made_for.get(key) != wanted[key]
+            if found.get(key) != wanted[key]
         ]
         if changed:
             name = path.name.removesuffix(".plan.json")

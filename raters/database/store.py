@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
@@ -184,6 +194,7 @@ def _engine(address: str, create: bool) -> Engine:
             engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=50)
             event.listen(engine, "connect", _sqlite_connect)
             event.listen(engine, "begin", _sqlite_begin)
+            event.listen(engine, "handle_error", _sqlite_error)
         elif url.get_backend_name() == "postgresql":
             # No ping before each use: where the server was restarted, the first request fails, all
             # connections are made anew, and pages ask again by themselves.
@@ -210,6 +221,20 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
     cursor.close()
+
+
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+
+
+def _sqlite_error(context: ExceptionContext) -> None:
+    """Say what is wrong with the disk. Nothing of the transaction is kept."""
+    code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
+    if code in _NO_ROOM and context.engine is not None:
+        raise BenchError(
+            f"cannot write to the study database '{context.engine.url.database}' "
+            f"({context.original_exception}); make room on that disk, or get the right to write "
+            "there, then give the same command again: whatever was acknowledged is kept"
+        )
 
 
 def _sqlite_begin(connection: Connection) -> None:

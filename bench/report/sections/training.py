@@ -104,14 +104,14 @@ def _read(path: Path) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     if not path.is_file():
         return found
-    with path.open(newline="") as rows:
+    with path.open(newline="", errors="replace") as rows:
         for row in csv.DictReader(rows):
             try:
-                point = float(row["epoch"]), float(row["value"])
-            except (TypeError, ValueError):
+                what, point = row["quantity"], (float(row["epoch"]), float(row["value"]))
+            except (KeyError, TypeError, ValueError):
                 continue  # a torn last line, or no value
             if math.isfinite(point[1]):
-                found.setdefault(row["quantity"], []).append(point)
+                found.setdefault(what, []).append(point)
     return found
 
 

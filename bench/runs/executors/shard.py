@@ -12,6 +12,7 @@ from bench.metrics.scorer import Scorer
 from bench.records import Failure, Pair
 from bench.runs.executors.restoring import restore_and_score
 from bench.runs.store import RunFolder
+from models.isolation import Isolated
 from models.loading import load_restorer
 from models.restorer import Restorer
 
@@ -56,12 +57,17 @@ class Outcome:
 
 
 def restore_shard(
-    shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
+    shard: Shard,
+    progress: Progress,
+    ready: Mapping[str, Restorer] | None = None,
+    *,
+    limit: float | None = None,
 ) -> Outcome:
     """Fill every missing cell of a shard in this process.
 
-    ``ready`` holds restorers that are loaded already, by label. A model that cannot be loaded fails
-    as a whole (an image of None). Raises `BenchError` where the folder cannot be written to, and
+    ``ready`` holds restorers that are loaded already, by label; those in processes of their own
+    have ``limit`` seconds for an image. A model that cannot be loaded fails as a whole (an image of
+    None). Raises `BenchError` where the folder cannot be written to, and
     KeyboardInterrupt; every finished cell has been kept then.
     """
     restorers: dict[str, Restorer] = {}
@@ -73,6 +79,9 @@ def restore_shard(
             )
         except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
             failures.append(Failure(model.label, None, message_of(error)))
+    for restorer in restorers.values():
+        if limit is not None and isinstance(restorer, Isolated):
+            restorer.limit = limit
     scorer = Scorer(shard.metrics, shard.device, shard.border, shard.no_reference)
     folder = RunFolder(shard.folder)
     digests = {model.label: model.digest for model in shard.models}

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.compute import passes
-from bench.compute.energy import NoCounter, energy_counter
+from bench.compute.energy import NoCounter, energy_counter, processor_energy_counter
 from bench.compute.memory import reset_peak
 from bench.compute.passes import FEWEST, repeat_for, spread, time_passes, warm_up
 
@@ -89,3 +89,31 @@ def test_peak_remembers_memory_that_was_given_back():
 def test_energy_without_a_gpu_is_missing_with_the_reason():
     with pytest.raises(NoCounter, match="NVML"):
         energy_counter("GPU-00000000-0000-0000-0000-000000000000")
+
+
+def rapl(folder, *microjoules, highest=1000):
+    """A folder as Linux shows it: two packages, each with a part that is counted in it already."""
+    for index, value in enumerate(microjoules):
+        for name in (f"intel-rapl:{index}", f"intel-rapl:{index}:0"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / "energy_uj").write_text(f"{value}\n")
+            (folder / name / "max_energy_range_uj").write_text(f"{highest - 1}\n")
+
+
+def test_the_energy_of_all_packages_is_summed_over_the_end_of_their_counters(tmp_path):
+    rapl(tmp_path, 100, 900)
+    joules = processor_energy_counter(tmp_path)
+    assert joules() == 0
+    rapl(tmp_path, 150, 20)  # 50, and 120 over the end
+    assert joules() == pytest.approx(170e-6)
+    rapl(tmp_path, 150, 30)
+    assert joules() == pytest.approx(180e-6)
+
+
+def test_a_processor_without_a_readable_counter_says_why(tmp_path):
+    with pytest.raises(NoCounter, match="the CPU has no energy counter here"):
+        processor_energy_counter(tmp_path)
+    rapl(tmp_path, 100)
+    (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
+    with pytest.raises(NoCounter, match=r"cannot be read \(No such file .* root reads it"):
+        processor_energy_counter(tmp_path)

@@ -204,7 +204,10 @@ def test_a_part_is_whole_references_and_too_few_images_say_so(
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda root: (root / "dmos.csv").write_text("a,b\n1,2\n"), "has no column dist_img, dmos"),
+        (
+            lambda root: (root / "dmos.csv").write_text("a,b\n1,2\n"),
+            "has no column dist_img, ref_img, dmos",
+        ),
         (lambda root: (root / "images" / "I01_01_01.png").unlink(), "has no 'I01_01_01.png'"),
         (
             lambda root: (root / "dmos.csv").write_text(

@@ -37,5 +37,5 @@ def test_an_unreadable_image_has_no_size(tmp_path: Path) -> None:
 def test_a_size_is_written_as_it_is_read() -> None:
     for text in ("suite", "none", "480x321"):
         assert profile_text(profile_size(text)) == text
-    with pytest.raises(BenchError, match=r"size 'big': expected HEIGHTxWIDTH in pixels, .* or none"):
+    with pytest.raises(BenchError, match=r"size 'big': expected HEIGHTxWIDTH in pixels, .* none"):
         profile_size("big")
