@@ -273,7 +273,7 @@ class Walker:
     def _look(self, step: Mapping[str, Any]) -> None:
         """Fetch the trial's images, and the next one's, as the page does."""
         self.record.issued.add(step["trial"])
-        for url in [*step["slots"].values(), *(step["following"] or {}).values()]:
+        for url in (url for slots in (step["slots"], *step["following"]) for url in slots.values()):
             if url not in self._images:
                 self.record.issued.add(urlsplit(url).path.rsplit("/", 1)[-1])
                 self._images[url] = self.ask("GET", url)

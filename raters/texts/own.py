@@ -112,7 +112,13 @@ def texts_of_study(
 
 def _in_one(protocol: Protocol, language: str, own: Texts | None, question: str | None) -> Texts:
     common = _common(language) if language in LANGUAGES else {}
-    words = {**common, **words_of(protocol, language), **(own.words if own else {})}
+    given = own.words if own else {}
+    usual = {
+        key: text  # words for touch screens stand for those that they were written beside
+        for key, text in words_of(protocol, language).items()
+        if key.removesuffix("_touch") == key or key.removesuffix("_touch") not in given
+    }
+    words = {**common, **usual, **given}
     path = f"{OF_PROTOCOLS}{protocol.name}."
     if question is not None:
         asked = [key for key in keys_of(protocol)[0] if key.startswith(f"{path}question")]

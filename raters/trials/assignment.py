@@ -78,6 +78,9 @@ class Own:
     second: int | None
 
 
+AHEAD = 2
+"""So many trials after the one that is judged are leased, and loaded while there is time for it."""
+
 Of = TypeVar("Of", AnyRow, Own)
 
 # Statements are built once: that costs SQLAlchemy more than SQLite needs to run them.
@@ -140,13 +143,13 @@ class Chooser:
         """How many trials the rater has answered."""
         return sum(row.state == DONE and (row.kind == TRAINING) == training for row in self.own)
 
-    def fill(self, agreed: int, ahead: int = 2) -> list[int]:
-        """Lease trials until the rater holds ``ahead``, if there are so many; return their ids.
+    def fill(self, agreed: int, hold: int = 1 + AHEAD) -> list[int]:
+        """Lease trials until the rater holds ``hold``, if there are so many; return their ids.
 
         ``agreed``: how many they get in all.
         """
         held = self.leased(training=False)
-        while len(held) < ahead:
+        while len(held) < hold:
             live = [row.position for row in self._live()]
             position = next(p for p in range(len(live) + 1) if p not in live)
             if len(live) >= agreed or not self._lease(position):

@@ -8,28 +8,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from datetime import timedelta
+from typing import Any, cast
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
 from bench.core.errors import BenchError
 from raters.database import schema
-from raters.database.schema import DONE, MAIN, PREVIEW, RELEASED, TRAINING, AnyRow
+from raters.database.schema import MAIN, RELEASED, TRAINING, AnyRow
 from raters.database.store import Store
 from raters.protocols import NotAnAnswer
 from raters.studies.plates import Plate, plates, vision
 from raters.studies.secret import derived
 from raters.studies.stimuli import damage
-from raters.studies.tokens import RaterRefused, completion_code, hashed
+from raters.studies.tokens import RaterRefused, hashed
 from raters.texts import Texts, preferred
-from raters.trials.assignment import Chooser
-from raters.trials.practice import Outcome, practice
-from raters.trials.promises import promise, wait
-from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
+from raters.trials.judging import small, store_judgement
+from raters.trials.practice import practice
+from raters.trials.quota import count_answer, release_expired, take_place
+from raters.trials.steps import Steps, end_of, judged, rater_of, set_rater
 from raters.trials.views import (
     MOST_REVISIONS,
-    REFERENCE_MS,
     Elsewhere,
     Expired,
     Feedback,
@@ -68,14 +67,10 @@ __all__ = [
     "Waiting",
 ]
 
-LONGEST_MS = 24 * 3600 * 1000
 VIEW_SECONDS = 10.0
 """So long may a server take to see that a study was extended."""
 RELEASE_EVERY = timedelta(seconds=1)
 """Leases last for minutes: looking for ended ones with every answer is looking too often."""
-_CLIENT_KEYS = 40
-_CLIENT_TEXT = 500
-
 _NO_MORE = "There is nothing to judge at this stage"
 
 
@@ -89,38 +84,6 @@ _STORED = select(schema.judgement).where(
         schema.judgement.c.assignment == bindparam("trial"),
         schema.judgement.c.key == bindparam("sent"),
     )
-)
-_SHOWN = (
-    select(
-        schema.assignment.c.public_id,
-        schema.assignment.c.shown_count,
-        schema.content.c.height,
-        schema.content.c.width,
-    )
-    .join(schema.item, schema.item.c.id == schema.assignment.c.item)
-    .join(schema.content, schema.content.c.id == schema.item.c.content)
-    .where(schema.assignment.c.id == bindparam("trial"))
-)
-_SHOW = (
-    schema.assignment.update()
-    .where(schema.assignment.c.id == bindparam("trial"))
-    .values(
-        shown_count=bindparam("count"),
-        expires=bindparam("until"),
-        shown=func.coalesce(schema.assignment.c.shown, bindparam("now")),
-    )
-)
-_JUDGE = schema.judgement.insert()
-_SLOTS = select(schema.serving).where(
-    or_(
-        schema.serving.c.assignment == bindparam("one"),
-        schema.serving.c.assignment == bindparam("two"),
-    )
-)
-_ALLOWED = (
-    select(schema.rater, schema.study.c.state)
-    .join(schema.study, schema.study.c.id == schema.rater.c.study)
-    .where(schema.rater.c.id == bindparam("rater"))
 )
 
 
@@ -179,10 +142,10 @@ class Session:
     def state(self) -> State:
         """Return the stage and how much is done."""
         with self.store.read() as connection:
-            rater = self._rater(connection)
-            done = self._done(connection)
+            rater = rater_of(connection, self.rater)
+            done = judged(connection, self.rater)
         stopped = rater.state == "closed" and rater.finished is None
-        end = self._end(rater)
+        end = end_of(self.study, rater)
         return State(
             "closed" if stopped else self._stage(rater),
             done,
@@ -232,7 +195,7 @@ class Session:
             stage = self._stage(self._allowed(connection))
             if stage in ("consent", "questions"):
                 raise NotNow(f"the screen is checked later: {stage}")
-            self._set(connection, screen=_small(found))
+            self._set(connection, screen=small(found))
 
     def plates(self) -> list[Plate]:
         """Return the plates of this rater's check of colour vision; none where there is none."""
@@ -253,7 +216,7 @@ class Session:
                 self._set(connection, tab=tab)
             elif rater.tab is None:
                 self._set(connection, tab=tab)
-            return self._next(connection, rater, again=True)
+            return self._steps(connection).next(rater, again=True)
 
     def submit(
         self, trial_id: str, answer: str, key: str, tab: str, client: Mapping[str, Any]
@@ -350,7 +313,7 @@ class Session:
             rater = self._allowed(connection)
             free_leases(connection, self.rater)
             code: str | None = rater.completion_code
-            if code is None and self._done(connection):
+            if code is None and judged(connection, self.rater):
                 code = self.study.partial_code
             self._set(connection, withdrawn=self.store.clock(), completion_code=code)
             self.store.log(connection, self.study.id, "withdrew", rater=self.rater)
@@ -369,15 +332,9 @@ class Session:
                 self.store.remembered["released", self.study.id] = now
             yield connection
 
-    def _rater(self, connection: Connection) -> AnyRow:
-        row = connection.execute(_ALLOWED, {"rater": self.rater}).one_or_none()
-        if row is None:
-            raise RaterRefused("wrong")  # erased
-        return row
-
     def _allowed(self, connection: Connection) -> AnyRow:
         """Return the rater; raises `RaterRefused` if something has changed since `open`."""
-        rater = self._rater(connection)
+        rater = rater_of(connection, self.rater)
         if rater.withdrawn is not None:
             raise RaterRefused("withdrawn", self.study.id)
         if rater.state == "closed" and rater.finished is None:
@@ -394,28 +351,11 @@ class Session:
             return "questions" if asks and rater.answers is None else "checks"
         return "training" if rater.trained is None else "judging"
 
-    def _end(self, rater: AnyRow) -> datetime | None:
-        """Return when the rater's time is over."""
-        if self.study.time_limit is None or rater.consented is None:
-            return None
-        return cast(datetime, rater.consented + self.study.time_limit)
-
-    def _done(self, connection: Connection) -> int:
-        """How many trials the rater has judged, training not counted."""
-        return int(
-            connection.execute(
-                select(func.count()).where(
-                    schema.assignment.c.rater == self.rater,
-                    schema.assignment.c.kind != TRAINING,
-                    schema.assignment.c.state == DONE,
-                )
-            ).scalar_one()
-        )
-
     def _set(self, connection: Connection, **values: Any) -> None:
-        connection.execute(
-            schema.rater.update().where(schema.rater.c.id == self.rater).values(**values)
-        )
+        set_rater(connection, self.rater, **values)
+
+    def _steps(self, connection: Connection) -> Steps:
+        return Steps(self.store, connection, self.study, self.rater)
 
     def _held(self, connection: Connection, trial_id: str) -> AnyRow:
         row = connection.execute(_HELD, {"trial": trial_id}).one_or_none()
@@ -446,41 +386,20 @@ class Session:
             held.kind == MAIN and take_place(connection, held.item, of, held.swapped)
         ):
             raise Expired()
-        client = dict(client)
-        now = self.store.clock()
-        milliseconds = _milliseconds(client.pop("response_ms", None))
-        looked = _milliseconds(client.pop("reference_ms", None))
-        if held.shown is not None:
-            elapsed = round((now - held.shown).total_seconds() * 1000)
-            if milliseconds is not None and milliseconds > elapsed:
-                # by our clock: nobody has looked for longer than that
-                client["claimed_ms"], milliseconds = milliseconds, elapsed
-            looked = None if looked is None else min(looked, elapsed)
-        if self.study.reference_shown and (looked or 0) < REFERENCE_MS:
-            raise NotSeen("the reference has not been looked at")
-        broken = bool(client.pop("timer_broken", False)) or held.shown_count > 1
-        connection.execute(
-            _JUDGE,
-            {
-                "assignment": held.id,
-                "key": key,
-                "answer": answer,
-                "created": now,
-                "response_ms": milliseconds,
-                "timer_broken": broken,
-                "reloads": max(held.shown_count - 1, 0),
-                "layout": client.pop("layout", None),
-                "reference_shown": client.pop("reference_shown", None),
-                "reference_ms": looked,
-                "client": _small(client),
-            },
+        store_judgement(
+            connection,
+            held,
+            answer,
+            key=key,
+            now=self.store.clock(),
+            client=client,
+            reference=self.study.reference_shown,
         )
-        connection.execute(SET_STATE, {"trial": held.id, "to": DONE})
         if held.kind == MAIN:
             preference = self.study.protocol.preference(answer, held.swapped)
             count_answer(connection, of, preference, +1, +1)
         elsewhere = rater.tab not in (None, tab)
-        following = Elsewhere() if elsewhere else self._next(connection, rater, again=False)
+        following = Elsewhere() if elsewhere else self._steps(connection).next(rater, again=False)
         return Saved(answer, False, self._feedback(connection, held, answer), following)
 
     def _after(self, connection: Connection, tab: str) -> Next:
@@ -490,7 +409,7 @@ class Session:
             return Finished(rater.completion_code)
         if rater.tab not in (None, tab):
             return Elsewhere()
-        return self._next(connection, rater, again=False)
+        return self._steps(connection).next(rater, again=False)
 
     def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> Feedback | None:
         if held.kind != TRAINING:
@@ -509,115 +428,6 @@ class Session:
             again=held.item in practice(connection, protocol, self.rater).again,
         )
 
-    def _next(self, connection: Connection, rater: AnyRow, again: bool) -> Next:
-        """Return the rater's current trial, leasing as needed; else wait for one, or finish."""
-        end = self._end(rater)
-        if end is not None and end <= self.store.clock():
-            return self._end_by_time(connection, rater)
-        preview = rater.source == PREVIEW
-        chooser = Chooser(self.store, connection, self.study.rules, self.rater, preview)
-        if rater.trained is None:
-            practised = practice(connection, self.study.protocol, self.rater)
-            held = chooser.fill_training(practised.again)
-            if held:
-                done = chooser.done(training=True)
-                return self._give(
-                    connection, held, again, kind="training", done=done, total=done + len(held)
-                )
-            self._set(connection, trained=self.store.clock(), practice=practised.outcome)
-            rater = self._rater(connection)
-        done, agreed = chooser.done(training=False), rater.agreed
-        held = chooser.leased(training=False)
-        if agreed is None or (done < agreed and not held):
-            # New here, or away for longer than a lease: others may have been promised the places.
-            more = promise(
-                connection,
-                self.study.id,
-                self.rater,
-                chooser.now,
-                kinds=chooser.left(),
-                crowd=rater.external_hash is not None,
-                done=done > 0,
-            )
-            if more or (held and agreed is None):
-                there = done + len(held) + more
-                agreed = there if agreed is None else min(agreed, there)
-                self._set(connection, agreed=agreed)
-                held = chooser.fill(agreed)
-        else:
-            held = chooser.fill(agreed)
-        if held and agreed is not None:
-            return self._give(
-                connection,
-                held,
-                again,
-                kind="judging",
-                done=done,
-                total=agreed,
-                practice=rater.practice,
-            )
-        agreed_done = agreed is not None and done >= agreed
-        if (
-            not agreed_done
-            and (seconds := wait(connection, self.study.id, self.rater, chooser.now)) is not None
-        ):
-            return Waiting(seconds)
-        code = self._code(done, agreed_done)
-        self._set(connection, finished=self.store.clock(), completion_code=code)
-        return Finished(code)
-
-    def _end_by_time(self, connection: Connection, rater: AnyRow) -> Finished:
-        """Thank a rater for what was done within the time; others get what they hold."""
-        free_leases(connection, self.rater)
-        done = self._done(connection)
-        code = self._code(done, rater.agreed is not None and done >= rater.agreed)
-        self._set(connection, finished=self.store.clock(), ended="time", completion_code=code)
-        return Finished(code)
-
-    def _code(self, done: int, whole: bool) -> str | None:
-        """Return the code for the work agreed, or for a part of it; None for nothing."""
-        if not done:
-            return None
-        code = self.study.completion_code if whole else self.study.partial_code
-        return code or completion_code()
-
-    def _give(
-        self,
-        connection: Connection,
-        held: list[int],
-        again: bool,
-        *,
-        kind: Literal["training", "judging"],
-        done: int,
-        total: int,
-        practice: Outcome | None = None,
-    ) -> Trial:
-        row = connection.execute(_SHOWN, {"trial": held[0]}).one()
-        shown = row.shown_count + 1 if again else max(row.shown_count, 1)
-        now = self.store.clock()
-        connection.execute(
-            _SHOW,
-            {"trial": held[0], "count": shown, "until": now + self.study.rules.lease, "now": now},
-        )
-        slots: dict[int, dict[str, str]] = {key: {} for key in held[:2]}
-        stimuli = {}
-        for serving in connection.execute(_SLOTS, {"one": held[0], "two": held[:2][-1]}):
-            slots[serving.assignment][serving.slot] = serving.id
-            stimuli[serving.id] = serving.stimulus
-        return Trial(
-            id=row.public_id,
-            kind_for_client=kind,
-            slots=slots[held[0]],
-            height=row.height,
-            width=row.width,
-            number=done + 1,
-            total=total,
-            resumed=row.shown_count > 0 and again,
-            following=slots[held[1]] if len(held) > 1 else None,
-            stimuli=stimuli,
-            practice=practice,
-        )
-
 
 def texts_of(store: Store, study: int) -> Mapping[str, Texts]:
     """Return what the raters of a study are told, by language."""
@@ -633,19 +443,3 @@ def _view(store: Store, connection: Connection, study: int) -> StudyView:
         known = view_study(connection, study)
         store.remembered["view", study] = now + VIEW_SECONDS, known
     return cast(StudyView, known)
-
-
-def _milliseconds(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if 0 <= value <= LONGEST_MS else None
-
-
-def _small(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a client sent if it is small and flat; raises `BenchError` otherwise."""
-    if len(values) > _CLIENT_KEYS:
-        raise BenchError(f"{len(values)} values in one message; expected {_CLIENT_KEYS} at most")
-    for key, value in values.items():
-        if not isinstance(key, str) or len(repr(value)) > _CLIENT_TEXT:
-            raise BenchError(f"the value of '{str(key)[:40]}' is longer than {_CLIENT_TEXT}")
-    return dict(values)

@@ -111,8 +111,8 @@ class Trial:
     total: int
     resumed: bool
     """Given before: the response time no longer means anything."""
-    following: Mapping[str, str] | None
-    """Serving ids of the trial after this one, to be loaded ahead."""
+    following: tuple[Mapping[str, str], ...]
+    """Serving ids of the trials after this one, in their order, to be loaded ahead."""
     stimuli: Mapping[str, int]
     """What each of these serving ids shows, by its row. Not for clients."""
     practice: Outcome | None

@@ -243,7 +243,7 @@ def next_step(step: Next) -> dict[str, Any]:
         "resumed": step.resumed,
         "practice": step.practice,
         "slots": _urls(step.slots),
-        "following": None if step.following is None else _urls(step.following),
+        "following": [_urls(slots) for slots in step.following],
     }
 
 

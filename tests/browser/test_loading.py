@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
@@ -67,18 +68,24 @@ def test_on_a_slow_network_the_next_images_are_there_before_the_answer(
     slow = {"offline": False, "latency": 150, "downloadThroughput": 60_000, "uploadThroughput": -1}
     wire.send("Network.enable")
     wire.send("Network.emulateNetworkConditions", slow)
-    for _ in range(2):
-        following = rater.trial["following"].values()
+    for ahead in (2, 1):  # of three trials of practice
+        sets = rater.trial["following"]
+        following = [url for slots in sets for url in slots.values()]
         for _wait in range(100):  # while the rater looks
             if set(following) <= set(sizes):
                 break
             page.wait_for_timeout(100)
+        assert len(sets) == ahead
+        asked = [urlsplit(url).path for url in rater.requests]
+        turns = [sorted(asked.index(url) for url in slots.values()) for slots in sets]
+        assert turns == sorted(turns)  # the nearest first, each whole
+        assert all(one[-1] < other[0] for one, other in pairwise(turns))
         before = len([url for url in rater.requests if "/s/" in url])
         rater.answer(rater.right_key())
         rater.state("feedback")
         rater.press("Enter")
         rater.state("ready")
-        assert set(rater.trial["slots"].values()) == set(following)
+        assert rater.trial["slots"] == sets[0]
         fetched = [url for url in rater.requests if "/s/" in url][before:]
         assert not [url for url in fetched if urlsplit(url).path in following]
     rater.answer(rater.right_key())

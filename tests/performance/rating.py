@@ -1,7 +1,8 @@
-"""A hundred raters at one server: how long saving an answer takes, and whether any is lost.
+"""Hundreds of raters at once: how long saving an answer takes, and whether any is lost.
 
-Run as ``python tests/performance/rating.py --raters 100 --seconds 180``. The clients run on the
-same cores as the server. Prints one table; 1 on a loss, a double, or a miss of the target.
+Run as ``python tests/performance/rating.py --raters 100 --seconds 180``, or with ``--table`` for
+all rows of the table in ``docs/deploy.md``. The clients run on the same cores as the server. 1 on a
+loss, a double, or a miss of the target.
 """
 
 from __future__ import annotations
@@ -9,11 +10,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+import os
+import platform
+import socket
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +36,9 @@ from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from tests.support import postgres
-from tests.support.load import Plan, Seen, Server, load, settle
+from tests.support.load import Ledger, Plan, Seen, Server, load, settle
+from tests.support.nginx import find_nginx
+from tests.support.ports import free_port
 from tests.support.runs import run_record
 
 PHOTOGRAPHS = ("astronaut.png", "ihc.png", "retina.jpg", "hubble_deep_field.jpg")
@@ -81,6 +91,57 @@ def database(path: Path, on_postgres: bool) -> Iterator[str]:
         yield url
 
 
+class Replicas:
+    """Several servers of one database behind an nginx; it stands for one `Server`."""
+
+    def __init__(self, url: str, count: int, folder: Path) -> None:
+        self.servers = [Server(url) for _ in range(count)]
+        self.port, self.folder = free_port(), folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+        program = find_nginx()
+        if program is None:
+            raise SystemExit("--replicas needs nginx, and none was found")
+        self.folder.mkdir()
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        paths = "".join(f"{kind}_temp_path {self.folder}/{kind}; " for kind in kinds)
+        upstream = " ".join(f"server 127.0.0.1:{server.port};" for server in self.servers)
+        (self.folder / "nginx.conf").write_text(
+            f"{'user root; ' * (os.geteuid() == 0)}daemon off; pid {self.folder}/pid;\n"
+            "worker_processes 1; events { worker_connections 8192; }\n"
+            f"http {{ access_log off; {paths}\n"
+            f"upstream study {{ least_conn; {upstream} keepalive 256; }}\n"
+            f"server {{ listen 127.0.0.1:{self.port}; keepalive_requests 100000;\n"
+            "location / { proxy_pass http://study; proxy_http_version 1.1;\n"
+            "proxy_set_header Connection ''; proxy_set_header Host $host; } } }\n"
+        )
+        command = [program, "-p", str(self.folder), "-e", str(self.folder / "log"), "-c"]
+        self.process = subprocess.Popen([*command, str(self.folder / "nginx.conf")])
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise SystemExit((self.folder / "log").read_text())
+
+    def kill(self) -> None:
+        for server in self.servers:
+            server.kill()
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(server.cpu_seconds for server in self.servers)
+
+
 def percentiles(seconds: list[float]) -> str:
     """Return the 50th, 95th and 99th in milliseconds."""
     if not seconds:
@@ -88,11 +149,12 @@ def percentiles(seconds: list[float]) -> str:
     return " / ".join(f"{1000 * value:.0f}" for value in np.percentile(seconds, [50, 95, 99]))
 
 
-def measure(plan: Plan, url: str, root: Path) -> tuple[Seen, bool]:
-    """Make the study, run the load, print the table; return whether nothing was lost or doubled."""
+def measure(plan: Plan, url: str, root: Path, replicas: int = 1) -> tuple[Seen, Ledger]:
+    """Make the study, run the load, print what was seen; return it, and what the database holds."""
     needed = math.ceil(1.5 * plan.seconds / plan.think) + 10
     images = max(4, math.ceil(needed / 15))  # six models make 15 pairs, each judged once per image
-    store, server = Store(url), Server(url)
+    store = Store(url)
+    server: Any = Server(url) if replicas == 1 else Replicas(url, replicas, root / "nginx")
     try:
         options = StudyOptions(
             "load",
@@ -138,8 +200,51 @@ def measure(plan: Plan, url: str, root: Path) -> tuple[Seen, bool]:
     ]
     for name, value in rows:
         print(f"{name:42}{value}")
+    return seen, ledger
+
+
+def kept(seen: Seen, ledger: Ledger) -> bool:
+    """Whether nothing was lost or doubled, and nothing failed."""
     bad = (seen.errors, ledger.lost, ledger.double, ledger.over_quota, ledger.miscounted)
-    return seen, not any(bad)
+    return not any(bad)
+
+
+ROWS = ((100, False, 1), (200, False, 1), (100, True, 1), (200, True, 1), (400, True, 2))
+"""Raters, whether on PostgreSQL, and servers, of the table."""
+
+
+def table(seconds: float, think: float) -> int:
+    """Measure all `ROWS` and print them as Markdown, with the machine, its load and the day."""
+    lines, right = [], True
+    for raters, on_postgres, replicas in ROWS:
+        with tempfile.TemporaryDirectory() as temporary:
+            root, plan = Path(temporary), Plan(raters, seconds, think)
+            with database(root / "studies.db", on_postgres) as url:
+                before = os.getloadavg()[0]
+                seen, ledger = measure(plan, url, root, replicas)
+        p50, p95, most = (1000 * value for value in np.percentile(seen.submit, [50, 95, 100]))
+        servers = (
+            f"{'PostgreSQL' if on_postgres else 'SQLite'}{f', {replicas} servers' * (replicas > 1)}"
+        )
+        lines.append(
+            f"| {raters} | {servers} | {len(seen.submit) / seen.wall:.0f} | {p50:.0f} | {p95:.0f} "
+            f"| {most:.0f} | {ledger.lost} | {ledger.double} | {before:.1f} |"
+        )
+        right &= kept(seen, ledger)
+    print(f"\n{cpu()}, {os.cpu_count()} cores, {date.today():%d %B %Y}; {think:g} s a trial\n")
+    heads = "raters", "database", "answers/s", "p50 ms", "p95 ms", "max ms", "lost", "doubled"
+    print(f"| {' | '.join(heads)} | load before |")
+    print("|---" * (len(heads) + 1) + "|")
+    print("\n".join(lines))
+    return int(not right)
+
+
+def cpu() -> str:
+    """Return what the processor calls itself."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def main() -> int:
@@ -153,19 +258,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--db", type=Path, help="SQLite file; default: a temporary one")
     parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own")
+    parser.add_argument("--replicas", type=int, default=1, help="servers behind one nginx")
+    parser.add_argument("--table", action="store_true", help="all rows of docs/deploy.md")
     given = parser.parse_args()
+    if given.table:
+        return table(given.seconds, given.think)
     plan = Plan(
         given.raters, given.seconds, given.think, given.doubles, given.kills, seed=given.seed
     )
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         with database(given.db or root / "studies.db", given.postgres) as url:
-            seen, kept = measure(plan, url, root)
+            seen, ledger = measure(plan, url, root, given.replicas)
     # A killed server is back within seconds, and answers wait for it: no target then.
     late = not plan.kills and 1000 * float(np.percentile(seen.submit, 95)) > TARGET_MS
     if late:
         print(f"p95 of saving an answer is over {TARGET_MS:g} ms")
-    return int(late or not kept)
+    return int(late or not kept(seen, ledger))
 
 
 if __name__ == "__main__":

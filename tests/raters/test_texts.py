@@ -10,7 +10,7 @@ import pytest
 
 from bench.core.errors import BenchError
 from raters.protocols import PROTOCOLS, protocol_called
-from raters.texts import LANGUAGES, preferred, shipped
+from raters.texts import LANGUAGES, Texts, preferred, shipped
 from raters.texts.own import read_texts, texts_of_study
 from raters.texts.questions import Question, read_questions
 from raters.texts.table import OF_PROTOCOLS, in_html, keys_of, names_in, words_of
@@ -272,3 +272,13 @@ def test_at_a_touch_screen_no_key_is_named(name: str, language: str) -> None:
     keys = re.compile(r"[←→↑↓]|\bkeys?\b|Taste|tecla|键")
     assert not keys.search(" ".join(told))
     assert keys.search(words[f"{path}instructions"])
+
+
+def test_own_instructions_are_those_at_touch_screens_too_unless_these_have_their_own() -> None:
+    key = f"{OF_PROTOCOLS}pair.instructions"
+    (own,) = texts_of_study(PAIR, "en", [Texts("en", {key: "Look."})])
+    assert f"{key}_touch" not in own.words
+    assert f"{OF_PROTOCOLS}pair.ties_instructions_touch" in own.words
+    both = Texts("en", {key: "Look.", f"{key}_touch": "Look, and tap."})
+    (own,) = texts_of_study(PAIR, "en", [both])
+    assert own.words[f"{key}_touch"] == "Look, and tap."

@@ -248,17 +248,22 @@ class SimulatedRater:
             if self.step["state"] == "trial":
                 await self.load(self.step["slots"])
                 self.seen.ready.append(time.monotonic() - begun)
-                keep = {*self.step["slots"].values(), *(self.step["following"] or {}).values()}
+                sets = (self.step["slots"], *self.step["following"])
+                keep = {url for slots in sets for url in slots.values()}
                 self.loading = {url: task for url, task in self.loading.items() if url in keep}
             if ahead:
                 await ahead
         if self.step["state"] != "trial":
             self.seen.errors.append(f"a rater ran out of trials: {self.step['state']}")
 
-    async def ahead(self, slots: Mapping[str, str]) -> None:
-        begun = time.monotonic()
-        await self.load(slots)
-        self.seen.images.append(time.monotonic() - begun)
+    async def ahead(self, following: Sequence[Mapping[str, str]]) -> None:
+        """Fetch what comes next, the nearest first; most of it was fetched a trial ago."""
+        for slots in following:
+            if all(url in self.loading for url in slots.values()):
+                continue
+            begun = time.monotonic()
+            await self.load(slots)
+            self.seen.images.append(time.monotonic() - begun)
 
     async def submit(self) -> dict[str, Any]:
         """Send an answer until it is acknowledged; return what comes next."""

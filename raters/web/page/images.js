@@ -18,6 +18,17 @@ export class Images {
     }
   }
 
+  /** Starts fetching sets of slots one after the other, so that the nearest is there first. */
+  async preloadInTurn(sets) {
+    const turn = {};
+    this.turn = turn;
+    for (const slots of sets) {
+      if (this.turn !== turn) return;
+      this.preload(slots);
+      await Promise.allSettled(Object.values(slots).map((url) => this.held.get(url)));
+    }
+  }
+
   /** Returns {a: ImageBitmap, ...}, trying again while the server cannot be reached. */
   async get(slots, onWait) {
     const entries = Object.entries(slots).map(async ([slot, url]) => {

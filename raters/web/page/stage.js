@@ -126,8 +126,8 @@ export class Stage {
     this.trial = next;
     const reloads = countReloads(next.trial);
     this.bitmaps = await this.images.get(next.slots, () => this.enter("offline"));
-    this.images.keep(this.previous?.trial.slots, next.slots, next.following);
-    if (next.following) this.images.preload(next.following);
+    this.images.keep(this.previous?.trial.slots, next.slots, ...next.following);
+    this.images.preloadInTurn(next.following);
     this.reloads = reloads;
     this.choice = null;
     if (practised) return this.enter("interlude");

@@ -235,7 +235,7 @@ def session_of(store: Store, study: str, rater: int) -> list[tuple[str, int]]:
             select(func.min(schema.content.c.id)).where(schema.content.c.study == rules.study)
         ).scalar_one()
         chooser = Chooser(store, connection, rules, rater)
-        while held := chooser.fill(rules.trials, ahead=1):
+        while held := chooser.fill(rules.trials, hold=1):
             next(row for row in chooser.own if row.id == held[0]).state = schema.DONE
         return [(row.kind, row.content - first + 1) for row in chooser.own]
 

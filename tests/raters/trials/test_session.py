@@ -131,7 +131,7 @@ def test_the_same_answer_sent_by_eight_threads_at_once_is_stored_once(
     assert sorted(saved.repeated for saved in results) == [False] + [True] * 7
     assert len({saved.next.id for saved in results}) == 1
     assert count(store, schema.judgement, schema.judgement.c.key == "the-key") == 1
-    assert count(store, schema.assignment, schema.assignment.c.state == "leased") == 2
+    assert count(store, schema.assignment, schema.assignment.c.state == "leased") == 3
 
 
 def test_a_reload_gives_the_same_trial_with_the_same_sides_and_flags_the_timer(
@@ -152,14 +152,42 @@ def test_a_reload_gives_the_same_trial_with_the_same_sides_and_flags_the_timer(
     assert (row.timer_broken, row.reloads, row.response_ms) == (True, 1, 800)
 
 
-def test_the_following_trial_is_the_one_that_follows(store: Store, study: str) -> None:
+def test_two_trials_ahead_are_told_and_are_those_that_follow(store: Store, study: str) -> None:
     session = trained(store, *invite(store, study, 1))
     trial = first_trial(session)
     for number in range(19):
         promised = trial.following
+        assert len(promised) == min(2, 19 - number)
         trial = session.submit(trial.id, "a", f"key-{number}", "tab", {}).next
-        assert trial.slots == promised
-    assert trial.following is None
+        assert (trial.slots, *trial.following)[: len(promised)] == promised
+    assert trial.following == ()
+
+
+def test_trials_ahead_are_held_as_long_as_the_one_that_is_judged_and_then_by_others(
+    sqlite_store: Store, run_folder: Path, clock: Clock
+) -> None:
+    """Of 6 pairs on one image, one rater at work holds three until 10 minutes after the last."""
+    options = StudyOptions(
+        "s", per_pair=1, images=1, crop=64, trials=6, golden=0.0, repeats=0.0, reference="hidden"
+    )
+    create_study(sqlite_store, run_folder, options)
+    one, other = (trained(sqlite_store, token) for token in invite(sqlite_store, "s", 2))
+
+    def held() -> list[int]:
+        a = schema.assignment.c
+        with sqlite_store.read() as connection:
+            query = select(a.rater, func.count()).where(a.state == "leased").group_by(a.rater)
+            return [count for _, count in connection.execute(query.order_by(a.rater))]
+
+    trial = first_trial(one)
+    for number in range(2):
+        clock.pass_(minutes=9)
+        trial = one.submit(trial.id, "a", f"key-{number}", "tab", {}).next
+    # 18 minutes after the first leases the third trial and those ahead are held by no other
+    assert (held()[0], len(trial.following)) == (3, 2)
+    clock.pass_(minutes=11)
+    assert len(judge(other, lambda trial: "a")) == 4
+    assert one.trial("tab") == Finished(one.state().completion_code)
 
 
 def test_a_second_tab_is_told_and_may_take_over(store: Store, study: str) -> None:
