@@ -176,7 +176,7 @@ class RunFolder:
         rows = read_csv(path, _IMAGES, _RUN_AGAIN)
         table = pd.DataFrame(rows, columns=_IMAGES, dtype=str)
         with intact(path, _RUN_AGAIN):
-            table["strata"] = [_strata(row["strata"]) for row in rows]
+            table["strata"] = table["strata"].map(_strata)
             if not table["image"].is_unique:
                 raise ValueError("an image is named twice")
         return table
