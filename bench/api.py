@@ -33,7 +33,7 @@ from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import choose_metrics, set_metric_cards
 from bench.metrics.table import at_hand, resolve
-from bench.records import RunSpec
+from bench.records import ProfileSize, RunSpec
 from bench.runs.finding import find_run, folder_for
 from bench.runs.record import RunRecord
 from bench.runs.scoring import FolderScores, score_folder
@@ -178,7 +178,7 @@ def run(
     train: Literal["missing", "never", "always"] = "missing",
     preset: Literal["quick", "paper"] = "quick",
     budget: str | None = None,
-    profile: Size | None = (256, 256),
+    profile: ProfileSize = "suite",
     tile: int | None = None,
     seed: int = 0,
     executor: str = "local",
@@ -194,10 +194,10 @@ def run(
     says otherwise: ``refuse``, or begin ``afresh``. Weights that learned from test images fail,
     unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, without networks
     that have no weights and nothing here to learn from, no
-    ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, None for no
-    costs. ``options`` are kept with the run as what was asked for. What fails is listed in the
-    run's record. Raises `BenchError` for what cannot begin, and KeyboardInterrupt; the same call
-    then goes on.
+    ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, ``suite`` for
+    that of the suite's own images, None for no costs. ``options`` are kept with the run as what
+    was asked for. What fails is listed in the run's record. Raises `BenchError` for what cannot
+    begin, and KeyboardInterrupt; the same call then goes on.
     """
     asked = check_run(
         suite,

@@ -16,6 +16,7 @@ from bench.core.names import choose
 from bench.metrics.set_table import Chosen, choose_metrics
 from bench.metrics.table import DEFAULT, WITHOUT_REFERENCE, at_hand
 from bench.prepare import read_step
+from bench.records import ProfileSize
 from bench.runs.executors.table import executor_named
 from bench.suites.table import SuiteCard, open_suite, resolve_suite
 from models.catalogue import Card, model_cards
@@ -42,7 +43,7 @@ def check_run(
     prepare: Sequence[str],
     limit: int | None,
     budget: str | None,
-    profile: tuple[int, int] | None,
+    profile: ProfileSize,
     executor: str,
 ) -> Asked:
     """Return a run's suite, models and metrics by name. Raises `BenchError` for what cannot be."""
@@ -64,7 +65,7 @@ def check_run(
     if limit is not None and limit < 1:
         raise BenchError(f"--limit {limit}: expected at least 1 image")
     _check_budget(budget)
-    if profile is not None:
+    if isinstance(profile, tuple):
         check_size(profile)
     executor_named(executor)
     _check_data(suite, card, data)

@@ -11,9 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.core.blobs import lmdb_of
+from bench.core.errors import BenchError
+from bench.core.names import sides_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,37 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+ProfileSize = tuple[int, int] | Literal["suite"] | None
+"""(height, width) that costs are measured at; ``suite``: that of the suite's own images, most of
+them; None: costs are not measured."""
+
+
+def profile_size(text: str) -> ProfileSize:
+    """Read ``HEIGHTxWIDTH``, ``suite`` or ``none``. Raises `BenchError` for anything else.
+
+    >>> profile_size("720x1280"), profile_size("suite"), profile_size("none")
+    ((720, 1280), 'suite', None)
+    """
+    if text in ("suite", "none"):
+        return "suite" if text == "suite" else None
+    if (size := sides_of(text)) is None:
+        raise BenchError(
+            f"size '{text}': expected HEIGHTxWIDTH in pixels, such as 720x1280, or suite, or none"
+        )
+    return size
+
+
+def profile_text(size: ProfileSize) -> str:
+    """Undo `profile_size`."""
+    return "{}x{}".format(*size) if isinstance(size, tuple) else size or "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One cost figure with its provenance: figures of different provenance are never compared.
 
+    ``dtype`` is the precision that was asked of the measurement; a variant of a model
+    (``MODEL@float16``) has its own, and is compared with the others as the model that it is.
     ``low`` and ``high`` bound the 95 % interval where the quantity is a sample. ``samples`` are the
     single measurements behind it, one tuple for each process, in ``unit``; a figure that follows
     from another's (the 90th percentile from the passes of the latency) has none of its own.

@@ -11,6 +11,7 @@ import itertools
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,8 +19,10 @@ from typing import Any, Literal, get_args
 from bench import api
 from bench.checks import check_run
 from bench.core.errors import BenchError, message_of
-from bench.core.names import choose, parse_spec, sides_of
+from bench.core.names import choose, parse_spec
 from bench.core.progress import Progress, Unheard
+from bench.records import ProfileSize, profile_size, profile_text
+from bench.runs.executors.table import executor_named
 from bench.suites.table import canonical
 from models.specs import card_of
 
@@ -42,7 +45,7 @@ class Terms:
     train: Train = "missing"
     preset: Literal["quick", "paper"] = "quick"
     budget: str | None = None
-    profile: tuple[int, int] | None = (256, 256)
+    profile: ProfileSize = "suite"
     tile: int | None = None
     executor: str = "local"
     overlap: Literal["refuse", "mark"] = "refuse"
@@ -72,7 +75,7 @@ class Planned:
             value = getattr(terms, key)
             found[key] = None if value == getattr(usual, key) else value
         if terms.profile != usual.profile:
-            found["profile"] = "none" if terms.profile is None else "{}x{}".format(*terms.profile)
+            found["profile"] = profile_text(terms.profile)
         found["seed"] = self.seed or None
         return {key: str(value) for key, value in found.items() if value is not None}
 
@@ -90,12 +93,13 @@ class Swept:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read_sweep(path: Path) -> list[Planned]:
+def read_sweep(path: Path, executor: str | None = None) -> list[Planned]:
     """Return the runs of the sweep in a TOML file, in the order of their suites.
 
     Several seeds are trained for anew, whatever weights are kept; models that are not trained here
-    run with the first of them alone. Raises `BenchError` for a file that is not there or not TOML,
-    for unknown keys (with the nearest), values of another kind, and runs that cannot be.
+    run with the first of them alone. ``executor`` wins over those of the file. Raises `BenchError`
+    for a file that is not there or not TOML, for unknown keys (with the nearest), values of another
+    kind, and runs that cannot be.
     """
     try:
         found = tomllib.loads(path.read_text())
@@ -108,6 +112,8 @@ def read_sweep(path: Path) -> list[Planned]:
         )
     general = _terms(str(path), found, Terms())
     planned = [run for suite in suites for run in _of_suite(str(path), suite, general)]
+    if executor is not None:
+        planned = [replace(run, terms=replace(run.terms, executor=executor)) for run in planned]
     commands = [run.command() for run in planned]
     if doubled := sorted({line for line in commands if commands.count(line) > 1}):
         raise BenchError(f"'{path}' asks twice for '{doubled[0]}'; name it once")
@@ -123,6 +129,14 @@ def run_sweep(planned: Sequence[Planned], progress: Progress | None = None) -> S
     call then goes on from there.
     """
     listener, swept = progress or Unheard(), Swept()
+    with ExitStack() as stack:
+        for executor in dict.fromkeys(run.terms.executor for run in planned):
+            stack.enter_context(executor_named(executor).workplace())  # once for all runs
+        _run_all(planned, swept, listener)
+    return swept
+
+
+def _run_all(planned: Sequence[Planned], swept: Swept, listener: Progress) -> None:
     for number, run in enumerate(planned, start=1):
         listener.note(f"run {number} of {len(planned)}: {run.name}")
         terms = run.terms
@@ -158,7 +172,6 @@ def run_sweep(planned: Sequence[Planned], progress: Progress | None = None) -> S
             if failure.image is not None and record.models[failure.model].state != "failed":
                 where = f"{run.name}, {failure.model} on {failure.image}"
                 swept.failures.append((where, failure.message))
-    return swept
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -241,11 +254,9 @@ def _value(key: str, value: Any) -> Any:
             return value
         expected = "a whole number above 0"
     elif key == "profile":
-        if value == "none":
-            return None
-        if isinstance(value, str) and (size := sides_of(value)):
-            return size
-        expected = '"HEIGHTxWIDTH" or "none"'
+        if isinstance(value, str):
+            return profile_size(value)
+        expected = '"HEIGHTxWIDTH", "suite" or "none"'
     elif key in _CHOICES:
         if value in _CHOICES[key]:
             return value

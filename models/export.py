@@ -1,11 +1,16 @@
-"""Networks written as ONNX files, and the proof that a file makes the same pictures."""
+"""Networks written as files for other programs, and the proof that a file makes the same pictures.
+
+`FORMATS` is the table; `export` writes a file and holds it against the network.
+"""
 
 from __future__ import annotations
 
 import logging
 import tempfile
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,7 @@ import torch
 
 from bench.core.errors import BenchError, message_of
 from models.foreign import onnx_session
+from models.restorer import Network, NetworkRestorer, Restorer
 
 CLOSE = 2e-3
 """Largest difference of a value in [0,1] between a file's picture and the network's own, for
@@ -28,14 +34,8 @@ def export_onnx(network: torch.nn.Module, path: Path, like: torch.Tensor) -> Non
     Raises `BenchError` where the network cannot be traced.
     """
     free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
-    logging.disable(logging.CRITICAL)  # pages of torch's, about what is said in a line below
     try:
-        aside = StringIO()  # what torch says of it is not for users
-        with (
-            warnings.catch_warnings(action="ignore"),
-            redirect_stdout(aside),
-            redirect_stderr(aside),
-        ):
+        with _quietly():
             torch.onnx.export(
                 network,
                 (like,),
@@ -49,10 +49,184 @@ def export_onnx(network: torch.nn.Module, path: Path, like: torch.Tensor) -> Non
                 verbose=False,
             )
     except Exception as error:
-        reason = message_of(error.__cause__ or error).splitlines()[0]
-        raise BenchError(f"torch cannot write the network as ONNX: {reason}") from error
+        raise BenchError(f"torch cannot write the network as ONNX: {_first(error)}") from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep back pages of torch's, about what is said in a line."""
+    aside = StringIO()
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            redirect_stdout(aside),
+            redirect_stderr(aside),
+        ):
+            yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _first(error: Exception) -> str:
+    return message_of(error.__cause__ or error).splitlines()[0]
+
+
+def _write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
+    free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    try:
+        with _quietly(), torch.inference_mode(False), torch.no_grad():
+            program = torch.export.export(network, (like.clone(),), dynamic_shapes=(free,))
+            torch.export.save(program, path)
+    except Exception as error:
+        raise BenchError(f"torch.export cannot trace the network: {_first(error)}") from error
+
+
+def _write_torchscript(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
+    try:
+        with _quietly(), torch.no_grad():
+            torch.jit.save(torch.jit.trace(network, like), str(path))  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise BenchError(f"torch.jit cannot trace the network: {_first(error)}") from error
+
+
+def _open_onnx(path: Path, device: torch.device) -> Network:
+    session = onnx_session(path, device)
+    return lambda image: _run(session, image)
+
+
+def _open_torch_export(path: Path, device: torch.device) -> Network:
+    return torch.export.load(path).module().to(device)
+
+
+def _open_torchscript(path: Path, device: torch.device) -> Network:
+    with _quietly():
+        loaded: Network = torch.jit.load(  # type: ignore[no-untyped-call]
+            str(path), map_location=device
+        )
+    return loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One row of the table: ``write(network, path, like)`` a file, ``open(path, device)`` what runs
+    it on (B,C,H,W)."""
+
+    name: str
+    title: str
+    suffix: str
+    write: Callable[[torch.nn.Module, Path, torch.Tensor], None]
+    open: Callable[[Path, torch.device], Network]
+
+
+FORMATS: dict[str, Format] = {
+    row.name: row
+    for row in (
+        Format(
+            name="onnx",
+            title=f"ONNX, opset {OPSET}: onnxruntime, browsers, phones",
+            suffix=".onnx",
+            write=export_onnx,
+            open=_open_onnx,
+        ),
+        Format(
+            name="torch.export",
+            title="a program of torch.export: torch without our code, AOTInductor, ExecuTorch",
+            suffix=".pt2",
+            write=_write_torch_export,
+            open=_open_torch_export,
+        ),
+        Format(
+            name="torchscript",
+            title="TorchScript by tracing, which torch calls deprecated: libtorch of today",
+            suffix=".pt",
+            write=_write_torchscript,
+            open=_open_torchscript,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A written file: ``largest`` and ``mean`` are the differences of its pictures from the
+    network's own, in units of 1. ``sizes``: whether images of other sizes run through it, too."""
+
+    path: Path
+    format: str
+    megabytes: float
+    largest: float
+    mean: float
+    sizes: bool
+
+
+def export(restorer: Restorer, path: Path, form: Format, size: tuple[int, int]) -> Exported:
+    """Write a restorer's network for images of ``size`` (height, width), and prove the file.
+
+    The file is run on an image of that size and on one of another, as the restorer would run its
+    network. Nothing is left where it cannot be written, or makes other pictures: `BenchError`.
+    """
+    inner = getattr(restorer, "inner", restorer)
+    if not isinstance(inner, NetworkRestorer) or not isinstance(inner.call, torch.nn.Module):
+        raise BenchError(f"'{restorer.name}' has no network of torch that could be written")
+    if inner.uses_noise:
+        raise BenchError(
+            f"'{restorer.name}': its network is told each image's noise level, as no file can be"
+        )
+    network, seen = inner.call, []
+
+    def noted(image: torch.Tensor) -> object:
+        seen.append(image)
+        return network(image)
+
+    other = tuple(side + step for side, step in zip(size, (64, 32), strict=True))
+    images = [
+        torch.rand(1, 3, *sides, generator=torch.Generator().manual_seed(seed))
+        for seed, sides in enumerate((size, other))
+    ]
+    inner.call = noted
+    expected = [inner.restore(image) for image in images]
+    inner.call = network
+    partial = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        form.write(network, partial, seen[0].clone())
+        if form.name == "onnx":
+            _say_multiple(partial, inner.multiple)
+        inner.call = form.open(partial, inner.device)
+        made = [inner.restore(images[0])]
+        with suppress(Exception):  # of whatever runtime: its file is of the one size
+            made.append(inner.restore(images[1]))
+        same = difference(made[0], expected[0])
+        if same > bound(inner.dtype):
+            raise BenchError(
+                f"'{restorer.name}': the {form.name} file makes another picture, {same:.3g} apart "
+                f"where {bound(inner.dtype):.3g} may be; nothing is written"
+            )
+        apart = (made[0] - expected[0]).abs()
+        sizes = len(made) == 2 and difference(made[1], expected[1]) <= bound(inner.dtype)
+        partial.replace(path)
+    finally:
+        inner.call = network
+        partial.unlink(missing_ok=True)
+    return Exported(
+        path=path,
+        format=form.name,
+        megabytes=path.stat().st_size / 1e6,
+        largest=float(apart.max()),
+        mean=float(apart.mean()),
+        sizes=sizes,
+    )
+
+
+def _say_multiple(path: Path, multiple: tuple[int, int]) -> None:
+    """Write the size multiple into an ONNX file's metadata, where `load_onnx` looks for it."""
+    import onnx
+
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "multiple", "{}x{}".format(*multiple)
+    onnx.save(model, path)
 
 
 def difference(restored: torch.Tensor, other: torch.Tensor) -> float:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -38,6 +38,13 @@ MOST_ENDS = 3
 def is_foreign(spec: str) -> bool:
     """Say whether a model is code of others, or native code that runs a file of others."""
     return form_of(spec) in ("factory", "onnx")
+
+
+def close_all(restorers: Iterable[Restorer | None]) -> None:
+    """End the processes of those restorers that have one."""
+    for restorer in restorers:
+        if isinstance(restorer, Isolated):
+            restorer.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

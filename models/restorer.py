@@ -121,7 +121,7 @@ class NetworkRestorer:
         self.network = network if isinstance(network, torch.nn.Module) else None
         self.call = network
         """What is called for an image: the network, or how a variant runs it."""
-        self._multiple, self._minimum = steps, both(minimum)
+        self.multiple, self._minimum = steps, both(minimum)
         self._tile: tuple[int, int] | None = None
         self.shrinks = True
         """Whether an image that is too large for the memory is worked on in smaller tiles."""
@@ -165,7 +165,7 @@ class NetworkRestorer:
         sides = [
             _padded_side(side, multiple, minimum)
             for side, multiple, minimum in zip(
-                (height, width), self._multiple, self._minimum, strict=True
+                (height, width), self.multiple, self._minimum, strict=True
             )
         ]
         image = mirror_to(image, sides[0], sides[1])
@@ -189,7 +189,7 @@ class NetworkRestorer:
                     image,
                     tile=self._tile,
                     overlap=self._overlap,
-                    multiple=self._multiple,
+                    multiple=self.multiple,
                     scale=self._enlarges,
                 )
             except (RuntimeError, MemoryError) as error:
@@ -207,8 +207,8 @@ class NetworkRestorer:
         if self._fixed or not self.shrinks:
             return None
         half = min(side, *(self._tile or (side, side))) // 2
-        high, wide = (half // step * step for step in self._multiple)
-        least = max(2 * SMALLEST_TILE, *self._multiple, *self._minimum)
+        high, wide = (half // step * step for step in self.multiple)
+        least = max(2 * SMALLEST_TILE, *self.multiple, *self._minimum)
         return (high, wide) if min(high, wide) >= least else None
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:

@@ -136,6 +136,16 @@ def parted(spec: str) -> tuple[str, tuple[str, ...]]:
     return found[1], tuple(name for name in known if name in named)
 
 
+def precision_of(spec: str) -> str:
+    """Return the variant of a spec that is a precision, nothing where it has none.
+
+    >>> precision_of("unet@float16+compile"), precision_of("unet@x8")
+    ('float16', '')
+    """
+    known = variants()
+    return next((name for name in parted(spec)[1] if known[name].kind == "precision"), "")
+
+
 def without_variants(spec: str, label: str) -> tuple[str, tuple[str, ...]]:
     """Return a label, or a spec, of a run without its variants, and these, known here or not.
 

@@ -44,7 +44,7 @@ class Answer:
 
     code: str
     value: int
-    key: str
+    key: str = ""
     key_sign: str = ""
     exported: str = ""
     both_bad: bool = False
@@ -61,6 +61,10 @@ class Protocol:
     ``views``: those of `VIEWS` that the page offers. ``compared``: the slots that they compare with
     one another, from left to right, the reference perhaps one of them. ``page_width``: CSS pixels
     that the page's rows of buttons need.
+
+    ``marks``: empty where each answer has a button and a key. Else answers are the steps of a
+    slider, and these codes are named along it; the others need neither key nor words.
+    ``tolerance``: a repeat agrees with the first time where their values differ by no more.
 
     ``golden_better`` and ``golden_worse``: codes that golden and training trials accept. Of two
     images, where the better one is the first (or the second) stimulus; of one, where it is the
@@ -85,11 +89,14 @@ class Protocol:
     golden_better: tuple[str, ...]
     golden_worse: tuple[str, ...]
     analysis: str
+    marks: tuple[str, ...] = ()
+    tolerance: int = 0
     texts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise `BenchError` for a row that no study could be made with."""
-        codes, keys = [a.code for a in self.answers], [a.key for a in self.answers]
+        codes = [a.code for a in self.answers]
+        keys = [a.key for a in self.answers if a.key or not self.marks]
         values = [a.value for a in self.answers if not a.both_bad]
         shown = (*self.slots, REFERENCE_SLOT)
         wrong = [
@@ -123,6 +130,7 @@ class Protocol:
                 keys,
                 f"each once, and none of {PAGE_KEYS}",
                 len(set(keys)) == len(keys)
+                and "" not in keys
                 and not {k.lower() for k in keys} & {*PAGE_KEYS, "enter", "escape"},
             ),
             (
@@ -143,6 +151,13 @@ class Protocol:
                 "for each one its negative: sides are swapped",
                 not self.pairwise or {-value for value in values} == set(values),
             ),
+            (
+                "marks",
+                self.marks,
+                "codes of a rating",
+                set(self.marks) <= set(codes) and not (self.marks and self.pairwise),
+            ),
+            ("tolerance", self.tolerance, "0 or more", self.tolerance >= 0),
             (
                 "golden_better",
                 self.golden_better,
@@ -216,6 +231,21 @@ class Protocol:
         """Whether an answer to a golden or training trial is one of ``correct``, on stimuli."""
         return self.on_stimuli(code, swapped) in correct
 
+    def agree(self, one: str, other: str) -> bool:
+        """Whether two answers about the same stimuli are the same, within the tolerance."""
+        if not self.tolerance:
+            return one == other
+        return abs(self.answer(one).value - self.answer(other).value) <= self.tolerance
+
+    def coarse(self, value: int) -> int:
+        """Return which part of the scale a value is in: parts are twice the tolerance wide."""
+        return value // (2 * self.tolerance) if self.tolerance else value
+
+    @property
+    def named(self) -> tuple[Answer, ...]:
+        """The answers that have words of their own."""
+        return tuple(a for a in self.answers if not self.marks or a.code in self.marks)
+
     def preference(self, code: str, swapped: bool) -> int | None:
         """Return 1 where the item's first stimulus is preferred, -1 for the second, 0 for a tie.
 
@@ -238,6 +268,7 @@ class Protocol:
             "views": self.views,
             "compared": self.compared,
             "page_width": self.page_width,
+            "marks": self.marks,
             "answers": [
                 {"code": a.code, "key": a.key, "key_sign": a.key_sign or a.key}
                 for a in self.choices(ties)
@@ -251,6 +282,17 @@ def levels(count: int) -> tuple[Answer, ...]:
         Answer(code=str(level), value=level, key=str(level)) for level in range(1, count + 1)
     )
 
+
+def continuous(marks: tuple[str, ...]) -> tuple[Answer, ...]:
+    """Return the steps of a scale from 0 to 100; digits choose the ``marks``, in their order."""
+    keys = {code: str(number) for number, code in enumerate(marks, 1)}
+    return tuple(
+        Answer(code=str(value), value=value, key=keys.get(str(value), "")) for value in range(101)
+    )
+
+
+FIFTHS = ("10", "30", "50", "70", "90")
+"""The middles of five equal parts of the scale, which is where ITU-R BT.500-15 names them."""
 
 COMPARISONS = "raters.studies.answers:analyse_comparisons"
 OPINIONS = "raters.studies.answers:analyse_opinions"
@@ -330,6 +372,22 @@ PROTOCOLS = {
         page_width=760,
         golden_better=("4", "5"),
         golden_worse=("1", "2", "3"),
+        analysis=OPINIONS,
+    ),
+    "continuous": Protocol(
+        name="continuous",
+        title="Continuous quality scale, ITU-R BT.500",
+        summary="ratings 0 to 100 by a slider",
+        slots=("a",),
+        reference="never",
+        answers=continuous(FIFTHS),
+        views=(),
+        compared=("a",),
+        page_width=980,
+        marks=FIFTHS,
+        tolerance=10,  # half of a fifth
+        golden_better=tuple(map(str, range(60, 101))),  # good and excellent, as in acr
+        golden_worse=tuple(map(str, range(60))),
         analysis=OPINIONS,
     ),
     "dcr": Protocol(

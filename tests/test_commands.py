@@ -37,6 +37,7 @@ PAGES = (
     "docs/deploy.md",
     "docs/example.md",
     "docs/faults.md",
+    "docs/machines.md",
     "docs/metrics.md",
     "results/README.md",
 )
@@ -82,6 +83,13 @@ READ = {
     "bench metrics --time": "test_cost.py",
     "bench rate new --language de": "test_rate_texts.py",
     "bench rate new --texts texts.toml": "test_rate_texts.py",
+    "bench run --suite gopro --executor processes:devices=cuda:0+cuda:1": "needs two GPUs",
+    "bench run --suite gopro --executor ray": "test_on_ray.py",
+    "bench run --suite gopro --executor ray:address=10.0.0.1:6379": "test_on_ray.py",
+    "bench sweep docs/sweep.toml --executor ray": "test_on_ray.py",
+    "bench run --suite gopro --models input,unet": "9 GB",
+    "bench report gopro": "9 GB",
+    "bench run --suite gopro --device cuda --executor ray:address=auto": "needs Slurm",
 }
 """Commands that are not run here, and why."""
 
@@ -103,6 +111,7 @@ RUN = [
     "bench suites make photographs --out data/mine --blur shake,defocus",
     "bench run --suite folder --data mine",
     "bench restore weights.safetensors photo.jpg --out restored",
+    "bench export weights.safetensors --to onnx --out exported.onnx",
     "bench rate plan --share 60% --models 6 --images 40",
     "bench rate new --run demo --protocol pair",
     "bench rate texts --language de --out texts.toml",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ import typer
 from bench.cli import (
     compare,
     doctor,
+    export,
     fetch,
     listing,
     pick,
@@ -55,6 +55,7 @@ VERBS: Verbs = {
     "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
     "pick": (pick.pick, "bench pick demo --quality psnr --max latency_ms=50"),
     "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
+    "export": (export.export, "bench export weights.safetensors --to onnx --out exported.onnx"),
     "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
     "models": (listing.models, "bench models"),
     "metrics": (listing.metrics, "bench metrics"),
@@ -84,10 +85,12 @@ def _main(
         typer.Option("-V", "--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
     results: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--results",
-            help="Root of all that runs, trainings and studies write; also $BENCH_RESULTS.",
+            help="Root of all that runs, trainings and studies write; also $BENCH_RESULTS. An "
+            "address such as s3://BUCKET/FOLDER is shared: runs are read from there and published "
+            "to it.",
             show_default="results",
         ),
     ] = None,

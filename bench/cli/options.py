@@ -11,6 +11,7 @@ import typer
 
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import DEFAULT, metric_cards
+from bench.runs.executors.table import executors
 from models.catalogue import NONCOMMERCIAL
 
 Verbs = Mapping[str, tuple[Callable[..., None], str]]
@@ -35,6 +36,13 @@ Tile = Annotated[
     int | None,
     typer.Option(min=32, help="Work in tiles of this size.", show_default="whole images"),
 ]
+
+
+EXECUTOR_HELP = (
+    "Where models work: "
+    + "; ".join(f"{name}: {row.about}" for name, row in executors().items())
+    + "."
+)
 
 
 def _permit(given: bool) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +25,10 @@ from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 from bench.records import Profile
+from models.variants import precision_of
+
+if TYPE_CHECKING:
+    from bench.compute.profile import Measurement
 
 
 def _list(shown: bool) -> None:
@@ -59,8 +64,12 @@ def profile(
             show_default="none",
         ),
     ] = None,
-    size: Annotated[str, typer.Option(help="Input HEIGHTxWIDTH in pixels.")] = "256x256",
-    batch: Annotated[int, typer.Option(help="Images in one pass.", min=1)] = 1,
+    size: Annotated[
+        str, typer.Option(help="Input HEIGHTxWIDTH in pixels, or several, separated by commas.")
+    ] = "256x256",
+    batch: Annotated[
+        str, typer.Option(help="Images in one pass, or several numbers, separated by commas.")
+    ] = "1",
     device: Device = "auto",
     threads: Annotated[
         int | None, typer.Option(help="CPU threads.", min=1, show_default="all cores")
@@ -85,33 +94,40 @@ def profile(
 ) -> None:
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
 
-    Every figure comes from fresh processes, and carries its device, size, batch and threads. With
-    --again, exit status 1 says that some are noisy still.
+    Every figure comes from fresh processes, and carries its device, size, batch and threads. Of
+    several sizes or batches a line each says what grows, and how fast. With --again, exit status 1
+    says that some are noisy still.
     """
     if bool(model) == (again is not None):
         raise BenchError("expected a model to measure, or --again RUN; give one of them")
     if again is not None:
         _measure_again(again, processes, passes, seconds, as_json)
         return
-    height_width = parse_size(size)
-    check_profile(model, size=height_width, seconds=seconds, weights=weights)
+    sizes = [parse_size(one) for one in size.split(",")]
+    batches = [_count(one) for one in batch.split(",")]
+    for height_width in sizes:
+        check_profile(model, size=height_width, seconds=seconds, weights=weights)
 
     from bench import api
 
     with ShownProgress() as progress:
-        found = api.profile(
-            model,
-            size=height_width,
-            batch=batch,
-            device=device,
-            threads=threads,
-            processes=processes,
-            passes=passes,
-            seconds=seconds,
-            weights=weights,
-            progress=progress,
-        )
-    rows = found.profiles()
+        measured = [
+            api.profile(
+                model,
+                size=height_width,
+                batch=images,
+                device=device,
+                threads=threads,
+                processes=processes,
+                passes=passes,
+                seconds=seconds,
+                weights=weights,
+                progress=progress,
+            )
+            for images in batches
+            for height_width in sizes
+        ]
+    rows = [row for found in measured for row in found.profiles()]
     if as_json:
         print_json(
             [
@@ -124,9 +140,62 @@ def profile(
             ]
         )
         return
-    first = rows[0]
+    if len(measured) > 1:
+        _show_sizes(measured)
+    else:
+        _show_figures(model, rows)
+    for note in dict.fromkeys(note for found in measured for note in found.notes()):
+        say(f"note: {note}")
+    if why := seen(rows):
+        say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
+
+
+def _count(text: str) -> int:
+    if not (text.strip().isdecimal() and int(text)):
+        raise BenchError(f"--batch {text}: expected a whole number above 0")
+    return int(text)
+
+
+def _show_sizes(measured: Sequence[Measurement]) -> None:
+    """Print a line for each size and batch, then how the costs grow with the pixels of a pass."""
+    from bench.compute.growth import figures, growth, megapixels
+
+    of_each = [figures(found) for found in measured]
+    first = of_each[0]["latency_ms"]
+    shown = [
+        name
+        for name in ("latency_ms", "throughput_mpix_s", "process_memory_mb", "device_memory_mb")
+        if any(one[name].value is not None for one in of_each)
+    ]
     print_table(
-        f"{first.model} on {first.device}, {first.dtype}, {first.batch}x3x{first.height}x"
+        f"{first.model} on {first.device}, {precision_of(measured[0].spec) or first.dtype}, "
+        f"{first.threads} threads",
+        ("size", "batch", "megapixels", *shown, "missing"),
+        (
+            (
+                f"{found.conditions.height}x{found.conditions.width}",
+                found.conditions.batch,
+                f"{megapixels(found):.4g}",
+                *(_value(one[name]) for name in shown),
+                "; ".join(dict.fromkeys(one[name].missing or "" for name in shown)).strip("; "),
+            )
+            for found, one in zip(measured, of_each, strict=True)
+        ),
+    )
+    for name in shown:
+        if name != "throughput_mpix_s" and (found := growth(measured, name)):
+            say(
+                f"{name} grows as megapixels^{found.exponent:.2f} from {found.smallest:.3g} to "
+                f"{found.largest:.3g} megapixels"
+            )
+
+
+def _show_figures(model: str, rows: Sequence[Profile]) -> None:
+    """Print all figures of one size."""
+    first = rows[0]
+    precision = precision_of(model) or first.dtype
+    print_table(
+        f"{first.model} on {first.device}, {precision}, {first.batch}x3x{first.height}x"
         f"{first.width}, {first.threads} threads",
         ("quantity", "value", "95 % interval", "unit", "missing"),
         (
@@ -140,10 +209,6 @@ def profile(
             for row in rows
         ),
     )
-    for note in found.notes():
-        say(f"note: {note}")
-    if why := seen(rows):
-        say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
 
 
 def _value(row: Profile) -> str:

@@ -13,7 +13,6 @@ from bench.checks import check_run
 from bench.cli.console import (
     ShownProgress,
     complain,
-    parse_size,
     print_json,
     print_table,
     say,
@@ -21,12 +20,20 @@ from bench.cli.console import (
     split_models,
     split_specs,
 )
-from bench.cli.options import DEFAULT_METRICS, METRICS_HELP, Device, Json, Noncommercial, Tile
+from bench.cli.options import (
+    DEFAULT_METRICS,
+    EXECUTOR_HELP,
+    METRICS_HELP,
+    Device,
+    Json,
+    Noncommercial,
+    Tile,
+)
 from bench.cli.train import BUDGET_HELP, PresetName
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
-from bench.runs.executors.table import executors
+from bench.records import profile_size
 from bench.suites.table import suite_cards
 
 
@@ -93,19 +100,16 @@ def run(
         str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="Measure costs at this HEIGHTxWIDTH, or 'none'.")
-    ] = "256x256",
+        str,
+        typer.Option(
+            help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256; 'suite': at the "
+            "size of most of the suite's images; or 'none'."
+        ),
+    ] = "suite",
     tile: Tile = None,
     noncommercial: Noncommercial = False,
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
-    executor: Annotated[
-        str,
-        typer.Option(
-            help="Where models work: "
-            + "; ".join(f"{name}: {row.about}" for name, row in executors().items())
-            + "."
-        ),
-    ] = "local",
+    executor: Annotated[str, typer.Option(help=EXECUTOR_HELP)] = "local",
     keep: Annotated[
         bool,
         typer.Option(
@@ -135,7 +139,7 @@ def run(
     The same command again does only what is missing, and what has changed since.
     """
     options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
-    size = None if profile == "none" else parse_size(profile)
+    size = profile_size(profile)
     if keep and fresh:
         raise BenchError("--keep and --fresh contradict each other; give one of them")
 

@@ -10,6 +10,7 @@ import typer
 from bench.cli.console import next_line, print_json, print_table, say
 from bench.cli.options import Json
 from bench.core.errors import BenchError
+from bench.core.shared import megabytes
 
 if TYPE_CHECKING:
     from bench.runs.record import RunRecord
@@ -84,11 +85,11 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Delete runs with their scores, images and reports. Weights kept for later runs stay."""
-    from pathlib import Path
-
+    from bench.core.shared import fetch_records, located
     from bench.runs.store import RunFolder
 
-    folders = [RunFolder(Path(run)) for run in runs]
+    fetch_records()
+    folders = [RunFolder(located(run)) for run in runs]
     for folder in folders:
         if not folder.exists:
             raise BenchError(
@@ -110,7 +111,10 @@ def remove(
 def summary(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
     """Return a run in one row."""
     states = [model.state for model in record.models.values()]
-    size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+    size = megabytes(folder.path)
+    if size is None:
+        here = (path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+        size = round(sum(here) / 1e6, 1)
     return {
         "run": str(folder.path),
         "suite": record.spec.suite,
@@ -119,5 +123,5 @@ def summary(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
         "finished": record.finished,
         "images": record.suite.images,
         "models_done": f"{states.count('done')} of {len(states)}",
-        "megabytes": round(size / 1e6, 1),
+        "megabytes": size,
     }

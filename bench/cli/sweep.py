@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import ShownProgress, complain, print_json, say
-from bench.cli.options import Json, Noncommercial
+from bench.cli.options import EXECUTOR_HELP, Json, Noncommercial
 from bench.cli.report import show_across
 
 
@@ -21,6 +21,10 @@ def sweep(
         Path | None,
         typer.Option(help="Folder for the table at the end.", show_default="results/across/.."),
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(help=EXECUTOR_HELP, show_default="the file's own, or local"),
+    ] = None,
     noncommercial: Noncommercial = False,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +34,7 @@ def sweep(
     """
     from bench.sweep import read_sweep, run_sweep
 
-    planned = read_sweep(file)
+    planned = read_sweep(file, executor)
     if dry:
         if as_json:
             print_json([{"name": run.name, "command": run.command()} for run in planned])

@@ -66,12 +66,16 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One model under `Conditions`: ``reports`` holds what each process told, in order."""
+    """One model under `Conditions`: ``reports`` holds what each process told, in order.
+
+    ``where`` says on what machine, if it was not that of the run.
+    """
 
     model: str
     spec: str
     conditions: Conditions
     reports: tuple[ProfileReport, ...]
+    where: str = ""
 
     @property
     def threads(self) -> int:
@@ -111,6 +115,8 @@ class Measurement:
         """Return what a reader of the figures should know: noise, failures, what is not counted."""
         timings = self._timings()
         notes = [f"a process failed: {r.failed}" for r in self.reports if r.failed is not None]
+        if self.where:
+            notes.append(self.where)
         if self.conditions.tile:
             notes.append(f"in tiles of {self.conditions.tile} pixels")
         if differ := disagreement([timing.passes_ms for timing in timings]):

@@ -1,7 +1,8 @@
 """Where things lie under ``results/``, and how names become file names.
 
 ``bench --results DIR`` or the environment variable ``BENCH_RESULTS`` moves the root, for this
-process and those that it starts.
+process and those that it starts. An address such as ``s3://bucket/folder`` is a root that a team
+shares (`bench.core.shared`); its runs are worked on in a folder of this machine.
 """
 
 from __future__ import annotations
@@ -23,11 +24,21 @@ _HASHED = re.compile(r"(^|-)[0-9a-f]{10}$")
 
 
 def results() -> Path:
-    """Return the root of all that runs, trainings and studies write."""
-    return Path(os.environ.get(VARIABLE) or "results")
+    """Return the root of all that runs, trainings and studies write on this machine."""
+    address = shared_address()
+    if address is None:
+        return Path(os.environ.get(VARIABLE) or "results")
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "restoration-bench" / file_name(address)
 
 
-def move_results(root: Path) -> None:
+def shared_address() -> str | None:
+    """Return the address of the root, where it is one and no folder."""
+    root = os.environ.get(VARIABLE) or ""
+    return root.rstrip("/") if "://" in root else None
+
+
+def move_results(root: Path | str) -> None:
     """Let ``root`` be the root from now on."""
     os.environ[VARIABLE] = str(root)
 

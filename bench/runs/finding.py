@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from bench.core import shared
 from bench.core.errors import BenchError
 from bench.core.layout import OTHERS, file_name, results, run_folder
 from bench.core.names import parse_spec
@@ -14,7 +15,9 @@ from bench.runs.store import RunFolder
 
 
 def all_runs(root: Path | None = None) -> list[RunFolder]:
-    """Return every run under the root of results, the latest last."""
+    """Return every run under the root of results, the latest last: of shared ones the records."""
+    if root is None:
+        shared.fetch_records()
     found = (root or results()).glob("*/*/run.json")
     runs = [path for path in found if path.parent.parent.name not in OTHERS]
     return [RunFolder(path.parent) for path in sorted(runs, key=lambda p: p.stat().st_mtime_ns)]
@@ -22,8 +25,11 @@ def all_runs(root: Path | None = None) -> list[RunFolder]:
 
 def find_run(name: str, root: Path | None = None) -> RunFolder:
     """Return the run at folder ``name``, or the latest run of the suite called ``name``."""
-    folder = RunFolder(Path(name))
+    if root is None:
+        shared.fetch_records()
+    folder = RunFolder(shared.located(name))
     if folder.exists:
+        shared.fetch(folder.path)
         return folder
     root = root or results()
     found = list(root.glob(f"{file_name(name)}/*/run.json"))
@@ -35,6 +41,7 @@ def find_run(name: str, root: Path | None = None) -> RunFolder:
             f"no run '{name}': neither a folder with a run.json nor a suite with runs under "
             f"'{root}/'; 'bench run --suite {name}' makes one"
         )
+    shared.fetch(runs[-1].parent)
     return RunFolder(runs[-1].parent)
 
 
@@ -51,6 +58,7 @@ def folder_for(suite: str, spec: RunSpec) -> Path:
 
     A run that came to these metrics by `bench.runs.rescoring` is that run, too.
     """
+    shared.fetch_records()
     target = run_folder(suite, spec.digest())
     if not RunFolder(target).exists:
         for path in sorted(target.parent.glob("*/run.json")):

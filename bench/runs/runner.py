@@ -7,8 +7,9 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Literal
 
 from bench.compute.environment import environment
 from bench.compute.noise import with_noise
-from bench.compute.profile import Conditions, measure
+from bench.compute.profile import Conditions
+from bench.core import shared
 from bench.core.errors import BenchError, message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
@@ -24,10 +26,11 @@ from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card
 from bench.prepare import tone_note
-from bench.records import Failure, Pair, RunSpec
+from bench.records import Failure, Pair, ProfileSize, RunSpec
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
+from bench.runs.executors.workplace import Workplace
 from bench.runs.finding import continued
 from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
@@ -37,11 +40,12 @@ from bench.suites import Suite, spread
 from bench.suites.folder import first_few
 from bench.suites.identity import clean_note, colour_note, grey_note, one_scene_each
 from bench.suites.listing import prepared
+from bench.suites.opening import open_pair
 from models.identity import model_digest
-from models.isolation import LIMIT, Isolated
+from models.isolation import LIMIT, Isolated, close_all
 from models.loading import load_restorer
 from models.specs import card_of, label
-from models.training.train import Trained, train
+from models.training.train import Trained
 from models.weights_folder import WeightsFolder
 
 Changed = Literal["redo", "refuse", "afresh"]
@@ -65,7 +69,8 @@ class RunJob:
     failures: list[Failure] = field(default_factory=list)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What a reader of a model's cost figures should know."""
-    executor: str = "local"
+    place: Workplace = field(default_factory=Workplace)
+    """Where models are trained, restore and are measured."""
     before: Mapping[str, str | None] = field(default_factory=dict)
     """The models' digests as the run last recorded them."""
     keep: bool = False
@@ -102,17 +107,17 @@ class RunJob:
 
         Variants of one network take the weights of one training.
         """
+        waiting = [entry for entry in self.entries if entry.job is not None]
+        jobs = {entry.job.card.name: entry.job for entry in waiting if entry.job}
+        came = zip(jobs, self.place.train(list(jobs.values()), self.progress), strict=True)
         done: dict[str, Trained | BenchError] = {}
-        for entry in self.entries:
-            if entry.job is None:
-                continue
-            job, entry.job = entry.job, None
-            if job.card.name not in done:
-                try:
-                    done[job.card.name] = train(job, self.progress.update, self.progress.note)
-                except BenchError as error:
-                    done[job.card.name] = error
-            trained = done[job.card.name]
+        for entry in waiting:
+            assert entry.job is not None
+            network, entry.job = entry.job.card.name, None
+            while network not in done:  # one after the other: what is finished is kept at once
+                name, result = next(came)
+                done[name] = result
+            trained = done[network]
             if isinstance(trained, BenchError):
                 entry.drop("failed", str(trained))
                 continue
@@ -224,8 +229,7 @@ class RunJob:
             border=self.suite.border,
             no_reference=self.suite.no_reference,
         )
-        execute = executor_named(self.executor).execute()
-        outcome = execute(shard, self.progress, ready)
+        outcome = self.place.restore(shard, self.progress, ready)
         self.failures = outcome.failures
         for entry in self.entries:
             entry.remarks = outcome.remarks.get(entry.label, entry.remarks)
@@ -251,17 +255,18 @@ class RunJob:
             self.progress.update,
         )
 
-    def profile(self, size: tuple[int, int]) -> None:
+    def profile(self, asked: tuple[int, int] | Literal["suite"]) -> None:
         """Measure what every model costs, in fresh processes, unless it was measured before.
 
         Figures of other sizes are kept.
         """
+        size = usual_size(self.pairs) if asked == "suite" else asked
         old = with_noise(self.folder.read_profiles(), self.notes)
         known = {profile.model for profile in old if (profile.height, profile.width) == size}
         jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
         if not jobs:
             return
-        found = measure(
+        found = self.place.measure(
             [(entry.label, entry.spec, entry.weights if entry.card else None) for entry in jobs],
             Conditions(
                 *size,
@@ -272,7 +277,7 @@ class RunJob:
                 tile=self.spec.tile,
                 scale=self.suite.scale,
             ),
-            self.progress.update,
+            self.progress,
         )
         self.notes |= {one.model: tuple(one.notes()) for one in found}
         new = [row for one in found for row in one.profiles()]
@@ -327,7 +332,7 @@ def run(
     suite: Suite,
     out: Path,
     progress: Progress,
-    profile_size: tuple[int, int] | None = (256, 256),
+    profile_size: ProfileSize = "suite",
     options: Mapping[str, str] | None = None,
     executor: str = "local",
     changed: Changed = "redo",
@@ -350,11 +355,17 @@ def run(
         progress.note(f"  {note}")
     suite = replace(suite, notes=(*suite.notes, *noticed))
     entries = [Entry(name, label(name), card_of(name)) for name in spec.models]
+    shared.fetch(out)
     if changed == "afresh" and RunFolder(out).exists:
         RunFolder(out).remove()
     spec = continued(RunFolder(out), spec)
     folder = RunFolder.create(out, spec)
-    with folder.locked(), _ended(entries):
+    with (
+        folder.locked(),
+        _ended(entries),
+        executor_named(executor).workplace() as place,
+    ):
+        place.check(spec.device)
         job = RunJob(
             spec,
             folder,
@@ -364,8 +375,9 @@ def run(
             progress=progress,
             options=options or {},
             started=_now(),
+            place=place,
         )
-        job.executor, job.keep = executor, changed == "refuse"
+        job.keep = changed == "refuse"
         if folder.exists:
             known = folder.record()
             job.started, job.notes = known.started, dict(known.profile_notes)
@@ -411,15 +423,27 @@ def run(
     return folder
 
 
+LOOKED_AT = 9
+"""So many images, evenly spread, decide about the usual size."""
+
+
+def usual_size(pairs: Sequence[Pair]) -> tuple[int, int]:
+    """Return the (height, width) of most degraded images; of several such, the first's."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for pair in spread(pairs, LOOKED_AT):
+        with suppress(BenchError, OSError):  # whoever restores it says so
+            height, width, _ = open_pair(pair).degraded.shape
+            sizes[height, width] += 1
+    return max(sizes, key=lambda size: sizes[size], default=(256, 256))
+
+
 @contextmanager
 def _ended(entries: Iterable[Entry]) -> Iterator[None]:
     """End the processes of models at the end, however it comes."""
     try:
         yield
     finally:
-        for entry in entries:
-            if isinstance(entry.restorer, Isolated):
-                entry.restorer.close()
+        close_all(entry.restorer for entry in entries)
 
 
 def _grey(pairs: Iterable[Pair]) -> str | None:

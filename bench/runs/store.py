@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.core import shared
 from bench.core.errors import BenchError
 from bench.core.files import (
     intact,
@@ -95,10 +96,11 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for one writing process. The lock ends with the process, however.
 
-        What a killed one left half-written is removed.
+        What a killed one left half-written is removed. A run of results that a team shares is held
+        and published there, too (`bench.core.shared`).
         """
         busy = f"another bench process is writing to '{self.path}'; wait for it or stop it"
-        with locked(self.path / ".lock", busy):
+        with locked(self.path / ".lock", busy), shared.holding(self.path):
             remove_partials(self.path)
             yield
 
@@ -107,6 +109,7 @@ class RunFolder:
         with self.locked():
             gone = self.path.with_name(f".{self.path.name}.removed")
             self.path.rename(gone)  # at once: no other process finds half a run
+            shared.forget(self.path)
         shutil.rmtree(gone)
 
     # --- run.json -------------------------------------------------------------------------------
@@ -176,10 +179,19 @@ class RunFolder:
         rows = read_csv(path, _IMAGES, _RUN_AGAIN)
         table = pd.DataFrame(rows, columns=_IMAGES, dtype=str)
         with intact(path, _RUN_AGAIN):
-            table["strata"] = table["strata"].map(_strata)
+            table["strata"] = pd.Series([_strata(row["strata"]) for row in rows], dtype=object)
             if not table["image"].is_unique:
                 raise ValueError("an image is named twice")
+        for kind in ("degraded", "reference"):
+            table[kind] = table[kind].map(self._found)
         return table
+
+    def _found(self, file: str) -> str:
+        """Return where a file of the run lies now that has come here from another folder."""
+        path = Path(file)
+        own = self.path.absolute() / path.parent.name / path.name
+        moved = path.parent.name in ("degraded", "reference") and not path.exists()
+        return str(own) if file and moved and own.is_file() else file
 
     # --- cells and scores -----------------------------------------------------------------------
 

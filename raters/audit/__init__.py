@@ -30,6 +30,7 @@ from raters.database.schema import MAIN, RELEASED, TRAINING
 from raters.database.store import Store
 from raters.studies.changes import close_study
 from raters.studies.tokens import invite
+from raters.trials.images import StudyImages
 from raters.trials.withdrawal import erase
 from raters.web.app import create_app, server
 
@@ -91,7 +92,7 @@ def audit(
     images = list({e.path: e for e in record.exchanges if _is_image(e)}.values())
     surplus = {leak for exchange in images for leak in extra_bytes(exchange)}
     bytes_of, tried = seeds_of_bytes(paddings(images), row.seed, seeds)
-    planned = row.options["trials"], row.golden, row.repeats
+    planned = row.options["trials"], row.golden, row.repeats, _images(store, row.id)
     places, placed = seeds_of_places(walk.kinds, planned, row.seed, seeds)
     known = (*digests(images, record.shown, truths), *bytes_of, *places)
     numbers = {
@@ -124,6 +125,11 @@ def _names(store: Store, study: int) -> tuple[list[str], list[str]]:
         methods = connection.execute(select(method.c.label).where(method.c.study == study))
         images = connection.execute(select(content.c.image).where(content.c.study == study))
         return list(methods.scalars()), list(images.scalars())
+
+
+def _images(store: Store, study: int) -> int:
+    with store.read() as connection:
+        return len(StudyImages.of(store, connection, study).main)
 
 
 @dataclass(frozen=True, slots=True)

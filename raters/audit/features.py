@@ -29,8 +29,8 @@ from raters.studies.stimuli import PADDING, SIGNATURE, chunks
 Ints = NDArray[np.intp]
 
 ALLOWED_CHUNKS = (b"IHDR", b"IDAT", PADDING, b"IEND")
-SAME_FOR_AN_IMAGE = ("zlib header", "number of IDAT chunks", "trial reply: number")
-"""Only models are asked about: these are inside the file, or the place in the session."""
+SAME_FOR_AN_IMAGE = ("zlib header", "number of IDAT chunks")
+"""Only models are asked about: these are inside the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Truth:
 def features(shown: Sequence[Shown]) -> list[dict[str, str]]:
     """Describe each judged image by everything that is not its pixels."""
     words = Counter(word for view in shown for word in set(_words(view.url)))
-    described = []
-    for view in shown:
+    described, places = [], _places(shown)
+    for view, place in zip(shown, places, strict=True):
         path = urlsplit(view.url).path
         name = path.rsplit("/", 1)[-1]
         again = sorted(word for word in _words(view.url) if 2 <= words[word] < len(shown))
@@ -65,9 +65,22 @@ def features(shown: Sequence[Shown]) -> list[dict[str, str]]:
         }
         values |= {f"header {key.lower()}": value for key, value in view.image.headers}
         values |= {f"trial reply: {key}": value for key, value in _leaves(view.step)}
+        if (said := values.pop("trial reply: number", None)) is not None:
+            # Places themselves are no labels dealt at random: pairs of models take turns. Tested as
+            # if they were, 12 % of 200 studies that leak nothing had p <= 0.05, and 4 % p <= 0.01.
+            values["trial reply: number, that counted"] = "" if said == str(place) else said
         values |= _of_file(view.image.body)
         described.append(values)
     return described
+
+
+def _places(shown: Sequence[Shown]) -> list[int]:
+    """Return which trial of its walk each view is of, from 1: what a rater can count."""
+    trials: dict[int, dict[str, int]] = defaultdict(dict)
+    return [
+        trials[view.walk].setdefault(view.step["trial"], len(trials[view.walk]) + 1)
+        for view in shown
+    ]
 
 
 def _words(url: str) -> list[str]:

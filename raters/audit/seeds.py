@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from raters.audit.findings import FALSE_ALARM, Leak
 from raters.database.schema import GOLDEN, REPEAT
 from raters.studies.secret import drawn
-from raters.trials.assignment import plan
+from raters.trials.plan import REPEAT_GAP, golden_places, plan
 
 Words = NDArray[np.uint32]
 Longs = NDArray[np.uint64]
@@ -164,16 +164,20 @@ def _named(seed: int, found: Sequence[int], of: int) -> Leak:
 
 
 def seeds_of_places(
-    seen: Mapping[int, Sequence[str]], planned: tuple[int, int, int], own: int, tried: int = SEEDS
+    seen: Mapping[int, Sequence[str]],
+    planned: tuple[int, int, int, int],
+    own: int,
+    tried: int = SEEDS,
 ) -> tuple[list[Leak], dict[str, int]]:
     """Ask whether a small number gives the kinds of trials that raters had, by their numbers.
 
-    ``planned``: trials of a session, golden ones and repeats; a session may have ended early.
+    ``planned``: trials of a session, golden ones and repeats, and images; a session may have ended
+    early.
     Where so few trials were seen that luck would explain a hit, only ``own``, the study's seed, is
     tried, or nothing.
     """
     tried = math.ceil(tried / PLACES_IN)
-    bits = sum(_bits(kinds) for kinds in seen.values())
+    bits = sum(_bits(kinds, planned[3]) for kinds in seen.values())
     enough = -math.log2(FALSE_ALARM / 4)
     seeds: Sequence[int] = range(tried) if bits >= enough + math.log2(2 * tried) else ()
     if bits >= enough + 1 and own not in seeds:
@@ -181,23 +185,33 @@ def seeds_of_places(
     leaks = []
     for words, guess in GUESSES.items():
         for seed in seeds:
-            if all(
-                _places(plan(guess(seed, rater), *planned)[: len(kinds)]) == _places(kinds)
-                for rater, kinds in seen.items()
-            ):
+            if all(_explains(guess, seed, rater, kinds, planned) for rater, kinds in seen.items()):
                 evidence = f"with {seed}, all golden and repeated trials are known in advance"
                 leaks.append(Leak("order of trials", f"follows from {words}", evidence))
     return leaks, {"seeds tried against the places of trials": len(seeds)}
+
+
+def _explains(
+    guess: Guess, seed: int, rater: int, kinds: Sequence[str], planned: tuple[int, int, int, int]
+) -> bool:
+    """Whether a seed gives a rater's plan: golden places come first, being drawn quickly."""
+    trials, golden, _, _ = planned
+    early = golden_places(guess(seed, rater), trials, golden)
+    if [p for p in early if p < len(kinds)] != [p for p, k in enumerate(kinds) if k == GOLDEN]:
+        return False
+    return _places(plan(guess(seed, rater), *planned).kinds[: len(kinds)]) == _places(kinds)
 
 
 def _places(kinds: Sequence[str]) -> list[tuple[int, str]]:
     return [(position, kind) for position, kind in enumerate(kinds) if kind in (GOLDEN, REPEAT)]
 
 
-def _bits(kinds: Sequence[str]) -> float:
+def _bits(kinds: Sequence[str], images: int) -> float:
     """Return how much the places of one rater tell, in bits, and not more.
 
-    Each place is one of as many as `plan` has for it, less two: some of those may be taken.
+    Each place is one of as many as `plan` has for it, less two: some of those may be taken. A
+    repeat's are those at which one of so many ``images`` comes again.
     """
-    counts = (kinds.count(GOLDEN), kinds.count(REPEAT))
-    return sum(count * math.log2(max(len(kinds) / count - 2, 1)) for count in counts if count)
+    again = len(kinds) - images - REPEAT_GAP
+    counts = ((len(kinds), kinds.count(GOLDEN)), (again, kinds.count(REPEAT)))
+    return sum(count * math.log2(max(of / count - 2, 1)) for of, count in counts if count)

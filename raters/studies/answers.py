@@ -168,12 +168,17 @@ class Answers:
         return main
 
     def repeats(self) -> Share | None:
-        """Return how often a rater gave the same answer again; None where nobody was asked to."""
+        """Return how often a rater gave the same answer again; None where nobody was asked to.
+
+        On a slider, one within the protocol's tolerance.
+        """
         again = np.flatnonzero(self.earlier >= 0)
         if not len(again):
             return None
         first = self.earlier[again]
-        same = (self.answer[again] == self.answer[first]) & (self.bad[again] == self.bad[first])
+        apart = np.abs(self.answer[again].astype(int) - self.answer[first])
+        within = apart <= protocol_called(self.protocol).tolerance
+        same = within & (self.bad[again] == self.bad[first])
         return share_of(int(same.sum()), len(again))
 
     def called_bad(self, only: NDArray[np.bool_] | None = None) -> dict[str, Share]:
@@ -208,12 +213,13 @@ class Answers:
 
     def _sitting(self, rows: NDArray[np.intp]) -> Sitting:
         kind, shown = self.kind[rows], self.shown[rows]
+        protocol = protocol_called(self.protocol)
         decided = (kind == _KINDS[MAIN]) & (shown != 0)
         left = shown[decided] > 0 if self.pairwise else np.zeros(0, bool)
         return Sitting(
             passed=self.passed[rows][kind == _KINDS[GOLDEN]],
             response_ms=self.response_ms[rows],
-            shown=shown.tolist(),
+            shown=[protocol.coarse(value) for value in shown.tolist()],
             left=left,
         )
 

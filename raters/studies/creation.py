@@ -149,6 +149,11 @@ def create_study(
             labels = [*models, REFERENCE] if hidden else models
             builder = Builder(connection, study, protocol, options.per_pair, labels, secret)
             builder.build(crops, hidden, golden)
+            if options.crowd is not None and options.crowd > builder.judgements:
+                raise BenchError(
+                    f"--crowd {options.crowd}: the study has {builder.judgements} judgements, so "
+                    "not all of them could judge anything; give fewer or raise --per-pair"
+                )
             store.log(connection, study, "created", run=str(run_folder.absolute()))
     except IntegrityError:
         _name_free(store, options.name)
@@ -183,6 +188,10 @@ def _check(options: StudyOptions) -> Protocol:
         if getattr(options, name) < least:
             flag = name.replace("_", "-")
             raise BenchError(f"--{flag} {getattr(options, name)} is too small; at least {least}")
+    if options.crowd is not None and options.crowd < 1:
+        raise BenchError(
+            f"--crowd {options.crowd} lets nobody in; expected 1 or more, or nothing for any number"
+        )
     if not options.lease > 0:
         raise BenchError(f"--lease {options.lease} leaves no time to answer; give minutes, as 10")
     if options.time_limit is not None and not options.time_limit >= 1:
@@ -199,6 +208,10 @@ def _check(options: StudyOptions) -> Protocol:
         raise BenchError("--assignment active chooses among pairs; ratings take 'balanced'")
     if options.ties and not protocol.has_ties:
         raise BenchError(f"--ties is for pairs; '{protocol.name}' has none")
+    if options.one_key and protocol.marks:
+        raise BenchError(
+            f"--one-key is for buttons; '{protocol.name}' has a slider, whose place is confirmed"
+        )
     if options.reference not in (None, "shown", "hidden"):
         raise BenchError(f"--reference {options.reference}: expected 'shown' or 'hidden'")
     return protocol

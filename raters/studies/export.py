@@ -102,6 +102,7 @@ def judgements_json(store: Store, study_name: str, unblind: bool = False) -> str
         "answers": {
             answer.code: usual.words[path + answer.code]
             for answer in protocol.choices(study.options["ties"])
+            if answer in protocol.named
         },
         "questions": {question.id: question.question for question in usual.questions},
         "named": study.state == "closed" or unblind,

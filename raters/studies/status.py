@@ -95,7 +95,7 @@ class Status:
 class _Given:
     """One rater's answers after revisions, on sides, in their order."""
 
-    answers: list[str] = field(default_factory=list)
+    answers: list[int | str] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
     main_milliseconds: list[float] = field(default_factory=list)
     left: list[bool] = field(default_factory=list)
@@ -195,7 +195,11 @@ def needed(protocol: Protocol, half_width: float = TARGET) -> int:
     ``half_width`` is in levels of the mean of one model.
     """
     scale = protocol.levels
-    deviation = 0.5 if protocol.pairwise else DEVIATION * (scale[-1] - scale[0])
+    if protocol.pairwise:
+        return math.ceil((1.959964 * 0.5 / half_width) ** 2)
+    if protocol.marks:  # a level is the way from one name to the next
+        half_width *= (scale[-1] - scale[0]) / len(protocol.marks)
+    deviation = DEVIATION * (scale[-1] - scale[0])
     return math.ceil((1.959964 * deviation / half_width) ** 2)
 
 
@@ -208,16 +212,17 @@ def _given(
     """Sort the answers by rater. ``correct``: right answers, on stimuli, by the golden item."""
     given: dict[int, _Given] = defaultdict(_Given)
     earlier: dict[int, str] = {}
-    meant: dict[tuple[str, bool], tuple[str, int]] = {}
+    meant: dict[tuple[str, bool], tuple[str, int, int | str]] = {}
     for judgement, answer, ms, broken, trial, rater, item, kind, swapped, repeats in rows:
         if judgement in revised:
             answer = revised[judgement][-1]
         if (answer, swapped) not in meant:
             side = protocol.preference(answer, swapped=False)
-            meant[answer, swapped] = protocol.on_stimuli(answer, swapped), side or 0
-        settled, side = meant[answer, swapped]
+            part = protocol.coarse(protocol.answer(answer).value) if protocol.marks else answer
+            meant[answer, swapped] = protocol.on_stimuli(answer, swapped), side or 0, part
+        settled, side, part = meant[answer, swapped]
         own, time = given[rater], math.nan if broken or ms is None else float(ms)
-        own.answers.append(answer)
+        own.answers.append(part)
         own.milliseconds.append(time)
         if kind == MAIN:
             earlier[trial] = settled
@@ -227,7 +232,8 @@ def _given(
         elif kind == GOLDEN:
             own.golden.append(protocol.passed(answer, swapped, correct[item]))
         else:
-            own.repeats.append(earlier.get(repeats) == settled)
+            before = earlier.get(repeats)
+            own.repeats.append(before is not None and protocol.agree(before, settled))
     return given
 
 

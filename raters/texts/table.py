@@ -116,8 +116,10 @@ def keys_of(protocol: Protocol) -> tuple[list[str], list[str]]:
     needed += ["question_with_reference"] if protocol.reference == "optional" else []
     needed += ["ties_instructions"] if protocol.has_ties else []
     needed += [f"captions.{slot}" for slot in shown]
-    needed += [f"answers.{answer.code}" for answer in protocol.answers]
-    may = [f"answer_help.{answer.code}" for answer in protocol.answers]
+    needed += [f"answers.{answer.code}" for answer in protocol.named]
+    may = [f"answer_help.{answer.code}" for answer in protocol.named]
+    may += ["instructions_touch"]
+    may += ["ties_instructions_touch"] if protocol.has_ties else []
     path = f"{OF_PROTOCOLS}{protocol.name}."
     return [path + key for key in needed], [path + key for key in may]
 

@@ -6,16 +6,16 @@ cannot change under it. `raters.trials.quota` keeps the counts.
 
 from __future__ import annotations
 
-import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, select
 
 from raters.database import schema
 from raters.database.schema import (
@@ -31,19 +31,14 @@ from raters.database.schema import (
     assignment,
     comparison,
     item,
-    rater,
 )
 from raters.database.store import Store
 from raters.protocols import REFERENCE_SLOT
 from raters.studies.secret import drawn
-from raters.trials.gains import Gains
+from raters.trials.candidates import least_judged, most_telling
+from raters.trials.images import StudyImages, images_to_try, kept_for_golden
+from raters.trials.plan import REPEAT_GAP, Plan, plan
 from raters.trials.quota import take_place
-
-REPEAT_GAP = 5
-"""A repeat comes at least so many trials after the first time."""
-
-LONGEST_WAIT = 15
-"""Seconds after which a page that waits asks again: others may answer, withdraw or be erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +80,6 @@ class Own:
 
 Of = TypeVar("Of", AnyRow, Own)
 
-AMONG = 8
-"""The next trial is drawn among so many of those judged least."""
-
 # Statements are built once: that costs SQLAlchemy more than SQLite needs to run them.
 _OWN = (
     select(
@@ -108,109 +100,18 @@ _OWN = (
     .where(assignment.c.rater == bindparam("rater"))
     .order_by(assignment.c.position)
 )
-_WITH_ROOM = (
-    select(
-        item,
-        comparison.c.taken,
-        comparison.c.swapped,
-        comparison.c.first.label("model"),
-        comparison.c.second.label("other_model"),
-    )
-    .join(comparison, comparison.c.id == item.c.comparison)
-    .where(
-        item.c.room > 0,
-        ~select(assignment.c.id)
-        .where(assignment.c.rater == bindparam("rater"), assignment.c.item == item.c.id)
-        .exists(),
-    )
-    .order_by(item.c.room.desc(), item.c.rank)
-    .limit(AMONG)
-)
-_OF_STUDY = _WITH_ROOM.where(item.c.study == bindparam("of"), item.c.kind == MAIN)
-_OF_COMPARISON = _WITH_ROOM.where(item.c.comparison == bindparam("of"))
-_ANSWERS = (
-    select(comparison).where(comparison.c.study == bindparam("of_study")).order_by(comparison.c.id)
-)
-_PLACES = _ANSWERS.with_only_columns(
-    comparison.c.id, comparison.c.taken, comparison.c.quota, comparison.c.done
-)
 _LEASE, _SERVE = assignment.insert(), schema.serving.insert()
 _REFERENCE = select(schema.stimulus.c.id).where(
     schema.stimulus.c.content == bindparam("key"), schema.stimulus.c.kind == "reference"
 )
 
 
-_OF_RATER = assignment.alias("of_rater")
-_NOT_SEEN = ~(
-    select(_OF_RATER.c.id)
-    .where(
-        _OF_RATER.c.rater == bindparam("rater"),
-        _OF_RATER.c.item == item.c.id,
-        _OF_RATER.c.state != RELEASED,
-    )
-    .correlate(item)
-    .exists()
-)
-_ROOM = select(func.sum(item.c.room), func.count().filter(item.c.room > 0, _NOT_SEEN)).where(
-    item.c.study == bindparam("of_study"), item.c.kind == MAIN
-)
-_HELD_BY_OTHERS = (
-    select(func.min(assignment.c.expires))
-    .join(item, item.c.id == assignment.c.item)
-    .where(
-        assignment.c.study == bindparam("of_study"),
-        assignment.c.state == LEASED,
-        assignment.c.kind == MAIN,
-        assignment.c.rater != bindparam("rater"),
-        _NOT_SEEN,
-    )
-)
-_ASKED = assignment.alias("asked")
-_LIVE = assignment.alias("live")
-_AT_WORK = (
-    select(
-        rater.c.agreed,
-        (rater.c.external_hash.is_not(None)).label("crowd"),
-        func.count().filter(_ASKED.c.state != RELEASED).label("taken"),
-        func.count().filter(_ASKED.c.state == DONE).label("done"),
-    )
-    .join(_ASKED, (_ASKED.c.rater == rater.c.id) & (_ASKED.c.kind != TRAINING))
-    .where(
-        rater.c.study == bindparam("of_study"),
-        rater.c.id != bindparam("rater"),
-        rater.c.source != PREVIEW,
-        rater.c.agreed.is_not(None),
-        rater.c.finished.is_(None),
-        rater.c.withdrawn.is_(None),
-        select(_LIVE.c.id)
-        .where(
-            _LIVE.c.rater == rater.c.id,
-            _LIVE.c.state == LEASED,
-            _LIVE.c.expires >= bindparam("now"),
-        )
-        .correlate(rater)
-        .exists(),
-    )
-    .group_by(rater.c.id, rater.c.agreed, rater.c.external_hash)
-)
-"""What raters who hold a lease at the moment were promised, and had of it."""
-
-
-def plan(rng: random.Random, trials: int, golden: int, repeats: int) -> list[str]:
-    """Return the kind of each of a rater's trials, drawn from ``rng``.
-
-    Golden trials are spread over the session, one at a random position in each equal part; so are
-    repeats, over what follows the first `REPEAT_GAP` trials. The first trial is never either.
-    """
-    kinds = [MAIN] * trials
-    for kind, count, begin in ((REPEAT, repeats, REPEAT_GAP + 1), (GOLDEN, golden, 1)):
-        for part in range(count):
-            low = begin + (trials - begin) * part // count
-            high = begin + (trials - begin) * (part + 1) // count
-            free = [position for position in range(low, high) if kinds[position] == MAIN]
-            if free:
-                kinds[rng.choice(free)] = kind
-    return kinds
+@lru_cache(maxsize=1024)
+def _planned_for(rules: Rules, rater: int, images: StudyImages) -> tuple[Plan, Mapping[int, int]]:
+    """Return a rater's plan, and which images are kept for its golden trials."""
+    rng = drawn(rules.secret, "plan", rater)
+    planned = plan(rng, rules.trials, rules.golden, rules.repeats, len(images.main))
+    return planned, kept_for_golden(planned, images.golden, drawn(rules.secret, "kept", rater))
 
 
 class Chooser:
@@ -226,6 +127,8 @@ class Chooser:
         self.main = PREVIEW if preview else MAIN
         self.now = store.clock()
         self.own = [Own(**row._mapping) for row in connection.execute(_OWN, {"rater": rater})]
+        self.images = StudyImages.of(store, connection, rules.study)
+        self.plan, self.kept = _planned_for(rules, rater, self.images)
 
     def leased(self, training: bool) -> list[int]:
         """Return the ids of the trials that this rater holds, in their order."""
@@ -244,9 +147,7 @@ class Chooser:
         """
         held = self.leased(training=False)
         while len(held) < ahead:
-            live = [
-                row.position for row in self.own if row.state != RELEASED and row.kind != TRAINING
-            ]
+            live = [row.position for row in self._live()]
             position = next(p for p in range(len(live) + 1) if p not in live)
             if len(live) >= agreed or not self._lease(position):
                 break
@@ -272,62 +173,26 @@ class Chooser:
             self._insert(row, TRAINING, number, self._known_side(TRAINING))
         return self.leased(training=True)
 
-    def promise(self, crowd: bool) -> int:
-        """Return how many more trials there are for this rater, golden ones and repeats included.
-
-        Not more than the study asks of anybody, and none that is needed to keep what others at work
-        were promised. Who comes from a ``crowd`` is promised nothing while others of it hold half
-        of what is left and have judged nothing: links are opened by the dozen and left.
-        """
-        of = {"of_study": self.rules.study, "rater": self.rater, "now": self.now}
-        room, items = self.connection.execute(_ROOM, of).one()
-        others = self.connection.execute(_AT_WORK, of).all()
-        free = (room or 0) - sum(max(row.agreed - row.taken, 0) for row in others)
-        kinds = self._plan()[self.done(training=False) + len(self.leased(training=False)) :]
-        needed = free // max(kinds.count(MAIN), 1)  # raters for all that is free
-        if crowd and sum(row.crowd and not row.done for row in others) > needed // 2:
-            return 0
-        mains, count = max(min(free, items), 0), 0
-        for kind in kinds:
-            mains -= kind == MAIN
-            if mains < 0:
-                break
-            count += 1
-        return count
-
-    def wait(self) -> int | None:
-        """Return in how many seconds a trial that others hold may come free; None: never."""
-        of = {"of_study": self.rules.study, "rater": self.rater}
-        ends: datetime | None = self.connection.execute(_HELD_BY_OTHERS, of).scalar_one()
-        if ends is None:
-            promised = self.connection.execute(_ROOM, of).one()[1]
-            return LONGEST_WAIT if promised else None
-        return max(1, min(math.ceil((ends - self.now).total_seconds()), LONGEST_WAIT))
+    def left(self) -> list[str]:
+        """Return the kinds of the trials that the rater would get beyond those they had."""
+        return list(self.plan.kinds[self.done(training=False) + len(self.leased(False)) :])
 
     # --- one trial ------------------------------------------------------------------------------
 
     def _lease(self, position: int) -> bool:
-        kind = self._plan()[position]
+        kind = self.plan.kinds[position]
         if kind == GOLDEN and self._golden(position):
             return True
         if kind == REPEAT and self._repeat(position):
             return True
         return self._revive(position) or self._main(position)
 
-    def _plan(self) -> list[str]:
-        rules = self.rules
-        planned = drawn(rules.secret, "plan", self.rater)
-        return plan(planned, rules.trials, rules.golden, rules.repeats)
-
     def _golden(self, position: int) -> bool:
         seen = {row.item for row in self.own}
-        rows = self.connection.execute(
-            select(item).where(item.c.study == self.rules.study, item.c.kind == GOLDEN)
-        ).all()
-        fresh = [row for row in rows if row.id not in seen]
-        if not fresh:
+        fresh = [row for row in self.images.golden if row.id not in seen]
+        chosen = self._planned(fresh, position, "golden")
+        if chosen is None:
             return False
-        chosen = self._of_fresh_image(fresh, self._rng("golden", position))
         self._insert(chosen, GOLDEN, position, self._known_side(GOLDEN))
         return True
 
@@ -341,9 +206,9 @@ class Chooser:
             and row.id not in again
             and row.position <= position - REPEAT_GAP
         ]
-        if not far:
+        first = self._planned(far, position, "repeat")
+        if first is None:
             return False
-        first = self._of_fresh_image(far, self._rng("repeat", position))
         row = self.connection.execute(select(item).where(item.c.id == first.item)).one()
         swapped = self.rules.pairwise and not first.swapped
         self._insert(row, REPEAT, position, swapped, repeat_of=first.id)
@@ -370,7 +235,7 @@ class Chooser:
         return False
 
     def _main(self, position: int) -> bool:
-        row = self._active(position) if self.rules.active else self._least_judged(position)
+        row = self._candidate(position)
         if row is None:
             return False
         swapped = self._sides(row, position)
@@ -380,40 +245,41 @@ class Chooser:
         self._insert(row, self.main, position, swapped, models=(row.model, row.other_model))
         return True
 
-    def _least_judged(self, position: int, of: int | None = None) -> AnyRow | None:
-        """Return an item that this rater has not seen, of those with most room: one look-up.
+    def _candidate(self, position: int) -> AnyRow | None:
+        of, rng = (self.rules.study, self.rater), self._rng("main", position)
 
-        Of the image that the rater has judged least. Drawn among the first few, so that no two
-        raters meet the trials in one order.
-        """
-        query, key = (_OF_STUDY, self.rules.study) if of is None else (_OF_COMPARISON, of)
-        rows = self.connection.execute(query, {"of": key, "rater": self.rater}).all()
-        least = min(((-row.room, row.taken) for row in rows), default=None)
-        equals = [row for row in rows if (-row.room, row.taken) == least]
-        return self._of_fresh_image(equals, self._rng("main", position)) if equals else None
+        def draw(rows: Sequence[AnyRow]) -> AnyRow:
+            return self._least_met(rows, rng)
 
-    def _of_fresh_image(self, rows: Sequence[Of], rng: random.Random) -> Of:
-        """Draw a row whose image is not that of the trial before and was met least, if one is."""
-        live = [row for row in self.own if row.state != RELEASED and row.kind != TRAINING]
-        met = Counter(row.content for row in live)
-        last = max(live, key=lambda row: row.position).content if live else None
-        rank = [(row.content == last, met[row.content]) for row in rows]
-        return rng.choice([row for row, one in zip(rows, rank, strict=True) if one == min(rank)])
-
-    def _active(self, position: int) -> AnyRow | None:
-        """Return an item of the comparison that tells most and still has one for this rater."""
-        of = {"of_study": self.rules.study}
-        rows = self.connection.execute(_PLACES, of).all()
-        known = self.store.remembered.get(("gains", self.rules.study))
-        if known is None or not known.fresh(rows):
-            known = self.store.remembered["gains", self.rules.study] = Gains.of(
-                self.connection.execute(_ANSWERS, of).all()
-            )
-        for index in known.order(rows):
-            row = self._least_judged(position, rows[index].id)
+        for images in self._to_try(position):
+            if self.rules.active:
+                row = most_telling(self.store, self.connection, *of, images, draw)
+            else:
+                row = least_judged(self.connection, *of, images, draw)
             if row is not None:
                 return row
         return None
+
+    def _planned(self, rows: Sequence[Of], position: int, what: str) -> Of | None:
+        """Draw one of ``rows``, of the image that was planned, if that has one."""
+        for images in self._to_try(position) if rows else ():
+            fit = [row for row in rows if row.content in images]
+            if fit:
+                return self._least_met(fit, self._rng(what, position))
+        return None
+
+    def _to_try(self, position: int) -> Iterator[Collection[int]]:
+        shown = {row.position: row.content for row in self._live()}
+        return images_to_try(self.plan, self.kept, shown, position, self.images.main)
+
+    def _live(self) -> list[Own]:
+        return [row for row in self.own if row.state != RELEASED and row.kind != TRAINING]
+
+    def _least_met(self, rows: Sequence[Of], rng: random.Random) -> Of:
+        """Draw a row whose image the rater has met least."""
+        met = Counter(row.content for row in self._live())
+        least = min(met[row.content] for row in rows)
+        return rng.choice([row for row in rows if met[row.content] == least])
 
     def _sides(self, row: AnyRow, position: int) -> bool:
         """Whether to swap: whichever evens out this comparison, and each model for this rater."""

@@ -25,6 +25,7 @@ from raters.studies.tokens import RaterRefused, completion_code, hashed
 from raters.texts import Texts, preferred
 from raters.trials.assignment import Chooser
 from raters.trials.practice import Outcome, practice
+from raters.trials.promises import promise, wait
 from raters.trials.quota import SET_STATE, count_answer, release_expired, take_place
 from raters.trials.views import (
     MOST_REVISIONS,
@@ -529,7 +530,15 @@ class Session:
         held = chooser.leased(training=False)
         if agreed is None or (done < agreed and not held):
             # New here, or away for longer than a lease: others may have been promised the places.
-            more = chooser.promise(crowd=rater.external_hash is not None and not done)
+            more = promise(
+                connection,
+                self.study.id,
+                self.rater,
+                chooser.now,
+                kinds=chooser.left(),
+                crowd=rater.external_hash is not None,
+                done=done > 0,
+            )
             if more or (held and agreed is None):
                 there = done + len(held) + more
                 agreed = there if agreed is None else min(agreed, there)
@@ -548,7 +557,10 @@ class Session:
                 practice=rater.practice,
             )
         agreed_done = agreed is not None and done >= agreed
-        if not agreed_done and (seconds := chooser.wait()) is not None:
+        if (
+            not agreed_done
+            and (seconds := wait(connection, self.study.id, self.rater, chooser.now)) is not None
+        ):
             return Waiting(seconds)
         code = self._code(done, agreed_done)
         self._set(connection, finished=self.store.clock(), completion_code=code)

@@ -32,6 +32,7 @@ SERVED = {
             "panel",
             "questions",
             "reference",
+            "scale",
             "screen",
             "stage",
             "timer",

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
-from raters.protocols import REFERENCE_SLOT
+from raters.protocols import REFERENCE_SLOT, Protocol
 from raters.texts import LANGUAGES, Texts, preferred, shipped
 from raters.texts.table import OF_PROTOCOLS, question_key
 from raters.trials.session import Feedback, StudyView
@@ -49,12 +49,17 @@ def protocol_on_page(study: StudyView, texts: Texts) -> dict[str, Any]:
         "answers": [
             {
                 **answer,
-                "label": texts.words[f"{path}answers.{answer['code']}"],
+                "label": answer_label(study.protocol, texts, answer["code"]),
                 "help": texts.words.get(f"{path}answer_help.{answer['code']}", ""),
             }
             for answer in page["answers"]
         ],
     }
+
+
+def answer_label(protocol: Protocol, texts: Texts, code: str) -> str:
+    """Return what an answer is called; a step of a slider that has no name is its number."""
+    return texts.words.get(f"{OF_PROTOCOLS}{protocol.name}.answers.{code}", code)
 
 
 def instructions(study: StudyView, texts: Texts, touch: bool = False) -> list[str]:
@@ -66,9 +71,14 @@ def instructions(study: StudyView, texts: Texts, touch: bool = False) -> list[st
     views, words = study.protocol.views, texts.words
     path = f"{OF_PROTOCOLS}{study.protocol.name}."
     views_told = [words[f"{how}.{v}"] for v in ("flicker", "split") if v in views]
+
+    def own(name: str) -> str:
+        key = f"{path}{name}"
+        return words.get(f"{key}_touch", words[key]) if touch else words[key]
+
     paragraphs = (
-        words[f"{path}instructions"],
-        words[f"{path}ties_instructions"] if study.ties else "",
+        own("instructions"),
+        own("ties_instructions") if study.ties else "",
         "" if study.one_key else words[f"{how}.confirm"],
         words[f"{how}.{_reference(study)}"] if study.reference_shown else "",
         " ".join(views_told),
@@ -87,8 +97,10 @@ def _reference(study: StudyView) -> str:
 
 def feedback(given: Feedback, study: StudyView, texts: Texts) -> dict[str, Any]:
     """Return what is said to an answer in practice: in all, and of each image by its slot."""
-    path = f"{OF_PROTOCOLS}{study.protocol.name}.answers."
-    labels = [texts.words[path + code] for code in given.expected]
+    # steps of a slider are told by their numbers: a range of them was expected
+    labels = list(given.expected)
+    if not study.protocol.marks:
+        labels = [answer_label(study.protocol, texts, code) for code in given.expected]
     damage = texts.say(f"practice.{given.damage}")
     if study.protocol.pairwise:
         side = "left" if given.worse == "b" else "right"
@@ -102,7 +114,8 @@ def feedback(given: Feedback, study: StudyView, texts: Texts) -> dict[str, Any]:
         if len(labels) == 1:
             why += " " + texts.say("practice.expected", answer=labels[0])
         else:
-            why += " " + texts.say("practice.expected_either", answer=labels[0], other=labels[1])
+            how = "between" if study.protocol.marks else "either"
+            why += " " + texts.say(f"practice.expected_{how}", answer=labels[0], other=labels[1])
     parts = [texts.say("practice.right" if given.right else "practice.wrong"), why]
     if not given.right:
         parts.append(texts.say("practice.again" if given.again else "practice.no_more"))

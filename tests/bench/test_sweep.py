@@ -117,7 +117,10 @@ def test_seeds_are_trained_for_anew_and_only_models_that_are_trained_have_severa
         ('limit = "3"\n[[suites]]\nsuite = "demo"', "limit = '3': expected a whole number above 0"),
         ('seeds = [1, 1]\n[[suites]]\nsuite = "demo"', "expected a list of different whole"),
         ('train = "maybe"\n[[suites]]\nsuite = "demo"', 'expected "missing" or "never"'),
-        ('profile = "big"\n[[suites]]\nsuite = "demo"', 'expected "HEIGHTxWIDTH" or "none"'),
+        (
+            'profile = "big"\n[[suites]]\nsuite = "demo"',
+            "size 'big': expected HEIGHTxWIDTH",
+        ),
         ('[[suites]]\nsuite = "dmo"', "no suite 'dmo'; did you mean 'demo'"),
         (
             'models = ["inptu"]\n[[suites]]\nsuite = "demo"',

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from raters.texts import LANGUAGES
 from tests.browser.conftest import MakeStudy, Open
 from tests.browser.rater import Rater
+from tests.browser.studies import Server
 
 SCREENS = {"tablet": ((820, 1180), 2), "phone": ((390, 844), 3)}
 
@@ -169,3 +171,27 @@ def test_a_screen_too_small_for_one_image_is_told_at_the_door(
     rater.stage("door")
     assert "Turning the device may help" in rater.page.inner_text("#door-size")
     assert "F11" not in rater.page.inner_text("#stage-door")
+
+
+@pytest.mark.parametrize("screen", ["phone", None])
+def test_instructions_name_keys_only_where_there_are_some(
+    study: MakeStudy, browser: Browser, server: Server, screen: str | None
+) -> None:
+    made = study(language="browser", ties=True, raters=len(LANGUAGES))
+    for token, language in zip(made.tokens, LANGUAGES, strict=True):
+        (width, height), ratio = SCREENS["phone"] if screen else ((1280, 720), 1)
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            device_scale_factor=ratio,
+            has_touch=screen is not None,
+            is_mobile=screen is not None,
+            locale=language,
+        )
+        page = context.new_page()
+        page.goto(f"{server.address}/r/{token}")
+        page.wait_for_selector("html[data-stage=consent]")
+        told = page.text_content("#instructions") or ""
+        assert page.get_attribute("html", "lang") == language
+        assert len(told) > 50
+        assert any(arrow in told for arrow in "←→↓") == (screen is None), told
+        context.close()

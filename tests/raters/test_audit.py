@@ -7,7 +7,7 @@ import random
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from sqlalchemy import func, select
 from bench.image import encode_png
 from raters.audit import AuditReport, audit, running
 from raters.audit.copies import copy_study
-from raters.audit.features import agreement, extra_bytes
+from raters.audit.features import Truth, agreement, compare, extra_bytes
+from raters.audit.findings import Leak
 from raters.audit.names import needles, search
 from raters.audit.seeds import GUESSES, first_words, seeds_of_bytes, seeds_of_places
-from raters.audit.walk import Exchange, Record
+from raters.audit.walk import Exchange, Record, Shown
 from raters.database import schema
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
@@ -30,7 +31,8 @@ from raters.studies.tokens import invite
 from raters.texts import Texts
 from raters.texts.questions import read_questions
 from raters.trials import assignment
-from raters.trials.assignment import Chooser, plan
+from raters.trials.assignment import Chooser
+from raters.trials.plan import plan
 from raters.web import stimulus_cache
 from raters.web.app import create_app
 from raters.web.security import content_policy
@@ -291,16 +293,19 @@ def test_one_padding_in_sixty_gives_its_seed_away_and_random_ones_give_none() ->
 @pytest.mark.parametrize("words", GUESSES)
 def test_places_that_follow_from_a_number_are_found_where_luck_would_not_do(words: str) -> None:
     def seen(guess: Any, raters: int) -> dict[int, list[str]]:
-        return {rater: plan(guess(321, rater), 60, 3, 3) for rater in range(1, raters + 1)}
+        return {
+            rater: plan(guess(321, rater), 60, 3, 3, 20).kinds for rater in range(1, raters + 1)
+        }
 
-    (leak,), numbers = seeds_of_places(seen(GUESSES[words], 3), (60, 3, 3), 0, 10_000)
+    (leak,), numbers = seeds_of_places(seen(GUESSES[words], 3), (60, 3, 3, 20), 0, 10_000)
     assert (leak.what, leak.evidence.split(",")[0]) == (f"follows from {words}", "with 321")
     assert list(numbers.values()) == [1000]
-    fair = {rater: plan(random.Random(secrets.token_bytes(32)), 60, 3, 3) for rater in range(3)}
-    assert seeds_of_places(fair, (60, 3, 3), 0, 10_000)[0] == []
-    short = {1: plan(GUESSES[words](321, 1), 8, 1, 0)}
+    chance = [random.Random(secrets.token_bytes(32)) for _ in range(3)]
+    fair = {rater: plan(rng, 60, 3, 3, 20).kinds for rater, rng in enumerate(chance)}
+    assert seeds_of_places(fair, (60, 3, 3, 20), 0, 10_000)[0] == []
+    short = {1: plan(GUESSES[words](321, 1), 8, 1, 0, 4).kinds}
     # one golden trial in eight places: a million numbers explain it many times
-    assert seeds_of_places(short, (8, 1, 0), 321, 10_000) == (
+    assert seeds_of_places(short, (8, 1, 0, 4), 321, 10_000) == (
         [],
         {"seeds tried against the places of trials": 0},
     )
@@ -441,6 +446,29 @@ def test_golden_images_shown_seldom_are_no_leak() -> None:
             rare[[rng.choice(np.flatnonzero(stimulus == one)) for one in pair]] = 1
         alarms += agreement(model, rare, content, blocks=stimulus, level=level, seed=seed) <= level
     assert alarms <= 21  # 10 expected, 99.9 % of the binomial lies below
+
+
+def test_the_number_of_a_trial_tells_nothing_where_it_counts_and_else_is_a_leak() -> None:
+    def found_where(said: Callable[[int, int], int]) -> list[Leak]:
+        shown, truths = [], []
+        for walk in range(3):
+            for place in range(1, 25):
+                content, model = place % 4, (place // 4 + walk) % 3
+                for slot, number in (("a", model), ("b", (model + 1) % 3)):
+                    url = f"/s/{secrets.token_urlsafe(16)}"
+                    step = {
+                        "trial": f"{walk} {place}",
+                        "number": said(place, model),
+                        "slots": {"a": url, "b": url},
+                    }
+                    shown.append(Shown(walk, slot, url, step, served(b"")))
+                    truths.append(Truth(4 * content + number, number, content, main=False))
+        leaks, _ = compare(shown, truths)
+        return [leak for leak in leaks if leak.where.startswith("trial reply: number")]
+
+    assert found_where(lambda place, model: place) == []
+    (leak, *_) = found_where(lambda place, model: 1000 + model)
+    assert leak.what.startswith("tells one")
 
 
 def test_a_tag_of_each_model_and_a_tag_of_each_image_are_told_from_chance() -> None:

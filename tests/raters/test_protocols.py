@@ -33,13 +33,16 @@ from raters.statistics.analyse import ScaleAnalysis
 from raters.statistics.ratings import RatingAnalysis
 from raters.studies.answers import Answers, read_answers
 from raters.studies.changes import close_study
-from raters.studies.export import judgements_csv, judgements_json
+from raters.studies.creation import StudyOptions, create_study
+from raters.studies.export import judgements, judgements_csv, judgements_json
 from raters.studies.status import needed, status
+from raters.studies.tokens import invite
+from raters.trials.session import Trial
 from raters.web.app import create_app
 from tests.browser.studies import Study, make_run, make_study
 from tests.raters.web.test_app import judgement, ready, trial
 from tests.support.outside import ENTRY_POINTS, put_protocols
-from tests.support.studies import Shown
+from tests.support.studies import Shown, judge, trained
 
 PAIR, ACR, DCR = (PROTOCOLS[name] for name in ("pair", "acr", "dcr"))
 BLUR = {
@@ -338,3 +341,64 @@ def test_a_narrower_scale_needs_fewer_ratings() -> None:
     # levels 1 to 3 are 2 apart where 1 to 5 are 4: (1.96 * .5 / .1)^2 = 96.04
     assert needed(protocol_called("outside-three")) == 97
     assert needed(ACR) == 385  # (1.96 * 1 / .1)^2 = 384.15
+
+
+# --- a continuous scale ---------------------------------------------------------------------------
+
+
+def test_places_on_a_continuous_scale_are_kept_checked_analysed_and_exported(
+    sqlite_store: Store, run_folder: Path
+) -> None:
+    options = StudyOptions(
+        "s", protocol="continuous", per_pair=4, images=4, crop=64, trials=20, repeats=0.2
+    )
+    create_study(sqlite_store, run_folder, options)
+    shown, rng = Shown(sqlite_store), np.random.default_rng(0)
+    worth = {"reference": 93, "copy": 93, "ada": 71, "bob": 52, "cyd": 33, "dan": 14, "golden": 4}
+
+    def looking(trial: Trial) -> str:
+        sides, _ = shown.sides(trial.slots)
+        return str(int(worth[sides["a"]] + rng.integers(-4, 5)))  # at most 8 apart: within 10
+
+    *attentive, careless = invite(sqlite_store, "s", 4)
+    for token in attentive:
+        judge(trained(sqlite_store, token), looking)
+    judge(trained(sqlite_store, careless), lambda trial: str(41 + rng.integers(18)))
+    close_study(sqlite_store, "s")
+    answers = read_answers(sqlite_store, "s")
+    scale = answers.without([answers.raters[-1]]).analyse(samples=200)
+    assert isinstance(scale, RatingAnalysis)
+    assert [one.method for one in scale.methods] == ["reference", "ada", "bob", "cyd", "dan"]
+    for one in scale.methods:
+        assert one.value == pytest.approx(worth[one.method], abs=2)
+        assert one.low < one.value < one.high
+    assert scale.levels[-1] == 100
+    assert scale.agreement.repeats is not None
+    assert (scale.agreement.repeats.value, scale.agreement.repeats.n) == (1.0, 12)
+    # all of one's places in the middle fifth: as good as one answer
+    assert [len(flags) > 0 for flags in answers.flags().values()] == [False, False, False, True]
+    counted = status(sqlite_store, "s")
+    assert [rater.flags != () for rater in counted.raters] == [False, False, False, True]
+    assert [rater.repeats_same for rater in counted.raters[:3]] == [4, 4, 4]
+    rows = judgements(sqlite_store, "s")
+    assert all(int(row["answer"]) in range(101) for row in rows)
+    assert any(int(row["answer"]) % 10 for row in rows)
+
+
+def test_known_answers_on_a_continuous_scale_are_the_categories_of_acr() -> None:
+    scale, five = PROTOCOLS["continuous"], PROTOCOLS["acr"]
+    for place in range(101):
+        level = str(min(place // 20, 4) + 1)  # fifths of the scale
+        assert (str(place) in scale.golden_better) == (level in five.golden_better)
+        assert (str(place) in scale.golden_worse) == (level in five.golden_worse)
+    assert [answer.code for answer in scale.named] == ["10", "30", "50", "70", "90"]
+    assert (scale.agree("40", "50"), scale.agree("40", "51")) == (True, False)
+    for wrong in ("101", "-1", "50.5", ""):
+        with pytest.raises(NotAnAnswer):
+            scale.check(wrong, ties=False)
+
+
+def test_a_slider_is_not_for_one_key(sqlite_store: Store, run_folder: Path) -> None:
+    options = StudyOptions("s", protocol="continuous", images=2, crop=64, one_key=True)
+    with pytest.raises(BenchError, match="--one-key is for buttons; 'continuous' has a slider"):
+        create_study(sqlite_store, run_folder, options)

@@ -259,3 +259,16 @@ def test_a_question_is_asked_once() -> None:
     with pytest.raises(BenchError, match="expected each once"):
         read_questions([entry, entry])
     assert Question(**entry).choices == ()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_at_a_touch_screen_no_key_is_named(name: str, language: str) -> None:
+    words = words_of(PROTOCOLS[name], language)
+    path = f"{OF_PROTOCOLS}{name}."
+    told = [words[f"{path}instructions_touch"]]
+    if PROTOCOLS[name].has_ties:
+        told.append(words[f"{path}ties_instructions_touch"])
+    keys = re.compile(r"[←→↑↓]|\bkeys?\b|Taste|tecla|键")
+    assert not keys.search(" ".join(told))
+    assert keys.search(words[f"{path}instructions"])

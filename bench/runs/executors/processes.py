@@ -7,7 +7,7 @@ import queue
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -17,13 +17,44 @@ from bench.core.errors import BenchError
 from bench.core.parallel import cores
 from bench.core.progress import Progress
 from bench.records import Failure
+from bench.runs.executors.devices import restore_on_devices
 from bench.runs.executors.shard import Outcome, Shard, restore_shard
-from models.isolation import Isolated
+from bench.runs.executors.workplace import Workplace
+from models.isolation import close_all
 from models.restorer import Restorer
 
 POLL_SECONDS = 0.2
 END_SECONDS = 10.0
 """A worker that is told to stop has so long to keep what it has finished."""
+
+
+class Processes(Workplace):
+    """A process for each model, or one for each of ``devices``, which share the models' images.
+
+    ``limit`` is how many seconds an image may take.
+    """
+
+    def __init__(self, *, limit: float | None = None, devices: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._limit, self._devices = limit, devices
+
+    def check(self, device: str) -> None:
+        """Refuse devices of another kind than that which the run is of."""
+        kind = device.partition(":")[0]
+        if other := [one for one in self._devices if one.partition(":")[0] != kind]:
+            raise BenchError(
+                f"the run is on '{device}', and its executor's devices are "
+                f"{', '.join(self._devices)}; give --device {other[0].partition(':')[0]}"
+            )
+
+    def restore(
+        self, shard: Shard, progress: Progress, ready: Mapping[str, Restorer] | None = None
+    ) -> Outcome:
+        """Fill every missing cell of a shard in other processes, which load their own models."""
+        close_all((ready or {}).values())
+        if self._devices:
+            return restore_on_devices(shard, progress, self._devices, self._limit)
+        return restore_in_processes(shard, progress, limit=self._limit)
 
 
 @dataclass
@@ -61,22 +92,15 @@ class _Listener:
 
 
 def restore_in_processes(
-    shard: Shard,
-    progress: Progress,
-    ready: Mapping[str, Restorer] | None = None,
-    *,
-    limit: float | None = None,
+    shard: Shard, progress: Progress, *, limit: float | None = None
 ) -> Outcome:
     """Fill every missing cell, each model in a process of its own.
 
-    Workers build their own restorers (``ready`` is not used) and share the cores. A worker that
+    Workers build their own restorers and share the cores. A worker that
     dies is a failure of its model, and so is one that finishes nothing for ``limit`` seconds: it is
     ended. Raises `BenchError` where the folder cannot be written to, and
     KeyboardInterrupt; every finished cell has been kept then.
     """
-    for restorer in (ready or {}).values():
-        if isinstance(restorer, Isolated):
-            restorer.close()
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
     waiting = shard.by_model()

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from bench.compute.environment import pick_device
 from bench.core.errors import BenchError
+from bench.core.extras import extra
 from bench.core.names import choose, parse_spec, seconds_of
 from bench.core.plugins import extended, load_object
 
 if TYPE_CHECKING:
-    from bench.core.progress import Progress
-    from bench.runs.executors.shard import Outcome, Shard
-    from models.restorer import Restorer
-
-    Execute = Callable[[Shard, Progress, Mapping[str, Restorer]], Outcome]
+    from bench.runs.executors.workplace import Workplace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +24,8 @@ class Executor:
 
     ``run``, as ``module:function``, is given all of a run's work as one shard, the progress and the
     restorers that are loaded in this process. It fills every missing cell and returns the outcome.
+    Where training and measuring are not done in this process either, it is a subclass of
+    `bench.runs.executors.workplace.Workplace`.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Executor:
     about: str
     options: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
     """How the text of each ``key=value`` is read; ``run`` gets the value by that keyword."""
+    package: str | None = None
+    """What it imports of others, which the extra of ours with the same name installs."""
     given: Mapping[str, object] = field(default_factory=dict)
     """The values of a spec's options: those of the table have none."""
 
@@ -41,10 +44,29 @@ class Executor:
         found = self.given.get("limit")
         return found if isinstance(found, float) else None
 
-    def execute(self) -> Execute:
-        """Return the function behind ``run``, with the options that were given."""
-        function: Execute = load_object(self.run)
-        return partial(function, **self.given)
+    def workplace(self) -> Workplace:
+        """Return where the work is done, with the options that were given; to be entered."""
+        from bench.runs.executors.workplace import Workplace  # and torch
+
+        found = load_object(self.run)
+        if isinstance(found, type):
+            made: Workplace = found(**self.given)
+            return made
+        return Workplace(partial(found, **self.given))
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise BenchError(f"'{text}': expected a whole number above 0")
+    return int(text)
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    """Read ``cuda:0+cuda:1``. Raises `BenchError` for one that is not there."""
+    devices = tuple(one.strip() for one in text.split("+"))
+    if wrong := [one for one in devices if one.partition(":")[0] not in ("cpu", "cuda")]:
+        raise BenchError(f"device '{wrong[0]}': expected devices such as cuda:0+cuda:1, or cpu+cpu")
+    return tuple(pick_device(one) for one in devices)
 
 
 EXECUTORS: dict[str, Executor] = {
@@ -60,10 +82,20 @@ EXECUTORS: dict[str, Executor] = {
         ),
         Executor(
             name="processes",
-            run="bench.runs.executors.processes:restore_in_processes",
+            run="bench.runs.executors.processes:Processes",
             about="a process for each model, whatever it is, as many at once as there are cores, "
-            "and ended if it takes longer for an image than processes:limit=10m says",
-            options={"limit": seconds_of},
+            "and ended if it takes longer for an image than processes:limit=10m says; or a process "
+            "for each of several devices, which share the images (processes:devices=cuda:0+cuda:1)",
+            options={"limit": seconds_of, "devices": _devices},
+        ),
+        Executor(
+            name="ray",
+            run="bench.runs.executors.on_ray:RayWorkplace",
+            about="tasks of Ray, on the CPUs or GPUs of this machine or of a cluster "
+            "(ray:address=HOST:PORT); what a lost process or machine had is done again, and so "
+            "many images are a task (ray:images=8); trainings and costs get a whole device each",
+            options={"address": str, "images": _number},
+            package="ray",
         ),
     )
 }
@@ -82,6 +114,8 @@ def executor_named(spec: str) -> Executor:
     name, texts = parse_spec(spec)
     table = executors()
     row = table[choose("executor", name, table)]
+    if row.package and not find_spec(row.package):
+        raise BenchError(f"executor '{name}' needs {row.package}: {extra(row.package)}")
     for key in texts:
         if key not in row.options:
             known = ", ".join(row.options) or "none"

@@ -6,12 +6,14 @@ const PANS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 /**
  * Listens while `active()` holds.
  * @param {Record<string, Function>} act  choose(word), confirm, flicker, hold(on), zoom,
- *                                        pan(right, down), revise, cancel, help
+ *                                        pan(right, down), revise, cancel, help;
+ *                                        slides(event): whether a key is a slider's own
  * @param {Record<string, string>} choices  key -> the word that `choose` is called with
  */
 export function listen(active, act, choices) {
   document.addEventListener("keydown", (event) => {
     if (!active() || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (act.slides?.(event)) return;
     // A key held down does nothing twice: neither here nor as the click of a focused button.
     const panning = event.shiftKey && event.key in PANS;
     if (event.repeat && !panning) {
@@ -31,7 +33,7 @@ export function listen(active, act, choices) {
 
 function find(event, act, choices) {
   const { key, shiftKey, target } = event;
-  if (target.matches("input, select, textarea")) return null;
+  if (target.matches("input, select, textarea") && !target.matches(".scale input")) return null;
   if (shiftKey && key in PANS) return () => act.pan(...PANS[key]);
   if (key === "Enter" || key === " ") {
     // A focused button does what it says; but Enter on the answer already chosen confirms it.

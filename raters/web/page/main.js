@@ -7,6 +7,7 @@ import { listen } from "./keys.js";
 import { actions } from "./look.js";
 import { Panel } from "./panel.js";
 import { setUpQuestions } from "./questions.js";
+import { slides } from "./scale.js";
 import { advice, besideEachOther, fits, onThisScreen, touch } from "./screen.js";
 import { Stage } from "./stage.js";
 import { Viewport } from "./viewport.js";
@@ -77,8 +78,9 @@ export async function start(element) {
   const { views } = session.protocol;
   page.dataset.views = views.filter((view) => view !== "hold" || session.reference).join(" ");
   page.toggleAttribute("data-one-key", session.one_key);
-  page.dataset.answers = session.protocol.answers.some(({ label }) => label.length > 12)
-    ? "long" : "short";
+  const { answers, marks } = session.protocol;
+  const long = answers.some(({ label }) => label.length > 12);
+  page.dataset.answers = marks.length ? "scale" : long ? "long" : "short";
   const told = session.instructions[touch() ? "touch" : "keys"].flatMap(prose);
   document.querySelector("#instructions").replaceChildren(...told);
 
@@ -166,7 +168,8 @@ function judge(element, session) {
   viewport.mode = views.find((view) => view !== "hold") ?? "side";
   viewport.tapFlickers = views.includes("flicker");
   const look = offered(actions(viewport), views);
-  const choices = Object.fromEntries(answers.map(({ key, code }) => [key, code]));
+  const keyed = answers.filter(({ key }) => key);
+  const choices = Object.fromEntries(keyed.map(({ key, code }) => [key, code]));
   const decide = {
     choose: (code) => stage.choose(code), confirm: () => stage.confirm(),
     revise: () => stage.revise(), cancel: () => stage.cancel(),
@@ -204,6 +207,6 @@ function judge(element, session) {
   window.addEventListener("resize", turned);
   turned();
   const active = () => page.dataset.stage === "judging" && !root.querySelector("dialog[open]");
-  listen(active, { ...look, ...decide, help: () => part("help").showModal() }, choices);
+  listen(active, { ...look, ...decide, slides, help: () => part("help").showModal() }, choices);
   stage.begin();
 }

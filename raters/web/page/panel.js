@@ -1,6 +1,7 @@
 // Puts the stage's state on the page: buttons, status line, curtain.
 
 import { showState, whileHeld } from "./look.js";
+import { Scale } from "./scale.js";
 import { advice, touch } from "./screen.js";
 import { reducedMotion } from "./viewport.js";
 import { t } from "./words.js";
@@ -57,7 +58,11 @@ export class Panel {
   makeAnswers(session) {
     const group = this.find("answers");
     group.setAttribute("aria-label", session.question);
-    const { answers } = session.protocol;
+    const { answers, marks } = session.protocol;
+    if (marks.length) {
+      this.scale = new Scale(group, session.protocol, session.question, (code) => this.act.answer(code));
+      return;
+    }
     group.dataset.many = answers.length > 3;
     group.dataset.long = answers.some(({ label }) => label.length > 12);
     group.replaceChildren(...answers.map(({ code, label, key_sign: sign }) => {
@@ -75,11 +80,12 @@ export class Panel {
   }
 
   // What the answers' keys do: those with words of their own apart, the others in one line.
-  makeHelp({ answers, help }) {
-    const plain = answers.filter((answer) => !answer.help).map(({ key_sign: sign }) => sign);
+  makeHelp({ answers, help, marks }) {
+    const plain = answers.filter((answer) => answer.key && !answer.help).map(({ key_sign: sign }) => sign);
     const keys = plain.length > 2 ? [plain[0], "…", plain.at(-1)] : plain;
     const own = answers.filter((answer) => answer.help);
-    const lines = [[keys, help], ...own.map(({ key_sign: sign, help: text }) => [[sign], text])];
+    const slide = marks.length ? [[["←", "→"], t("help.slide")]] : [];
+    const lines = [[keys, help], ...slide, ...own.map(({ key_sign: sign, help: text }) => [[sign], text])];
     this.find("answer-keys").replaceWith(...lines.map(([signs, text]) => {
       const line = document.createElement("div");
       const term = document.createElement("dt");
@@ -139,6 +145,7 @@ export class Panel {
       button.disabled = !stage.accepting;
       button.setAttribute("aria-pressed", String(button.dataset.answer === stage.choice));
     }
+    this.scale?.render(stage.accepting, stage.choice);
     this.find("confirm").disabled = !(stage.accepting && stage.state === "chosen");
     this.button("revise").disabled = !stage.canRevise;
     this.button("revise").setAttribute("aria-pressed", String(stage.revising));

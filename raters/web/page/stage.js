@@ -276,6 +276,7 @@ export class Stage {
   }
 
   label(code) {
+    if (this.session.protocol.marks.length) return code;
     return this.session.protocol.answers.find((answer) => answer.code === code)?.label ?? code;
   }
 

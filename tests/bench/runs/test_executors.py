@@ -50,6 +50,13 @@ class Hangs(torch.nn.Module):
     def forward(self, x):
         time.sleep(1000)
 
+class Dark(torch.nn.Module):
+    def forward(self, x):
+        if x.mean() > 0.6:  # the second image
+            os._exit(7)
+        return x
+
+def dark(): return Dark()
 def dies(): return Dies()
 def hangs(): return Hangs()
 """
@@ -60,7 +67,7 @@ def strange(tmp_path: Path) -> str:
     """Where the module of models that do odd things lies."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "strange.py").write_text(ODD)
-    return str(tmp_path / "code")
+    return f"{tmp_path / 'code'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
 
 
 def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
@@ -84,8 +91,8 @@ def test_a_shard_pickles_and_splits_by_model(tmp_path: Path) -> None:
 
 
 def test_an_executor_is_found_by_its_name_and_a_typo_is_told_the_nearest() -> None:
-    assert list(executors()) == ["local", "processes"]
-    assert callable(executor_named("processes").execute())
+    assert list(executors()) == ["local", "processes", "ray"]
+    assert callable(executor_named("processes").workplace().restore)
     with pytest.raises(BenchError, match="no executor 'proceses'; did you mean 'processes'"):
         executor_named("proceses")
 
@@ -94,11 +101,46 @@ def test_an_executors_options_are_read_and_a_typo_is_told_what_there_is() -> Non
     assert executor_named("processes:limit=10m").given == {"limit": 600.0}
     for spec, said in (
         ("processes:limit=soon", "'soon' is no time; expected one such as 90s"),
-        ("processes:limits=10m", "has no option 'limits'; its options: limit"),
+        ("processes:limits=10m", "has no option 'limits'; its options: limit, devices"),
+        ("processes:devices=cpu+gpu", "device 'gpu': expected devices such as cuda:0"),
+        ("processes:devices=cuda:0+cuda:97", "device 'cuda:.*': torch finds . CUDA devices"),
         ("local:wait=10m", "executor 'local' has no option 'wait'; its options: limit"),
     ):
         with pytest.raises(BenchError, match=said):
             executor_named(spec)
+
+
+def test_devices_of_another_kind_than_the_runs_are_refused_before_any_work() -> None:
+    place = executor_named("processes:devices=cpu+cpu").workplace()
+    place.check("cpu")
+    with pytest.raises(BenchError, match="its executor's devices are cpu, cpu; give --device cpu"):
+        place.check("cuda")
+
+
+@pytest.mark.slow
+def test_two_devices_share_the_images_of_a_model_and_an_image_that_ends_them_fails_alone(
+    bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
+) -> None:
+    shared = (
+        *typed("run --suite folder --data"),
+        folder_suite,
+        *typed("--metrics psnr,ssim --profile none --models"),
+    )
+    here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=strange)
+    assert here.returncode == 0, here.stderr
+    devices = bench(
+        *shared,
+        "input,unsharp,strange:blend,strange:dark,strange:hangs",
+        *typed("--out devices --executor processes:limit=6s,devices=cpu+cpu"),
+        PYTHONPATH=strange,
+    )
+    assert devices.returncode == 1, devices.stderr
+    assert devices.stderr.count("strange:dark on ") == 1
+    assert "strange:dark on scene1: its process ended on cpu" in devices.stderr
+    assert "it took longer than 6 s an image (limit=6s) on cpu" in devices.stderr
+    written, expected = digests(tmp_path / "devices"), digests(tmp_path / "here")
+    same = {name for name in expected if name != "scores.csv"}
+    assert {name: written[name] for name in same} == {name: expected[name] for name in same}
 
 
 @pytest.mark.slow

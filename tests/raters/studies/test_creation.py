@@ -306,3 +306,23 @@ def test_closing_twice_is_logged_once(store: Store, run_folder: Path) -> None:
     close_study(store, "s")
     assert [e.what for e in rows(store, schema.event)] == ["created", "closed"]
     assert judgements_csv(store, "s").count("\n") == 1  # the header
+
+
+@pytest.mark.parametrize(
+    ("crowd", "said"),
+    [
+        (0, "--crowd 0 lets nobody in; expected 1 or more"),
+        (-3, "--crowd -3 lets nobody in"),
+        # 6 pairs of 4 models, 2 judgements of each
+        (13, "--crowd 13: the study has 12 judgements, so not all of them could judge anything"),
+    ],
+)
+def test_a_crowd_that_cannot_judge_is_refused_and_no_study_is_made(
+    sqlite_store: Store, run_folder: Path, crowd: int, said: str
+) -> None:
+    options = StudyOptions("s", per_pair=2, images=2, crop=64, trials=4, crowd=crowd)
+    with pytest.raises(BenchError, match=said):
+        create_study(sqlite_store, run_folder, options)
+    with sqlite_store.read() as connection:
+        assert connection.execute(select(schema.study)).all() == []
+    create_study(sqlite_store, run_folder, replace(options, crowd=12))
