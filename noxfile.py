@@ -1,9 +1,10 @@
-"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage` and `performance`: each installs all that it
-needs."""
+"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage`, `audit` and `performance`: each installs
+all that it needs."""
 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import nox
@@ -65,6 +66,18 @@ def coverage(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the tests that take longest: whole trainings and runs that are killed and taken up."""
     run_tests(session, "slow")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look up whether a pinned package has a known vulnerability. Needs a network."""
+    session.install("pip-audit", "-c", "constraints.txt")
+    try:
+        socket.create_connection(("api.osv.dev", 443), timeout=10).close()
+    except OSError as error:
+        session.skip(f"api.osv.dev cannot be reached ({error}): run this where it can")
+    pinned = ("-r", "constraints.txt", "--no-deps", "--disable-pip")
+    session.run("pip-audit", *pinned, "--vulnerability-service", "osv", *session.posargs)
 
 
 @nox.session

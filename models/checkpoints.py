@@ -93,11 +93,7 @@ def read_state(path: Path) -> dict[str, Any]:
     loaded.
     """
     require_file(path)
-    size, free = path.stat().st_size, psutil.virtual_memory().available
-    if size > free:
-        raise BenchError(
-            f"'{path}' is {size / 1e9:.1f} GB but only {free / 1e9:.1f} GB of memory are free"
-        )
+    _require_memory(path, path.stat().st_size)
     try:
         if _is_torchscript(path):
             raise BenchError(
@@ -117,6 +113,14 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or not state:
         raise BenchError(f"'{path}' holds {type(state).__name__}; expected a dict of tensors")
     return state
+
+
+def _require_memory(path: Path, size: int) -> None:
+    free = psutil.virtual_memory().available
+    if size > free:
+        raise BenchError(
+            f"'{path}' is {size / 1e9:.1f} GB but only {free / 1e9:.1f} GB of memory are free"
+        )
 
 
 def _unpickled(file: Path | IO[bytes]) -> Any:
@@ -142,6 +146,7 @@ def _inside(path: Path) -> Path | IO[bytes]:
                 f"'{path}' is an archive of {len(found)} checkpoints "
                 f"({', '.join(found[:5] or names[:5])}); unpack it and give the one that is meant"
             )
+        _require_memory(path, archive.getinfo(found[0]).file_size)
         return io.BytesIO(archive.read(found[0]))
 
 

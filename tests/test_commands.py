@@ -36,6 +36,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/deploy.md",
     "docs/example.md",
+    "docs/faults.md",
     "docs/machines.md",
     "docs/metrics.md",
     "results/README.md",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,3 +75,14 @@ def test_an_import_that_is_forbidden_is_noticed(
     kept, output = contracts(house)
     assert kept[broken] is False, output
     assert f"{importer} -> {imported}" in output
+
+
+def test_every_fault_of_the_table_names_tests_that_are_there() -> None:
+    text = (ROOT / "docs" / "faults.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for row in rows:
+        *_, tests = [cell.strip() for cell in row.strip("|").split(" | ")]
+        found = re.findall(r"`(tests/[\w/]+\.py)`", tests)
+        assert found, row
+        assert all((ROOT / path).is_file() for path in found), row

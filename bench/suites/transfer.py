@@ -97,6 +97,8 @@ def _receive(
         raise Refused(f"HTTP {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         raise _Broken(str(getattr(error, "reason", "") or error)) from None
+    except ValueError as error:
+        raise Refused(f"it leads to an address that is none ({error})") from None
     with response:
         offset, total = _offset_and_total(response, start)
         if total is not None:
@@ -113,8 +115,8 @@ def _receive(
 def _offset_and_total(response: Any, asked: int) -> tuple[int, int | None]:
     """Return where the answer begins in the file and how long the whole file is."""
     if response.status != 206:  # the server ignores ranges, or has another file by now
-        length = response.headers.get("Content-Length")
-        return 0, int(length) if length else None
+        length = response.headers.get("Content-Length", "")
+        return 0, int(length) if re.fullmatch(r"[0-9]+", length) else None
     text = response.headers.get("Content-Range", "")
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
     if not found or int(found[1]) != asked:

@@ -21,17 +21,19 @@ def unpack(archive: Path, target: Path, update: Update) -> list[str]:
     All of it is unpacked into a hidden folder first, then moved, so ``target`` never holds half a
     file; after a crash the next call finishes the move. Call `tidy` once the result is noted.
     ``target`` holds none of the names yet. ``report`` is called with bytes done and bytes in all.
-    Raises `BenchError` for an entry that would land outside ``target`` or is a link, before
-    anything is written, and for a damaged archive; OSError for what the disk refuses.
+    Raises `BenchError`, before anything is written, for an entry that would land outside ``target``
+    or is a link or another special file, and for more than the disk has room for; also for a
+    damaged archive; OSError for what the disk refuses.
     """
     part = _part(archive, target)
     try:
         with zipfile.ZipFile(archive) as bundle:
-            entries = [entry for entry in bundle.infolist() if not entry.is_dir()]
+            entries = [entry for entry in bundle.infolist() if not entry.filename.endswith("/")]
             for entry in entries:
                 _require_safe(entry, archive)
             names = sorted({PurePosixPath(entry.filename).parts[0] for entry in entries})
             if not unfinished(archive, target):
+                _require_room(entries, archive, target)
                 _extract(bundle, entries, part, update)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         shutil.rmtree(part, ignore_errors=True)
@@ -86,8 +88,18 @@ def _require_safe(entry: zipfile.ZipInfo, archive: Path) -> None:
     name = entry.filename
     path = PurePosixPath(name)
     outside = path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name
-    if outside or stat.S_ISLNK(entry.external_attr >> 16):
+    special = stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG)
+    if outside or special or not path.parts or path.parts[0] == _COMPLETE:
         raise BenchError(
-            f"'{archive}' holds '{name}', which would leave the target folder or is a link; "
-            "nothing was unpacked. Do not trust this file"
+            f"'{archive}' holds '{name}', which would leave the target folder, or is a link or "
+            "another special file; nothing was unpacked. Do not trust this file"
+        )
+
+
+def _require_room(entries: list[zipfile.ZipInfo], archive: Path, target: Path) -> None:
+    total, free = sum(entry.file_size for entry in entries), shutil.disk_usage(target).free
+    if total > free:
+        raise BenchError(
+            f"'{archive}' unpacks to {total / 1e9:.1f} GB and {free / 1e9:.1f} GB are free in "
+            f"'{target}'; nothing was unpacked. Make room, or do not trust this file"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections import defaultdict
@@ -150,6 +151,15 @@ class Store:
         )
 
 
+def without_password(text: str) -> str:
+    """Return a text with the passwords of the addresses in it covered.
+
+    >>> without_password("postgresql://me:secret@host/db")
+    'postgresql://me:***@host/db'
+    """
+    return re.sub(r"(://[^:@/\s]*):.*@", r"\1:***@", text)
+
+
 def _require_studies(address: str, tables: Collection[str], create: bool) -> None:
     """Raise `BenchError` for a database of something else, or of nothing unless we ``create``."""
     if schema.schema_version.name in tables or (create and not tables):
@@ -203,9 +213,10 @@ def _engine(address: str, create: bool) -> Engine:
             raise BenchError(
                 f"studies are kept in SQLite or PostgreSQL, not in '{url.get_backend_name()}'"
             )
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise BenchError(
-            f"'{address}' is no database address ({error}); expected sqlite:///FILE or "
+            f"'{without_password(address)}' is no database address "
+            f"({without_password(str(error))}); expected sqlite:///FILE or "
             "postgresql+psycopg://USER@HOST/NAME (which needs the package psycopg)"
         ) from None
     return engine

@@ -21,7 +21,10 @@ class Server(ThreadingHTTPServer):
         self.data = DATA
         self.etag: str | None = '"one"'
         self.ranges = True
-        self.length = True
+        self.length: bool | str = True
+        """Whether to tell the length, or what to tell instead."""
+        self.redirect = ""
+        """Where to send whoever asks."""
         self.break_after: list[int] = []
         """Bytes after which each of the next answers breaks off."""
         self.statuses: list[int] = []
@@ -51,6 +54,11 @@ class _Handler(BaseHTTPRequestHandler):
         if server.statuses:
             self.send_error(server.statuses.pop(0))
             return
+        if server.redirect:
+            self.send_response(302)
+            self.send_header("Location", server.redirect)
+            self.end_headers()
+            return
         start = 0
         same = self.headers.get("If-Range") in (None, server.etag)
         if wanted and server.ranges and same:
@@ -69,7 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         if server.etag:
             self.send_header("ETag", server.etag)
         if server.length:
-            self.send_header("Content-Length", str(len(body)))
+            told = server.length if isinstance(server.length, str) else str(len(body))
+            self.send_header("Content-Length", told)
         self.end_headers()
         if server.break_after:
             body = body[: server.break_after.pop(0)]

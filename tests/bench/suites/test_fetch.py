@@ -224,3 +224,21 @@ def test_a_download_that_cannot_be_right_is_refused(wrong: dict[str, Any]) -> No
     Download(**right)
     with pytest.raises(ValueError, match="expected"):
         Download(**{**right, **wrong})
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "٣"])
+def test_a_length_that_is_no_number_counts_as_untold(
+    server: Server, tmp_path: Path, length: str
+) -> None:
+    server.length = length.encode().decode("latin-1")
+    assert fetch(_download(server), tmp_path).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("where", ["http://[bad/", "http://127.0.0.1:port/", "file:///etc/passwd"])
+def test_an_address_that_leads_nowhere_is_refused(
+    server: Server, tmp_path: Path, where: str
+) -> None:
+    server.redirect = where
+    with pytest.raises(BenchError, match=r"https://example\.org.*big\.bin"):
+        fetch(_download(server), tmp_path, attempts=1, pause=0)
+    assert visible(tmp_path) == []

@@ -7,12 +7,17 @@ import io
 import json
 import re
 import stat
+import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.core.errors import BenchError
 from bench.core.progress import unheard
@@ -144,3 +149,49 @@ def test_unpacking_killed_while_moving_is_finished_by_the_next_call(
     assert len(server.asked) == 1
     notes = json.loads((tmp_path / ".set.zip.fetched.json").read_text())
     assert notes["unpacked"] == ["README", "test", "train"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.lists(
+        st.one_of(
+            st.text(max_size=6),
+            st.lists(
+                st.sampled_from(["..", ".", "/", "a", "b/", "\\", ".complete"]), max_size=5
+            ).map("".join),
+        ),
+        max_size=4,
+        unique=True,
+    ).map(lambda names: [name for name in names if name])
+)
+def test_whatever_its_names_nothing_lands_outside(names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "target").mkdir()
+        archive = root / "target" / "set.zip"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that are there twice
+            archive.write_bytes(_zip(dict.fromkeys(names, b"x")))
+        with suppress(BenchError, OSError):  # a file and a folder of one name: the disk refuses
+            unpack.unpack(archive, root / "target", unheard)
+        assert [path.name for path in root.iterdir()] == ["target"]
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFSOCK])
+def test_a_zip_with_a_special_file_is_refused(tmp_path: Path, kind: int) -> None:
+    entry = zipfile.ZipInfo("pipe")
+    entry.external_attr = (kind | 0o644) << 16
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as bundle:
+        bundle.writestr(entry, b"")
+    with pytest.raises(BenchError, match="another special file"):
+        unpack.unpack(tmp_path / "set.zip", tmp_path, unheard)
+    assert visible(tmp_path) == ["set.zip"]
+
+
+def test_a_zip_of_more_than_the_disk_holds_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as bundle:
+        bundle.writestr("bomb", b"")
+        bundle.infolist()[0].file_size = 1 << 60
+    with pytest.raises(BenchError, match=r"unpacks to 1152921504\.6 GB"):
+        unpack.unpack(tmp_path / "set.zip", tmp_path, unheard)
+    assert visible(tmp_path) == ["set.zip"]

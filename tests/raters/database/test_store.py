@@ -278,3 +278,18 @@ def everything(store: Store) -> dict[str, list[tuple]]:
             for table in schema.metadata.sorted_tables
             if table.name != "stimulus"
         }
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://me:hunter2@host:port/db",
+        "mysql://me:hunter2@host/db",
+        "nosuch://me:hunter2@host/db",
+        "postgresql://me:hunt@er2@host:1x/db",
+    ],
+)
+def test_a_password_in_an_address_is_never_said(address: str) -> None:
+    with pytest.raises(BenchError) as refused:
+        Store(address)
+    assert "er2" not in str(refused.value)
