@@ -87,6 +87,7 @@ READ = {
     "bench run --suite gopro --executor ray": "test_on_ray.py",
     "bench run --suite gopro --executor ray:address=10.0.0.1:6379": "test_on_ray.py",
     "bench sweep docs/sweep.toml --executor ray": "test_on_ray.py",
+    "bench train unet --suite gopro --preset paper --devices 4": "9 GB",
     "bench run --suite gopro --models input,unet": "9 GB",
     "bench report gopro": "9 GB",
     "bench run --suite gopro --device cuda --executor ray:address=auto": "needs Slurm",

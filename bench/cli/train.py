@@ -74,6 +74,12 @@ def train(
     devices: Annotated[
         int, typer.Option(help="Work on so many devices, each with its part of a batch.", min=1)
     ] = 1,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            help="Work on so many machines, on each of which this command is given.", min=1
+        ),
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the training.", show_default="results/training/SUITE"),
@@ -131,6 +137,7 @@ def train(
             seed=seed,
             device=pick_device(device),
             devices=devices,
+            nodes=nodes,
             initial=start,
         )
         try:

@@ -60,7 +60,8 @@ class Job:
     """A training that is wanted: of which network, how, on what, where.
 
     ``budget`` overrides the recipe's. Without ``val`` a part of the training pairs, whole
-    clusters, is held out. ``initial`` is a file of weights to begin with.
+    clusters, is held out. ``initial`` is a file of weights to begin with. ``devices`` are those of
+    one machine; on each of several ``nodes`` the same training is started, in the same folder.
     """
 
     card: Card
@@ -73,6 +74,7 @@ class Job:
     seed: int = 0
     device: str = "cpu"
     devices: int = 1
+    nodes: int = 1
     initial: Path | None = None
 
     @property
@@ -111,7 +113,8 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
     files = Files(job.folder, job.card.name)
     plan = Plan.read(files.plan, to_json(terms))
     if plan is None or not files.weights.is_file():
-        remove_partials(files.folder)
+        if job.nodes == 1:  # what another machine is writing looks left over here
+            remove_partials(files.folder)
         for term, why in terms.left_out.items():
             if note:
                 note(f"{job.card.name}: trains without its loss '{term}': {why}")
@@ -125,7 +128,7 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
             plan = _planned(job, task, files=files, terms=terms, since=since, update=update)
         tell = partial(update, f"train {job.card.name}")
         learned = learned_from([*job.train, *job.val], update)
-        stopped = _fit(task, plan, files=files, since=since, devices=job.devices, tell=tell)
+        stopped = _fit(task, plan, files=files, since=since, job=job, tell=tell)
         header = _header(terms, files, plan=plan, stopped=stopped, job=job, learned=learned)
         _best_into(task, files)
         save_weights(files.weights, task.network, header)
@@ -167,10 +170,16 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         train, val = split_off_validation(train)
     if not train:
         raise BenchError(f"suite '{job.suite}' has no training images")
-    if job.recipe.batch % job.devices:
+    if job.recipe.batch % (job.devices * job.nodes):
+        asked = f"--devices {job.devices}" + (f" --nodes {job.nodes}" if job.nodes > 1 else "")
         raise BenchError(
-            f"--devices {job.devices}: a batch of {job.recipe.batch} cannot be dealt out evenly; "
+            f"{asked}: a batch of {job.recipe.batch} cannot be dealt out evenly; "
             "give a divisor of it"
+        )
+    if job.nodes > 1 and parse_budget(job.length).seconds is not None:
+        raise BenchError(
+            f"--nodes {job.nodes} with a budget of '{job.length}': each node would time its own "
+            "steps; give it in steps or epochs"
         )
     if job.initial is not None and not job.initial.is_file():
         raise BenchError(f"no weights to begin with at '{job.initial}': there is no such file")
@@ -185,7 +194,7 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         prepare=train[0].prepare,
         budget=job.length,
         seed=job.seed,
-        devices=job.devices,
+        devices=job.devices * job.nodes,
         pairs=PairDigests(train=name_pairs(train), validation=name_pairs(val)),
     )
     kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
@@ -243,7 +252,7 @@ def _import_trainer() -> None:
         import lightning.pytorch  # noqa: F401  seconds of start-up, once: not in the budget
 
 
-def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell: Tell) -> Stopped:
+def _fit(task: Task, plan: Plan, files: Files, since: float, job: Job, tell: Tell) -> Stopped:
     """Train to the plan's end; return why it ended there."""
     with quiet():
         from lightning.pytorch import Trainer
@@ -280,8 +289,9 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, devices: int, tell:
         mixed = on_cuda and torch.cuda.is_bf16_supported()
         trainer = Trainer(
             accelerator="gpu" if on_cuda else "cpu",
-            devices=alone if devices == 1 else devices,
-            strategy="auto" if devices == 1 else several,
+            devices=alone if job.devices * job.nodes == 1 else job.devices,
+            num_nodes=job.nodes,
+            strategy="auto" if job.devices * job.nodes == 1 else several,
             precision="bf16-mixed" if mixed else "32-true",
             max_epochs=math.ceil(plan.steps / plan.period),
             reload_dataloaders_every_n_epochs=1,

@@ -26,6 +26,7 @@ from models.training.data import PairedCrops, UnpairedCrops, ViewCache, validati
 from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
+from tests.support.ports import free_port
 from tests.support.training import DISCRIMINATOR, curves
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -216,29 +217,40 @@ from tests.support.training import pairs_in
 if __name__ == "__main__":
     torch.set_num_threads(1)
     adversary = replace(RECIPE.adversary, pool=0)  # each device has a pool of its own
-    pairs, folder, devices = pairs_in(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
-    train(replace(job(pairs, folder, 3, replace(RECIPE, adversary=adversary)), devices=devices))
+    pairs, folder, (devices, nodes) = pairs_in(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3:]
+    asked = job(pairs, folder, 3, replace(RECIPE, adversary=adversary))
+    train(replace(asked, devices=int(devices), nodes=int(nodes)))
 """
 
 
 @pytest.mark.slow
-def test_two_devices_learn_what_one_learns(folder_suite: Path, tmp_path: Path) -> None:
+def test_two_devices_and_two_nodes_learn_what_one_device_learns(
+    folder_suite: Path, tmp_path: Path
+) -> None:
     """Four networks, two optimisers: the mean gradient of two halves is that of the batch."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    for devices in (1, 2):
-        ran = subprocess.run(
-            [sys.executable, script, folder_suite, tmp_path / str(devices), str(devices)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-    one, two = (read_state(tmp_path / str(d) / "cyclegan.safetensors") for d in (1, 2))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    together = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name, devices, nodes in (("one", 1, 1), ("devices", 2, 1), ("nodes", 1, 2)):
+        started = [
+            subprocess.Popen(
+                [sys.executable, script, folder_suite, tmp_path / name, str(devices), str(nodes)],
+                env=environment | ({**together, "NODE_RANK": str(rank)} if nodes > 1 else {}),
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            for rank in range(nodes)
+        ]
+        for process in started:
+            told = process.communicate(timeout=300)[0].decode()
+            assert process.returncode == 0, told
+    one, *several = (
+        read_state(tmp_path / name / "cyclegan.safetensors") for name in ("one", "devices", "nodes")
+    )
     # a bias before a normalisation has no effect and no gradient but rounding
     weights = [name for name in one if name.endswith("weight")]
-    differences = [float((one[name] - two[name]).abs().max()) for name in weights]
-    assert max(differences) < 1e-4  # a step of Adam is up to 2e-3
+    for two in several:
+        differences = [float((one[name] - two[name]).abs().max()) for name in weights]
+        assert max(differences) < 1e-4  # a step of Adam is up to 2e-3

@@ -283,6 +283,10 @@ def test_an_estimate_is_measured_and_a_budget_in_time_is_then_kept(
 def test_a_batch_that_cannot_be_dealt_out_is_refused(pairs: list[Pair], tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="--devices 3: a batch of 2 cannot be dealt out evenly"):
         train(replace(job(pairs, tmp_path, "4steps"), devices=3))
+    with pytest.raises(BenchError, match="--devices 1 --nodes 4: a batch of 2"):
+        train(replace(job(pairs, tmp_path, "4steps"), nodes=4))
+    with pytest.raises(BenchError, match="budget of '3s': each node would time its own steps"):
+        train(replace(job(pairs, tmp_path, "3s"), nodes=2))
 
 
 @pytest.mark.slow
