@@ -199,7 +199,10 @@ def code() -> dict[str, Any]:
 def _git(folder: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10
+            ["git", "--no-optional-locks", "-C", str(folder), *words],  # it is a reader's question
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
