@@ -34,6 +34,8 @@ from bench.core.files import write_atomic
 from bench.core.layout import OTHERS, results, shared_address
 
 RECORD, LOCK, KNOWN = "run.json", ".lock.json", ".published.json"
+WRITER = ".writer"
+"""Which cache wrote to a run last: what differs there is then no other machine's."""
 EVERY = 5.0
 """Seconds between publications of a run that is at work; its lock is renewed as often."""
 SILENCE = 120.0
@@ -92,6 +94,15 @@ class _Store:
             for full, info in found.items()
             if (name := full[len(where) :].lstrip("/")) and not _is_hidden(name)
         }
+
+    def read(self, where: str) -> bytes | None:
+        """Return an object's content; None where there is none."""
+        self.files.invalidate_cache()
+        try:
+            found: bytes = self.files.cat_file(where)
+        except FileNotFoundError:
+            return None
+        return found
 
     def put(self, where: str, data: bytes) -> None:
         """Write an object whole or not at all."""
@@ -174,15 +185,17 @@ def fetch(path: Path) -> None:
         return
     with store.told():
         there, known = store.listed(path), _known(path)
-        theirs = {name for name, version in there.items() if known.get(name, [""])[0] != version}
+        mine = store.read(f"{store.at(path)}/{WRITER}") == _this_cache()
+        changed = {name for name, version in there.items() if known.get(name, [""])[0] != version}
         for name, version in there.items():
             local = path / name
-            same = name not in theirs and _state(local) == known[name][1]
-            if same or (not theirs and local.is_file()):
+            same = name not in changed and _state(local) == known[name][1]
+            ahead = mine or not changed
+            if same or (ahead and local.is_file()) or (mine and name in known):
                 continue
             write_atomic(local, store.files.cat_file(f"{store.at(path)}/{name}"))
             known[name] = [version, _state(local)]
-        for name in [name for name in known if name not in there]:
+        for name in [name for name in known if name not in there and not mine]:
             (path / name).unlink(missing_ok=True)
             known.pop(name)
         if there:
@@ -206,26 +219,25 @@ def holding(path: Path) -> Iterator[None]:
     with store.told():
         lock.take()
     over = threading.Event()
-    failed: list[BaseException] = []
 
     def go_on() -> None:
         while not over.wait(EVERY):
-            try:
+            with suppress(BenchError):  # told at the end, if it is so then
                 lock.renew()
                 publish(path)
-                failed.clear()
-            except BenchError as error:  # told at the end, if it is so then
-                failed[:] = [error]
 
     behind = threading.Thread(target=go_on, name="publish", daemon=True)
     try:
         fetch(path)
+        with store.told():
+            store.put(f"{store.at(path)}/{WRITER}", _this_cache())
         behind.start()
         yield
     except BaseException:
         over.set()
         with suppress(BenchError, RuntimeError):
             behind.join()
+            lock.renew()
             publish(path)
         with suppress(BenchError):
             lock.release()
@@ -245,12 +257,13 @@ def publish(path: Path) -> None:
     store = _of(path)
     if store is None or not path.is_dir():
         return
-    last: dict[str, bytes] = {}  # read first, so that what they name is there to be published
+    # read first, so that what they name is there to be published; their states before that, so that
+    # what is appended meanwhile is published the next time
+    named = [*path.glob("cells/*.jsonl")]
     if (path / "images.csv").is_file() and (path / RECORD).is_file():
-        last = {RECORD: (path / RECORD).read_bytes()}
-    cells = {
-        file.relative_to(path).as_posix(): file.read_bytes() for file in path.glob("cells/*.jsonl")
-    }
+        named.append(path / RECORD)
+    states = {file.relative_to(path).as_posix(): _state(file) for file in reversed(named)}
+    last = {name: (path / name).read_bytes() for name in states}  # the record, then cells
     known = _known(path)
     with store.told():
         where = store.at(path)
@@ -259,12 +272,14 @@ def publish(path: Path) -> None:
             for file in sorted(path.rglob("*"))
             if file.is_file() and not _is_hidden(name := file.relative_to(path).as_posix())
         }
-        first = {name: None for name in here if name not in cells and name != RECORD}
+        first = [name for name in here if name not in states and name != RECORD]
+        here |= states
         written: dict[str, str] = {}
-        for name, content in {**first, **cells, **last}.items():
-            if name in here and known.get(name, ["", ""])[1] != here[name]:
+        for name in [*first, *reversed(states)]:
+            if known.get(name, ["", ""])[1] != here[name]:
                 with suppress(FileNotFoundError):  # it was only for a moment
-                    store.put(f"{where}/{name}", content or (path / name).read_bytes())
+                    content = last[name] if name in last else (path / name).read_bytes()
+                    store.put(f"{where}/{name}", content)
                     written[name] = here[name]
         gone = [name for name in known if name not in here]
         if gone:
@@ -287,6 +302,8 @@ def forget(path: Path) -> None:
         names = sorted(store.listed(path), key=lambda name: name != RECORD)
         for name in names:
             store.files.rm_file(f"{store.at(path)}/{name}")
+        with suppress(FileNotFoundError):
+            store.files.rm_file(f"{store.at(path)}/{WRITER}")
 
 
 class _Lock:
@@ -342,10 +359,10 @@ class _Lock:
         return json.dumps(held).encode()
 
     def _read(self) -> dict[str, Any] | None:
-        self._store.files.invalidate_cache()
+        content = self._store.read(self._where)
         try:
-            found: dict[str, Any] = json.loads(self._store.files.cat_file(self._where))
-        except (FileNotFoundError, ValueError):
+            found: dict[str, Any] | None = json.loads(content or b"null")
+        except ValueError:
             return None
         return found
 
@@ -380,6 +397,14 @@ def _now() -> datetime.datetime:
 
 
 # --- what is known of a run here and there --------------------------------------------------------
+
+
+def _this_cache() -> bytes:
+    """Return what tells this machine's cache from others."""
+    file = results() / ".cache-id"
+    if not file.is_file():
+        write_atomic(file, uuid.uuid4().hex.encode())
+    return file.read_bytes()
 
 
 def _known(path: Path) -> dict[str, list[str]]:
