@@ -98,7 +98,7 @@ def read_state(path: Path) -> dict[str, Any]:
         if _is_torchscript(path):
             raise BenchError(
                 f"'{path}' is TorchScript, a program that would run here unseen; save the "
-                "network's state_dict with torch.save, or export it to ONNX"
+                "network's state_dict with torch.save, or export the network to ONNX"
             )
         if path.suffix.lower() == ".safetensors":
             state: Any = load_file(path)

@@ -42,8 +42,8 @@ def export(
     """Write a model's network for other programs, and prove that the file makes the same pictures.
 
     The file takes float images (1,C,H,W) of [0,1] whose sides are multiples of what is said, and is
-    run on two sizes; one that makes other pictures is refused. 'bench run --models FILE.onnx'
-    measures what came out.
+    run on two sizes; one that makes other pictures is refused. An ONNX file is a model like any
+    other of 'bench models'.
     """
     height_width = parse_size(size)
     check_profile(model, size=height_width, seconds=1, weights=weights)

@@ -90,8 +90,7 @@ def models(
                 for r in rows
             ),
         )
-        named = ", ".join(f"MODEL@{name}" for name in variants())
-        say(f"bench models NAME shows all of one; variants: {named}")
+        say("bench models NAME shows all of one; MODEL@x8 is a variant, as listed there")
 
 
 def _figures_of(name: str) -> list[dict[str, Any]]:

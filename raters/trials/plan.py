@@ -18,6 +18,9 @@ from raters.database.schema import GOLDEN, MAIN, REPEAT
 REPEAT_GAP = 5
 """A repeat comes at least so many trials after the first time."""
 
+DRAWS = 20
+"""So many plans are drawn at most, until one has room for all repeats."""
+
 BEHIND = 2
 """So many times likelier is one of the images that came least than one that came once more."""
 
@@ -33,14 +36,22 @@ class Plan:
 def plan(rng: random.Random, trials: int, golden: int, repeats: int, images: int) -> Plan:
     """Draw a session of so many ``trials``, ``golden`` and ``repeats`` among them, from ``rng``.
 
-    ``images``: of the study. There are fewer repeats where too few images come again.
+    ``images``: of the study. Where too few images come again for the repeats, another is drawn;
+    there are fewer where `DRAWS` of them were in vain.
     """
-    kinds = [MAIN] * trials
-    for place in golden_places(rng, trials, golden):
-        kinds[place] = GOLDEN
-    shown = _images(rng, kinds, images)
-    _deal_repeats(rng, kinds, shown, repeats)
-    return Plan(tuple(kinds), tuple(shown))
+    best: Plan | None = None
+    for _ in range(DRAWS):
+        kinds = [MAIN] * trials
+        for place in golden_places(rng, trials, golden):
+            kinds[place] = GOLDEN
+        shown = _images(rng, kinds, images)
+        _deal_repeats(rng, kinds, shown, repeats)
+        if best is None or kinds.count(REPEAT) > best.kinds.count(REPEAT):
+            best = Plan(tuple(kinds), tuple(shown))
+        if best.kinds.count(REPEAT) == repeats:
+            break
+    assert best is not None
+    return best
 
 
 def golden_places(rng: random.Random, trials: int, golden: int) -> list[int]:
