@@ -259,7 +259,7 @@ def main() -> int:
     parser.add_argument("--db", type=Path, help="SQLite file; default: a temporary one")
     parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own")
     parser.add_argument("--replicas", type=int, default=1, help="servers behind one nginx")
-    parser.add_argument("--table", action="store_true", help="100, 200 and 400 raters, on each kind of database")
+    parser.add_argument("--table", action="store_true", help="100, 200, 400 raters")
     given = parser.parse_args()
     if given.table:
         return table(given.seconds, given.think)
