@@ -21,6 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every command that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+from bench.core.layout import VARIABLE
 from bench.image import Pixels, read, write_png
 from bench.runs.store import RunFolder
 from tests.support.once import made_once
@@ -34,6 +35,12 @@ def one_secret() -> Iterator[None]:
     """Every study made in this process draws alike: no test hangs on who was asked what."""
     with patch("raters.studies.creation.new_secret", lambda: "5e" * 32):
         yield
+
+
+@pytest.fixture(autouse=True)
+def usual_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that moves the root of results, run in this process, moves it for no later test."""
+    monkeypatch.setenv(VARIABLE, os.environ.get(VARIABLE, ""))
 
 
 @pytest.fixture(scope="session")

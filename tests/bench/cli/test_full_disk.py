@@ -63,6 +63,12 @@ def test_a_run(bench_here: Bench, folder_suite: Path, disk: Disk, size: str) -> 
     assert all(now.startswith(then) for then, now in zip(finished, whole, strict=False))
 
 
+def emptied(folder: Path) -> None:
+    """Remove all that lies in a folder."""
+    for path in list(folder.iterdir()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("folder_suite")
 def test_a_run_at_any_level(bench_here: Bench, disk: Disk) -> None:
@@ -74,8 +80,7 @@ def test_a_run_at_any_level(bench_here: Bench, disk: Disk) -> None:
             assert "make room" in one_line(ran.stderr)
         disk("64m")
         assert bench_here(*RUN, "--metrics", "psnr").returncode == 0
-        for path in list(place.iterdir()):
-            shutil.rmtree(path)
+        emptied(place)
 
 
 WORDS = {
@@ -138,8 +143,7 @@ def test_a_training(bench_here: Bench, disk: Disk) -> None:
         assert "make room" in one_line(ran.stderr)
         disk("200m")
         assert bench_here(*command).returncode == 0
-        for path in list(place.iterdir()):
-            shutil.rmtree(path)
+        emptied(place)
 
 
 def test_a_cell_is_written_whole_or_not_at_all(disk: Disk) -> None:
