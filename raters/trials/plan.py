@@ -19,7 +19,7 @@ REPEAT_GAP = 5
 """A repeat comes at least so many trials after the first time."""
 
 DRAWS = 20
-"""So many plans are drawn at most, until one has room for all repeats."""
+"""So many orders of images are drawn at most, until one has room for all repeats."""
 
 BEHIND = 2
 """So many times likelier is one of the images that came least than one that came once more."""
@@ -36,14 +36,13 @@ class Plan:
 def plan(rng: random.Random, trials: int, golden: int, repeats: int, images: int) -> Plan:
     """Draw a session of so many ``trials``, ``golden`` and ``repeats`` among them, from ``rng``.
 
-    ``images``: of the study. Where too few images come again for the repeats, another is drawn;
-    there are fewer where `DRAWS` of them were in vain.
+    ``images``: of the study. Where too few images come again for the repeats, their order is drawn
+    anew; there are fewer where `DRAWS` orders were in vain.
     """
+    apart = golden_places(rng, trials, golden)
     best: Plan | None = None
     for _ in range(DRAWS):
-        kinds = [MAIN] * trials
-        for place in golden_places(rng, trials, golden):
-            kinds[place] = GOLDEN
+        kinds = [GOLDEN if place in apart else MAIN for place in range(trials)]
         shown = _images(rng, kinds, images)
         _deal_repeats(rng, kinds, shown, repeats)
         if best is None or kinds.count(REPEAT) > best.kinds.count(REPEAT):
