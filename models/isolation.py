@@ -31,6 +31,8 @@ from models.specs import form_of
 
 LIMIT = 3600.0
 """Seconds that a model may take to load, or for one image, unless a run says otherwise."""
+START = 600.0
+"""Seconds that a process may take to start, before the model is loaded in it."""
 MOST_ENDS = 3
 """After so many of its processes have ended on it, no further image is tried."""
 
@@ -110,6 +112,9 @@ class Isolated:
         with _without_main():
             self._process.start()
         theirs.close()
+        with suppress(EOFError, OSError):  # of one that has ended already, what follows tells
+            if self._pipe.poll(START):  # no part of the model's time: torch may have to be imported
+                self._pipe.recv()
         try:
             facts, self.remarks = self._ask((self._spec, str(self.device), self._tile))
         except BenchError:
@@ -198,6 +203,7 @@ def _work(pipe: Connection, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):
+        pipe.send("here")
         spec, device, tile = pipe.recv()
         restorer: Restorer | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def test_what_a_model_prints_goes_to_standard_error(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    _forkserver._stop()  # one that an earlier test began would print where that test did
     (tmp_path / "loud.py").write_text(LOUD)
     asked = (
         *typed("run --suite folder --data"),
