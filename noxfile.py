@@ -23,10 +23,6 @@ def install(session: nox.Session, *extras: str, compiled: bool = True) -> None:
     session.install("-e", what, "-c", "constraints.txt")
 
 
-ALONE = ("tests/bench/runs/test_on_ray.py", "tests/bench/core/test_shared.py")
-"""Files whose code only slow tests run whole."""
-
-
 @nox.session
 def demo(session: nox.Session) -> None:
     """Train, restore, score, measure and report on the embedded demo suite."""
@@ -61,10 +57,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run them again, counting what they and the processes that they start execute, then the slow
-    tests of what has no others; hold that to its floor. Counting takes half as long again."""
-    run_tests(session, "not slow", "--cov", "--cov-report=", "--cov-fail-under=0")
-    run_tests(session, "slow", "--cov", "--cov-append", "--cov-report=term:skip-covered", *ALONE)
+    """Run them again, counting what they and the processes that they start execute; hold that to
+    its floor. Counting takes half as long again."""
+    run_tests(session, "not slow", "--cov", "--cov-report=term:skip-covered")
 
 
 @nox.session
