@@ -108,6 +108,13 @@ def check_profile(
         raise BenchError(f"--seconds {seconds:g}: expected more than 0")
 
 
+def check_export(model: str, *, size: tuple[int, int], weights: Path | None) -> Card | None:
+    """Return the model's card, if it has one. Raises `BenchError` for a model or weights that are
+    not there, and for a size that is no image's."""
+    check_size(size)
+    return _check_model(model, weights)
+
+
 def check_restoring(model: str, *, weights: Path | None, images: Sequence[Path]) -> Card | None:
     """Return the model's card, if it has one.
 

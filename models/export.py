@@ -1,6 +1,6 @@
 """Networks written as files for other programs, and the proof that a file makes the same pictures.
 
-`FORMATS` is the table; `export` writes a file and holds it against the network.
+`models.formats` is the table; `export` writes a file and holds it against the network.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -18,13 +18,15 @@ from typing import Any
 import torch
 
 from bench.core.errors import BenchError, message_of
+from bench.core.plugins import load_object
+from models.contract import Contained
 from models.foreign import onnx_session
+from models.formats import OPSET, Format
 from models.restorer import Network, NetworkRestorer, Restorer
 
 CLOSE = 2e-3
 """Largest difference of a value in [0,1] between a file's picture and the network's own, for
 float32; half a grey level of 255. Precisions with fewer bits are given four of their own steps."""
-OPSET = 18
 
 
 def export_onnx(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
@@ -72,7 +74,8 @@ def _first(error: Exception) -> str:
     return message_of(error.__cause__ or error).splitlines()[0]
 
 
-def _write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
+def write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
+    """As `export_onnx`, a program of torch.export."""
     free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
     try:
         with _quietly(), torch.inference_mode(False), torch.no_grad():
@@ -82,7 +85,8 @@ def _write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor
         raise BenchError(f"torch.export cannot trace the network: {_first(error)}") from error
 
 
-def _write_torchscript(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
+def write_torchscript(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
+    """As `export_onnx`, TorchScript."""
     try:
         with _quietly(), torch.no_grad():
             torch.jit.save(torch.jit.trace(network, like), str(path))  # type: ignore[no-untyped-call]
@@ -90,61 +94,24 @@ def _write_torchscript(network: torch.nn.Module, path: Path, like: torch.Tensor)
         raise BenchError(f"torch.jit cannot trace the network: {_first(error)}") from error
 
 
-def _open_onnx(path: Path, device: torch.device) -> Network:
+def open_onnx(path: Path, device: torch.device) -> Network:
+    """Return what runs an ONNX file on (B,C,H,W)."""
     session = onnx_session(path, device)
     return lambda image: _run(session, image)
 
 
-def _open_torch_export(path: Path, device: torch.device) -> Network:
+def open_torch_export(path: Path, device: torch.device) -> Network:
+    """Return what runs a program of torch.export on (B,C,H,W)."""
     return torch.export.load(path).module().to(device)
 
 
-def _open_torchscript(path: Path, device: torch.device) -> Network:
+def open_torchscript(path: Path, device: torch.device) -> Network:
+    """Return what runs TorchScript of ours on (B,C,H,W)."""
     with _quietly():
         loaded: Network = torch.jit.load(  # type: ignore[no-untyped-call]
             str(path), map_location=device
         )
     return loaded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """One row of the table: ``write(network, path, like)`` a file, ``open(path, device)`` what runs
-    it on (B,C,H,W)."""
-
-    name: str
-    title: str
-    suffix: str
-    write: Callable[[torch.nn.Module, Path, torch.Tensor], None]
-    open: Callable[[Path, torch.device], Network]
-
-
-FORMATS: dict[str, Format] = {
-    row.name: row
-    for row in (
-        Format(
-            name="onnx",
-            title=f"ONNX, opset {OPSET}: onnxruntime, browsers, phones",
-            suffix=".onnx",
-            write=export_onnx,
-            open=_open_onnx,
-        ),
-        Format(
-            name="torch.export",
-            title="a program of torch.export: torch without our code, AOTInductor, ExecuTorch",
-            suffix=".pt2",
-            write=_write_torch_export,
-            open=_open_torch_export,
-        ),
-        Format(
-            name="torchscript",
-            title="TorchScript by tracing, which torch calls deprecated: libtorch of today",
-            suffix=".pt",
-            write=_write_torchscript,
-            open=_open_torchscript,
-        ),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +133,9 @@ def export(restorer: Restorer, path: Path, form: Format, size: tuple[int, int]) 
     The file is run on an image of that size and on one of another, as the restorer would run its
     network. Nothing is left where it cannot be written, or makes other pictures: `BenchError`.
     """
-    inner = getattr(restorer, "inner", restorer)
+    inner = restorer.inner if isinstance(restorer, Contained) else restorer
     if not isinstance(inner, NetworkRestorer) or not isinstance(inner.call, torch.nn.Module):
-        raise BenchError(f"'{restorer.name}' has no network of torch that could be written")
+        raise BenchError(f"'{restorer.name}' is no network of torch alone, and cannot be written")
     if inner.uses_noise:
         raise BenchError(
             f"'{restorer.name}': its network is told each image's noise level, as no file can be"
@@ -190,10 +157,10 @@ def export(restorer: Restorer, path: Path, form: Format, size: tuple[int, int]) 
     partial = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        form.write(network, partial, seen[0].clone())
+        load_object(form.write)(network, partial, seen[0].clone())
         if form.name == "onnx":
             _say_multiple(partial, inner.multiple)
-        inner.call = form.open(partial, inner.device)
+        inner.call = load_object(form.open)(partial, inner.device)
         made = [inner.restore(images[0])]
         with suppress(Exception):  # of whatever runtime: its file is of the one size
             made.append(inner.restore(images[1]))
@@ -303,6 +270,6 @@ class ExportedNetwork:
 
 
 def _run(session: Any, image: torch.Tensor) -> torch.Tensor:
-    """Run a session on an image; bfloat16, which numpy lacks, is refused by numpy."""
+    """Run a session on an image, whose precision numpy must have."""
     (found,) = session.run(None, {"image": image.contiguous().cpu().numpy()})
     return torch.from_numpy(found).to(image.device)

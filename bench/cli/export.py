@@ -8,31 +8,26 @@ from typing import Annotated
 
 import typer
 
-from bench.checks import check_profile
+from bench.checks import check_export
 from bench.cli.console import parse_size, print_json, say, say_prose
-from bench.cli.options import MODEL_FORMS, Json, Noncommercial
+from bench.cli.options import MODEL_FORMS, Json, Noncommercial, OwnWeights, weights_of
 from bench.core.errors import BenchError
 from bench.core.layout import file_name
 from bench.core.names import choose
-from models.specs import card_of, label
-from models.weights_folder import WeightsFolder
+from models.formats import FORMATS
+from models.specs import label
 
 
 def export(
     model: Annotated[str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.")],
-    to: Annotated[str, typer.Option(help="onnx, torch.export or torchscript.")] = "onnx",
+    to: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="File.", show_default="the model's name, here")
     ] = None,
     size: Annotated[
         str, typer.Option(help="HEIGHTxWIDTH of the image that it is traced with.")
     ] = "256x256",
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            help="Weights of a catalogue model.", show_default="the only ones trained here"
-        ),
-    ] = None,
+    weights: OwnWeights = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there already.")
     ] = False,
@@ -46,20 +41,13 @@ def export(
     other of 'bench models'.
     """
     height_width = parse_size(size)
-    check_profile(model, size=height_width, seconds=1, weights=weights)
-    known = ("onnx", "torch.export", "torchscript")
-    choose("format", to, dict.fromkeys(known))
-    card = card_of(model)
-    if card and card.recipe and weights is None:
-        weights = WeightsFolder().only(card.name)
-        if not as_json:
-            say(f"weights: {weights}")
+    form = FORMATS[choose("format", to, FORMATS)]
+    card = check_export(model, size=height_width, weights=weights)
+    weights = weights_of(card, weights, quiet=as_json)
 
-    from models.export import FORMATS
     from models.export import export as write
     from models.loading import load_restorer
 
-    form = FORMATS[to]
     path = out or Path(f"{file_name(label(model))}{form.suffix}")
     if path.exists() and not overwrite:
         raise BenchError(f"'{path}' is there already; give --overwrite, or another --out")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from bench.cli.console import say
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import DEFAULT, metric_cards
 from bench.runs.executors.table import executors
-from models.catalogue import NONCOMMERCIAL
+from models.catalogue import NONCOMMERCIAL, Card
+from models.weights_folder import WeightsFolder
 
 Verbs = Mapping[str, tuple[Callable[..., None], str]]
 """Name -> what does it, and an example of its use."""
@@ -60,6 +63,23 @@ Noncommercial = Annotated[
         "and MPRNet: your use is none.",
     ),
 ]
+
+OwnWeights = Annotated[
+    Path | None,
+    typer.Option(help="Weights of a catalogue model.", show_default="the only ones trained here"),
+]
+
+
+def weights_of(card: Card | None, given: Path | None, quiet: bool) -> Path | None:
+    """Return `OwnWeights`: those given, else the only ones of a network of the catalogue, and say
+    which unless ``quiet``. Raises `BenchError` where there are none, or several."""
+    if given is not None or card is None or card.recipe is None:
+        return given
+    found = WeightsFolder().only(card.name)
+    if not quiet:
+        say(f"weights: {found}")
+    return found
+
 
 Study = Annotated[
     str | None,

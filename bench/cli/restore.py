@@ -9,10 +9,9 @@ import typer
 
 from bench.checks import check_restoring
 from bench.cli.console import ShownProgress, complain, print_json, say
-from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, Tile
+from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, OwnWeights, Tile, weights_of
 from bench.core.errors import message_of
 from bench.core.mirror import mirrored, refuse_collisions
-from models.weights_folder import WeightsFolder
 
 
 def restore(
@@ -25,12 +24,7 @@ def restore(
         bool, typer.Option("--overwrite", help="Replace restored images that are there already.")
     ] = False,
     device: Device = "auto",
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            help="Weights of a catalogue model.", show_default="the only ones trained here"
-        ),
-    ] = None,
+    weights: OwnWeights = None,
     tile: Tile = None,
     noncommercial: Noncommercial = False,
     as_json: Json = False,
@@ -48,10 +42,7 @@ def restore(
             files[given] = given.parent
     targets = mirrored(files, out, ".png")
     refuse_collisions(targets, overwrite)
-    if card and card.recipe and weights is None:
-        weights = WeightsFolder().only(card.name)
-        if not as_json:
-            say(f"weights: {weights}")
+    weights = weights_of(card, weights, quiet=as_json)
 
     from bench.compute.environment import pick_device
     from bench.image import read, to_pixels, to_tensor, write_png

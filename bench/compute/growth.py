@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
+from statistics import linear_regression
 
 from bench.compute.profile import Measurement
 from bench.records import Profile
@@ -48,8 +49,5 @@ def growth(measured: Sequence[Measurement], quantity: str) -> Growth | None:
     sizes = sorted({size for size, _ in points})
     if len(sizes) < 2:
         return None
-    xs, ys = ([math.log(point[axis]) for point in points] for axis in (0, 1))
-    middle_x, middle_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    over = sum((x - middle_x) * (y - middle_y) for x, y in zip(xs, ys, strict=True))
-    exponent = over / sum((x - middle_x) ** 2 for x in xs)
-    return Growth(quantity, exponent, sizes[0], sizes[-1])
+    fitted = linear_regression(*zip(*((log(x), log(y)) for x, y in points), strict=True))
+    return Growth(quantity, fitted.slope, sizes[0], sizes[-1])

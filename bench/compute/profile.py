@@ -21,8 +21,6 @@ from bench.core.progress import Update, unheard
 from bench.records import Profile
 from bench.statistics.intervals import quantile_with_interval
 
-"""Called with what is done, the total, and the model's name."""
-
 DTYPES = ("float32", "bfloat16", "float16")
 """Precisions. All but the first are mixed: torch.autocast chooses operation by operation."""
 

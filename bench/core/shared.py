@@ -282,10 +282,9 @@ def publish(path: Path) -> None:
                     store.put(f"{where}/{name}", content)
                     written[name] = here[name]
         gone = [name for name in known if name not in here]
-        if gone:
-            for name in gone:
-                with suppress(FileNotFoundError):
-                    store.files.rm_file(f"{where}/{name}")
+        for name in gone:
+            with suppress(FileNotFoundError):
+                store.files.rm_file(f"{where}/{name}")
         if written or gone:
             there = store.listed(path)
             known = {name: known[name] for name in known if name in here}

@@ -12,7 +12,8 @@ from torch import nn
 
 from bench.core.errors import BenchError
 from models.catalogue import MODELS
-from models.export import FORMATS, export
+from models.export import export
+from models.formats import FORMATS, Format
 from models.loading import build_network, load_restorer
 from models.restorer import NetworkRestorer
 from models.weights import save_weights
@@ -49,11 +50,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("row", FORMATS.values(), ids=FORMATS)
 def test_a_file_makes_the_same_pictures_of_every_size(
-    form: object, weights: Path, tmp_path: Path
+    row: Format, weights: Path, tmp_path: Path
 ) -> None:
-    row = FORMATS[form.name]  # type: ignore[attr-defined]
     restorer = load_restorer(str(weights))
     path = tmp_path / f"out{row.suffix}"
     made = export(restorer, path, row, (48, 64))
@@ -78,8 +78,11 @@ def test_a_file_that_makes_other_pictures_is_not_left(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"makes another picture, 0\.\d+ apart .* nothing is"):
         export(NetworkRestorer("n", Noisy()), tmp_path / "n.onnx", FORMATS["onnx"], (32, 32))
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(BenchError, match="'nlm' has no network of torch"):
-        export(load_restorer("nlm"), tmp_path / "nlm.onnx", FORMATS["onnx"], (32, 32))
+    for spec in ("nlm", "unet@x8", "unet@onnx"):  # a file of the network would be something else
+        restorer = load_restorer(spec, random_weights=True)
+        with pytest.raises(BenchError, match=f"'{spec}' is no network of torch alone"):
+            export(restorer, tmp_path / "x.onnx", FORMATS["onnx"], (32, 32))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_writes_once_and_says_what_it_proved(

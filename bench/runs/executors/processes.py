@@ -96,10 +96,10 @@ def restore_in_processes(
 ) -> Outcome:
     """Fill every missing cell, each model in a process of its own.
 
-    Workers build their own restorers and share the cores. A worker that
-    dies is a failure of its model, and so is one that finishes nothing for ``limit`` seconds: it is
-    ended. Raises `BenchError` where the folder cannot be written to, and
-    KeyboardInterrupt; every finished cell has been kept then.
+    Workers build their own restorers and share the cores. A worker that dies is a failure of its
+    model, and so is one that finishes nothing for ``limit`` seconds: it is ended. Raises
+    `BenchError` where the folder cannot be written to, and KeyboardInterrupt; every finished cell
+    has been kept then.
     """
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()

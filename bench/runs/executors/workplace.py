@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
@@ -28,13 +27,8 @@ class Workplace:
     def __enter__(self) -> Workplace:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        return None
+    def __exit__(self, *ended: object) -> None:
+        """Let go of what entering took: nothing here."""
 
     def check(self, device: str) -> None:
         """Raise `BenchError` for a device that there is not. Called before any work."""

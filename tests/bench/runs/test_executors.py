@@ -117,17 +117,23 @@ def test_devices_of_another_kind_than_the_runs_are_refused_before_any_work() -> 
         place.check("cuda")
 
 
-@pytest.mark.slow
-def test_two_devices_share_the_images_of_a_model_and_an_image_that_ends_them_fails_alone(
-    bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
-) -> None:
+def run_here(bench: Bench, suite: Path, strange: str) -> tuple[object, ...]:
+    """Run well-behaved models in one process, into ``here``; return what all such runs share."""
     shared = (
         *typed("run --suite folder --data"),
-        folder_suite,
+        suite,
         *typed("--metrics psnr,ssim --profile none --models"),
     )
     here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=strange)
     assert here.returncode == 0, here.stderr
+    return shared
+
+
+@pytest.mark.slow
+def test_two_devices_share_the_images_of_a_model_and_an_image_that_ends_them_fails_alone(
+    bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
+) -> None:
+    shared = run_here(bench, folder_suite, strange)
     devices = bench(
         *shared,
         "input,unsharp,strange:blend,strange:dark,strange:hangs",
@@ -147,13 +153,7 @@ def test_two_devices_share_the_images_of_a_model_and_an_image_that_ends_them_fai
 def test_processes_write_what_one_process_writes_and_a_death_takes_one_model(
     bench: Bench, folder_suite: Path, strange: str, tmp_path: Path
 ) -> None:
-    shared = (
-        *typed("run --suite folder --data"),
-        folder_suite,
-        *typed("--metrics psnr,ssim --profile none --models"),
-    )
-    here = bench(*shared, "input,unsharp,strange:blend", "--out", "here", PYTHONPATH=strange)
-    assert here.returncode == 0, here.stderr
+    shared = run_here(bench, folder_suite, strange)
     apart = bench(
         *shared,
         "input,unsharp,strange:blend,strange:dies,strange:hangs",
