@@ -26,6 +26,7 @@ html[data-failed] #not-loaded {{ animation-delay: 0s; }}
 html[data-stage] #not-loaded {{ display: none; }}
 @keyframes first-words {{ to {{ visibility: visible; }} }}
 """
+_WITHOUT_SCRIPTS = "#not-loaded { display: none; } body { background: #6c6c6c; padding: 0 1rem; }"
 # Files that do not come, and scripts that fail before the first part of the page is shown.
 _WATCH = """
 (() => {
@@ -49,7 +50,7 @@ def _words(first: str) -> bytes:
     again = html.escape(shipped(first).say("page.retry"))
     return (
         f"<style>{_STYLE}</style><script>{_WATCH}</script>"
-        f'<noscript><style>#not-loaded {{ display: none; }}</style><div class="first-words">'
+        f'<noscript><style>{_WITHOUT_SCRIPTS}</style><div class="first-words">'
         f"{needed}</div></noscript>"
         f'<div id="not-loaded" class="first-words" role="alert">{late}'
         f'<p><a href="./">{again}</a></p></div>'
