@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from multiprocessing.process import BaseProcess, parent_process
 from types import ModuleType
 from typing import Any
 
+import psutil
 import torch
 
 from bench.core.errors import BenchError, NotApplicable, message_of
@@ -35,6 +37,10 @@ START = 600.0
 """Seconds that a process may take to start, before the model is loaded in it."""
 MOST_ENDS = 3
 """After so many of its processes have ended on it, no further image is tried."""
+LEAST_FREE, MOST_HELD = 0.05, 0.25
+"""Parts of the machine's memory: with less than the first left, a model's process that holds more
+than the second is ended, before the system ends any other."""
+WATCH_SECONDS = 0.5
 
 
 def is_foreign(spec: str) -> bool:
@@ -128,8 +134,7 @@ class Isolated:
         assert self._pipe is not None
         try:
             self._pipe.send(question)
-            if not self._pipe.poll(self.limit):
-                raise TimeoutError
+            self._wait()
             raised, answer, remarks = self._pipe.recv()
         except TimeoutError:
             self._ends += 1
@@ -148,6 +153,19 @@ class Isolated:
             raise raised(answer)
         return answer, remarks
 
+    def _wait(self) -> None:
+        """Return when there is an answer. Raises `TimeoutError`, and `BenchError` for memory."""
+        assert self._pipe is not None
+        assert self._process is not None
+        end = time.monotonic() + self.limit
+        while not self._pipe.poll(min(WATCH_SECONDS, max(end - time.monotonic(), 0.0))):
+            if time.monotonic() >= end:
+                raise TimeoutError
+            if (why := _memory_fault(self._process.pid)) is not None:
+                self._ends += 1
+                self.close()
+                raise BenchError(why)
+
     def _how_it_ended(self) -> str:
         assert self._process is not None
         self._process.join(10)
@@ -163,6 +181,23 @@ class Isolated:
     def __del__(self) -> None:
         with suppress(Exception):
             self.close()
+
+
+def _memory_fault(process: int | None) -> str | None:
+    """Return why a process has to end for the memory that it holds, None where it has not."""
+    machine = psutil.virtual_memory()
+    if machine.available >= LEAST_FREE * machine.total:
+        return None
+    try:
+        held = psutil.Process(process).memory_info().rss
+    except psutil.Error:  # it has ended: what follows tells how
+        return None
+    if held <= MOST_HELD * machine.total:
+        return None
+    return (
+        f"it held {held / 1e9:.1f} GB when this machine had {machine.available / 1e9:.1f} GB of "
+        "memory left, and was ended"
+    )
 
 
 def _context() -> BaseContext:

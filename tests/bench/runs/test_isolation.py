@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 import bench
 from bench.core.errors import BenchError
@@ -37,6 +38,8 @@ def hangs(): return Does(lambda x: time.sleep(1000), at=6)
 def raises(): return Does(lambda x: 1 / 0, at=6)
 def loud(): return Does(lambda x: print("loud\\n" * 100_000))
 def says(): return Does(lambda x: os.environ["ASKED"])
+held = []
+def leaks(): return Does(lambda x: (held.append(torch.ones(50_000_000)), time.sleep(0.5)))
 def crashes_at_once(): ctypes.string_at(0)
 """
 
@@ -113,6 +116,26 @@ def test_a_model_that_crashes_ends_or_hangs_costs_itself_alone(
         "odd:raises": 5,
         "odd:loud": 6,
     }
+
+
+def test_a_model_that_leaks_memory_is_ended_before_the_system_ends_another(
+    folder_suite: Path, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = to_tensor(read(folder_suite / "input" / "scene0.png"))
+    leaking = Isolated(f"{code}:leaks")
+    try:
+        leaking.restore(image)
+        monkeypatch.setattr("models.isolation.WATCH_SECONDS", 0.1)
+        monkeypatch.setattr("models.isolation.LEAST_FREE", 1.0)  # as if nothing were left
+        share = 1.5e9 / psutil.virtual_memory().total
+        monkeypatch.setattr("models.isolation.MOST_HELD", share)
+        told = r"it held 1\.\d GB when this machine had [\d.]+ GB"
+        with pytest.raises(BenchError, match=told):
+            torch.cat([leaking.restore(image) for _ in range(10)])
+        restored = leaking.restore(image)  # in a process that holds nothing yet
+        assert torch.allclose(restored, 0.9 * image + 0.05)
+    finally:
+        leaking.close()
 
 
 def test_what_it_makes_and_is_is_the_same_as_in_this_process(
