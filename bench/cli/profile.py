@@ -95,8 +95,8 @@ def profile(
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
 
     Every figure comes from fresh processes, and carries its device, size, batch and threads. Of
-    several sizes or batches a line each says what grows, and how fast. With --again, exit status 1
-    says that some are noisy still.
+    several sizes or batches a line each says what grows, and how fast. Exit status 1 says that a
+    latency could not be measured; with --again, that some are noisy still.
     """
     if bool(model) == (again is not None):
         raise BenchError("expected a model to measure, or --again RUN; give one of them")
@@ -139,6 +139,7 @@ def profile(
                 for row in rows
             ]
         )
+        _end(rows)
         return
     if len(measured) > 1:
         _show_sizes(measured)
@@ -148,6 +149,13 @@ def profile(
         say(f"note: {note}")
     if why := seen(rows):
         say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
+    _end(rows)
+
+
+def _end(rows: Sequence[Profile]) -> None:
+    """Exit with 1 where a latency is missing: the model could not be run."""
+    if any(row.quantity == "latency_ms" and row.value is None for row in rows):
+        raise typer.Exit(1)
 
 
 def _count(text: str) -> int:
