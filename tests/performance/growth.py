@@ -119,6 +119,30 @@ def page(size: int, root: Path) -> Work:
     return lambda: write_report([run])
 
 
+def opening(models: int = 100) -> str:
+    """Return how long Chromium takes to show the page of ``models``: the median of five."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.conftest import ARGUMENTS, find_chromium
+
+    found = find_chromium()
+    if found is None:
+        return "no Chromium here to open the page with"
+    seconds = []
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        page(models, Path(temporary))()
+        (written,) = Path(temporary).rglob("index.html")
+        chromium = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        for _ in range(5):
+            tab, since = chromium.new_page(), time.perf_counter()
+            tab.goto(written.as_uri())
+            tab.evaluate("() => new Promise((drawn) => requestAnimationFrame(drawn))")
+            seconds.append(time.perf_counter() - since)
+            tab.close()
+        chromium.close()
+    return f"the page of {models} models opens in {np.median(seconds):.2f} s, {max(seconds):.2f} s"
+
+
 def scaling(size: int, root: Path) -> Work:
     """Put 30 methods on a scale by ``size`` votes, 200 samples."""
     rng = np.random.default_rng(0)
@@ -233,6 +257,8 @@ def main() -> int:
             f"| {exponent:.2f} | {row.limit:g} |" + (f" page, MB: {pages}" if pages else ""),
             flush=True,
         )
+    if "report, models" in chosen:
+        print(f"\n{opening()} at most")
     return int(not good)
 
 
