@@ -9,67 +9,50 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import (
-    compare,
-    doctor,
-    export,
-    fetch,
-    listing,
-    pick,
-    profile,
-    rate,
-    report,
-    rescore,
-    restore,
-    run,
-    runs,
-    score,
-    suites,
-    sweep,
-    train,
-)
-from bench.cli.console import complain, reserving_stdout
-from bench.cli.options import Verbs, add_verbs
+from bench.cli.verbs import HELP_OPTIONS, Verb, group_of
 from bench.core.errors import BenchError, disk_fault
 from bench.core.layout import move_results
 from bench.core.version import VERSION
 
+VERBS: dict[str, Verb] = {
+    "run": Verb("bench.cli.run:run", "bench run --suite gopro --data data/gopro --limit 50"),
+    "train": Verb("bench.cli.train:train", "bench train unet --suite gopro --preset paper"),
+    "score": Verb(
+        "bench.cli.score:score", "bench score my_outputs --reference data/gopro/test --metrics all"
+    ),
+    "rescore": Verb("bench.cli.rescore:rescore", "bench rescore demo --metrics gmsd,haarpsi"),
+    "profile": Verb("bench.cli.profile:profile", "bench profile unet --size 720x1280 --threads 1"),
+    "sweep": Verb("bench.cli.sweep:sweep", "bench sweep docs/sweep.toml --dry"),
+    "report": Verb("bench.cli.report:report", "bench report demo"),
+    "compare": Verb("bench.cli.compare:compare", "bench compare demo unet input --metric ssim"),
+    "pick": Verb("bench.cli.pick:pick", "bench pick demo --quality psnr --max latency_ms=50"),
+    "restore": Verb(
+        "bench.cli.restore:restore", "bench restore weights.safetensors photo.jpg --out restored"
+    ),
+    "export": Verb(
+        "bench.cli.export:export", "bench export weights.safetensors --to onnx --out exported.onnx"
+    ),
+    "fetch": Verb("bench.cli.fetch:fetch", "bench fetch gopro --out data/gopro"),
+    "models": Verb("bench.cli.listing:models", "bench models"),
+    "metrics": Verb("bench.cli.listing:metrics", "bench metrics"),
+    "doctor": Verb("bench.cli.doctor:doctor", "bench doctor"),
+    "suites": Verb(
+        "bench.cli.suites:app", help="List suites, show one, check a copy, or make your own."
+    ),
+    "runs": Verb("bench.cli.runs:app", help="List runs, show one, or remove some."),
+    "rate": Verb("bench.cli.rate:app", help="Ask people, blindly: a study made of a run."),
+}
+
 app = typer.Typer(
+    cls=group_of(VERBS),
     name="bench",
     help="Which image-restoration model to use: how good it is, and what it costs, "
     "each number with its uncertainty and its exact convention.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},  # of every verb below, too
+    context_settings=HELP_OPTIONS,
     rich_markup_mode="rich",
 )
-
-VERBS: Verbs = {
-    "run": (run.run, "bench run --suite gopro --data data/gopro --limit 50"),
-    "train": (train.train, "bench train unet --suite gopro --preset paper"),
-    "score": (score.score, "bench score my_outputs --reference data/gopro/test --metrics all"),
-    "rescore": (rescore.rescore, "bench rescore demo --metrics gmsd,haarpsi"),
-    "profile": (profile.profile, "bench profile unet --size 720x1280 --threads 1"),
-    "sweep": (sweep.sweep, "bench sweep docs/sweep.toml --dry"),
-    "report": (report.report, "bench report demo"),
-    "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
-    "pick": (pick.pick, "bench pick demo --quality psnr --max latency_ms=50"),
-    "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
-    "export": (export.export, "bench export weights.safetensors --to onnx --out exported.onnx"),
-    "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
-    "models": (listing.models, "bench models"),
-    "metrics": (listing.metrics, "bench metrics"),
-    "doctor": (doctor.doctor, "bench doctor"),
-}
-
-add_verbs(app, VERBS)
-
-
-app.add_typer(
-    suites.app, name="suites", help="List suites, show one, check a copy, or make your own."
-)
-app.add_typer(runs.app, name="runs", help="List runs, show one, or remove some.")
-app.add_typer(rate.app, name="rate", help="Ask people, blindly: a study made of a run.")
 
 
 def _version(show: bool) -> None:
@@ -105,6 +88,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # in the locale C, what has no letter is a "?"
             stream.reconfigure(errors="replace")
+    from bench.cli.console import complain, reserving_stdout  # and what prints tables
+
     try:
         with reserving_stdout() if "--json" in sys.argv else nullcontext():
             app()

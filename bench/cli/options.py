@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,18 +14,6 @@ from bench.metrics.table import DEFAULT, metric_cards
 from bench.runs.executors.table import executors
 from models.catalogue import NONCOMMERCIAL, Card
 from models.weights_folder import WeightsFolder
-
-Verbs = Mapping[str, tuple[Callable[..., None], str]]
-"""Name -> what does it, and an example of its use."""
-
-
-def add_verbs(app: typer.Typer, verbs: Verbs) -> None:
-    """Add verbs, whose help is their docstring: its paragraphs are as wide as the terminal."""
-    for name, (function, example) in verbs.items():
-        paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
-        words = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
-        app.command(name, help=words, epilog=f"Example: [bold]{example}[/bold]")(function)
-
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.runs.record import RunRecord
     from bench.runs.store import RunFolder
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 Name = Annotated[str, typer.Argument(help="A run's folder, or a suite's name for its latest run.")]
 
 

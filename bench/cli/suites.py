@@ -21,7 +21,8 @@ from bench.cli.console import (
     say_prose,
     split,
 )
-from bench.cli.options import Json, add_verbs
+from bench.cli.options import Json
+from bench.cli.verbs import add_verbs
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.degrade.table import blur_names
@@ -42,7 +43,7 @@ class SuitesOrVerbs(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(cls=SuitesOrVerbs, rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, cls=SuitesOrVerbs, rich_markup_mode="rich")
 
 Number = TypeVar("Number", int, float)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -34,15 +36,25 @@ def test_paragraphs_of_a_help_are_as_wide_as_the_terminal(bench_here: Bench) -> 
     assert min(map(len, paragraph[:-1])) > 60  # no line ends where one of the source does
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [name for name, row in VERBS.items() if row.example])
 def test_help_of_every_verb_shows_an_example_and_its_defaults(verb: str) -> None:
     shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert f"Example: bench {verb}" in shown.output
-    optional = [p for p in app.registered_commands if p.name == verb]
-    assert optional
     if verb in ("run", "score", "profile", "compare", "restore"):
         assert "[default: " in shown.output
+
+
+@pytest.mark.parametrize(("words", "needed"), [(["--help"], set()), (["models"], {"listing"})])
+def test_only_the_verb_that_is_asked_for_is_imported(words: list[str], needed: set[str]) -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from bench.cli import app, VERBS;"
+        f"ran = CliRunner().invoke(app, {words}); assert ran.exit_code == 0, ran.output;"
+        "files = {row.what.partition(':')[0] for row in VERBS.values()};"
+        "print(*(name.rpartition('.')[2] for name in files & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(ran.stdout.split()) == needed
 
 
 def all_verbs() -> list[list[str]]:
