@@ -46,6 +46,7 @@ def test_a_script_that_does_not_come_gives_words_and_another_try(
     context.close()
 
 
+@pytest.mark.slow
 def test_on_a_slow_network_the_next_images_are_there_before_the_answer(
     study: MakeStudy, enter: Open
 ) -> None:

@@ -24,6 +24,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
     started.stop()
 
 
+@pytest.mark.slow
 def test_buttons_keys_views_and_words_are_those_of_the_row(
     browser: Browser, outside: Server, run_folder: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_file_of_one_size_says_so(tmp_path: Path) -> None:
     assert not made.sizes
 
 
+@pytest.mark.slow
 def test_a_file_that_makes_other_pictures_is_not_left(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"makes another picture, 0\.\d+ apart .* nothing is"):
         export(NetworkRestorer("n", Noisy()), tmp_path / "n.onnx", FORMATS["onnx"], (32, 32))
@@ -85,6 +86,7 @@ def test_a_file_that_makes_other_pictures_is_not_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_writes_once_and_says_what_it_proved(
     bench_here: Bench, weights: Path, tmp_path: Path
 ) -> None:

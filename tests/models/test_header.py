@@ -53,6 +53,7 @@ def weights_of(path: Path, header: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(HEADERS)
 def test_a_header_comes_back_equal_from_what_was_written(header: WeightsHeader) -> None:

@@ -102,6 +102,7 @@ def test_a_study_that_asks_much_and_speaks_german_leaks_nothing(store: Store, ru
     assert report.leaks == ()
 
 
+@pytest.mark.slow
 def test_a_study_in_postgresql_is_audited_as_it_is(postgres_server: Path, run: Path) -> None:
     with postgres.database(postgres_server) as url:
         store = Store(url)

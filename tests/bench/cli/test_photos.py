@@ -75,6 +75,7 @@ def _with_input(photographs: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_suites_own_metrics_need_no_reference_and_what_needs_a_blur_stays_out(
     photographs: Path, tmp_path: Path
 ) -> None:

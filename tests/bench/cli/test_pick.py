@@ -88,6 +88,7 @@ def test_what_cannot_be_answered_says_what_to_do(
     assert not Path("nowhere.db").exists()
 
 
+@pytest.mark.slow
 def test_people_can_decide(run: str, tmp_path: Path) -> None:
     db, store = tmp_path / "studies.db", Store(str(tmp_path / "studies.db"))
     strength = {"input": -1.2, "tv": 1.6, "sharper": 0.2}

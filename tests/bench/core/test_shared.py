@@ -90,6 +90,7 @@ def everything(run: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_run_is_listed_shown_compared_reported_picked_and_removed_from_another_machine(
     address: str, photographs_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_the_record_comes_last_and_what_is_gone_here_goes_there(
     assert store.files.exists(store.at(run.image_path("input", image)))
 
 
+@pytest.mark.slow
 def test_one_writer_holds_a_run_until_it_is_silent(
     address: str, photographs_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ def test_slopes_are_the_likeliest(ties: float) -> None:
     assert alone == pytest.approx(0.1 * likeliest(evidence, with_cost=False)[0], abs=2e-3)
 
 
+@pytest.mark.slow
 def test_true_slopes_and_residuals_lie_inside_their_intervals_as_often_as_they_should() -> None:
     hits, residuals, slopes = np.zeros(2), [], []
     studies = 60

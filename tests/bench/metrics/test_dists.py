@@ -36,6 +36,7 @@ def scored(restored: Pixels, reference: Pixels) -> Score:
     return scorer.score(restored, scorer.reference(reference))["dists"]
 
 
+@pytest.mark.slow
 def test_it_is_piqs_with_the_same_weights(
     learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Pixels
 ) -> None:

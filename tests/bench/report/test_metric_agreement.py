@@ -49,6 +49,7 @@ def test_correlations_are_of_turned_scores_image_by_image(tmp_path: Path) -> Non
     assert (tmp_path / "run" / "report" / "plots" / "metric-agreement.svg").is_file()
 
 
+@pytest.mark.slow
 def test_of_many_metrics_those_of_the_standard_panel_stand_in_the_first_table(
     tmp_path: Path,
 ) -> None:

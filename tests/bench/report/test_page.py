@@ -220,6 +220,7 @@ def test_a_run_of_the_base_alone_has_crops_out_of_the_corner(tmp_path: Path) -> 
     assert (0.0, 0.0) not in places
 
 
+@pytest.mark.slow
 def test_the_base_is_called_by_its_name_everywhere(tmp_path: Path) -> None:
     from tests.support.runs import costs
 
@@ -326,6 +327,7 @@ def test_figures_say_what_their_signs_stand_for_without_the_page(report: Path) -
         assert [sign for sign in signs if f">{sign}" not in text] == [], name
 
 
+@pytest.mark.slow
 def test_names_longer_than_plots_have_room_are_shortened_there_and_told_in_full(
     tmp_path: Path,
 ) -> None:

@@ -228,6 +228,7 @@ def page_source(run: RunFolder) -> str:
     return (run.path / "report" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_of_five_scenes_there_are_intervals_but_no_test(tmp_path: Path) -> None:
     run = scenes_run(tmp_path / "run", 5)
     page, words = everything(run)
@@ -413,6 +414,7 @@ def test_every_table_and_plot_with_a_marked_model_says_so(marked: RunFolder) -> 
     assert r"told \dag" in latex
 
 
+@pytest.mark.slow
 def test_pick_fronts_and_ranks_are_of_those_who_were_told_nothing(marked: RunFolder) -> None:
     picked = bench.open_run(marked.path).pick("psnr")
     assert picked.chosen == "blind"

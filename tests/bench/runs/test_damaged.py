@@ -72,6 +72,7 @@ EDITS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_record_that_is_another_file_or_edited_is_named_or_read(records: Path) -> None:
     for path in files(records):
         whole = path.read_bytes()

@@ -118,6 +118,7 @@ def test_a_model_that_crashes_ends_or_hangs_costs_itself_alone(
     }
 
 
+@pytest.mark.slow
 def test_a_model_that_leaks_memory_is_ended_before_the_system_ends_another(
     folder_suite: Path, code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

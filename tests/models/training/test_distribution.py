@@ -65,6 +65,7 @@ def gan(folder_suite: Path, folder: Path) -> Job:
     )
 
 
+@pytest.mark.slow
 def test_adversarial_training_watches_both(
     network: Any, folder_suite: Path, tmp_path: Path
 ) -> None:

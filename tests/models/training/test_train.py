@@ -134,6 +134,7 @@ def test_the_averaged_weights_are_what_is_validated_and_kept(
     assert found == pytest.approx(averaged.header.validation.psnr, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_interrupted_without_a_trace(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_averaged_weights_are_interrupted_without_a_trace(
     assert sha256_of(again.weights) == sha256_of(whole.weights)
 
 
+@pytest.mark.slow
 def test_every_term_is_written_and_the_loss_is_their_weighted_sum(
     pairs: list[Pair], tmp_path: Path
 ) -> None:
@@ -181,6 +183,7 @@ def test_the_sample_row_of_each_epoch_shows_the_first_validation_crop(
     assert (row[:96, 328:424] == read(reference)).all()
 
 
+@pytest.mark.slow
 def test_a_plateau_lowers_the_rate_where_the_loss_stays(pairs: list[Pair], tmp_path: Path) -> None:
     schedule = (Schedule("plateau", factor=0.5, patience=1), Schedule("step", factor=0.1, every=4))
     train(

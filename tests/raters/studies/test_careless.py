@@ -51,6 +51,7 @@ def test_a_run_of_equal_answers_is_flagged() -> None:
     assert straight_lining([]) is None
 
 
+@pytest.mark.slow
 def test_attentive_raters_are_seldom_flagged() -> None:
     rng = np.random.default_rng(0)
     flags = 0

@@ -349,6 +349,7 @@ def test_quotas_hold_with_eight_threads(store: Store, run_folder: Path) -> None:
         assert connection.execute(select(func.sum(schema.comparison.c.done))).scalar() <= 36
 
 
+@pytest.mark.slow
 def test_quotas_hold_with_three_processes(store: Store, run_folder: Path, address: str) -> None:
     create_study(store, run_folder, StudyOptions("s", per_pair=6, images=3, crop=64, trials=8))
     tokens = invite(store, "s", 9)

@@ -36,6 +36,7 @@ def sent(client: TestClient, case: Case) -> int:
     return client.request(**words).status_code
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_no_request_of_the_schema_or_beside_it_is_a_fault_of_the_server(
     clients: list[TestClient],
