@@ -11,6 +11,7 @@ import typer
 
 from bench.cli import (
     compare,
+    compress,
     doctor,
     export,
     fetch,
@@ -56,6 +57,10 @@ VERBS: Verbs = {
     "pick": (pick.pick, "bench pick demo --quality psnr --max latency_ms=50"),
     "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
     "export": (export.export, "bench export weights.safetensors --to onnx --out exported.onnx"),
+    "compress": (
+        compress.compress,
+        "bench compress weights.safetensors --method prune --amount 0.4 --suite demo",
+    ),
     "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
     "models": (listing.models, "bench models"),
     "metrics": (listing.metrics, "bench metrics"),
