@@ -18,6 +18,7 @@ from bench.core.files import write_atomic
 from bench.core.layout import compressed_folder
 from bench.core.plugins import load_object
 from bench.core.progress import Progress, Unheard
+from bench.published.compression import Claim, claims_of
 from bench.records import Profile, ProfileSize
 from bench.runs.splits import nothing_to_learn, training_splits
 from bench.suites.table import open_suite
@@ -65,13 +66,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compression:
-    """What came of it: the files, the run that measured them, and its figures."""
+    """What came of it: the files, the run that measured them, and its figures.
+
+    ``compared`` are sentences on a taught network beside the same one that learned alone;
+    ``published`` is what its authors claim of making the network smaller.
+    """
 
     made: tuple[Path, ...]
     run: api.Run
     rows: tuple[Row, ...]
     table: Path
     plot: Path | None
+    compared: tuple[str, ...]
+    published: tuple[Claim, ...]
 
 
 def compress(
@@ -169,8 +176,34 @@ def compress(
             plot = folder / f"{name}.png"
             write_atomic(plot, drawn)
     return Compression(
-        made=tuple(file for file, _ in files), run=run, rows=rows, table=table, plot=plot
+        made=tuple(file for file, _ in files),
+        run=run,
+        rows=rows,
+        table=table,
+        plot=plot,
+        compared=_beside(run, [file for file, _ in files]) if taught else (),
+        published=claims_of(_network_of(source)),
     )
+
+
+def _network_of(source: Path) -> str:
+    """Return which network of the catalogue a file holds; nothing for a file of others."""
+    from models.weights import header_of
+
+    header = header_of(source)
+    return header.model if header else ""
+
+
+def _beside(run: api.Run, files: Sequence[Path]) -> tuple[str, ...]:
+    """Return the comparison of a taught network with the one that learned alone, by metric."""
+    first, second = (label(str(file)) for file in files)
+    found = []
+    for metric in run.record.metrics:
+        try:
+            found.append(str(run.compare(first, second, metric)))
+        except BenchError as error:
+            found.append(f"{metric}: {error}")
+    return tuple(found)
 
 
 def _source(model: str, card: Card | None, weights: Path | None) -> Path:

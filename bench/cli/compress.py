@@ -148,14 +148,20 @@ def compress(
                 "run": str(made.run.path),
                 "table": str(made.table),
                 "plot": None if made.plot is None else str(made.plot),
+                "compared": list(made.compared),
+                "published": to_json(made.published),
                 "models": [to_json(row) | {"file": str(row.file)} for row in made.rows],
             }
         )
     else:
         _show(made.rows)
+        for text in made.compared:
+            say(text)
         for file in made.made:
             say(f"made: {file}")
         say(f"table: {made.table}" + (f"; plot: {made.plot}" if made.plot else ""))
+        for claim in made.published:
+            say_prose(str(claim))
         say_prose(f"note: {METHODS[method].helps}")
         say(next_line("report", made.run.path))
     if made.run.record.failures:
@@ -194,14 +200,14 @@ def _show(rows: tuple[Row, ...]) -> None:
         ("model", *first.quality),
         ((row.model, *(_quality(found) for found in row.quality.values())) for row in rows),
     )
-    reasons = {
-        f"{row.model}, {name}: {found.missing}"
-        for row in rows
-        for name, found in (*row.costs.items(), *row.quality.items())
-        if found.missing
-    }
-    for reason in sorted(reasons):
-        say_prose(f"missing: {reason}")
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for name, found in (*row.costs.items(), *row.quality.items()):
+            if found.missing:
+                reasons.setdefault(found.missing, []).append(f"{name} of {row.model}")
+    for reason, figures in reasons.items():
+        shown = ", ".join(figures[:4]) + (", .." if len(figures) > 4 else "")
+        say_prose(f"missing: {shown}: {reason}")
 
 
 def _with_part(value: float, before: float | None) -> str:

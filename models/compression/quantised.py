@@ -44,7 +44,8 @@ Write = Callable[[Path, Path, Sequence[NDArray[np.float32]]], None]
 
 def static(order: Order) -> list[Path]:
     """Quantise weights and features to int8. Raises `BenchError` where there is nothing to."""
-    return [_written(order, _static, {"calibrated": f"on {IMAGES} training images of the suite"})]
+    images = min(IMAGES, len(order.train))
+    return [_written(order, _static, {"calibrated": f"on {images} training images of the suite"})]
 
 
 def dynamic(order: Order) -> list[Path]:
@@ -207,6 +208,8 @@ def _float_input(path: Path) -> str:
     graph = onnx.load(path).graph
     if any(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in graph.node):
         raise BenchError("the file is quantised already; give the one that it was made of")
+    if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in graph.initializer):
+        raise BenchError("the file is in half precision; give the one that it was made of")
     given = onnx_session(path, torch.device("cpu")).get_inputs()[0]
     if given.type != "tensor(float)":
         raise BenchError(f"the file takes {given.type}; expected tensor(float), float32")

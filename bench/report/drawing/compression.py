@@ -57,7 +57,7 @@ def draw(rows: Sequence[Any], name: str, metric: str = "psnr") -> bytes | None:
         axes.set_xlabel("saved, %")
         axes.set_ylabel(f"change in {metric.upper()}" + (", dB" if metric == "psnr" else ""))
         axes.set_title(f"{original.model}: quality lost against cost saved")
-        axes.legend(frameon=False, fontsize=7.5)
         if not drawn:
             return None
+        axes.legend(frameon=False, fontsize=7.5)
         return finish(figure, name, name, f"quality lost against cost saved of {name}").png
