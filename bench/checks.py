@@ -20,9 +20,11 @@ from bench.records import ProfileSize
 from bench.runs.executors.table import executor_named
 from bench.suites.table import SuiteCard, open_suite, resolve_suite
 from models.catalogue import Card, model_cards
+from models.compression.table import METHODS, Method, require_amount
 from models.published_files import find_published, published_file
-from models.specs import card_of, label, require_weights
+from models.specs import card_of, form_of, label, require_weights
 from models.training.budget import parse_budget
+from models.variants import parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,74 @@ def check_export(model: str, *, size: tuple[int, int], weights: Path | None) -> 
     not there, and for a size that is no image's."""
     check_size(size)
     return _check_model(model, weights)
+
+
+def check_compression(
+    model: str,
+    method: str,
+    suite: str,
+    *,
+    amounts: Sequence[float],
+    into: str | None,
+    data: Path | None,
+    preset: str,
+    budget: str | None,
+    weights: Path | None,
+    metrics: Sequence[str],
+    size: ProfileSize,
+) -> tuple[Method, Card | None, Card | None]:
+    """Return the method, the model's card, and that of the network it is taught to, if there are.
+
+    Raises `BenchError` for what cannot be.
+    """
+    row = METHODS[choose("method", method, METHODS)]
+    require_amount(row, amounts)
+    if budget is not None and not row.trains:
+        raise BenchError(f"--budget {budget}: --method {row.name} trains nothing")
+    if parted(model)[1]:
+        raise BenchError(f"'{model}' is a variant; expected the model itself, {parted(model)[0]}")
+    card, form = _check_model(model, weights), form_of(model)
+    if form in ("factory", "outputs") or (
+        card is not None and card.recipe is None and card.checkpoint is None
+    ):
+        what = "is classical: it has no network" if card else "is no file of weights"
+        raise BenchError(
+            f"'{model}' {what} to be made smaller; expected a network of 'bench models', "
+            "FILE.safetensors, FILE.pth or FILE.onnx"
+        )
+    if form == "onnx" and row.needs != "model file":
+        raise BenchError(
+            f"'{model}' is an ONNX file, which no longer learns: --method {row.name} needs the "
+            "FILE.safetensors that it was exported from"
+        )
+    opened, _ = resolve_suite(suite)
+    taught = _check_into(row, into, opened.task, preset)
+    if card is not None and opened.task not in card.tasks:
+        raise BenchError(
+            f"'{model}' is made for {', '.join(card.tasks)}; '{suite}' is {opened.task}"
+        )
+    _check_budget(budget)
+    choose_metrics(metrics)
+    if isinstance(size, tuple):
+        check_size(size)
+    _check_data(suite, opened, data)
+    return row, card, taught
+
+
+def _check_into(row: Method, into: str | None, task: str, preset: str) -> Card | None:
+    """Return the card of the network that is to be taught, None where the method teaches none."""
+    if row.name != "distil":
+        if into is not None:
+            raise BenchError(f"--into {into}: only --method distil teaches another network")
+        return None
+    if into is None:
+        raise BenchError("--method distil: whom? name a small network, such as --into litenet")
+    cards = model_cards()
+    card = cards[choose("model", into, cards)]
+    if card.preset(preset).method != "plain" or task not in card.tasks:
+        why = f"learns by method '{card.preset(preset).method}' for {', '.join(card.tasks)}"
+        raise BenchError(f"--into {into}: it {why}; expected a plain recipe, for {task}")
+    return card
 
 
 def check_restoring(model: str, *, weights: Path | None, images: Sequence[Path]) -> Card | None:

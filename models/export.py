@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -37,7 +37,7 @@ def export_onnx(network: torch.nn.Module, path: Path, like: torch.Tensor) -> Non
     """
     free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
     try:
-        with _quietly():
+        with quietly():
             torch.onnx.export(
                 network,
                 (like,),
@@ -55,7 +55,7 @@ def export_onnx(network: torch.nn.Module, path: Path, like: torch.Tensor) -> Non
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep back pages of torch's, about what is said in a line."""
     aside = StringIO()
     logging.disable(logging.CRITICAL)
@@ -78,7 +78,7 @@ def write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor)
     """As `export_onnx`, a program of torch.export."""
     free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
     try:
-        with _quietly(), torch.inference_mode(False), torch.no_grad():
+        with quietly(), torch.inference_mode(False), torch.no_grad():
             program = torch.export.export(network, (like.clone(),), dynamic_shapes=(free,))
             torch.export.save(program, path)
     except Exception as error:
@@ -88,7 +88,7 @@ def write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor)
 def write_torchscript(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
     """As `export_onnx`, TorchScript."""
     try:
-        with _quietly(), torch.no_grad():
+        with quietly(), torch.no_grad():
             torch.jit.save(torch.jit.trace(network, like), str(path))  # type: ignore[no-untyped-call]
     except Exception as error:
         raise BenchError(f"torch.jit cannot trace the network: {_first(error)}") from error
@@ -107,7 +107,7 @@ def open_torch_export(path: Path, device: torch.device) -> Network:
 
 def open_torchscript(path: Path, device: torch.device) -> Network:
     """Return what runs TorchScript of ours on (B,C,H,W)."""
-    with _quietly():
+    with quietly():
         loaded: Network = torch.jit.load(  # type: ignore[no-untyped-call]
             str(path), map_location=device
         )
@@ -127,8 +127,16 @@ class Exported:
     sizes: bool
 
 
-def export(restorer: Restorer, path: Path, form: Format, size: tuple[int, int]) -> Exported:
+def export(
+    restorer: Restorer,
+    path: Path,
+    form: Format,
+    size: tuple[int, int],
+    about: Mapping[str, str] | None = None,
+) -> Exported:
     """Write a restorer's network for images of ``size`` (height, width), and prove the file.
+
+    ``about`` are entries of an ONNX file's metadata.
 
     The file is run on an image of that size and on one of another, as the restorer would run its
     network. Nothing is left where it cannot be written, or makes other pictures: `BenchError`.
@@ -159,7 +167,8 @@ def export(restorer: Restorer, path: Path, form: Format, size: tuple[int, int]) 
     try:
         load_object(form.write)(network, partial, seen[0].clone())
         if form.name == "onnx":
-            _say_multiple(partial, inner.multiple)
+            multiple = "{}x{}".format(*inner.multiple)  # where `load_onnx` looks for it
+            write_metadata(partial, {"multiple": multiple, **(about or {})})
         inner.call = load_object(form.open)(partial, inner.device)
         made = [inner.restore(images[0])]
         with suppress(Exception):  # of whatever runtime: its file is of the one size
@@ -186,13 +195,13 @@ def export(restorer: Restorer, path: Path, form: Format, size: tuple[int, int]) 
     )
 
 
-def _say_multiple(path: Path, multiple: tuple[int, int]) -> None:
-    """Write the size multiple into an ONNX file's metadata, where `load_onnx` looks for it."""
+def write_metadata(path: Path, entries: Mapping[str, str]) -> None:
+    """Set entries of an ONNX file's metadata; others stay as they are."""
     import onnx
 
     model = onnx.load(path)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "multiple", "{}x{}".format(*multiple)
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**known, **entries})
     onnx.save(model, path)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +14,10 @@ from safetensors.torch import save
 
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
-from bench.core.formats import Format, Upgrade, with_defaults
+from bench.core.formats import Format, Upgrade, from_json, to_json, with_defaults
 from bench.records import Learned
 from models.checkpoints import first, kind_of, network_states, read_state, require_file
+from models.structure import narrow
 
 _KEY = "restoration_bench"
 """The entry of a safetensors file's metadata that holds our header."""
@@ -44,6 +45,35 @@ class ValidationFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed:
+    """One step of how a model was made smaller: by which method, of which file, and what was done.
+
+    ``amount`` is what was asked for, None where the method takes none; ``done`` is what came of it,
+    in words by key.
+    """
+
+    method: str
+    of: str
+    sha256: str
+    amount: float | None
+    done: Mapping[str, str]
+
+    def __str__(self) -> str:
+        words = "; ".join(f"{key} {value}" for key, value in self.done.items())
+        return f"{self.method} of {self.of} ({self.sha256[:8]}): {words}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """The larger network whose output and features a training follows too, and how heavily."""
+
+    model: str
+    sha256: str
+    output: float
+    features: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTerms:
     """Everything that makes a training what it is: one of equal terms can go on.
 
@@ -64,6 +94,7 @@ class TrainingTerms:
     seed: int
     devices: int
     pairs: PairDigests
+    teacher: Teacher | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +104,8 @@ class WeightsHeader(TrainingTerms):
     ``learned`` are the images of training and validation; None in files of older versions, which
     kept no record of them. ``best_step`` is the one whose weights the file holds. ``unwatched`` are
     figures that could not be watched, with the reason. ``device`` is ``cpu`` or ``cuda``.
+    ``compressed`` are the steps by which the network was made smaller, the last one last, and
+    ``widths`` its layers that are narrower than the card's (`models.structure`).
     """
 
     learned: Learned | None
@@ -83,6 +116,8 @@ class WeightsHeader(TrainingTerms):
     unwatched: Mapping[str, str]
     device: str
     threads: int
+    compressed: tuple[Compressed, ...]
+    widths: Mapping[str, tuple[int, int]]
     code_version: str
     torch_version: str
 
@@ -104,12 +139,24 @@ def _unknown_images(header: dict[str, Any]) -> dict[str, Any]:
     return dict(with_defaults(header, {"learned": None}))
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images}
+def _never_compressed(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 to 4: nothing was made smaller then, and nobody taught."""
+    return dict(with_defaults(header, {"compressed": [], "widths": {}, "teacher": None}))
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images, 3: _never_compressed}
 """Schema of a header -> how the next one is made of it."""
 
 HEADER = Format(
-    kind=WeightsHeader, schema=3, upgrades=UPGRADES, advice="train again or take another file"
+    kind=WeightsHeader, schema=4, upgrades=UPGRADES, advice="train again or take another file"
 )
+
+
+MASKED = "prune-unstructured"
+"""The method that leaves weights at 0, which a training then holds there."""
+
+ONNX_KEY = "compressed"
+"""The entry of an ONNX file's metadata that holds its steps of compression, whatever it is of."""
 
 
 def save_weights(path: Path, network: torch.nn.Module, header: WeightsHeader) -> None:
@@ -123,7 +170,7 @@ def save_weights(path: Path, network: torch.nn.Module, header: WeightsHeader) ->
 
 
 def read_header(path: Path) -> WeightsHeader | None:
-    """Return the header that `save_weights` wrote; None for a safetensors file of others.
+    """Return the header in a file of ours, safetensors or ONNX; None for a file of others.
 
     Raises `BenchError` for a missing or damaged file, and for a header that is not as it should be.
     """
@@ -131,37 +178,93 @@ def read_header(path: Path) -> WeightsHeader | None:
     return None if text is None else HEADER.from_text(text, f"the header of '{path}'")
 
 
+def header_of(path: Path) -> WeightsHeader | None:
+    """As `read_header`, and None for a checkpoint, which has no header."""
+    return read_header(path) if path.suffix.lower() in (".safetensors", ".onnx") else None
+
+
+def steps_of(path: Path) -> tuple[Compressed, ...]:
+    """Return by which steps the model in a file was made smaller, none where it was not.
+
+    Raises `BenchError` for a file that is damaged, or says it as none of ours does.
+    """
+    header = header_of(path)
+    if header is not None or path.suffix.lower() != ".onnx":
+        return header.compressed if header else ()
+    source = f"the entry '{ONNX_KEY}' of '{path}'"
+    try:
+        found = json.loads(_metadata(path).get(ONNX_KEY, "[]"))
+    except ValueError as error:
+        raise BenchError(f"{source} is damaged ({error}); {HEADER.advice}") from None
+    return from_json(tuple[Compressed, ...], found, source, HEADER.advice)
+
+
 def header_as_found(path: Path) -> dict[str, Any]:
     """Return the header as it lies in the file, of whatever schema; empty where none can be read.
 
     Raises `BenchError` for a missing or damaged file.
     """
+    metadata = _metadata(path)
     try:
-        found = json.loads(_header_text(path) or "{}")
+        found = json.loads(metadata.get(_KEY, "{}"))
+        steps = json.loads(metadata.get(ONNX_KEY, "[]"))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {**found, "compressed": steps} if steps else found
+
+
+def onnx_metadata(header: WeightsHeader | None, steps: Sequence[Compressed]) -> dict[str, str]:
+    """Return the metadata that tell how an ONNX file came about, for `read_header` to find.
+
+    ``header`` is that of the weights that it was made of, None where they had none.
+    """
+    found = {ONNX_KEY: json.dumps(to_json(steps), sort_keys=True)}
+    if header is not None:
+        own = replace(header, compressed=tuple(steps))
+        found[_KEY] = json.dumps(HEADER.to_json(own), sort_keys=True)
+    return found
 
 
 def _header_text(path: Path) -> str | None:
+    return _metadata(path).get(_KEY)
+
+
+def _metadata(path: Path) -> dict[str, str]:
     require_file(path)
+    if path.suffix.lower() == ".onnx":
+        return _of_onnx(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise BenchError(f"'{path}' is no whole safetensors file: {kind_of(path)}") from error
-    return metadata.get(_KEY)
+    return metadata
+
+
+def _of_onnx(path: Path) -> dict[str, str]:
+    import onnx
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:  # of protobuf, whose errors have no common kind
+        raise BenchError(f"'{path}' is no whole ONNX file: {kind_of(path)}") from error
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def load_weights(network: torch.nn.Module, path: Path, model: str) -> None:
     """Fill ``network``, which is ``model`` of the catalogue, with the weights of a file.
 
-    Raises `BenchError` if the file is another model's, or does not fit.
+    Where the file says that layers are narrower, they are made so first. Raises `BenchError` if the
+    file is another model's, or does not fit.
     """
     if path.suffix.lower() == ".safetensors":
         header = read_header(path)  # None: of others, who may call the same network as they like
         if header is not None and header.model != model:
             raise BenchError(f"'{path}' holds weights of '{header.model}', not of '{model}'")
+        if header is not None:
+            narrow(network, header.widths, f"the header of '{path}'")
     wanted = network.state_dict().keys()
     states = [state for state, _ in network_states(read_state(path))]
     state = next((state for state in states if state.keys() == wanted), states[0])

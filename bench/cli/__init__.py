@@ -32,6 +32,10 @@ VERBS: dict[str, Verb] = {
     "export": Verb(
         "bench.cli.export:export", "bench export weights.safetensors --to onnx --out exported.onnx"
     ),
+    "compress": Verb(
+        "bench.cli.compress:compress",
+        "bench compress weights.safetensors --method prune --amount 0.4 --suite demo",
+    ),
     "fetch": Verb("bench.cli.fetch:fetch", "bench fetch gopro --out data/gopro"),
     "models": Verb("bench.cli.listing:models", "bench models"),
     "metrics": Verb("bench.cli.listing:metrics", "bench metrics"),

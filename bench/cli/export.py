@@ -15,7 +15,7 @@ from bench.core.errors import BenchError
 from bench.core.layout import file_name
 from bench.core.names import choose
 from models.formats import FORMATS
-from models.specs import label
+from models.specs import label, model_file
 
 
 def export(
@@ -47,11 +47,14 @@ def export(
 
     from models.export import export as write
     from models.loading import load_restorer
+    from models.weights import header_of, onnx_metadata, steps_of
 
     path = out or Path(f"{file_name(label(model))}{form.suffix}")
     if path.exists() and not overwrite:
         raise BenchError(f"'{path}' is there already; give --overwrite, or another --out")
-    made = write(load_restorer(model, weights=weights), path, form, height_width)
+    file = weights or model_file(model)
+    about = onnx_metadata(header_of(file), steps_of(file)) if file else None
+    made = write(load_restorer(model, weights=weights), path, form, height_width, about)
     if as_json:
         print_json(asdict(made) | {"path": str(made.path)})
         return

@@ -146,7 +146,8 @@ def train(
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
     learned = trained.header.learned
-    if learned and not steps:  # a plain run should not find weights for prepared images
+    # a plain run should find neither weights for prepared images nor a narrower network
+    if learned and not steps and not trained.header.compressed:
         WeightsFolder().keep(trained.weights, opened.key, learned.digest)
     if as_json:
         print_json({"weights": str(trained.weights), "header": to_json(trained.header)})

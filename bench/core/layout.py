@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 
 VARIABLE = "BENCH_RESULTS"
-WEIGHTS, TRAINING, ACROSS = "weights", "training", "across"
-OTHERS = (WEIGHTS, TRAINING, ACROSS)
+WEIGHTS, TRAINING, ACROSS, COMPRESSED = "weights", "training", "across", "compressed"
+OTHERS = (WEIGHTS, TRAINING, ACROSS, COMPRESSED)
 """Folders of the root that hold no runs."""
 
 LONGEST_NAME = 120
@@ -56,6 +56,11 @@ def training_folder(suite_spec: str) -> Path:
 def weights_root() -> Path:
     """Return where the weights of trained networks are kept for later runs, by suite."""
     return results() / WEIGHTS
+
+
+def compressed_folder(suite_spec: str) -> Path:
+    """Return the folder of the models that were made smaller on a suite."""
+    return results() / COMPRESSED / file_name(suite_spec)
 
 
 def backbones_folder() -> Path:

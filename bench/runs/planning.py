@@ -36,6 +36,7 @@ from models.specs import form_of, model_file
 from models.training.files import Files
 from models.training.train import Job, estimate
 from models.variants import parted, variants
+from models.weights import header_of, steps_of
 from models.weights_folder import WeightsFolder
 
 OnOverlap = Literal["refuse", "mark"]
@@ -176,6 +177,8 @@ class Planner:
                     )
                 except BenchError as error:
                     entry.drop("failed", str(error))
+            if entry.active and entry.weights is not None:
+                entry.noticed += _compressed(entry.weights)
             if entry.active and not entry.job:
                 self._compare(entry)
             if entry.active and card and card.family == "prior":
@@ -263,9 +266,9 @@ class Planner:
     def _compare(self, entry: Entry) -> None:
         """Find out whether test images are among those that a model learned from."""
         header = None
-        if entry.weights is not None and entry.weights.suffix.lower() == ".safetensors":
+        if entry.weights is not None:
             with suppress(BenchError):  # told when it is loaded
-                header = read_header(entry.weights)
+                header = header_of(entry.weights)
         if header is None or header.learned is None:
             if entry.weights is not None or entry.card is None:
                 entry.separation, entry.separation_note = "unknown", UNKNOWN
@@ -361,7 +364,7 @@ class Planner:
 
 def _header(weights: Path) -> dict[str, Any]:
     """Return what run.json keeps of a header. One that cannot be read fails when it is loaded."""
-    if weights.suffix != ".safetensors":
+    if weights.suffix not in (".safetensors", ".onnx"):
         return {}
     try:
         found = header_as_found(weights)
@@ -371,6 +374,14 @@ def _header(weights: Path) -> dict[str, Any]:
         few = {key: learned[key] for key in ("images", "digest") if key in learned}
         found = {**found, "learned": few}
     return found
+
+
+def _compressed(weights: Path) -> tuple[str, ...]:
+    """Return by which steps a model was made smaller, a sentence each."""
+    try:
+        return tuple(map(str, steps_of(weights)))
+    except BenchError:
+        return ()  # told when it is loaded
 
 
 def _is_reference(output: Path | None, pair: Pair) -> bool:

@@ -45,6 +45,20 @@ def learned_from(pairs: Sequence[Pair], update: Update = unheard) -> Learned:
     )
 
 
+def joined(before: Learned, now: Learned) -> Learned:
+    """Return what weights have learned from that learned ``now`` after ``before``.
+
+    The digest stays that of ``now``: it names the training. Pixels are known where all are.
+    """
+    pixels = before.pixels and now.pixels
+    return Learned(
+        images=len(files := _unpacked(before.files) | _unpacked(now.files)),
+        digest=now.digest,
+        files=_packed(files),
+        pixels=_packed(_unpacked(before.pixels) | _unpacked(now.pixels)) if pixels else "",
+    )
+
+
 def overlap(learned: Learned, test: Sequence[Pair], update: Update = unheard) -> Overlap:
     """Return which test pairs share an image, by bytes or by pixels, with what was learned from."""
     files, pixels = _unpacked(learned.files), _unpacked(learned.pixels)

@@ -1,4 +1,7 @@
-"""THE table of training methods: what a recipe's ``method`` names -> the module that does it."""
+"""THE table of training methods: what a recipe's ``method`` names -> the module that does it.
+
+``distil`` is no recipe's: it is that of every training that has a teacher.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,13 @@ METHODS: dict[str, str] = {
     "plain": "models.training.plain:Plain",
     "gan": "models.training.gan:Adversarial",
     "cyclegan": "models.training.cyclegan:Cycle",
+    "distil": "models.training.distil:Distilled",
 }
 
 
 def training_of(task: Task, plan: Plan | None = None) -> Training:
     """Return the module that trains ``task``. Imports the trainer, which takes seconds once."""
-    method = task.recipe.method
+    method = "distil" if task.teacher else task.recipe.method
     if method not in METHODS:
         raise BenchError(f"no training method '{method}'; known: {', '.join(METHODS)}")
     made: Training = load_object(METHODS[method])(task, plan)

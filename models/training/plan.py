@@ -37,6 +37,8 @@ class Task:
     device: str = "cpu"
     card: Card | None = None
     seed: int = 0
+    teacher: Path | None = None
+    """A file of weights whose network is followed, too."""
 
     @property
     def epoch(self) -> int:

@@ -25,13 +25,15 @@ from bench.core.formats import to_json
 from bench.core.names import choose
 from bench.core.progress import Update, unheard
 from bench.records import Learned, Pair
-from bench.suites.learned import learned_from
+from bench.suites.learned import joined, learned_from
 from models.catalogue import Card
 from models.checkpoints import read_state
 from models.loading import build_network
 from models.recipes import Begin, Recipe
+from models.structure import hold_zeros
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
+from models.training.distil import distilled, taught_by
 from models.training.distribution import unwatched
 from models.training.files import Files, name_pairs
 from models.training.losses import left_out
@@ -39,11 +41,14 @@ from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
 from models.training.timing import StepTiming, make_plan, threads, time_steps
 from models.weights import (
+    MASKED,
+    Compressed,
     PairDigests,
     Stopped,
     TrainingTerms,
     ValidationFigures,
     WeightsHeader,
+    header_of,
     load_weights,
     read_header,
     save_weights,
@@ -60,8 +65,9 @@ class Job:
     """A training that is wanted: of which network, how, on what, where.
 
     ``budget`` overrides the recipe's. Without ``val`` a part of the training pairs, whole
-    clusters, is held out. ``initial`` is a file of weights to begin with. ``devices`` are those of
-    one machine; on each of several ``nodes`` the same training is started, in the same folder.
+    clusters, is held out. ``initial`` is a file of weights to begin with, ``teacher`` one of a
+    network that is followed too (`models.training.distil`). ``devices`` are those of one machine;
+    on each of several ``nodes`` the same training is started, in the same folder.
     """
 
     card: Card
@@ -76,6 +82,7 @@ class Job:
     devices: int = 1
     nodes: int = 1
     initial: Path | None = None
+    teacher: Path | None = None
 
     @property
     def length(self) -> str:
@@ -196,6 +203,7 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         seed=job.seed,
         devices=job.devices * job.nodes,
         pairs=PairDigests(train=name_pairs(train), validation=name_pairs(val)),
+        teacher=None if job.teacher is None else taught_by(job.teacher),
     )
     kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
     resolved = replace(job, train=train, val=val, recipe=replace(job.recipe, losses=kept))
@@ -206,6 +214,8 @@ def _task(job: Job) -> Task:
     network = _begun(build_network(job.card, job.seed), job.recipe.begin)
     if job.initial is not None:
         load_weights(network, job.initial, job.card.name)
+        if any(step.method == MASKED for step in _begun_with(job.initial)):
+            hold_zeros(network)
     crops = validation_crops(job.val)
     return Task(
         network=network,
@@ -215,7 +225,14 @@ def _task(job: Job) -> Task:
         device=job.device,
         card=job.card,
         seed=job.seed,
+        teacher=job.teacher,
     )
+
+
+def _begun_with(weights: Path | None) -> tuple[Compressed, ...]:
+    """Return the steps by which the weights that a training begins with were compressed."""
+    header = None if weights is None else header_of(weights)
+    return header.compressed if header else ()
 
 
 def _begun(network: torch.nn.Module, begin: Begin) -> torch.nn.Module:
@@ -325,6 +342,14 @@ def _header(
     terms: TrainingTerms, files: Files, plan: Plan, stopped: Stopped, job: Job, learned: Learned
 ) -> WeightsHeader:
     best = read_state(files.best)
+    begun = None if job.initial is None else header_of(job.initial)
+    taught = None if job.teacher is None else header_of(job.teacher)
+    for before in (begun, taught):  # what they have seen, this network has
+        if before is not None and before.learned is not None:
+            learned = joined(before.learned, learned)
+    steps = _begun_with(job.initial)
+    if terms.teacher is not None:
+        steps += (distilled(terms.teacher, job.length),)
     return WeightsHeader(
         **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},
         learned=learned,
@@ -340,6 +365,8 @@ def _header(
         unwatched=unwatched(job.recipe),
         device=torch.device(job.device).type,
         threads=plan.threads,
+        compressed=steps,
+        widths=begun.widths if begun else {},
         code_version=version("restoration-bench"),
         torch_version=str(torch.__version__),
     )

@@ -72,6 +72,8 @@ def test_a_header_of_today_is_one_of_schema_1_but_for_the_number() -> None:
     text = NEWER.read_text()
     found = HEADER.to_json(HEADER.from_text(text, "a file"))
     assert found.pop("learned") is None  # nobody kept a record then
+    later = ("compressed", "widths", "teacher")
+    assert [found.pop(key) for key in later] == [[], {}, None]  # nothing was made smaller
     again = json.dumps(found, sort_keys=True) + "\n"
     assert again == text.replace('"schema": 1', f'"schema": {HEADER.schema}')
 

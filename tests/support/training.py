@@ -48,6 +48,7 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         seed=0,
         devices=1,
         pairs=PairDigests(train="4 pairs 01234567", validation="2 pairs 89abcdef"),
+        teacher=None,
         learned=None,
         planned_steps=3,
         best_step=3,
@@ -56,6 +57,8 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         unwatched={},
         device="cpu",
         threads=1,
+        compressed=(),
+        widths={},
         code_version="0.1.0",
         torch_version="2.10.0",
     )

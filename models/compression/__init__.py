@@ -1,0 +1,1 @@
+"""Smaller models: pruned, quantised, in half precision, or taught. `table` is the way in."""
