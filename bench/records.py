@@ -93,6 +93,9 @@ class Pair:
     (`bench.degrade.pipeline.Degradation`) each time it is read."""
     prepare: tuple[str, ...] = ()
     """Steps of `bench.prepare` that the degraded image goes through before a model gets it."""
+    fresh: Mapping[str, tuple[float, float]] | None = None
+    """Where given, whoever learns from it degrades each crop anew: a step of the degradation, and
+    between which levels (`bench.suites.degrading`)."""
     sizing: Sizing | None = None
     """Where given, both images are cut and resized like this on reading, before all else."""
 

@@ -328,13 +328,22 @@ ESRGAN = replace(
     departs=("begins with a generator trained on L1 alone there: give --from",),
 )  # fmt: skip
 
+DRUNET = replace(
+    _NO_FRILLS, losses={"l1": 1.0}, learning_rate=1e-4, batch=16, crop=128,
+    augment=("flip", "rot90"), validate_every=5000, budget="800000steps",
+    schedule=(Schedule("step", factor=0.5, at=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)),),
+    source="Zhang et al. 2021, from memory: L1, Adam, halved every 100,000 steps, noise of 0 to 50",
+    not_given=("betas", "validate_every"),
+)  # fmt: skip
+
 _SWINIR_STEPS = (0.5, 0.8, 0.9, 0.95)
 SWINIR = replace(
     _NO_FRILLS, losses={"l1": 1.0}, learning_rate=2e-4, average=0.999, batch=32, crop=48,
     augment=("flip", "rot90"), schedule=(Schedule("step", factor=0.5, at=_SWINIR_STEPS),),
     validate_every=5000, budget="500000steps",
     source="Liang et al. 2021: the authors' train_swinir_sr_classical.json",
-    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",),
+    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",
+             "crops of 48 at every scale there, as large put out here"),
 )  # fmt: skip
 SWINIR_LIGHT = replace(
     SWINIR, batch=64, crop=64,

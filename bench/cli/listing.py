@@ -38,7 +38,7 @@ def models(
         str, typer.Argument(help="Show all of one model.", show_default="one line each")
     ] = "",
     task: Annotated[
-        str, typer.Option(help="Those for this task: deblur, denoise, super-resolution.")
+        str, typer.Option(help="Those for this task: deblur, denoise, dejpeg, super-resolution ..")
     ] = "",
     family: Annotated[
         str, typer.Option(help="Those of this family: classical, cnn, gan, transformer ..")

@@ -98,7 +98,6 @@ def train(
     card = check_training(
         model, suite, data=data, preset=preset, prepare=steps, budget=budget, start=start
     )
-    recipe = card.preset(preset)
 
     from bench.compute.environment import pick_device
     from bench.core.layout import training_folder
@@ -115,6 +114,7 @@ def train(
         opened = open_suite(suite, data, progress=progress.update)
         if why := nothing_to_learn(opened):
             raise BenchError(f"cannot train on '{suite}': {why}")
+        card = card.enlarging(opened.scale)
         folder = out or training_folder(opened.key)
         files = Files(folder, card.name)
         if resume and not files.plan.is_file():
@@ -122,6 +122,7 @@ def train(
         if anew and first:
             files.forget()
         splits = training_splits(opened, steps, progress.update)
+        recipe = card.preset(preset)
         progress.note(
             f"{card.name} ({preset}, {recipe.method}) on {opened.spec}: {len(splits.train)} "
             f"training images; none is a test image ({splits.compared}); {folder}"

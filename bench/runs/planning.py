@@ -148,6 +148,8 @@ class Planner:
         for entry in entries:
             card, task = entry.card, self.suite.card.task
             known, (_, named) = variants(), parted(entry.spec)
+            if card:
+                card = entry.card = card.enlarging(self.suite.scale)
             entry.noticed = tuple(f"@{name}: {known[name].title}" for name in named)
             if card and task not in card.tasks:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")

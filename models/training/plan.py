@@ -15,6 +15,7 @@ from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.records import Pair
 from models.catalogue import Card
+from models.loading import tells_noise
 from models.recipes import Recipe
 from models.training.curriculum import Curriculum, curriculum_of
 from models.training.data import Item
@@ -37,6 +38,11 @@ class Task:
     device: str = "cpu"
     card: Card | None = None
     seed: int = 0
+
+    @property
+    def told_noise(self) -> bool:
+        """Whether the network takes the noise level as a fourth channel."""
+        return tells_noise(self.network)
 
     @property
     def epoch(self) -> int:

@@ -28,7 +28,7 @@ from bench.records import Learned, Pair
 from bench.suites.learned import learned_from
 from models.catalogue import Card
 from models.checkpoints import read_state
-from models.loading import build_network
+from models.loading import build_network, scale_of, tells_noise
 from models.recipes import Begin, Recipe
 from models.training.budget import parse_budget
 from models.training.data import split_off_validation, validation_crops
@@ -206,7 +206,11 @@ def _task(job: Job) -> Task:
     network = _begun(build_network(job.card, job.seed), job.recipe.begin)
     if job.initial is not None:
         load_weights(network, job.initial, job.card.name)
-    crops = validation_crops(job.val)
+    if (scale := job.train[0].scale) != scale_of(network):
+        raise BenchError(
+            f"'{job.card.name}' enlarges x{scale_of(network)}; '{job.suite}' asks for x{scale}"
+        )
+    crops = validation_crops(job.val, tells_noise(network))
     return Task(
         network=network,
         recipe=job.recipe,
