@@ -154,10 +154,15 @@ class RunSpec:
     seed: int = 0
     tile: int | None = None
     prepare: tuple[str, ...] = ()
+    recipe: tuple[str, ...] = ()
+    """Changes to the preset of each model trained (`models.recipe_files`)."""
 
     def digest(self) -> str:
         """Return eight hexadecimal digits that name this spec."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if not self.recipe:  # as the spec was named before there were any
+            del values["recipe"]
+        text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

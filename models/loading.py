@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,15 @@ def build_network(card: Card, seed: int) -> torch.nn.Module:
     if not isinstance(network, torch.nn.Module):
         raise BenchError(f"'{card.name}' is no network: {card.build} made {type(network).__name__}")
     return network
+
+
+def options_of(build: str) -> tuple[str, ...]:
+    """Return what a builder can be told: its own parameters, or the fields of its config."""
+    built = load_object(build)
+    own = inspect.signature(built).parameters.values()
+    names = [parameter.name for parameter in own if parameter.kind is not parameter.VAR_KEYWORD]
+    config = getattr(sys.modules[built.__module__], f"{built.__name__}Config", None)
+    return (*names, *(() if config is None else (item.name for item in fields(config))))
 
 
 def tells_noise(network: torch.nn.Module) -> bool:

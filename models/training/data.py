@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -92,6 +93,7 @@ class PairedCrops(Dataset[Item]):
         curriculum: Curriculum | None = None,
         share: tuple[int, int] = (0, 1),
         told_noise: bool = False,
+        fit: str = "crop",
     ) -> None:
         if unknown := sorted(set(augment) - AUGMENTATIONS):
             known = ", ".join(sorted(AUGMENTATIONS))
@@ -99,7 +101,7 @@ class PairedCrops(Dataset[Item]):
         self._pairs, self._side, self._seed = pairs, side, seed
         self._augment, self._cache = frozenset(augment), cache
         self._numbers = range(start + share[0], stop, share[1])
-        self._curriculum, self._told_noise = curriculum, told_noise
+        self._curriculum, self._told_noise, self._whole = curriculum, told_noise, fit == "resize"
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -138,7 +140,10 @@ class PairedCrops(Dataset[Item]):
         order = colour_order(rng) if "colours" in self._augment else None
 
         def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
-            piece = square(image, top * scale, left * scale, side * scale)
+            if self._whole:
+                piece = resized(image, side * scale)
+            else:
+                piece = square(image, top * scale, left * scale, side * scale)
             if warp is not None:
                 piece = warp.apply(piece, scale)
             tensor = as_tensor(turned(piece, turns, mirrored))
@@ -189,6 +194,12 @@ def square(image: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
     if any(missing):
         piece = np.pad(piece, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
     return piece
+
+
+def resized(image: NDArray[Any], side: int) -> NDArray[Any]:
+    """(H, W, 3) -> (side, side, 3): all of it, by the mean of what falls on each pixel."""
+    size = (side, side)
+    return np.asarray(cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA))
 
 
 def as_tensor(image: NDArray[Any]) -> torch.Tensor:

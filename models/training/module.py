@@ -210,6 +210,7 @@ class Training(LightningModule):
             curriculum=self.task.curriculum(self.plan.steps),
             share=(self.trainer.global_rank, ranks),
             told_noise=self.task.told_noise,
+            fit=self.recipe.fit,
         )
         return DataLoader(crops, batch_size=batch // ranks)
 

@@ -138,6 +138,7 @@ def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: flo
         stop=stop,
         cache=cache,
         told_noise=task.told_noise,
+        fit=task.recipe.fit,
     )
     taken: list[float] = []
     for step in range(WARM_STEPS + TIMED_STEPS):

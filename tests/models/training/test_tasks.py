@@ -205,3 +205,36 @@ def test_a_large_network_learns_as_it_is(
     found = read_header(trained.weights)
     assert found is not None
     assert found.best_step == 2
+
+
+def test_the_commands_train_by_a_recipe_of_ones_own_apart_from_the_preset(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_RESULTS", str(tmp_path / "results"))
+    suite = [*typed("--suite photos:sigma=25 --data"), photographs]
+    (tmp_path / "my.toml").write_text('batch = 2\ncrop = 16\nfit = "resize"\n[losses]\nl1 = 1.0\n')
+    own = [*typed("--recipe my.toml --set network.width=8 --set schedule.kind=cyclic")]
+    short = typed("--budget 2steps")
+    called("train", "dncnn", *suite, *own, *typed("--set network.layers=3"), *short)
+    (weights,) = (tmp_path / "results" / "training").rglob("*.safetensors")
+    header = read_header(weights)
+    assert header is not None
+    assert header.recipe["losses"] == {"l1": 1.0}
+    assert header.recipe["fit"] == "resize"
+    assert header.options["width"] == 8
+    assert weights.parent.name.startswith("recipe-")
+    text = called("train", "dncnn", *suite, *typed("--set network.wdith=8"), *short, status=2)
+    assert "did you mean 'width'?" in text
+    same = [*suite, *typed("--out one --set batch=2 --set crop=16 --set network.width=8"), *short]
+    called("train", "dncnn", *same)
+    text = called("train", "dncnn", *same, *typed("--set losses.l1=1"), status=2)
+    assert "recipe.losses.l1 was None, now 1" in text
+    assert "recipe.batch" not in text
+    run = ["run", *suite, *own, *typed("--set network.layers=3"), *short]
+    called(*run, *typed("--models dncnn --metrics psnr --profile none --out out"))
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["models"]["dncnn"]["weights"]["origin"] == "loaded"  # those of the same recipe
+    assert "network.layers=3" in record["spec"]["recipe"]
+    refused = called("run", *suite, *own, *typed("--train never --models dncnn"), status=2)
+    assert "--train never trains nothing" in refused
