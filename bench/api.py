@@ -178,6 +178,7 @@ def run(
     train: Literal["missing", "never", "always"] = "missing",
     preset: Literal["quick", "paper"] = "quick",
     budget: str | None = None,
+    recipe: Sequence[str] = (),
     profile: ProfileSize = "suite",
     tile: int | None = None,
     seed: int = 0,
@@ -195,9 +196,10 @@ def run(
     unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, without networks
     that have no weights and nothing here to learn from, no
     ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, ``suite`` for
-    that of the suite's own images, None for no costs. ``options`` are kept with the run as what
-    was asked for. What fails is listed in the run's record. Raises `BenchError` for what cannot
-    begin, and KeyboardInterrupt; the same call then goes on.
+    that of the suite's own images, None for no costs. ``recipe`` are changes to the preset of every
+    network trained, ``KEY=VALUE`` (`models.recipe_files`). ``options`` are kept with the run as
+    what was asked for. What fails is listed in the run's record. Raises `BenchError` for what
+    cannot begin, and KeyboardInterrupt; the same call then goes on.
     """
     asked = check_run(
         suite,
@@ -209,6 +211,8 @@ def run(
         budget=budget,
         profile=profile,
         executor=executor,
+        preset=preset,
+        recipe=recipe,
     )
     listener = progress or Unheard()
     opened = open_suite(suite, data, progress=listener.update)
@@ -229,6 +233,7 @@ def run(
         seed=seed,
         tile=tile,
         prepare=tuple(prepare),
+        recipe=tuple(recipe),
     )
     from bench.runs.runner import run as run_suite  # and torch, which a wrong option need not await
 

@@ -22,6 +22,7 @@ from bench.suites.table import SuiteCard, open_suite, resolve_suite
 from models.catalogue import Card, model_cards
 from models.compression.table import METHODS, Method, require_amount
 from models.published_files import find_published, published_file
+from models.recipe_files import changed
 from models.specs import card_of, form_of, label, require_weights
 from models.training.budget import parse_budget
 from models.variants import parted
@@ -47,6 +48,8 @@ def check_run(
     budget: str | None,
     profile: ProfileSize,
     executor: str,
+    preset: str = "quick",
+    recipe: Sequence[str] = (),
 ) -> Asked:
     """Return a run's suite, models and metrics by name. Raises `BenchError` for what cannot be."""
     card, _ = resolve_suite(suite)
@@ -56,7 +59,9 @@ def check_run(
     chosen = here if models == "all" else tuple(models) or standard
     found = Asked(card, chosen, choose_metrics(metrics).all)
     for spec in chosen:
-        _check_model(spec, None)
+        trained = _check_model(spec, None)
+        if recipe and trained and trained.recipe:
+            changed(trained.preset(preset), recipe)
     labels = [label(spec) for spec in chosen]  # some file systems take no notice of their case
     if doubled := [name for name, n in Counter(map(str.casefold, labels)).items() if n > 1]:
         raise BenchError(
@@ -83,11 +88,12 @@ def check_training(
     prepare: Sequence[str],
     budget: str | None,
     start: Path | None,
+    recipe: Sequence[str] = (),
 ) -> Card:
     """Return the card of a network to be trained. Raises `BenchError` for what cannot be."""
     cards = model_cards()
     card = cards[choose("model", model, cards)]
-    card.preset(preset)
+    changed(card.preset(preset), recipe)
     opened, _ = resolve_suite(suite)
     if opened.task not in card.tasks:
         raise BenchError(

@@ -93,6 +93,9 @@ class Pair:
     (`bench.degrade.pipeline.Degradation`) each time it is read."""
     prepare: tuple[str, ...] = ()
     """Steps of `bench.prepare` that the degraded image goes through before a model gets it."""
+    fresh: Mapping[str, tuple[float, float]] | None = None
+    """Where given, whoever learns from it degrades each crop anew: a step of the degradation, and
+    between which levels (`bench.suites.degrading`)."""
     sizing: Sizing | None = None
     """Where given, both images are cut and resized like this on reading, before all else."""
 
@@ -151,10 +154,15 @@ class RunSpec:
     seed: int = 0
     tile: int | None = None
     prepare: tuple[str, ...] = ()
+    recipe: tuple[str, ...] = ()
+    """Changes to the preset of each model trained (`models.recipe_files`)."""
 
     def digest(self) -> str:
         """Return eight hexadecimal digits that name this spec."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if not self.recipe:  # as the spec was named before there were any
+            del values["recipe"]
+        text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

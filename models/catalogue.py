@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.core.errors import BenchError
@@ -62,6 +63,30 @@ class Card:
             raise BenchError(f"'{self.name}' has not {what}; known: {', '.join(PRESETS)}")
         return recipe
 
+    def enlarging(self, scale: int) -> Card:
+        """Return the card of the same network made to enlarge by ``scale``; itself where it does.
+
+        Only a network whose options have a ``scale`` can: any other is returned as it is. It is
+        trained on crops that are put out about as large as before.
+        """
+        before = self.options.get("scale")
+        if before is None or before == scale or self.recipe is None or self.paper is None:
+            return self
+
+        def as_large(recipe: Recipe) -> Recipe:
+            steps = math.ceil(recipe.crop * before / scale / self.multiple)
+            return replace(recipe, crop=steps * self.multiple)
+
+        return replace(
+            self,
+            title=self.title.replace(f"x{before}", f"x{scale}"),
+            options={**self.options, "scale": scale},
+            recipe=as_large(self.recipe),
+            paper=as_large(self.paper),
+            params=None,
+            gmacs=None,
+        )
+
 
 MODELS: dict[str, Card] = {
     card.name: card
@@ -70,7 +95,7 @@ MODELS: dict[str, Card] = {
             name="input",
             title="Untouched input",
             family="identity",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.classical:identity",
             citation="the degraded image itself: the line to beat",
             baseline="the untouched input",
@@ -88,7 +113,7 @@ MODELS: dict[str, Card] = {
             name="nlm",
             title="Non-local means",
             family="classical",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.classical:non_local_means",
             citation="Buades et al. 2005, doi:10.1109/CVPR.2005.38",
         ),
@@ -96,7 +121,7 @@ MODELS: dict[str, Card] = {
             name="tv",
             title="Total variation",
             family="classical",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.classical:total_variation",
             citation="Chambolle 2004, doi:10.1023/B:JMIV.0000011325.36760.1e",
         ),
@@ -130,7 +155,7 @@ MODELS: dict[str, Card] = {
             name="dip",
             title="Deep image prior, small and short",
             family="prior",
-            tasks=("deblur", "denoise", "super-resolution"),
+            tasks=("deblur", "denoise", "dejpeg", "super-resolution"),
             build="models.prior:PriorRestorer",
             citation="Ulyanov et al. 2018, doi:10.1109/CVPR.2018.00984; a quarter of its width, "
             "400 iterations, less jitter",
@@ -143,7 +168,7 @@ MODELS: dict[str, Card] = {
             name="dip-paper",
             title="Deep image prior",
             family="prior",
-            tasks=("deblur", "denoise", "super-resolution"),
+            tasks=("deblur", "denoise", "dejpeg", "super-resolution"),
             build="models.prior:PriorRestorer",
             citation="Ulyanov et al. 2018, doi:10.1109/CVPR.2018.00984; an hour an image of "
             "256x256 on a CPU",
@@ -156,7 +181,7 @@ MODELS: dict[str, Card] = {
             name="unet",
             title="U-Net",
             family="cnn",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.architectures.unet:UNet",
             citation="Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28",
             recipe=QUICK,
@@ -169,7 +194,7 @@ MODELS: dict[str, Card] = {
             name="rescnn",
             title="Residual CNN",
             family="cnn",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.architectures.rescnn:ResidualCNN",
             citation="He et al. 2016, doi:10.1109/CVPR.2016.90",
             recipe=QUICK,
@@ -182,7 +207,7 @@ MODELS: dict[str, Card] = {
             name="litenet",
             title="Lightweight attention network",
             family="cnn",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.architectures.litenet:LiteNet",
             citation="ours, after Chen et al. 2022, doi:10.1007/978-3-031-20071-7_2",
             recipe=recipes.QUICK_LITENET,
@@ -239,7 +264,7 @@ MODELS: dict[str, Card] = {
             name="unet-classic",
             title="U-Net of 64 to 1024 channels",
             family="cnn",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.architectures.unet_classic:ClassicUNet",
             citation="Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28",
             recipe=recipes.QUICK_COLOURS,
@@ -253,7 +278,7 @@ MODELS: dict[str, Card] = {
             name="resnet",
             title="ResNet-18 backbone with a decoder",
             family="cnn",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.architectures.resnet:ResNetRestorer",
             citation="He et al. 2016, doi:10.1109/CVPR.2016.90",
             recipe=recipes.QUICK_SLOW,
@@ -354,7 +379,7 @@ MODELS: dict[str, Card] = {
             name="hybrid-gan",
             title="Hybrid CNN-transformer-GAN",
             family="hybrid",
-            tasks=("deblur", "denoise"),
+            tasks=("deblur", "denoise", "dejpeg"),
             build="models.architectures.hybrid:Hybrid",
             citation="Singh and Sharma 2023, IJSRTM 2(2):6-10",
             recipe=recipes.QUICK_GAN,
@@ -385,7 +410,7 @@ MODELS: dict[str, Card] = {
             name="dncnn",
             title="DnCNN, colour, 20 layers",
             family="cnn",
-            tasks=("denoise",),
+            tasks=("denoise", "dejpeg"),
             build="models.architectures.dncnn:DnCNN",
             citation="Zhang et al. 2017, doi:10.1109/TIP.2017.2662206",
             recipe=QUICK,
@@ -398,7 +423,7 @@ MODELS: dict[str, Card] = {
             name="dncnn-grey",
             title="DnCNN, each channel apart, 17 layers",
             family="cnn",
-            tasks=("denoise",),
+            tasks=("denoise", "dejpeg"),
             build="models.architectures.dncnn:DnCNN",
             citation="Zhang et al. 2017, doi:10.1109/TIP.2017.2662206",
             options={"channels": 1, "layers": 17},
@@ -409,10 +434,24 @@ MODELS: dict[str, Card] = {
             standard=False,
         ),
         Card(
+            name="drunet",
+            title="DRUNet, colour, told the noise level",
+            family="cnn",
+            tasks=("denoise",),
+            build="models.architectures.drunet:DRUNet",
+            citation="Zhang et al. 2021, doi:10.1109/TPAMI.2021.3088914",
+            recipe=recipes.QUICK_FEW,
+            paper=recipes.DRUNET,
+            multiple=8,
+            params=32_640_960,
+            gmacs=138.777,
+            standard=False,
+        ),
+        Card(
             name="swinir-denoise",
             title="SwinIR, colour denoising",
             family="transformer",
-            tasks=("denoise",),
+            tasks=("denoise", "dejpeg"),
             build="models.architectures.swinir:swinir_denoise",
             citation="Liang et al. 2021, doi:10.1109/ICCVW54120.2021.00210",
             licence="Apache-2.0",

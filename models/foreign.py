@@ -75,15 +75,16 @@ class NoiseMapNetwork(SpandrelNetwork):
 class NoiseMapRestorer(NetworkRestorer):
     """A network that is told how much noise there is: what is known of it, else an estimate.
 
-    Of a batch, which no suite has, the first image is the one looked at.
+    The network has a ``level``. Of a batch, which no suite has, the first image is looked at.
     """
 
     uses_noise = True
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size."""
-        assert isinstance(self.network, NoiseMapNetwork)
-        self.network.level = noise_of(degraded[0].permute(1, 2, 0).double().numpy(), hints)
+        assert self.network is not None
+        level = noise_of(degraded[0].permute(1, 2, 0).double().numpy(), hints)
+        self.network.level = level  # type: ignore[assignment]  # what the network looks at
         return super().restore(degraded, hints)
 
 

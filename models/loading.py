@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from bench.image import read, to_tensor
 from bench.suites.outputs import Outputs
 from models.catalogue import MODELS, Card, model_cards
 from models.contract import Contained
-from models.foreign import load_onnx, load_spandrel
+from models.foreign import NoiseMapRestorer, load_onnx, load_spandrel
 from models.own_code import load_own
 from models.published_files import published_file
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
@@ -102,7 +104,21 @@ def build_network(card: Card, seed: int) -> torch.nn.Module:
     return network
 
 
-def _scale_of(network: torch.nn.Module) -> int:
+def options_of(build: str) -> tuple[str, ...]:
+    """Return what a builder can be told: its own parameters, or the fields of its config."""
+    built = load_object(build)
+    own = inspect.signature(built).parameters.values()
+    names = [parameter.name for parameter in own if parameter.kind is not parameter.VAR_KEYWORD]
+    config = getattr(sys.modules[built.__module__], f"{built.__name__}Config", None)
+    return (*names, *(() if config is None else (item.name for item in fields(config))))
+
+
+def tells_noise(network: torch.nn.Module) -> bool:
+    """Say whether a network takes the noise level as a fourth channel beside the image."""
+    return getattr(network, "told_noise", False) is True
+
+
+def scale_of(network: torch.nn.Module) -> int:
     """Return by how much a network enlarges: its attribute ``scale``, 1 where it has none."""
     scale = getattr(network, "scale", 1)
     return scale if isinstance(scale, int) else 1
@@ -123,11 +139,35 @@ def _load_card(
         return _wrap(built, card.build, name=name, device=device, tile=tile, multiple=card.multiple)
     if weights is None and not random_weights:
         raise no_weights(card.name)
-    network = build_network(card, RANDOM_SEED)
+    if weights is not None and weights.suffix.lower() == ".safetensors":
+        header = read_header(weights)
+        if header is not None and header.model == card.name:  # else `load_weights` says so
+            card = _as_trained(card, header)
+    network = _built(card)
     if weights is not None:
         load_weights(network, weights, card.name)
-    scale = _scale_of(network)
-    return NetworkRestorer(name, network, device, card.multiple, tile=tile, scale=scale)
+    return _restorer(network, card, name, device, tile)
+
+
+def _as_trained(card: Card, header: WeightsHeader) -> Card:
+    """Return the card with the options that a suite or a recipe gave its network in training."""
+    recipe: Mapping[str, Any] = header.recipe.get("network") or {}
+    given = {key: header.options[key] for key in ("scale",) if key in header.options}
+    return replace(card, options={**card.options, **given, **recipe})
+
+
+def _built(card: Card) -> torch.nn.Module:
+    try:
+        return build_network(card, RANDOM_SEED)
+    except TypeError as error:
+        raise BenchError(f"'{card.name}' has no such options: {dict(card.options)}") from error
+
+
+def _restorer(
+    network: torch.nn.Module, card: Card, name: str, device: str, tile: int | None
+) -> NetworkRestorer:
+    kind = NoiseMapRestorer if tells_noise(network) else NetworkRestorer
+    return kind(name, network, device, card.multiple, tile=tile, scale=scale_of(network))
 
 
 def _load_own(
@@ -140,14 +180,13 @@ def _load_own(
             f"'{path}' holds weights of '{model}', which is not in the catalogue: install the "
             "package that brings it"
         )
-    card = cards[model]
+    card = replace(cards[model], options=header.options)
     try:
-        network = load_object(card.build)(**header.options)
-    except TypeError as error:
-        raise BenchError(f"'{path}': '{model}' has no such options: {header.options}") from error
+        network = _built(card)
+    except BenchError as error:
+        raise BenchError(f"'{path}': {error}") from error
     load_weights(network, path, model)
-    scale = _scale_of(network)
-    return NetworkRestorer(name, network, device, card.multiple, tile=tile, scale=scale)
+    return _restorer(network, card, name, device, tile)
 
 
 def _load_factory(spec: str, name: str, device: str, tile: int | None) -> Restorer:
@@ -181,7 +220,7 @@ def _wrap(
     A restorer with a method ``to`` is moved to the device; the others work where they work.
     """
     if isinstance(built, torch.nn.Module):
-        return NetworkRestorer(name, built, device, multiple, tile=tile, scale=_scale_of(built))
+        return NetworkRestorer(name, built, device, multiple, tile=tile, scale=scale_of(built))
     if not callable(getattr(built, "restore", None)):
         raise BenchError(
             f"'{source}' made {type(built).__name__}; expected a torch.nn.Module, or a Restorer "

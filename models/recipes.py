@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Method = Literal["plain", "gan", "cyclegan"]
 AdversarialLoss = Literal["bce", "lsgan", "wgan-gp", "ragan"]
@@ -63,6 +63,9 @@ class Adversary:
     """Restored images kept, of which the discriminator is shown half instead of the newest ones."""
     cycle: float = 10.0
     identity: float = 0.0
+    network: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the discriminator that are not its usual ones: of a PatchGAN ``norm`` (batch,
+    instance, group or none) and ``spectral``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Recipe:
     kept, the means of batch normalisation in it; 0: the last weights are."""
     batch: int = 8
     crop: int = 64
+    fit: Literal["crop", "resize"] = "crop"
+    """How an image comes to the side ``crop``: a piece is cut out at random, or all is resized."""
     augment: tuple[str, ...] = ("flip", "rot90")
     curriculum: float = 0.0
     """The part of the training until which the pairs come in, the least blurred first."""
@@ -107,6 +112,11 @@ class Recipe:
     patience: int | None = 20
     """Validations without improvement before training stops early; None: it does not."""
     budget: str = "90s"
+    least: str | None = None
+    """Fewer steps or epochs than this, or less time, teach too little to be called a result, unless
+    patience ended the training; None: less than the budget."""
+    network: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the network that are not those of its card."""
     source: str = ""
     """Where the numbers come from."""
     not_given: tuple[str, ...] = ()
@@ -117,7 +127,7 @@ class Recipe:
 
 # --- quick: minutes on two cores ------------------------------------------------------------------
 
-QUICK = Recipe(source="ours, for minutes on two cores")
+QUICK = Recipe(source="ours, for minutes on two cores", least="100steps")
 QUICK_FEW = replace(
     QUICK, batch=2, patience=80,
     source="ours, for minutes on two cores: where a step takes long, more of them teach more than "
@@ -186,7 +196,8 @@ QUICK_GAN_X4 = replace(QUICK_GAN, crop=32)
 _ALL = tuple(
     item.name
     for item in fields(Recipe)
-    if item.name not in ("method", "adversary", "source", "not_given", "departs")
+    if item.name
+    not in ("method", "adversary", "least", "network", "fit", "source", "not_given", "departs")
 )
 _NO_FRILLS = Recipe(
     losses={"mse": 1.0}, optimiser="adam", betas=(0.9, 0.999), weight_decay=0.0, clip=None,
@@ -195,10 +206,12 @@ _NO_FRILLS = Recipe(
 )  # fmt: skip
 """What a paper that does not mention a thing is taken to have done without."""
 
-UNTRAINED = replace(QUICK, source="no paper trains this network to restore images", not_given=_ALL)
+UNTRAINED = replace(
+    QUICK, least=None, source="no paper trains this network to restore images", not_given=_ALL
+)
 
 COMPUTATIONAL_LIMITS = replace(
-    QUICK, not_given=_ALL,
+    QUICK, least=None, not_given=_ALL,
     source="Computational Limits and Breakthroughs: normalised, resized and augmented images, a "
     "validation set; no number of the training",
 )  # fmt: skip
@@ -211,14 +224,14 @@ COMPUTATIONAL_LIMITS_GAN = replace(
 )  # fmt: skip
 
 AUTOENCODER = replace(
-    _NO_FRILLS, optimiser="adamw", learning_rate=1e-3, weight_decay=1e-2, crop=128, batch=16,
+    _NO_FRILLS, optimiser="adamw", learning_rate=1e-3, weight_decay=1e-2, crop=128, fit="resize",
+    batch=16,
     schedule=(Schedule("plateau", factor=0.5, patience=5),), budget="100epochs",
     source="Convolutional Autoencoder: MSE, AdamW with weight decay, plateau schedule, the best "
     "checkpoint kept, images of 128x128",
     not_given=("learning_rate", "weight_decay", "betas", "batch", "schedule.factor",
                "schedule.patience", "augment", "patience", "budget"),
-    departs=("perceptual and structural losses are named there without weights: left out",
-             "images are resized to 128x128 there, cropped here"),
+    departs=("perceptual and structural losses are named there without weights: left out",),
 )  # fmt: skip
 
 TWO_STAGE = replace(
@@ -328,13 +341,22 @@ ESRGAN = replace(
     departs=("begins with a generator trained on L1 alone there: give --from",),
 )  # fmt: skip
 
+DRUNET = replace(
+    _NO_FRILLS, losses={"l1": 1.0}, learning_rate=1e-4, batch=16, crop=128,
+    augment=("flip", "rot90"), validate_every=5000, budget="800000steps",
+    schedule=(Schedule("step", factor=0.5, at=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)),),
+    source="Zhang et al. 2021, from memory: L1, Adam, halved every 100,000 steps, noise of 0 to 50",
+    not_given=("betas", "validate_every"),
+)  # fmt: skip
+
 _SWINIR_STEPS = (0.5, 0.8, 0.9, 0.95)
 SWINIR = replace(
     _NO_FRILLS, losses={"l1": 1.0}, learning_rate=2e-4, average=0.999, batch=32, crop=48,
     augment=("flip", "rot90"), schedule=(Schedule("step", factor=0.5, at=_SWINIR_STEPS),),
     validate_every=5000, budget="500000steps",
     source="Liang et al. 2021: the authors' train_swinir_sr_classical.json",
-    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",),
+    departs=("begins with the weights for x2 there, at half the rate and steps: give --from",
+             "crops of 48 at every scale there, as large put out here"),
 )  # fmt: skip
 SWINIR_LIGHT = replace(
     SWINIR, batch=64, crop=64,

@@ -19,15 +19,18 @@ class WeightsFolder:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or weights_root()
 
-    def keep(self, weights: Path, suite: str, learned: str) -> Path:
-        """Copy the weights of a model that learned from ``suite`` (its spec); return the copy."""
-        kept = self.root / file_name(suite) / learned / weights.name
+    def keep(self, weights: Path, suite: str, learned: str, tag: str = "") -> Path:
+        """Copy the weights of a model that learned from ``suite`` (its spec); return the copy.
+
+        ``tag`` sets apart those of a recipe of one's own (`models.recipe_files.tag_of`).
+        """
+        kept = self.root / file_name(suite) / learned / tag / weights.name
         copy_atomic(weights, kept)
         return kept
 
-    def find(self, model: str, suite: str, learned: str) -> Path | None:
+    def find(self, model: str, suite: str, learned: str, tag: str = "") -> Path | None:
         """Return the weights of a model that learned from these images, or None."""
-        path = self.root / file_name(suite) / learned / f"{model}.safetensors"
+        path = self.root / file_name(suite) / learned / tag / f"{model}.safetensors"
         return path if path.is_file() else None
 
     def all_of(self, model: str, suite: str | None = None) -> list[Path]:

@@ -53,6 +53,10 @@ READ = {
     "bench train unet --suite gopro --budget 1h": "9 GB",
     "bench train unet --suite gopro --preset paper": "9 GB",
     "bench train t1t4-gan --suite gopro --preset paper": "9 GB",
+    "bench models unet-gan --recipe paper > my.toml": "test_recipe_files.py",
+    "bench train unet-gan --suite gopro --recipe my.toml --set adversary.loss=lsgan "
+    "--set losses.l1=0.5": "9 GB",
+    "bench train dncnn --suite photos:sigma=5-50 --data holiday": "test_tasks.py",
     "bench train swinir --suite div2k:scale=4 --from x4_before.safetensors --devices 4": "3.9 GB",
     "bench report results/gopro/A results/gopro/B": "A and B stand for digests",
     "bench report results/gopro/A results/hide/C --across": "A and C stand for digests",

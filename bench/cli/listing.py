@@ -6,7 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,7 @@ from bench.published import REPORTS
 from bench.suites.table import suite_cards
 from models.catalogue import Card, model_cards
 from models.published_files import checkpoint_of, find_published, how_to_get
+from models.recipe_files import written
 from models.variants import variants
 from models.weights_folder import WeightsFolder
 
@@ -38,11 +39,15 @@ def models(
         str, typer.Argument(help="Show all of one model.", show_default="one line each")
     ] = "",
     task: Annotated[
-        str, typer.Option(help="Those for this task: deblur, denoise, super-resolution.")
+        str, typer.Option(help="Those for this task: deblur, denoise, dejpeg, super-resolution ..")
     ] = "",
     family: Annotated[
         str, typer.Option(help="Those of this family: classical, cnn, gan, transformer ..")
     ] = "",
+    recipe: Annotated[
+        Literal["quick", "paper"] | None,
+        typer.Option(help="Print this recipe of one model as a file for 'bench train --recipe'."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the models of the catalogue, one a line, or show all of one.
@@ -54,6 +59,15 @@ def models(
     """
     cards = model_cards()
     chosen = {name: cards[choose("model", name, cards)]} if name else cards
+    if recipe:
+        if not name:
+            raise BenchError("--recipe prints that of one model: bench models NAME --recipe quick")
+        found = cards[name].preset(recipe)
+        if as_json:
+            print_json(to_json(found))
+        else:
+            typer.echo(written(found, f"the {recipe} recipe of {name}"), nl=False)
+        return
     for what, wanted in (("task", task), ("family", family)):
         if wanted:
             known = {word for card in cards.values() for word in _words(card, what)}

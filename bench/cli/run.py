@@ -29,12 +29,13 @@ from bench.cli.options import (
     Noncommercial,
     Tile,
 )
-from bench.cli.train import BUDGET_HELP, PresetName
+from bench.cli.train import BUDGET_HELP, PresetName, RecipeFile, SetFields
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
 from bench.records import profile_size
 from bench.suites.table import suite_cards
+from models.recipe_files import changes_of
 
 
 def _read_config(context: typer.Context, file: Path | None) -> Path | None:
@@ -47,13 +48,13 @@ def _read_config(context: typer.Context, file: Path | None) -> Path | None:
         options = tomllib.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise BenchError(f"cannot read options from '{file}': {error}") from error
-    known = [str(parameter.name) for parameter in context.command.params]
-    for key in options:
-        choose("option", key.replace("-", "_"), known)
-    context.default_map = {
-        key.replace("-", "_"): ",".join(map(str, value)) if isinstance(value, list) else value
-        for key, value in options.items()
-    }
+    known = {str(one.name).strip("_"): one for one in context.command.params}
+    defaults: dict[str, object] = {}
+    for key, value in options.items():
+        option = known[choose("option", key.replace("-", "_"), known)]
+        joined = isinstance(value, list) and not getattr(option, "multiple", False)
+        defaults[str(option.name)] = ",".join(map(str, value)) if joined else value
+    context.default_map = defaults
     return file
 
 
@@ -99,6 +100,8 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
     ] = None,
+    recipe: RecipeFile = None,
+    set_: SetFields = None,
     profile: Annotated[
         str,
         typer.Option(
@@ -138,8 +141,15 @@ def run(
 
     The same command again does only what is missing, and what has changed since.
     """
-    options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
+    options: dict[str, str] = {
+        k.strip("_"): " ".join(v) if isinstance(v, list) else str(v)
+        for k, v in locals().items()
+        if v is not None
+    }
     size = profile_size(profile)
+    changes = changes_of(recipe, set_ or ())
+    if changes and train == "never":
+        raise BenchError("--recipe and --set say how to train, and --train never trains nothing")
     if keep and fresh:
         raise BenchError("--keep and --fresh contradict each other; give one of them")
 
@@ -154,6 +164,8 @@ def run(
         budget=budget,
         profile=size,
         executor=executor,
+        preset=preset,
+        recipe=changes,
     )
 
     from bench import api
@@ -172,6 +184,7 @@ def run(
                 train=train,
                 preset=preset,
                 budget=budget,
+                recipe=changes,
                 profile=size,
                 tile=tile,
                 seed=seed,

@@ -26,6 +26,7 @@ from bench.cli.verbs import add_verbs
 from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.degrade.table import blur_names
+from bench.suites.degrading import DEGRADERS
 from bench.suites.sizing import KERNELS
 from bench.suites.table import resolve_suite, suite_cards
 
@@ -71,6 +72,9 @@ def _show(
         say_prose(
             f"option {key}: {', '.join(values) or 'any text'} (the first unless told otherwise)"
         )
+    for option, degrader in DEGRADERS.items():
+        if option not in row["options"]:
+            say_prose(f"option {option}: {degrader.about}; the task is then {degrader.task} (none)")
     say_prose("options crop=WxH, resize=WxH: the middle of each image, and another size (none)")
     say_prose(f"option kernel: {', '.join(KERNELS)} (how to resize)")
     say_prose(f"metrics: {', '.join(row['metrics'])}")
@@ -326,7 +330,7 @@ def _list(as_json: bool) -> None:
             for row in rows
         ),
     )
-    say("bench suites NAME shows all of one; each takes crop=WxH, resize=WxH, kernel=")
+    say("bench suites NAME shows all of one; each takes sigma=, jpeg=, scale=, crop=WxH, ..")
 
 
 def _rows() -> list[dict[str, Any]]:

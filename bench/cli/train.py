@@ -18,6 +18,7 @@ from bench.core.formats import to_json
 from bench.core.progress import Unheard
 from bench.prepare import STEPS
 from bench.suites.table import suite_cards
+from models.recipe_files import changed, changes_of, tag_of
 
 if TYPE_CHECKING:
     from models.weights import WeightsHeader
@@ -27,6 +28,25 @@ PresetName = Annotated[
     typer.Option(
         help="Recipe of a training: quick takes minutes on two cores, paper does what the "
         "network's paper says ('bench models NAME' shows both)."
+    ),
+]
+
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="TOML file of a recipe's fields, over those of the preset: 'bench models NAME "
+        "--recipe quick' writes one to begin with.",
+        show_default="none",
+    ),
+]
+SetFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A field of the recipe, over the file's: batch=4, losses.l1=1, "
+        "adversary.loss=wgan-gp, schedule.kind=cyclic, network.width=32. Repeat it.",
+        show_default="none",
     ),
 ]
 
@@ -45,6 +65,8 @@ def train(
     budget: Annotated[
         str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
     ] = None,
+    recipe: RecipeFile = None,
+    set_: SetFields = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -95,10 +117,17 @@ def train(
     if resume and anew:
         raise BenchError("--resume goes on and --anew begins again; give one of them")
     steps = split_specs(prepare)
+    changes = changes_of(recipe, set_ or ())
     card = check_training(
-        model, suite, data=data, preset=preset, prepare=steps, budget=budget, start=start
+        model,
+        suite,
+        data=data,
+        preset=preset,
+        prepare=steps,
+        budget=budget,
+        start=start,
+        recipe=changes,
     )
-    recipe = card.preset(preset)
 
     from bench.compute.environment import pick_device
     from bench.core.layout import training_folder
@@ -115,20 +144,24 @@ def train(
         opened = open_suite(suite, data, progress=progress.update)
         if why := nothing_to_learn(opened):
             raise BenchError(f"cannot train on '{suite}': {why}")
-        folder = out or training_folder(opened.key)
+        card = card.enlarging(opened.scale)
+        own = changed(card.preset(preset), changes)
+        tag = tag_of(own, card.preset(preset))
+        folder = out or training_folder(opened.key, tag)
         files = Files(folder, card.name)
         if resume and not files.plan.is_file():
             raise BenchError(f"--resume: no training of '{model}' was begun in '{folder}'")
         if anew and first:
             files.forget()
         splits = training_splits(opened, steps, progress.update)
+        how = ", ".join(filter(None, (preset, tag, own.method)))
         progress.note(
-            f"{card.name} ({preset}, {recipe.method}) on {opened.spec}: {len(splits.train)} "
-            f"training images; none is a test image ({splits.compared}); {folder}"
+            f"{card.name} ({how}) on {opened.spec}: {len(splits.train)} training "
+            f" images; none is a test image ({splits.compared}); {folder}"
         )
         job = Job(
             card=card,
-            recipe=recipe,
+            recipe=own,
             suite=opened.key,
             train=splits.train,
             val=splits.val,
@@ -148,14 +181,15 @@ def train(
     learned = trained.header.learned
     # a plain run should find neither weights for prepared images nor a narrower network
     if learned and not steps and not trained.header.compressed:
-        WeightsFolder().keep(trained.weights, opened.key, learned.digest)
+        WeightsFolder().keep(trained.weights, opened.key, learned.digest, tag)
     if as_json:
         print_json({"weights": str(trained.weights), "header": to_json(trained.header)})
         return
     say(_closing(model, trained.header, time.monotonic() - began))
     say(f"weights: {trained.weights}")
     given = () if data is None else ("--data", data)
-    say(next_line("run", "--suite", suite, *given, "--models", f"input,{model}"))
+    named = model if not tag else f"{trained.weights}"
+    say(next_line("run", "--suite", suite, *given, "--models", f"input,{named}"))
 
 
 def _closing(model: str, header: WeightsHeader, seconds: float) -> str:

@@ -48,9 +48,12 @@ def run_folder(suite: str, digest: str) -> Path:
     return results() / file_name(suite) / digest
 
 
-def training_folder(suite_spec: str) -> Path:
-    """Return the folder of the trainings on a suite that are given no other."""
-    return results() / TRAINING / file_name(suite_spec)
+def training_folder(suite_spec: str, *parts: str) -> Path:
+    """Return the folder of the trainings on a suite that are given no other.
+
+    ``parts`` of it are for recipes of one's own, and for further seeds.
+    """
+    return (results() / TRAINING / file_name(suite_spec)).joinpath(*filter(None, parts))
 
 
 def weights_root() -> Path:

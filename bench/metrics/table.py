@@ -465,6 +465,9 @@ ALIASES = {"lpips": "lpips-alex"}
 DEFAULT = ("psnr", "ssim", "vif", "st-lpips-alex", "lpips-alex")
 """What `bench run` and `bench score` measure unless told otherwise, of `at_hand`."""
 
+ON_LUMA = ("psnr-y", "ssim-y", "vif", "st-lpips-alex", "lpips-alex")
+"""The same where images are enlarged, which the field scores on luma."""
+
 WITHOUT_REFERENCE = ("niqe", "brisque", "blur-effect")
 """The same of photographs that have no reference."""
 

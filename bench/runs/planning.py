@@ -31,6 +31,8 @@ from models.isolation import LIMIT, Isolated, is_foreign
 from models.loading import header_as_found, load_restorer, read_header, sha256_of
 from models.prior import PriorRestorer
 from models.published_files import published_file
+from models.recipe_files import changed, tag_of
+from models.recipes import Recipe
 from models.restorer import Hints, Restorer
 from models.specs import form_of, model_file
 from models.training.files import Files
@@ -149,6 +151,8 @@ class Planner:
         for entry in entries:
             card, task = entry.card, self.suite.card.task
             known, (_, named) = variants(), parted(entry.spec)
+            if card:
+                card = entry.card = card.enlarging(self.suite.scale)
             entry.noticed = tuple(f"@{name}: {known[name].title}" for name in named)
             if card and task not in card.tasks:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
@@ -249,6 +253,9 @@ class Planner:
 
     def _kept_weights(self, card: Card) -> Path | None:
         """Return weights kept from earlier trainings on these images; on the suite, without any."""
+        if tag := tag_of(self._recipe(card), card.preset(self.spec.preset)):
+            learned = self._learned.digest if self._learned else ""
+            return self.kept.find(card.name, self.suite.key, learned, tag)
         found = self.kept.all_of(card.name, self.suite.key)
         if not found or self._learned is None:
             return found[-1] if found else None
@@ -299,13 +306,17 @@ class Planner:
         prepare = header.prepare if header else ()
         if prepare != self.spec.prepare:
             return False
-        recipe = header.recipe if header else None
-        return self.spec.preset == "quick" or recipe == to_json(card.preset(self.spec.preset))
+        recipe, wanted = header.recipe if header else None, self._recipe(card)
+        any_will_do = self.spec.preset == "quick" and not self.spec.recipe
+        return any_will_do or recipe == to_json(wanted)
+
+    def _recipe(self, card: Card) -> Recipe:
+        return changed(card.preset(self.spec.preset), self.spec.recipe)
 
     def _job(self, card: Card) -> Job:
         return Job(
             card=card,
-            recipe=card.preset(self.spec.preset),
+            recipe=self._recipe(card),
             suite=self.suite.key,
             train=self._splits.train,
             val=self._splits.val,
@@ -355,8 +366,9 @@ class Planner:
             entry.drop("failed", str(error))
             return 0.0
         self.progress.update(f"time steps of {entry.label}", 1, 1)
+        how = self.spec.preset + ", changed" * bool(self.spec.recipe)
         entry.takes = (
-            f"for {job.length} ({self.spec.preset}): {found.steps} steps of "
+            f"for {job.length} ({how}): {found.steps} steps of "
             f"{found.step_seconds:.3g} s, about {duration(found.seconds)}"
         )
         return found.seconds

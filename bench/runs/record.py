@@ -1,8 +1,9 @@
 """run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
 
 `read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
-old ones. Schema 4 (this one) tells what models were told of the degradation. Schema 3 tells the
-digest of each model, whether it may have learned from test images, and the metrics of whole sets.
+old ones. Schema 5 (this one) tells changes to recipes. Schema 4 tells what models were told of the
+degradation. Schema 3 tells the digest of each model, whether it may have learned from test images,
+and the metrics of whole sets.
 Schema 2 has the keys of schema 1, but every key is always there: in schema 1, runs of before there
 were such options lacked
 ``spec.preset``, ``spec.prepare``, ``suite.scale`` and ``profile_notes``.
@@ -21,7 +22,7 @@ from bench.core.files import write_atomic
 from bench.core.formats import Format, Upgrade, with_defaults
 from bench.records import Failure, RunSpec
 
-SCHEMA = 4
+SCHEMA = 5
 
 Status = Literal["running", "interrupted", "done"]
 State = Literal["pending", "done", "not applicable", "failed"]
@@ -186,7 +187,19 @@ def _told_nothing_known(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "models": {n: with_defaults(m, {"told": []}) for n, m in models.items()}}
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _with_identity, 3: _told_nothing_known}
+def _recipes_as_they_are(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 to 5: nobody could change a recipe."""
+    if not isinstance(record.get("spec"), dict):
+        return record  # the reader names it
+    return {**record, "spec": with_defaults(record["spec"], {"recipe": []})}
+
+
+UPGRADES: dict[int, Upgrade] = {
+    1: _always_there,
+    2: _with_identity,
+    3: _told_nothing_known,
+    4: _recipes_as_they_are,
+}
 """Schema -> how the next one is made of it."""
 
 FORMAT = Format(kind=RunRecord, schema=SCHEMA, upgrades=UPGRADES, advice="restore it or run again")

@@ -125,7 +125,8 @@ class RunJob:
             entry.separation, entry.separation_note = "separate", "compared before it was trained"
             learned = trained.header.learned
             if learned and not self.spec.prepare:  # else a run without these steps would find them
-                self.kept.keep(trained.weights, self.suite.key, learned.digest)
+                tag = jobs[network].tag(self.spec.preset)
+                self.kept.keep(trained.weights, self.suite.key, learned.digest, tag)
 
     def load(self) -> None:
         """Make every model ready. One that cannot be loaded fails alone."""

@@ -30,6 +30,7 @@ def pair_digest(pair: Pair) -> str:
         dict(pair.degradation) if pair.degradation is not None else None,
         pair.prepare,
         *([astuple(pair.sizing)] if pair.sizing else []),
+        *([{"fresh": dict(pair.fresh)}] if pair.fresh else []),
     )
 
 

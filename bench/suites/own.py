@@ -33,7 +33,7 @@ NO_TRUTH = (
     "can judge"
 )
 
-_TASKS = ("deblur", "denoise", "super-resolution")
+_TASKS = ("deblur", "denoise", "dejpeg", "super-resolution")
 
 
 def own_card(card: SuiteCard, root: Path) -> SuiteCard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +12,9 @@ from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.core.plugins import extended, load_object
 from bench.core.progress import Update, unheard
-from bench.metrics.table import DEFAULT, WITHOUT_REFERENCE
+from bench.metrics.table import DEFAULT, ON_LUMA, WITHOUT_REFERENCE
 from bench.records import Pair
+from bench.suites.degrading import DEGRADERS, read_degrading, read_levels, with_degrading
 from bench.suites.sizing import OPTIONS, read_sizing, with_sizing
 
 Split = Literal["train", "val", "test"]
@@ -55,7 +56,8 @@ class SuiteCard:
     name: str
     title: str
     task: str
-    """``deblur``, ``denoise`` or ``super-resolution``."""
+    """``deblur``, ``denoise``, ``dejpeg`` or ``super-resolution``; an option may make it another
+    (`bench.suites.degrading`)."""
     opener: str
     """``module:function`` called as ``opener(card, root, options) -> Suite``; one of a suite that
     is ``made_here`` also takes ``progress``."""
@@ -68,11 +70,13 @@ class SuiteCard:
     """Where a person can read about it and get it."""
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Legal values of each ``key=value`` option, the default first; empty: any text. `ANY_NUMBER`
-    among them: any other number above 0, up to 255, too."""
+    among them: any other number above 0, up to 255, or a range of them, too."""
     metrics: tuple[str, ...] = DEFAULT
     """What the field reports on it: measured unless others are asked for."""
     images: Mapping[Split, int] = field(default_factory=dict)
     """How many pairs the complete, published data set has."""
+    divides: bool = False
+    """Where it is degraded on reading, some of its photographs train (`bench.suites.degrading`)."""
     made_here: bool = False
     """Needs no data: the suite is made when it is first opened."""
     download: str | None = None
@@ -80,7 +84,6 @@ class SuiteCard:
 
 
 _UNALIGNED = ("psnr-aligned", "ssim-aligned", "vif", "st-lpips-alex", "lpips-alex")
-_LUMA = ("psnr-y", "ssim-y", "vif", "st-lpips-alex", "lpips-alex")
 ANY_NUMBER = "any number"
 _SIGMA = {"sigma": ("25", "15", "50", ANY_NUMBER)}
 _SCALE = {"scale": ("4", "2", "3")}
@@ -251,7 +254,7 @@ SUITES: dict[str, SuiteCard] = {
             size="5 photographs, 1 MB",
             source="https://github.com/jbhuang0604/SelfExSR",
             options=_SCALE,
-            metrics=_LUMA,
+            metrics=ON_LUMA,
             images={"test": 5},
         ),
         SuiteCard(
@@ -265,7 +268,7 @@ SUITES: dict[str, SuiteCard] = {
             size="14 photographs, 4 MB",
             source="https://github.com/jbhuang0604/SelfExSR",
             options=_SCALE,
-            metrics=_LUMA,
+            metrics=ON_LUMA,
             images={"test": 14},
         ),
         SuiteCard(
@@ -279,7 +282,7 @@ SUITES: dict[str, SuiteCard] = {
             size="3.5 GB training and 0.4 GB test photographs",
             source="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
             options=_SCALE,
-            metrics=_LUMA,
+            metrics=ON_LUMA,
             images={"train": 800, "test": 100},
         ),
         SuiteCard(
@@ -292,6 +295,7 @@ SUITES: dict[str, SuiteCard] = {
             licence="yours",
             citation="",
             size="yours",
+            divides=True,
         ),
         SuiteCard(
             name="photos",
@@ -304,6 +308,7 @@ SUITES: dict[str, SuiteCard] = {
             citation="",
             size="yours",
             metrics=WITHOUT_REFERENCE,
+            divides=True,
         ),
     )
 }
@@ -317,7 +322,8 @@ def suite_cards() -> dict[str, SuiteCard]:
 def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) -> Suite:
     """Open ``name[:key=value,..]`` on the folder ``data`` (default ``data/<name>``).
 
-    Every suite has the options of `bench.suites.sizing`, beside those of its row.
+    Every suite has the options of `bench.suites.sizing` and `bench.suites.degrading`, beside those
+    of its row.
 
     A suite that is made here calls ``progress`` while it is made. Raises `BenchError` for an
     unknown name or option, or where the data is missing or incomplete: the message says what was
@@ -326,7 +332,10 @@ def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) 
     card, options = resolve_suite(spec)
     extra = {"progress": progress} if card.made_here else {}
     root = data or Path("data") / card.name
-    suite: Suite = load_object(card.opener)(card, root, options, **extra)
+    row = suite_cards()[card.name]
+    suite: Suite = load_object(card.opener)(row, root, _defaults(row) | options, **extra)
+    if (levels := read_degrading(spec, options, row.options)[0]) is not None:
+        suite = with_degrading(suite, levels, canonical(card.name, options))
     sizing, _ = read_sizing(spec, options)
     return with_sizing(suite, sizing) if sizing else suite
 
@@ -334,21 +343,32 @@ def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) 
 def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
     """Return the suite that a spec names, and all its options, the defaults written out.
 
+    Where the options degrade it on reading, its task is that of what they do.
+
     Raises `BenchError` for an unknown name or option.
     """
     name, given = parse_spec(spec)
     cards = suite_cards()
     card = cards[choose("suite", name, cards)]
-    options = {key: values[0] for key, values in card.options.items() if values}
+    options = _defaults(card)
     _, sizes = read_sizing(spec, given)
+    levels, degrading = read_degrading(spec, given, card.options)
+    if levels is not None:  # an option of its own that degrades otherwise no longer does
+        options = {key: value for key, value in options.items() if key not in DEGRADERS}
+        row = levels.degrader
+        card = replace(card, task=row.task, metrics=row.metrics)
     for key, value in given.items():
-        if key in sizes:
+        if key in sizes or key in degrading:
             continue
         if key not in card.options:
-            legal = ", ".join([*card.options, *OPTIONS])
+            legal = ", ".join(dict.fromkeys([*card.options, *DEGRADERS, *OPTIONS]))
             raise BenchError(f"suite '{name}' has no option '{key}'; its options: {legal}")
         options[key] = _legal(f"suite '{name}': {key}", value, card.options[key])
-    return card, options | sizes
+    return card, options | degrading | sizes
+
+
+def _defaults(card: SuiteCard) -> dict[str, str]:
+    return {key: values[0] for key, values in card.options.items() if values}
 
 
 def _legal(what: str, value: str, legal: tuple[str, ...]) -> str:
@@ -356,9 +376,8 @@ def _legal(what: str, value: str, legal: tuple[str, ...]) -> str:
     if not legal or (value in legal and value != ANY_NUMBER):
         return value
     if ANY_NUMBER in legal:
-        with suppress(ValueError):
-            if 0 < (number := float(value)) <= 255:
-                return f"{number:g}"
+        with suppress(BenchError):
+            return str(read_levels(what, "sigma", value))
     raise BenchError(f"{what}={value} is not one of {', '.join(legal)}")
 
 

@@ -97,9 +97,9 @@ class InstanceNormBlock(nn.Module):
         return result
 
 
-def discriminator() -> PatchGAN:
+def discriminator(**options: Any) -> PatchGAN:
     """Return the judge of one side, sharp or degraded: the 70x70 PatchGAN, least-squares loss."""
-    return PatchGAN(norm="instance")
+    return PatchGAN(**{"norm": "instance", **options})
 
 
 def _norm(width: int) -> tuple[nn.Module, nn.Module]:

@@ -69,12 +69,12 @@ class DropoutBlock(nn.Module):
         return result
 
 
-def critic() -> PatchGAN:
+def critic(**options: Any) -> PatchGAN:
     """Return the Wasserstein critic: the 70x70 PatchGAN with instance normalisation.
 
     The gradient penalty looks at one image at a time, and so must the normalisation.
     """
-    return PatchGAN(norm="instance")
+    return PatchGAN(**{"norm": "instance", **options})
 
 
 def _convolution(width: int) -> list[nn.Module]:

@@ -110,6 +110,6 @@ class TransformerLayer(nn.Module):
         return result
 
 
-def discriminator() -> PatchGAN:
+def discriminator(**options: Any) -> PatchGAN:
     """Return the generator's discriminator: the 70x70 PatchGAN with batch normalisation."""
-    return PatchGAN(norm="batch")
+    return PatchGAN(**{"norm": "batch", **options})

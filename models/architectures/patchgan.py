@@ -6,24 +6,32 @@ own normalisation; three strided convolutions see patches of 70x70 pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from bench.core.names import choose
 
 
 @dataclass(frozen=True, slots=True)
 class PatchGANConfig:
     """``strided`` convolutions halve the size; ``channels`` 6 also sees what was degraded.
 
-    ``norm`` is "batch", "instance", or "none" where the loss looks at the gradient of each image.
+    ``norm`` is "batch"; or "instance", "group" (8 of them) or "none" where the loss looks at the
+    gradient of each image. ``spectral`` holds each convolution to a slope of 1 (Miyato et al. 2018,
+    arXiv:1802.05957).
     """
 
     channels: int = 3
     width: int = 64
     strided: int = 3
-    norm: Literal["batch", "instance", "none"] = "batch"
+    norm: Literal["batch", "instance", "group", "none"] = "batch"
+    spectral: bool = False
 
 
 class PatchGAN(nn.Module):
@@ -47,6 +55,10 @@ class PatchGAN(nn.Module):
             layers += [*_normalised(width, wider, stride, config.norm), nn.LeakyReLU(0.2)]
             width = wider
         layers.append(nn.Conv2d(width, 1, 4, padding=1))
+        if config.spectral:
+            layers = [
+                spectral_norm(layer) if isinstance(layer, nn.Conv2d) else layer for layer in layers
+            ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -55,10 +67,16 @@ class PatchGAN(nn.Module):
         return scores
 
 
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "instance": nn.InstanceNorm2d,
+    "group": partial(nn.GroupNorm, 8),
+}
+
+
 def _normalised(inside: int, outside: int, stride: int, norm: str) -> list[nn.Module]:
     # batch normalisation has an offset of its own; instance normalisation here has none
     convolution = nn.Conv2d(inside, outside, 4, stride, padding=1, bias=norm != "batch")
     if norm == "none":
         return [convolution]
-    kind = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}[norm]
-    return [convolution, kind(outside)]
+    return [convolution, NORMS[choose("normalisation", norm, NORMS)](outside)]

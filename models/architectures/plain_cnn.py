@@ -79,6 +79,6 @@ def convolution(inside: int, outside: int) -> tuple[nn.Module, nn.Module]:
     return nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU()
 
 
-def discriminator() -> PatchGAN:
+def discriminator(**options: Any) -> PatchGAN:
     """Return the generator's discriminator: a PatchGAN with batch normalisation."""
-    return PatchGAN(norm="batch")
+    return PatchGAN(**{"norm": "batch", **options})

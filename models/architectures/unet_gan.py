@@ -94,9 +94,9 @@ class NormalisedBlock(nn.Module):
         return F.relu(features + self.norm(self.second(self.first(features))))
 
 
-def discriminator() -> PatchGAN:
+def discriminator(**options: Any) -> PatchGAN:
     """Return the generator's discriminator: the 70x70 PatchGAN with batch normalisation."""
-    return PatchGAN(norm="batch")
+    return PatchGAN(**{"norm": "batch", **options})
 
 
 def _convolution(inside: int, outside: int, stride: int = 1) -> nn.Sequential:

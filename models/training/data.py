@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,11 +27,13 @@ from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
 from models.training.augment import AUGMENTATIONS, Jitter, Warp, colour_order, turned
 from models.training.curriculum import Curriculum
+from models.training.fresh import degraded_anew, with_noise_map
 
 CACHE_BYTES = 2 * 1024**3
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
-"""Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]."""
+"""Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]. For a network that is
+told the noise, the degraded one has a fourth channel: its standard deviation."""
 
 
 class ViewCache:
@@ -88,6 +92,8 @@ class PairedCrops(Dataset[Item]):
         cache: ViewCache,
         curriculum: Curriculum | None = None,
         share: tuple[int, int] = (0, 1),
+        told_noise: bool = False,
+        fit: str = "crop",
     ) -> None:
         if unknown := sorted(set(augment) - AUGMENTATIONS):
             known = ", ".join(sorted(AUGMENTATIONS))
@@ -95,7 +101,7 @@ class PairedCrops(Dataset[Item]):
         self._pairs, self._side, self._seed = pairs, side, seed
         self._augment, self._cache = frozenset(augment), cache
         self._numbers = range(start + share[0], stop, share[1])
-        self._curriculum = curriculum
+        self._curriculum, self._told_noise, self._whole = curriculum, told_noise, fit == "resize"
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -107,7 +113,7 @@ class PairedCrops(Dataset[Item]):
         of threads of its own, and from then on both teams sleep where they would have waited.
         """
         chosen = {self._drawn(self._numbers[index])[0] for index in indices}
-        self._cache.fill([self._pairs[number] for number in chosen])
+        self._cache.fill([_to_learn(self._pairs[number]) for number in chosen])
         return [self[index] for index in indices]
 
     def __getitem__(self, index: int) -> Item:
@@ -123,7 +129,7 @@ class PairedCrops(Dataset[Item]):
         return self._curriculum.draw(number, rng), rng
 
     def _cut(self, pair: Pair, rng: np.random.Generator) -> Item:
-        degraded, reference = self._cache.open(pair)
+        degraded, reference = self._cache.open(_to_learn(pair))
         warp = Warp.drawn(self._augment, self._side, rng)
         side = self._side if warp is None else warp.source
         top, left = (int(rng.integers(max(length - side, 0) + 1)) for length in degraded.shape[:2])
@@ -134,14 +140,24 @@ class PairedCrops(Dataset[Item]):
         order = colour_order(rng) if "colours" in self._augment else None
 
         def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
-            piece = square(image, top * scale, left * scale, side * scale)
+            if self._whole:
+                piece = resized(image, side * scale)
+            else:
+                piece = square(image, top * scale, left * scale, side * scale)
             if warp is not None:
                 piece = warp.apply(piece, scale)
             tensor = as_tensor(turned(piece, turns, mirrored))
             tensor = tensor if jitter is None else jitter.apply(tensor)
             return tensor if order is None else tensor[order]
 
-        return cut(degraded, 1), cut(reference, pair.scale)
+        level = (pair.degradation or {}).get("sigma")
+        if (fresh := _fresh(pair)) is not None:
+            sharp = cut(reference, 1)
+            grey = bool((pair.degradation or {}).get("grey"))
+            made, level = degraded_anew(sharp, fresh, rng, grey=grey)
+        else:
+            made, sharp = cut(degraded, 1), cut(reference, pair.scale)
+        return (with_noise_map(made, level) if self._told_noise else made), sharp
 
 
 class UnpairedCrops(PairedCrops):
@@ -161,6 +177,16 @@ class UnpairedCrops(PairedCrops):
         return degraded, reference, self._cut(self._pairs[other], apart)[1]
 
 
+def _fresh(pair: Pair) -> Mapping[str, tuple[float, float]] | None:
+    """Return what is done anew to every crop of a pair. Prepared images were degraded before."""
+    return None if pair.prepare else pair.fresh
+
+
+def _to_learn(pair: Pair) -> Pair:
+    """Return the pair as it is read: the sharp photograph where each crop is degraded anew."""
+    return pair if _fresh(pair) is None else replace(pair, degradation=None)
+
+
 def square(image: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
     """Cut a (side, side, 3) piece; an image that is too small is mirrored at its end."""
     piece = image[top : top + side, left : left + side]
@@ -168,6 +194,12 @@ def square(image: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
     if any(missing):
         piece = np.pad(piece, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
     return piece
+
+
+def resized(image: NDArray[Any], side: int) -> NDArray[Any]:
+    """(H, W, 3) -> (side, side, 3): all of it, by the mean of what falls on each pixel."""
+    size = (side, side)
+    return np.asarray(cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA))
 
 
 def as_tensor(image: NDArray[Any]) -> torch.Tensor:
@@ -195,7 +227,7 @@ def split_off_validation(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]
     return kept, held_out
 
 
-def validation_crops(pairs: Sequence[Pair]) -> Item:
+def validation_crops(pairs: Sequence[Pair], told_noise: bool = False) -> Item:
     """Return the centres of up to 12 pairs, spread over the clusters, as two (N,3,S,S) tensors.
 
     S is 160 for the degraded ones, and 160 times the scale for the references.
@@ -209,4 +241,7 @@ def validation_crops(pairs: Sequence[Pair]) -> Item:
         for image, scale, found in zip(images, (1, pair.scale), (degraded, reference), strict=True):
             piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
             found.append(as_tensor(piece))
+        if told_noise:
+            level = (pair.degradation or {}).get("sigma")
+            degraded[-1] = with_noise_map(degraded[-1], level)
     return torch.stack(degraded), torch.stack(reference)

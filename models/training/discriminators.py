@@ -45,17 +45,17 @@ def discriminator_of(task: Task, number: int, side: int) -> nn.Module:
     if card is None or card.discriminator is None:
         name = "this network" if card is None else f"'{card.name}'"
         raise BenchError(f"{name} has no discriminator: its card names none; take method 'plain'")
-    discriminator = build_network(
-        replace(card, build=card.discriminator, options={}), task.seed + number
-    )
     adversary = adversary_of(task.recipe)
+    discriminator = build_network(
+        replace(card, build=card.discriminator, options=dict(adversary.network)), task.seed + number
+    )
     if adversary.loss == "wgan-gp" and any(
         isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in discriminator.modules()
     ):
         raise BenchError(
             f"the discriminator of '{card.name}' normalises over the batch; the penalty of "
-            "'wgan-gp' looks at one image at a time: take another adversarial loss, or a "
-            "discriminator without batch normalisation"
+            "'wgan-gp' looks at one image at a time: take another adversarial loss, or "
+            "--set adversary.network.norm=instance"
         )
     try:
         with torch.no_grad():

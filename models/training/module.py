@@ -149,7 +149,7 @@ class Training(LightningModule):
         for name, value in found.items():
             self.log(f"val_{name}", value, batch_size=len(degraded), on_epoch=True)
         if index == 0:
-            self.sample = [images[0].cpu() for images in (degraded, restored, reference)]
+            self.sample = [images[0, :3].cpu() for images in (degraded, restored, reference)]
 
     def watched(self) -> dict[str, float]:
         """Return the means since the last validation, what that found, and the learning rate."""
@@ -209,6 +209,8 @@ class Training(LightningModule):
             cache=self._cache,
             curriculum=self.task.curriculum(self.plan.steps),
             share=(self.trainer.global_rank, ranks),
+            told_noise=self.task.told_noise,
+            fit=self.recipe.fit,
         )
         return DataLoader(crops, batch_size=batch // ranks)
 

@@ -15,6 +15,7 @@ from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.records import Pair
 from models.catalogue import Card
+from models.loading import tells_noise
 from models.recipes import Recipe
 from models.training.curriculum import Curriculum, curriculum_of
 from models.training.data import Item
@@ -39,6 +40,11 @@ class Task:
     seed: int = 0
     teacher: Path | None = None
     """A file of weights whose network is followed, too."""
+
+    @property
+    def told_noise(self) -> bool:
+        """Whether the network takes the noise level as a fourth channel."""
+        return tells_noise(self.network)
 
     @property
     def epoch(self) -> int:
@@ -91,11 +97,7 @@ class Plan:
         except (ValueError, TypeError, RecursionError) as error:
             raise BenchError(f"'{path}' is damaged ({error}); delete it to train anew") from error
         wanted = json.loads(json.dumps(made_for))
-        changed = [
-            f"{key} was {found.get(key)!r}, now {wanted[key]!r}"
-            for key in wanted
-            if found.get(key) != wanted[key]
-        ]
+        changed = list(_differences(found, wanted))
         if changed:
             name = path.name.removesuffix(".plan.json")
             raise BenchError(
@@ -103,3 +105,16 @@ class Plan:
                 f"train in another folder, or delete {name}.* there"
             )
         return plan
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> list[str]:
+    """Return what was and is now, of every value that differs, in words."""
+    told: list[str] = []
+    for key, now in wanted.items():
+        was = found.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            told += _differences(was, now, f"{above}{key}.")
+        elif was != now:
+            told.append(f"{above}{key} was {was!r}, now {now!r}")
+    told += [f"{above}{key} was {found[key]!r}" for key in found if above and key not in wanted]
+    return told

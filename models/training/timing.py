@@ -49,7 +49,7 @@ def make_plan(
         steps = int(left / (timing.step + timing.validation / task.period))
     steps = max(1, steps)
     degraded, reference = task.validation
-    untouched = enlarge(degraded, reference.shape[-1] // degraded.shape[-1])
+    untouched = enlarge(degraded[:, :3], reference.shape[-1] // degraded.shape[-1])
     return Plan(
         made_for=made_for,
         steps=steps,
@@ -137,6 +137,8 @@ def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: flo
         start=0,
         stop=stop,
         cache=cache,
+        told_noise=task.told_noise,
+        fit=task.recipe.fit,
     )
     taken: list[float] = []
     for step in range(WARM_STEPS + TIMED_STEPS):

@@ -28,7 +28,8 @@ from bench.records import Learned, Pair
 from bench.suites.learned import joined, learned_from
 from models.catalogue import Card
 from models.checkpoints import read_state
-from models.loading import build_network
+from models.loading import build_network, options_of, scale_of, tells_noise
+from models.recipe_files import tag_of
 from models.recipes import Begin, Recipe
 from models.structure import hold_zeros
 from models.training.budget import parse_budget
@@ -83,6 +84,10 @@ class Job:
     nodes: int = 1
     initial: Path | None = None
     teacher: Path | None = None
+
+    def tag(self, preset: str) -> str:
+        """Return what sets its weights apart from those of a preset; nothing where it is that."""
+        return tag_of(self.recipe, self.card.preset(preset))
 
     @property
     def length(self) -> str:
@@ -191,6 +196,11 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
     if job.initial is not None and not job.initial.is_file():
         raise BenchError(f"no weights to begin with at '{job.initial}': there is no such file")
     missing = left_out(job.recipe)
+    if job.recipe.network:
+        for key in job.recipe.network:
+            choose(f"option of the network of '{job.card.name}'", key, options_of(job.card.build))
+        options = {**job.card.options, **job.recipe.network}
+        job = replace(job, card=replace(job.card, options=options))
     terms = TrainingTerms(
         model=job.card.name,
         options=to_json(job.card.options),
@@ -211,12 +221,27 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
 
 
 def _task(job: Job) -> Task:
-    network = _begun(build_network(job.card, job.seed), job.recipe.begin)
+    try:
+        built = build_network(job.card, job.seed)
+    except BenchError:
+        raise
+    except (TypeError, ValueError, RuntimeError, KeyError, ZeroDivisionError) as error:
+        given = dict(job.recipe.network)
+        if not given:
+            raise
+        raise BenchError(
+            f"'{job.card.name}' cannot be built with {given}: {type(error).__name__}: {error}"
+        ) from error
+    network = _begun(built, job.recipe.begin)
     if job.initial is not None:
         load_weights(network, job.initial, job.card.name)
         if any(step.method == MASKED for step in _begun_with(job.initial)):
             hold_zeros(network)
-    crops = validation_crops(job.val)
+    if (scale := job.train[0].scale) != scale_of(network):
+        raise BenchError(
+            f"'{job.card.name}' enlarges x{scale_of(network)}; '{job.suite}' asks for x{scale}"
+        )
+    crops = validation_crops(job.val, tells_noise(network))
     return Task(
         network=network,
         recipe=job.recipe,

@@ -28,10 +28,11 @@ def command_of(record: RunRecord) -> str:
     options = record.options if "suite" in record.options else _decisive(record)
     words = ["bench", "run"]
     for name, value in options.items():
-        if name in PASSING or value in ("", "False"):
+        if name in (*PASSING, "recipe", "set") or value in ("", "False"):
             continue
         words.append(f"--{name.replace('_', '-')}")
         words += [] if value == "True" else [value]
+    words += [word for change in record.spec.recipe for word in ("--set", change)]
     return shlex.join(words)
 
 

@@ -193,7 +193,11 @@ def _places(figure: Figure) -> int:
 
 
 def _of_suite(analysis: Analysis) -> list[Report]:
-    name, options = parse_spec(analysis.data.record.spec.suite)
+    record = analysis.data.record
+    name, options = parse_spec(record.spec.suite)
+    row = suite_cards().get(name)
+    if row and row.task != record.suite.task:  # its photographs, degraded otherwise
+        return []
     return [
         report
         for report in REPORTS

@@ -139,7 +139,10 @@ def test_ones_own_folder_is_never_taken_for_another_suite(tmp_path: Path, name: 
     ("text", "said"),
     [
         ('nmae = "x"', "no key 'nmae' is known; expected name, title, task, licence, citation"),
-        ('task = "deblurr"', "task = 'deblurr'; expected one of deblur, denoise, super-resolution"),
+        (
+            'task = "deblurr"',
+            "task = 'deblurr'; expected one of deblur, denoise, dejpeg, super-resolution",
+        ),
         ("name = 3", "name = 3; expected some text"),
         ("name", "cannot read '.*suite.toml': "),
     ],

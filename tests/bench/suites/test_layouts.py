@@ -331,3 +331,18 @@ def test_reds_tests_on_the_validation_set_and_says_so(tmp_path: Path, photograph
 def test_long_suites_are_listings(tmp_path: Path, photograph: Pixels) -> None:
     for name in ("gopro official", "celeba:blur=uniform by person", "folder lq and gt"):
         assert isinstance(_open(name, tmp_path / name, photograph).pairs("test"), Listing)
+
+
+def test_the_sets_that_the_field_trains_on_train_where_they_lie_beside_a_test_set(
+    tmp_path: Path, photograph: Pixels
+) -> None:
+    maker = Maker(tmp_path, photograph)
+    for file in ("CBSD68/1.png", "CBSD432/1.png", "CBSD432/2.png", "WED/1.png", "BSD400/1.png"):
+        maker.sharp(file)
+    suite = open_suite("cbsd68:sigma=5-50", tmp_path)
+    learned = {pair.id for split in ("train", "val") for pair in suite.pairs(split)}
+    assert learned == {"CBSD432-1", "CBSD432-2", "Waterloo-1", "BSD400-1"}
+    assert all(pair.fresh == {"sigma": (5, 50)} for pair in suite.pairs("train"))
+    (test,) = suite.pairs("test")
+    assert test.fresh is None
+    assert 5 <= (test.degradation or {})["sigma"] <= 50

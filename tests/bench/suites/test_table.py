@@ -74,10 +74,10 @@ def test_every_row_names_code_that_exists(card: object) -> None:
         ("gopor", "no suite 'gopor'; did you mean 'gopro'"),
         (
             "gopro:blurr=blur",
-            "suite 'gopro' has no option 'blurr'; its options: blur, crop, resize, kernel",
+            "its options: blur, sigma, jpeg, scale, crop, resize, kernel",
         ),
         ("gopro:blur=linear", "blur=linear is not one of blur, blur_gamma"),
-        ("folder:x=1", "its options: crop, resize, kernel"),
+        ("folder:x=1", "its options: sigma, jpeg, scale, crop, resize, kernel"),
     ],
 )
 def test_a_mistyped_spec_says_what_is_legal(spec: str, message: str, tmp_path: Path) -> None:
