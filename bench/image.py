@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bench.colour import converted, profile_name, to_srgb
 from bench.core.blobs import read_bytes
 from bench.core.errors import BenchError
+from bench.core.extras import extra
 from bench.core.files import write_atomic
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Plane = NDArray[np.float64]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".avif", ".heic", ".heif"}
+)
 MOST_PIXELS = 178_956_970
 """More are not read: at twice the size that it warns of, Pillow takes a file for an attack."""
 _PNG_SPEED = [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -52,22 +55,10 @@ def read(path: Path) -> Pixels:
     `ImageError` for unreadable files and for transparency, which has no colour until it is laid on
     a background, and for animations and several pages.
     """
-    try:
-        data = read_bytes(path)
-    except OSError as error:
-        raise ImageError(f"cannot read image '{path}': {error.strerror or error}") from error
-    _refuse_huge(data, path)
-    if (count := _frames_in(data)) > 1:
-        raise ImageError(f"'{path}' holds {count} images (frames or pages); save the one meant")
-    decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
-    if decoded is None:
-        decoded = _decode_pillow(data, path)
+    data = data_of(path)
+    decoded = decode(data, path)
     if decoded.dtype == np.uint16:
         decoded = np.rint(decoded / 257.0).astype(np.uint8)
-    if decoded.dtype != np.uint8:
-        raise ImageError(f"'{path}' holds {decoded.dtype} samples; expected 8 or 16 bits")
-    if decoded.ndim == 2:
-        decoded = decoded[:, :, None]
     if decoded.shape[2] in (2, 4):
         if int(decoded[:, :, -1].min()) != 255:
             raise ImageError(f"'{path}' has transparent pixels; lay it on a background first")
@@ -77,6 +68,31 @@ def read(path: Path) -> Pixels:
     if decoded.ndim == 2:
         decoded = np.repeat(decoded[:, :, None], 3, axis=2)
     return np.require(decoded, np.uint8, ["C", "W"])  # torch warns of arrays that are read-only
+
+
+def data_of(path: Path) -> bytes:
+    """Return an image file's bytes. Raises `ImageError` where they cannot be read."""
+    try:
+        return read_bytes(path)
+    except OSError as error:
+        raise ImageError(f"cannot read image '{path}': {error.strerror or error}") from error
+
+
+def decode(data: bytes, path: Path) -> NDArray[Any]:
+    """Decode an image file to (H, W, C) uint8 or uint16, upright, C of 1 to 4: grey or RGB, alpha.
+
+    Its numbers are those of its own colour profile, but for inks, which become sRGB. ``path`` names
+    it in errors. Raises `ImageError` for unreadable and huge files, animations and several pages.
+    """
+    _refuse_huge(data, path)
+    if (count := _frames_in(data)) > 1:
+        raise ImageError(f"'{path}' holds {count} images (frames or pages); save the one meant")
+    decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
+    if decoded is None:
+        decoded = _decode_pillow(data, path)
+    if decoded.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"'{path}' holds {decoded.dtype} samples; expected 8 or 16 bits")
+    return decoded[:, :, None] if decoded.ndim == 2 else decoded
 
 
 def _refuse_huge(data: bytes, path: Path) -> None:
@@ -106,7 +122,7 @@ def icc_profile(data: bytes) -> bytes | None:
     """Return the ICC profile in an image file, None without one. Only headers are read."""
     if data.startswith(_PNG) and b"iCCP" not in data[: max(data.find(b"IDAT"), 0)]:
         return None
-    profile = _peek(data, lambda image: image.info.get("icc_profile"))
+    profile = peek(data, lambda image: image.info.get("icc_profile"))
     return profile if isinstance(profile, bytes) else None
 
 
@@ -123,7 +139,9 @@ def is_grey(path: Path) -> bool:
 
     Raises OSError for a file that cannot be read.
     """
-    return _peek(read_bytes(path), lambda image: image.mode in _GREY_MODES) or False
+    data = read_bytes(path)
+    with_alpha = data.startswith(_PNG) and data[25:26] == b"\4"  # Pillow calls that of 16 bits RGBA
+    return peek(data, lambda image: with_alpha or image.mode in _GREY_MODES) or False
 
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
@@ -140,25 +158,28 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
         if is_png:  # no second opinion: Pillow does not verify all of a PNG's checksums
             raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
         return None
-    if data.startswith((b"II", b"MM")) and _peek(data, lambda image: image.mode == "CMYK"):
+    if data.startswith((b"II", b"MM")) and peek(data, lambda image: image.mode == "CMYK"):
         return None  # OpenCV knows nothing of inks' profile
+    if not is_png and decoded.dtype == np.uint8 and decoded.shape[2:] == (4,):
+        return None  # OpenCV multiplies alpha into the colour
     if decoded.ndim == 2:
         # OpenCV drops the alpha of some grey images in silence.
-        if decoded.dtype == np.uint8 and _peek(data, _has_alpha):
+        if decoded.dtype == np.uint8 and peek(data, _has_alpha):
             return None
     elif decoded.shape[2] >= 3:
         decoded = decoded[:, :, [2, 1, 0, 3][: decoded.shape[2]]]
-    if decoded.dtype == np.uint16 and not is_png and _peek(data, _is_white_zero):
+    if decoded.dtype == np.uint16 and not is_png and peek(data, _is_white_zero):
         decoded = 65535 - decoded  # OpenCV sees to that with 8 bits only
     if is_png and b"eXIf" in data:  # OpenCV turns TIFF upright but not PNG
-        decoded = _turn(decoded, _peek(data, lambda image: image.getexif().get(_ORIENTATION, 1)))
+        decoded = _turn(decoded, peek(data, lambda image: image.getexif().get(_ORIENTATION, 1)))
     return decoded
 
 
-def _peek(data: bytes, question: Callable[[Image], Any]) -> Any:
+def peek(data: bytes, question: Callable[[Image], Any]) -> Any:
     """Return what Pillow finds in the header, or None if it cannot read that."""
     from PIL import Image, UnidentifiedImageError
 
+    _knows_heif(data)
     try:
         with Image.open(io.BytesIO(data)) as image:
             return question(image)
@@ -178,7 +199,7 @@ def _frames_in(data: bytes) -> int:
     if still:
         return 1
     try:
-        return _peek(data, _pages) or 1
+        return peek(data, _pages) or 1
     except (OSError, ValueError, SyntaxError, EOFError):
         return 1
 
@@ -192,6 +213,18 @@ def _pages(image: Image) -> int:
         image.seek(page)
         sizes.append(image.size)
     return sizes.count(sizes[0])
+
+
+def _knows_heif(data: bytes) -> bool:
+    """Let Pillow read HEIC and HEIF, and say whether it can; True for files of other kinds."""
+    if data[4:8] != b"ftyp" or data[8:12] in (b"avif", b"avis"):  # Pillow's own
+        return True
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def _has_alpha(image: Image) -> bool:
@@ -218,6 +251,8 @@ def _turn(decoded: NDArray[Any], orientation: int | None) -> NDArray[Any]:
 def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    if not _knows_heif(data):
+        raise ImageError(f"'{path}' is HEIC, which needs pillow-heif: {extra('heif')}")
     try:
         with Image.open(io.BytesIO(data)) as image:
             upright = to_srgb(ImageOps.exif_transpose(image))

@@ -36,6 +36,8 @@ class ClassicalRestorer:
     scale: int | None = 1
     device: torch.device = CPU
     network: torch.nn.Module | None = None
+    bits: int = 8
+    """Of a channel, on which it works."""
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size. The input is taken as the 8 bits that it was."""

@@ -125,7 +125,7 @@ class NetworkRestorer:
         self._tile: tuple[int, int] | None = None
         self.shrinks = True
         """Whether an image that is too large for the memory is worked on in smaller tiles."""
-        self._fixed = isinstance(tile, tuple)
+        self.fixed = isinstance(tile, tuple)
         """Whether the network takes no other tiles."""
         if tile is not None:
             high, wide = both(tile)
@@ -138,6 +138,14 @@ class NetworkRestorer:
         if self.network is not None:
             self.network.requires_grad_(False).eval()
             store(self.network.to(device=self.device, dtype=dtype), self._layout)
+
+    def cut(self, tile: int | None) -> None:
+        """Work in tiles of this side from now on, None: on whole images; not where it is fixed."""
+        if not self.fixed:
+            self._tile = None
+            if tile is not None:
+                high, wide = (max(tile // step, 1) * step for step in self.multiple)
+                self._tile = high, wide
 
     def compute(
         self, dtype: torch.dtype | None = None, layout: torch.memory_format | None = None
@@ -204,7 +212,7 @@ class NetworkRestorer:
 
     def _smaller_tile(self, side: int) -> tuple[int, int] | None:
         """Return tiles of half the side, None where they would be too small or may not be."""
-        if self._fixed or not self.shrinks:
+        if self.fixed or not self.shrinks:
             return None
         half = min(side, *(self._tile or (side, side))) // 2
         high, wide = (half // step * step for step in self.multiple)

@@ -116,6 +116,7 @@ RUN = [
     "bench suites make photographs --out data/mine --blur shake,defocus",
     "bench run --suite folder --data mine",
     "bench restore weights.safetensors photo.jpg --out restored",
+    "bench restore nlm photos --out restored-photos --before-after --format jpeg",
     "bench export weights.safetensors --to onnx --out exported.onnx",
     "bench rate plan --share 60% --models 6 --images 40",
     "bench rate new --run demo --protocol pair",

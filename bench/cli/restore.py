@@ -3,67 +3,94 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from bench.checks import check_restoring
 from bench.cli.console import ShownProgress, complain, print_json, say
-from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, OwnWeights, Tile, weights_of
-from bench.core.errors import message_of
-from bench.core.mirror import mirrored, refuse_collisions
+from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, OwnWeights, weights_of
+from bench.core.errors import BenchError
+
+LEAST_TILE = 32
 
 
 def restore(
     model: Annotated[str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.")],
-    images: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Photographs and films, or folders of them.")
+    ],
     out: Annotated[
-        Path, typer.Option(help="Folder for the restored PNGs; the photographs' folders are kept.")
+        Path, typer.Option(help="Folder for the results; the photographs' folders are kept.")
     ] = Path("restored"),
+    form: Annotated[
+        Literal["png", "jpeg", "webp", "tiff"],
+        typer.Option(
+            "--format",
+            help="What photographs are written as. png and tiff keep 16 bits, all keep EXIF and "
+            "colour profile.",
+        ),
+    ] = "png",
+    before_after: Annotated[
+        bool,
+        typer.Option("--before-after", help="Also write both side by side, beside each result."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace restored images that are there already.")
     ] = False,
     device: Device = "auto",
     weights: OwnWeights = None,
-    tile: Tile = None,
+    tile: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|whole|N",
+            help="Work in tiles of N pixels; auto: of what the free memory holds.",
+        ),
+    ] = "auto",
     noncommercial: Noncommercial = False,
     as_json: Json = False,
 ) -> None:
-    """Apply a model to photographs. No photograph is ever written over."""
+    """Apply a model to photographs and films. None is ever written over.
+
+    EXIF, colour profile, 16 bits, transparency and grey are kept, and a film's rate and sound.
+    """
+    side = _side(tile)
     card = check_restoring(model, weights=weights, images=images)
 
-    from bench.suites.folder import named_images
+    from bench.photographs.work import as_row, plan, restore_all
 
-    files: dict[Path, Path] = {}  # each with the folder below which it is mirrored
-    for given in images:
-        if given.is_dir():
-            files |= dict.fromkeys(named_images(given).values(), given)
-        else:
-            files[given] = given.parent
-    targets = mirrored(files, out, ".png")
-    refuse_collisions(targets, overwrite)
+    items = plan(images, out, form=form, before_after=before_after, overwrite=overwrite)
     weights = weights_of(card, weights, quiet=as_json)
 
     from bench.compute.environment import pick_device
-    from bench.image import read, to_pixels, to_tensor, write_png
     from models.loading import load_restorer
 
-    restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=tile)
-    rows: list[dict[str, str | None]] = []
+    restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=side)
+    rows = []
     with ShownProgress() as progress:
-        for done, (image, target) in enumerate(targets.items(), 1):
-            try:
-                restored = to_pixels(restorer.restore(to_tensor(read(image))))
-                write_png(target, restored)
-                rows.append({"image": str(image), "restored": str(target), "error": None})
-            except Exception as error:  # noqa: BLE001  one photograph never stops the others
-                complain(f"{image}: {message_of(error)}")
-                rows.append({"image": str(image), "restored": None, "error": message_of(error)})
-            progress.update("restore", done, len(targets), image.name)
+        for done in restore_all(
+            restorer, items, form=form, choose_tile=tile == "auto", heard=progress.update
+        ):
+            rows.append(as_row(done))
+            if done.error:
+                complain(f"{done.source}: {done.error}")
+            for note in done.notes:
+                progress.note(f"{done.source}: {note}")
     failed = sum(row["error"] is not None for row in rows)
     if as_json:
         print_json({"weights": str(weights) if weights else None, "images": rows})
+    elif failed == len(rows):
+        say(f"nothing was restored: {failed} of {failed} failed, for the reasons above")
     else:
         say(f"restored images: {len(rows) - failed} of {len(rows)}, in {out}")
     if failed:
         raise typer.Exit(1)
+
+
+def _side(tile: str) -> int | None:
+    """Read ``--tile``; None for tiles that are chosen, and for whole images."""
+    if tile in ("auto", "whole"):
+        return None
+    if not tile.isdecimal() or int(tile) < LEAST_TILE:
+        raise BenchError(f"--tile {tile}: expected auto, whole, or pixels from {LEAST_TILE} up")
+    return int(tile)

@@ -121,7 +121,7 @@ def files_in(
     """
     if not folder.is_dir():
         raise BenchError(f"no folder '{folder}'; expected a folder of images")
-    files = names_in(folder) if is_lmdb(folder) else sorted(_walk(str(folder), ""))
+    files = names_in(folder) if is_lmdb(folder) else sorted(files_below(folder))
     if prefer:
         inside = [f for f in files if not set(f.lower().split("/")[:-1]).isdisjoint(prefer)]
         files = inside or files
@@ -147,13 +147,23 @@ def named_images(folder: Path, prefer: Collection[str] = ()) -> dict[str, Path]:
 
 def has_images(folder: Path) -> bool:
     """Say whether there is any image under ``folder``, at any depth."""
-    return folder.is_dir() and (is_lmdb(folder) or any(_walk(str(folder), "")))
+    return folder.is_dir() and (is_lmdb(folder) or any(files_below(folder)))
+
+
+def files_below(folder: Path, suffixes: Collection[str] = SUFFIXES) -> Iterator[str]:
+    """Yield the files below ``folder`` that end so, at any depth, as paths below it, in any order.
+
+    Hidden files are passed over. Symbolic links are followed, but not in a circle.
+    """
+    return _walk(str(folder), "", suffixes)
 
 
 def _walk(
-    folder: str, above: str, outer: frozenset[tuple[int, int]] = frozenset()
+    folder: str,
+    above: str,
+    suffixes: Collection[str],
+    outer: frozenset[tuple[int, int]] = frozenset(),
 ) -> Iterator[str]:
-    """Yield the images below ``folder``. Symbolic links are followed, but not in a circle."""
     status = Path(folder).stat()
     if (here := (status.st_dev, status.st_ino)) in outer:
         return  # a link to a folder that it lies in: everything there is met anyway
@@ -162,8 +172,8 @@ def _walk(
             if entry.name.startswith("."):
                 continue
             if _leads_to_folder(entry):
-                yield from _walk(entry.path, f"{above}{entry.name}/", outer | {here})
-            elif _is_image(entry.name):
+                yield from _walk(entry.path, f"{above}{entry.name}/", suffixes, outer | {here})
+            elif _ends_in(suffixes, entry.name):
                 yield above + entry.name
 
 
@@ -174,8 +184,8 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link to itself: reading it says so
 
 
-def _is_image(name: str) -> bool:
-    return name[name.rfind(".") :].lower() in SUFFIXES
+def _ends_in(suffixes: Collection[str], name: str) -> bool:
+    return name[name.rfind(".") :].lower() in suffixes
 
 
 def images_directly_in(folder: Path) -> list[str]:
@@ -186,7 +196,7 @@ def images_directly_in(folder: Path) -> list[str]:
         return sorted(
             entry.name
             for entry in entries
-            if _is_image(entry.name) and not entry.name.startswith(".") and entry.is_file()
+            if _ends_in(SUFFIXES, entry.name) and not entry.name.startswith(".") and entry.is_file()
         )
 
 

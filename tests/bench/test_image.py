@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 import torch
 from PIL import Image, ImageOps
@@ -414,5 +415,6 @@ def test_two_sizes_are_refused_with_both_named(rgb: Pixels) -> None:
 
 
 def test_every_suffix_listed_is_one_that_reads(tmp_path: Path, rgb: Pixels) -> None:
+    pillow_heif.register_heif_opener()  # to write; `read` does so itself
     for suffix in image.SUFFIXES:
         assert read(saved(tmp_path / f"a{suffix}", rgb)).shape == rgb.shape

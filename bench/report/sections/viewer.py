@@ -1,18 +1,12 @@
-"""What the side-by-side viewer holds: few images, large, without loss, in few models' versions.
-
-Its code in the browser is that of the judging page (`raters/web/page`): images look the same here
-as to the people who judged it.
-"""
+"""What the side-by-side viewer (`bench.viewer`) holds: few images, large, without loss."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 
 import numpy as np
 
@@ -24,15 +18,14 @@ from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.reading.gather import Shot
 from bench.report.sections.samples import score_text
-from raters.texts import shipped
-from raters.texts.table import in_html
+from bench.viewer.parts import css, frame, script
 
 SCENES, MODELS = 4, 8
 """So many images, and so many restored versions of each: the best models by the first metric."""
 PIXELS = 3_000_000
 """The viewer holds no more pixels than this, so no more than 12 MB, whatever the run."""
-SHARED = ("viewport.js", "look.js", "keys.js")
-"""Files of ``raters/web/page`` that run in the report too."""
+START = """const viewer = document.querySelector(".viewer");
+if (viewer) startViewer(viewer, JSON.parse(document.querySelector("#viewer-data").textContent));"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +58,11 @@ def section(context: Context) -> Content | Missing:
         scenes=found,
         models=MODELS,
         megabytes=megabytes(found),
-        tools=Html(tools()),
+        frame=Html(frame()),
     )
     scripts = (
         f'<script type="application/json" id="viewer-data">{data(found)}</script>\n'
-        f'<script type="module">\n{script()}\n</script>'
+        f'<script type="module">\n{script()}\n{START}\n</script>'
     )
     return Content([html], style=css(), scripts=Html(scripts))
 
@@ -96,27 +89,6 @@ def megabytes(found: Sequence[ViewedScene]) -> float:
 def data(found: Sequence[ViewedScene]) -> str:
     """Return the scenes as JSON that can stand in a page's script element."""
     return json.dumps([asdict(scene) for scene in found]).replace("<", "\\u003c")
-
-
-def script() -> str:
-    """Return the viewer's code: the judging page's modules and ours as one module."""
-    shared = [_text("raters.web", f"page/{name}") for name in SHARED]
-    code = "\n".join((*shared, _text("bench.report.sections", "viewer.js")))
-    return re.sub(r"^export ", "", code, flags=re.MULTILINE)
-
-
-def css() -> str:
-    """Return the styles: the judging page's for the window on the images, then ours."""
-    return _text("raters.web", "page/viewport.css") + _text("bench.report.sections", "viewer.css")
-
-
-def tools() -> str:
-    """Return the buttons of the ways to look, those of the judging page."""
-    return in_html(_text("raters.web", "page/tools.html"), shipped())
-
-
-def _text(package: str, path: str) -> str:
-    return files(package).joinpath(path).read_text(encoding="utf-8")
 
 
 def _candidates(analysis: Analysis) -> list[Shot]:

@@ -20,7 +20,8 @@ export function showState(root, { mode, zoom, auto, holding }) {
   for (const name of ["side", "flicker", "split"]) press(name, mode === name);
   press("auto", auto !== null);
   press("hold", holding);
-  root.querySelector('[data-part="zoom"]').textContent = `${zoom}×`;
+  root.querySelector('[data-part="zoom"]').textContent =
+    zoom < 1 ? `${Math.round(100 * zoom)} %` : `${zoom}×`;
   root.querySelector('[data-part="slider"]').hidden = mode !== "split";
   root.dataset.mode = mode;
   root.dataset.zoom = zoom;

@@ -4,14 +4,15 @@
 // pixels divided by the device pixel ratio, and its corner is put on a whole device pixel: anything
 // else would make the browser resample what people are asked to judge.
 //
-// This file, look.js, keys.js and viewport.css are the report's side-by-side viewer too, which puts
-// them into its page: they load nothing.
+// This file, look.js, keys.js and viewport.css are the side-by-side viewer (bench/viewer) of the report
+// and of the demo too, which put them into their pages: they load nothing.
 
 // CSS pixels between images and above each: whole device pixels at every usual ratio (1.1, 1.25 ..).
 export const GAP = 20;
 export const CAPTION = 20;
 
 const ZOOMS = [1, 2, 4];
+const SLACK = 1e-6;
 const TAP = 10; // CSS pixels that a finger may stray while it taps
 const AUTO_MS = 700; // below three changes a second (WCAG 2.3.1)
 
@@ -32,6 +33,8 @@ export class Viewport {
     this.auto = null;
     this.fingers = new Map(); // on the screen: pointer -> where
     this.tapFlickers = true;
+    this.zooms = ZOOMS;
+    this.beginsWhole = false; // an image that is larger than the room is first shown whole
     this.images = null;
     this.panes = [];
     this.use = freshUse();
@@ -56,7 +59,8 @@ export class Viewport {
     this.width = first.width;
     this.height = first.height;
     this.centre = { x: this.width / 2, y: this.height / 2 };
-    this.zoom = 1;
+    this.zooms = this.beginsWhole ? [...this.whole(), ...ZOOMS] : ZOOMS;
+    this.zoom = this.zooms[0];
     this.shown = 0;
     this.holding = false;
     this.slider.value = 50;
@@ -138,7 +142,8 @@ export class Viewport {
   }
 
   nextZoom() {
-    if (this.images) this.zoomTo(ZOOMS[(ZOOMS.indexOf(this.zoom) + 1) % ZOOMS.length]);
+    const { zooms } = this;
+    if (this.images) this.zoomTo(zooms[(zooms.indexOf(this.zoom) + 1) % zooms.length]);
   }
 
   zoomTo(zoom) {
@@ -223,7 +228,7 @@ export class Viewport {
     this.centre.y -= (now.y - last.y) * scale;
     if (fingers.length > 1) {
       const wanted = (gesture.zoom * spread(...fingers)) / gesture.spread;
-      const zoom = ZOOMS.findLast((step) => step <= wanted * Math.SQRT2) ?? ZOOMS[0];
+      const zoom = this.zooms.findLast((step) => step <= wanted * Math.SQRT2) ?? this.zooms[0];
       if (zoom !== this.zoom) return void this.zoomTo(zoom);
     }
     this.draw();
@@ -264,6 +269,14 @@ export class Viewport {
     return count * this.width + (count - 1) * GAP * window.devicePixelRatio <= device;
   }
 
+  /** The zoom, below 1, at which the whole image is seen; none where it is at 1. */
+  whole() {
+    const ratio = window.devicePixelRatio;
+    const zoom = Math.min((this.room.clientWidth * ratio) / this.width,
+      ((this.room.clientHeight - CAPTION) * ratio) / this.height);
+    return zoom < 1 && zoom > 0 ? [zoom] : [];
+  }
+
   /** A pane in device pixels: the zoomed image, or the room where that is smaller. */
   paneSize() {
     const ratio = window.devicePixelRatio;
@@ -271,8 +284,8 @@ export class Viewport {
     const wide = Math.floor(((this.room.clientWidth - GAP * (count - 1)) / count) * ratio);
     const high = Math.floor((this.room.clientHeight - CAPTION) * ratio);
     return {
-      width: Math.max(1, Math.min(this.width * this.zoom, wide)),
-      height: Math.max(1, Math.min(this.height * this.zoom, high)),
+      width: Math.max(1, Math.min(Math.ceil(this.width * this.zoom - SLACK), wide)),
+      height: Math.max(1, Math.min(Math.ceil(this.height * this.zoom - SLACK), high)),
     };
   }
 
@@ -312,8 +325,8 @@ export class Viewport {
     this.centre.x = clamp(this.centre.x, wide / 2, this.width - wide / 2);
     this.centre.y = clamp(this.centre.y, high / 2, this.height - high / 2);
     // Whole image pixels, so that the grid of a zoomed image does not crawl.
-    const x = Math.floor(this.centre.x - wide / 2);
-    const y = Math.floor(this.centre.y - high / 2);
+    const x = Math.max(0, Math.floor(this.centre.x - wide / 2));
+    const y = Math.max(0, Math.floor(this.centre.y - high / 2));
     this.slots().forEach((slot, index) => {
       const pane = this.panes[index];
       const shown = this.holding ? "reference" : slot;
@@ -344,7 +357,8 @@ function deviceGrid(ratio) {
 
 function paint(canvas, bitmap, x, y, zoom, from) {
   const context = canvas.getContext("2d", { alpha: false });
-  context.imageSmoothingEnabled = false;
+  context.imageSmoothingEnabled = zoom < 1; // only what is shown whole is made smaller
+  context.imageSmoothingQuality = "high";
   context.save();
   context.beginPath();
   context.rect(from, 0, canvas.width - from, canvas.height);

@@ -149,7 +149,7 @@ def test_a_restored_image_that_cannot_be_written_is_counted(
     ran = bench_here("restore", "unsharp", folder_suite / "input", "--out", in_the_way)
     assert ran.returncode == 1
     assert "a file stands where a folder is expected: name another place" in ran.stderr
-    assert "restored images: 0 of 6" in ran.stdout
+    assert "nothing was restored: 6 of 6 failed" in ran.stdout
 
 
 @LINUX

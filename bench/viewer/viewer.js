@@ -1,14 +1,13 @@
 // The side-by-side viewer: which image in which two versions. How they are shown is the business of
 // viewport.js, look.js and keys.js, which stand before this in the page.
 
-const viewer = document.querySelector(".viewer");
-if (viewer) startViewer(viewer, JSON.parse(document.querySelector("#viewer-data").textContent));
+// `scenes`: [{image, position, views: [{name, score, source}], reference}]; a source is an address.
 
 function startViewer(root, scenes) {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const button = (name) => root.querySelector(`[data-act="${name}"]`);
   const home = root.parentElement;
-  const dialog = document.querySelector("#viewer-dialog");
+  const dialog = home.querySelector("dialog");
   const viewport = new Viewport(part("room"), part("slider"), () => showState(root, viewport));
   const decoded = new Map();
   let scene = null;
@@ -91,18 +90,30 @@ function startViewer(root, scenes) {
   button("auto").disabled = reducedMotion();
   for (const name of ["image", "left", "right"]) part(name).addEventListener("change", show);
 
-  part("image").replaceChildren(...scenes.map(({ image }) => new Option(image)));
-  root.hidden = false;
-  show();
+  function use(others) {
+    scenes = others;
+    part("image").replaceChildren(...scenes.map(({ image }) => new Option(image)));
+    part("image").parentElement.hidden = scenes.length < 2;
+    root.hidden = scenes.length === 0;
+    if (scenes.length) show();
+    else viewport.clear();
+  }
+
+  use(scenes);
+  return { viewport, use };
 }
 
 function label({ name, score }) {
   return score ? `${name} · ${score}` : name;
 }
 
-// Without a request, and without any change of the values.
-function decode(source) {
+// Without any change of the values; of a data address without a request.
+async function decode(source) {
+  const blob = source.startsWith("data:") ? embedded(source) : await (await fetch(source)).blob();
+  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
+
+function embedded(source) {
   const bytes = Uint8Array.from(atob(source.slice(source.indexOf(",") + 1)), (c) => c.charCodeAt(0));
-  return createImageBitmap(new Blob([bytes], { type: "image/png" }),
-    { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  return new Blob([bytes], { type: "image/png" });
 }

@@ -1,0 +1,74 @@
+"""A photograph through a model: what a model takes, and what is kept past it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.image import ImageError
+from bench.photographs.reading import Photograph, Samples
+from models.memory import cut_to_fit
+from models.restorer import Restorer
+
+if TYPE_CHECKING:
+    import torch
+
+CUT = "in tiles of {0}x{0}, as the free memory asks"
+
+
+def restore_photograph(
+    restorer: Restorer, photograph: Photograph, *, choose_tile: bool = True
+) -> Photograph:
+    """Return a photograph restored in its own numbers, with its bits, alpha, profile and EXIF.
+
+    Grey stays one channel: the mean of the three that a model makes. Alpha is not restored, but
+    enlarged (bilinear) where the model enlarges. With ``choose_tile`` a network works in tiles
+    where the free memory asks for them. Raises what the model raises.
+    """
+    notes = list(photograph.notes)
+    if choose_tile and (side := cut_to_fit(restorer, *photograph.size)) is not None:
+        notes.append(CUT.format(side))
+    if photograph.most > 255 and getattr(restorer, "bits", 16) == 8:
+        notes.append(f"'{restorer.name}' works on 8 bits: the other 8 are not of the photograph")
+    restored = from_tensor(
+        restorer.restore(to_tensor(photograph.colour)), photograph.colour.dtype.type
+    )
+    if photograph.colour.shape[2] == 1:
+        mean = restored.mean(axis=2, keepdims=True)
+        restored = np.rint(mean).astype(photograph.colour.dtype)
+    return replace(
+        photograph,
+        colour=restored,
+        alpha=_resized(photograph.alpha, restored.shape[:2]),
+        notes=tuple(notes),
+    )
+
+
+def to_tensor(samples: Samples) -> torch.Tensor:
+    """(H, W, 1 or 3) uint8 or uint16 -> (1, 3, H, W) float32 in [0, 1]."""
+    import torch
+
+    most = float(np.iinfo(samples.dtype).max)
+    planes = torch.from_numpy(samples.astype(np.float32)).permute(2, 0, 1)[None] / most
+    return planes.expand(-1, 3, -1, -1).contiguous()
+
+
+def from_tensor(restored: torch.Tensor, kind: type[np.unsignedinteger[Any]]) -> Samples:
+    """(1, 3, H, W) float -> (H, W, 3) uint8 or uint16: clipped to [0, 1], rounded.
+
+    Raises `ImageError` for values that are not finite.
+    """
+    if not bool(restored.isfinite().all()):
+        raise ImageError("the model returned values that are not finite (NaN or infinity)")
+    levels = restored[0].clamp(0, 1).double().mul(int(np.iinfo(kind).max)).round()
+    return np.ascontiguousarray(levels.permute(1, 2, 0).numpy().astype(kind))
+
+
+def _resized(alpha: Samples | None, size: tuple[int, ...]) -> Samples | None:
+    if alpha is None or alpha.shape == size:
+        return alpha
+    import cv2
+
+    return cv2.resize(alpha, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
