@@ -11,6 +11,7 @@ import typer
 
 from bench.cli import (
     compare,
+    demo,
     doctor,
     export,
     fetch,
@@ -55,6 +56,7 @@ VERBS: Verbs = {
     "compare": (compare.compare, "bench compare demo unet input --metric ssim"),
     "pick": (pick.pick, "bench pick demo --quality psnr --max latency_ms=50"),
     "restore": (restore.restore, "bench restore weights.safetensors photo.jpg --out restored"),
+    "demo": (demo.demo, "bench demo --models nlm,tv"),
     "export": (export.export, "bench export weights.safetensors --to onnx --out exported.onnx"),
     "fetch": (fetch.fetch, "bench fetch gopro --out data/gopro"),
     "models": (listing.models, "bench models"),
