@@ -11,6 +11,7 @@ import typer
 
 from bench.cli.console import print_json, say, split_models
 from bench.cli.options import Device, Json, Noncommercial
+from bench.core.listening import listen
 
 
 def demo(
@@ -46,14 +47,15 @@ def demo(
 
     found = choices(split_models(models))
 
+    listening = listen(host, port)
+
     import asyncio
 
     from bench.compute.environment import pick_device
-    from bench.demo.serving import listen, serve
+    from bench.demo.serving import serve
     from bench.demo.trying import Workshop
 
     workshop = Workshop(found, pick_device(device), round(max_megapixels * 1e6))
-    listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}{root_path}"
 

@@ -33,7 +33,10 @@ def build(workshop: Workshop, visits: Visits) -> gr.Blocks:
     """Return the page. One photograph is worked on at a time; the others wait in a queue."""
     names = list(workshop.choices)
     blocks = gr.Blocks(
-        title="Try restoration models", analytics_enabled=False, delete_cache=(STALE // 4, STALE)
+        title="Try restoration models",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(STALE // 4, STALE),
     )
     with blocks:
         gr.HTML(_head(workshop), elem_classes="demo-head", padding=False)

@@ -10,21 +10,9 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from bench.core.errors import BenchError
 from bench.demo.page import MOST_BYTES, build, style
 from bench.demo.trying import Workshop
 from bench.demo.visits import Visits
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0: any free one. Raises `BenchError`."""
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        raise BenchError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); stop what does, or give "
-            "another --port"
-        ) from error
 
 
 async def serve(

@@ -20,8 +20,9 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from playwright.sync_api import Page as Tab
 from uvicorn import Server
 
+from bench.core.listening import listen
 from bench.demo.at_hand import choices
-from bench.demo.serving import listen, serve
+from bench.demo.serving import serve
 from bench.demo.trying import Workshop
 from bench.image import Pixels, read
 from tests.browser.rater import DRAWN, PIXELS
@@ -199,7 +200,9 @@ def test_a_model_that_fails_says_why_and_the_others_are_shown(visitor: Visitor) 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280, 2560])
+@pytest.mark.parametrize(
+    "width", [360, *(pytest.param(wide, marks=pytest.mark.slow) for wide in (1280, 2560))]
+)
 def test_nothing_scrolls_sideways_at_any_width(
     browser: Browser, served: Served, width: int, scheme: str
 ) -> None:
