@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -26,6 +34,8 @@ from bench.demo.serving import serve
 from bench.demo.trying import Workshop
 from bench.image import Pixels, read
 from tests.browser.rater import DRAWN, PIXELS
+from tests.support.nginx import PLAIN, find_nginx, proxied
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # Gradio's
 
@@ -34,31 +44,41 @@ ASTRONAUT = Path(skimage.data_dir) / "astronaut.png"
 
 @dataclass
 class Served:
-    address: str
-    workshop: Workshop
+    port: int
     root: Path
     """Where temporary files go."""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def left(self) -> list[Path]:
         """Return the files of all visits that are still there."""
         return [path for path in self.root.rglob("*") if path.is_file()]
 
 
-@pytest.fixture(scope="module")
-def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    root = tmp_path_factory.mktemp("temporary")
+@contextmanager
+def serving(root: Path, root_path: str = "") -> Iterator[Served]:
+    """Serve the demo, with its temporary files below ``root``, where nothing is left in the end."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr("tempfile.tempdir", str(root))
         workshop = Workshop(choices(["unsharp", "tv", "wiener"]), "cpu", 400_000)
         listening, servers = listen("127.0.0.1", 0), Queue[Server]()
-        thread = Thread(target=lambda: asyncio.run(serve(workshop, listening, "", servers.put)))
+        work = partial(serve, workshop, listening, root_path, servers.put)
+        thread = Thread(target=lambda: asyncio.run(work()))
         thread.start()
         server = servers.get(timeout=60)
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", workshop, root)
+        yield Served(listening.getsockname()[1], root)
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
-    assert list(root.iterdir()) == []  # the server took its folder with it
+    assert list(root.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("temporary")) as started:
+        yield started
 
 
 @dataclass
@@ -232,3 +252,58 @@ def test_files_of_the_machine_are_not_served(served: Served, visitor: Visitor) -
     for path in ("/etc/passwd", str(Path(__file__)), shutil.which("python3") or "/bin/sh"):
         answer = visitor.context.request.get(f"{served.address}/gradio_api/file={path}")
         assert answer.status in (403, 404), path
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed here")
+def test_behind_a_proxy_as_documented_it_works_below_a_path(
+    browser: Browser, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    found = re.search(r"location /demo/ \{.*?\n\}", page, re.DOTALL)
+    assert found is not None
+    location = found[0].replace("127.0.0.1:7860", "127.0.0.1:8000")
+    recipe = re.sub(r"location /study/ \{.*?\n    \}", location, PLAIN, flags=re.DOTALL)
+    root, https = tmp_path / "temporary", free_port()
+    root.mkdir()
+    with serving(root, "/demo") as served, proxied(recipe, served.port, https, tmp_path / "nginx"):
+        context = browser.new_context(ignore_https_errors=True)
+        context.set_default_timeout(30_000)
+        visit = Visitor(context.new_page(), context, f"https://localhost:{https}/demo/")
+        refused: list[str] = []
+        visit.tab.on("response", lambda r: r.status >= 400 and refused.append(r.url))
+        visit.arrive()
+        visit.upload(ASTRONAUT)
+        visit.restore()
+        expect(visit.tab.get_by_text("Finished.")).to_be_visible()
+        expect(visit.tab.locator(".viewer canvas")).to_be_visible()
+        with visit.tab.expect_download() as loaded:
+            visit.tab.locator(".figures tbody a").last.click()
+        loaded.value.save_as(tmp_path / "restored.png")
+        assert read(tmp_path / "restored.png").shape == (512, 512, 3)
+        assert refused + visit.abroad == []
+        context.close()
+
+
+@pytest.mark.slow
+def test_the_command_tells_its_address_and_a_stopped_server_keeps_nothing(tmp_path: Path) -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "bench", "demo", "--no-browser", "--port", "0", "--json"],
+        env={**os.environ, "TMPDIR": str(tmp_path), "BENCH_RESULTS": str(tmp_path / "results")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    told = ""
+    while not told.rstrip().endswith("}"):
+        line = started.stdout.readline()
+        assert line, "it ended before it served"
+        told += line
+    said = json.loads(told)
+    assert said["models"] == ["nlm", "tv", "unsharp"]
+    assert said["address"].startswith("http://127.0.0.1:")
+    assert [path.name.startswith("bench-demo-") for path in tmp_path.iterdir()] == [True]
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(30) == 130
+    started.stdout.close()
+    assert list(tmp_path.iterdir()) == []
