@@ -23,7 +23,8 @@ SMALL = 512 * 512
 """Pixels of an image that is never cut: measuring would take longer than restoring."""
 SCRATCH = 2.0
 """Peak of a process over the tensors that a network holds: what convolutions lay out anew. Measured
-on two cores: 1.6 (rescnn), 1.8 (unet), 1.0 (t1t4-gan)."""
+on two cores at 768x768, over what torch's profiler counted: 1.6 (rescnn), 1.8 (unet), 1.0
+(t1t4-gan). On a GPU it is assumed, not measured."""
 SHARE = 0.7
 """Of the free memory that a tile may take."""
 IMAGES = 4 * 3 * 4

@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "restore": Verb(
         "bench.cli.restore:restore", "bench restore weights.safetensors photo.jpg --out restored"
     ),
+    "demo": Verb("bench.cli.demo:demo", "bench demo --models nlm,tv"),
     "export": Verb(
         "bench.cli.export:export", "bench export weights.safetensors --to onnx --out exported.onnx"
     ),

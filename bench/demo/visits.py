@@ -14,15 +14,27 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 
+import psutil
+
 GRADIO_FOLDER = "GRADIO_TEMP_DIR"
 """The variable by which Gradio is told where uploads go."""
+PREFIX = "bench-demo-"
+
+
+def remove_abandoned() -> None:
+    """Remove what servers that were killed have left."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        server = path.name.removeprefix(PREFIX).partition("-")[0]
+        if server.isdecimal() and not psutil.pid_exists(int(server)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Visits:
     """The folders of all visits that go on now."""
 
     def __init__(self) -> None:
-        self.root = Path(tempfile.mkdtemp(prefix="bench-demo-"))
+        remove_abandoned()
+        self.root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.uploads = self.root / "uploads"
         self.uploads.mkdir()
         self._of: dict[str, list[Path]] = defaultdict(list)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from ipaddress import ip_network
 from typing import Annotated
@@ -14,6 +13,7 @@ from bench.cli.console import print_json, say
 from bench.cli.options import Json
 from bench.cli.rate.options import DEFAULT_DB, Db, Study, chosen_study, open_store
 from bench.core.errors import BenchError
+from bench.core.listening import listen
 
 LOCAL = ("127.0.0.1", "::1")
 
@@ -70,13 +70,7 @@ def serve(
     proxies = [*LOCAL, *map(_network, proxy or ())]
     store = open_store(db)
     chosen = chosen_study(store, study)
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        raise BenchError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); stop what does, or give "
-            "another --port"
-        ) from error
+    listening = listen(host, port)
     here = f"http://[{host}]" if ":" in host else f"http://{host}"
     address = reached or parsed(f"{here}:{listening.getsockname()[1]}", root_path)
     app = create_app(store.url, trust or (), reached, address.root)

@@ -1,0 +1,67 @@
+"""The demo's server: no log, no telemetry, nothing shared, nothing kept."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from bench.demo.page import MOST_BYTES, build, style
+from bench.demo.trying import Workshop
+from bench.demo.visits import Visits
+
+
+async def serve(
+    workshop: Workshop,
+    listening: socket.socket,
+    root_path: str,
+    ready: Callable[[uvicorn.Server], None],
+) -> None:
+    """Serve the page until it is stopped; ``ready`` is given the server once the
+    page can be opened: ``should_exit`` stops it.
+
+    Whatever visits left is removed at the end.
+    """
+    visits = Visits()
+    try:
+        app = gr.mount_gradio_app(
+            FastAPI(openapi_url=None),
+            build(workshop, visits),
+            path="",
+            root_path=root_path or None,
+            allowed_paths=[str(visits.root)],
+            max_file_size=MOST_BYTES,
+            theme=gr.themes.Base(
+                primary_hue="blue",
+                font=("system-ui", "sans-serif"),
+                font_mono=("ui-monospace", "monospace"),
+            ),
+            css=style(),
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            pwa=False,
+            ssr_mode=False,
+            show_error=True,
+        )
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=1,  # an open page holds a connection without end
+        )
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        while not (server.started or running.done()):
+            await asyncio.sleep(0.02)
+        if server.started:
+            ready(server)
+        await running
+    finally:
+        visits.close()
