@@ -155,7 +155,8 @@ def train(
     say(_closing(model, trained.header, time.monotonic() - began))
     say(f"weights: {trained.weights}")
     given = () if data is None else ("--data", data)
-    say(next_line("run", "--suite", suite, *given, "--models", f"input,{model}"))
+    named = trained.weights if trained.header.compressed else model  # which only its file names
+    say(next_line("run", "--suite", suite, *given, "--models", f"input,{named}"))
 
 
 def _closing(model: str, header: WeightsHeader, seconds: float) -> str:
