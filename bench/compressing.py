@@ -23,13 +23,10 @@ from bench.records import Profile, ProfileSize
 from bench.runs.splits import nothing_to_learn, training_splits
 from bench.suites.table import open_suite
 from models.catalogue import Card
-from models.compression.table import Order, name_of
+from models.compression.table import MEASURED, Order, name_of
 from models.published_files import published_file
 from models.specs import label, model_file
 from models.weights_folder import WeightsFolder
-
-METRICS = ("psnr", "ssim", "st-lpips-alex")
-"""What quality is measured by where nothing else is asked for: metrics that have their weights."""
 
 COSTS = ("params", "macs", "latency_ms", "process_memory_mb")
 """What is measured of costs; the size of the file is beside them."""
@@ -92,7 +89,7 @@ def compress(
     weights: Path | None = None,
     preset: Literal["quick", "paper"] = "quick",
     budget: str | None = None,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = MEASURED,
     limit: int | None = None,
     profile: ProfileSize = "suite",
     seed: int = 0,

@@ -34,6 +34,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/architecture.md",
+    "docs/compression.md",
     "docs/deploy.md",
     "docs/example.md",
     "docs/faults.md",
@@ -88,6 +89,15 @@ READ = {
     "bench rate new --run demo --protocol pair --ties": "as without --ties",
     "bench run --suite photos --data holiday": "test_photos.py",
     "bench metrics --time": "test_cost.py",
+    "bench compress weights.safetensors --method prune --amount 0.4 --suite demo": (
+        "test_compress.py"
+    ),
+    "bench compress weights.safetensors --method distil --into litenet --suite demo --budget 75s": (
+        "test_compress.py"
+    ),
+    "bench compress t1t4-gan --method quantise --suite demo": "test_compress.py",
+    "bench compress rescnn --method prune --amount 0.2,0.4,0.6 --suite demo": "test_compress.py",
+    "bench compress rescnn-prune40.safetensors --method quantise --suite demo": "test_compress.py",
     "bench rate new --language de": "test_rate_texts.py",
     "bench rate new --texts texts.toml": "test_rate_texts.py",
     "bench run --suite gopro --executor processes:devices=cuda:0+cuda:1": "needs two GPUs",
@@ -142,6 +152,7 @@ RUN = [
     "bench rate reopen demo-pair",
     "bench rate delete demo-pair --yes",
     "bench runs remove results/demo/0a1b2c3d --yes",
+    "bench compress weights.safetensors --method quantise --suite demo",
 ]
 """Commands in an order in which each finds what it needs."""
 

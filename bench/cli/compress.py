@@ -25,12 +25,10 @@ from bench.core.errors import BenchError
 from bench.core.formats import to_json
 from bench.records import profile_size
 from bench.suites.table import suite_cards
-from models.compression.table import METHODS
+from models.compression.table import MEASURED, METHODS
 
 if TYPE_CHECKING:
     from bench.compressing import Row, Value
-
-STANDARD = "psnr,ssim,st-lpips-alex"
 
 
 def compress(
@@ -73,7 +71,7 @@ def compress(
     budget: Annotated[
         str | None, typer.Option(help=BUDGET_HELP, show_default="the preset's own")
     ] = None,
-    metrics: Annotated[str, typer.Option(help=METRICS_HELP)] = STANDARD,
+    metrics: Annotated[str, typer.Option(help=METRICS_HELP)] = ",".join(MEASURED),
     limit: Annotated[
         int | None,
         typer.Option(help="Measure on so many test images.", show_default="all"),

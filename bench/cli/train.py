@@ -188,7 +188,8 @@ def train(
     say(_closing(model, trained.header, time.monotonic() - began))
     say(f"weights: {trained.weights}")
     given = () if data is None else ("--data", data)
-    named = model if not tag else f"{trained.weights}"
+    # a narrower network, or one of another recipe, is named by its file
+    named = trained.weights if tag or trained.header.compressed else model
     say(next_line("run", "--suite", suite, *given, "--models", f"input,{named}"))
 
 

@@ -29,6 +29,8 @@ SAME = 1e-4
 SHARES = [step / 32 for step in range(1, 32)]
 """Parts of a set's channels that may go, of which the least that is enough is taken."""
 
+THE_PICTURES = "its channels are those of the picture"
+
 Sides = dict[str, list[set[int]]]
 """Name of a layer -> its channels in, and out, that go."""
 
@@ -102,30 +104,45 @@ def _sets(network: nn.Module, probe: torch.Tensor, kept: dict[str, str]) -> Iter
     with warnings.catch_warnings(action="ignore"):
         try:
             graph = tp.DependencyGraph().build_dependency(network, probe, verbose=False)
+            _teach_shuffles(graph)
+            groups = list(graph.get_all_groups())
         except Exception as error:  # of whatever the network computes
             why = f"{type(network).__name__}: {message_of(error).splitlines()[0]}"
             raise BenchError(f"torch-pruning cannot trace {why}") from error
-        _teach_shuffles(graph)
         importance = tp.importance.GroupMagnitudeImportance(p=2)
-        for group in graph.get_all_groups():
-            root, handler = group[0].dep.target.module, group[0].dep.handler
+        for group in groups:
+            root = names[group[0].dep.target.module]
             if why := _untouchable(group, names):
-                kept[names[root]] = why
+                kept[root] = why
                 continue
-            strength = importance(group)
-            found, seen, ranked = _Set(names[root]), set[int](), []
-            for channel in range(width_of(root)[1]):
-                if channel in seen:
-                    continue
-                unit = _unit(graph, graph.get_pruning_group(root, handler, [channel]), names)
-                mine = unit[names[root]][1]
-                seen |= mine
-                ranked.append((float(strength[list(mine)].mean()), channel, unit))
-            found.units = [unit for _, _, unit in sorted(ranked, key=lambda one: one[:2])]
+            try:
+                found = _set_of(graph, group, importance(group), names)
+            except (IndexError, KeyError, RuntimeError):
+                kept[root] = "torch-pruning does not follow its channels"
+                continue
             if len(found.units) <= STEP:
-                kept[names[root]] = f"its channels go in {len(found.units)} at a time"
+                kept[root] = f"its channels go in {len(found.units)} at a time"
                 continue
             yield found
+
+
+def _set_of(graph: Any, group: Any, strength: torch.Tensor, names: Mapping[Any, str]) -> _Set:
+    """Return a group of torch-pruning's as units that only go whole, the weakest first.
+
+    Raises IndexError where it names channels that there are not.
+    """
+    root, handler = group[0].dep.target.module, group[0].dep.handler
+    seen: set[int] = set()
+    ranked: list[tuple[float, int, Sides]] = []
+    for channel in range(width_of(root)[1]):
+        if channel in seen:
+            continue
+        unit = _unit(graph, graph.get_pruning_group(root, handler, [channel]), names)
+        mine = unit[names[root]][1]
+        seen |= mine
+        ranked.append((float(strength[sorted(mine)].mean()), channel, unit))
+    ranked.sort(key=lambda one: one[:2])
+    return _Set(names[root], [unit for _, _, unit in ranked])
 
 
 def _untouchable(group: Any, names: Mapping[Any, str]) -> str:
@@ -133,7 +150,7 @@ def _untouchable(group: Any, names: Mapping[Any, str]) -> str:
     for dep, _ in group:
         layer = dep.target.module
         if type(layer).__name__ == "_OutputOp":
-            return "its channels are those of the picture"
+            return THE_PICTURES
         if isinstance(layer, nn.Parameter):
             return "a parameter of no layer has its channels"
         if (
@@ -159,6 +176,9 @@ def _unit(graph: Any, group: Any, names: Mapping[Any, str]) -> Sides:
             sides[0] |= set(channels)
         if graph.is_out_channel_pruning_fn(dep.handler):
             sides[1] |= set(channels)
+        for gone, width in zip(sides, width_of(layer), strict=True):
+            if max(gone, default=0) >= width:
+                raise IndexError(f"{names[layer]} has {width} channels")
     return found
 
 
@@ -234,6 +254,4 @@ def _not_proved(network: nn.Module, probe: torch.Tensor, going: Sides) -> str:
     if made.shape != expected.shape:
         return f"without its channels it makes {tuple(made.shape)} of {tuple(probe.shape)}"
     apart = float((made - expected).abs().max())
-    return (
-        "" if apart <= SAME else f"without its channels the picture is another, {apart:.2g} apart"
-    )
+    return "" if apart <= SAME else f"without its channels the picture is {apart:.2g} apart"

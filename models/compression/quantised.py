@@ -85,7 +85,7 @@ def _written(order: Order, write: Write, done: dict[str, str]) -> Path:
                 f"'{order.label}': the file would be no smaller, {small:,} bytes of {large:,}; "
                 "nothing is written"
             )
-        done = {"file": f"{large:,} -> {small:,} bytes ({small / large - 1:+.1%})", **done}
+        done = {"as ONNX": f"{large:,} -> {small:,} bytes ({small / large - 1:+.1%})", **done}
         if images:
             close = _closeness(original, load_onnx(made, order.name, "cpu", None), images[:PROVED])
             if close < LEAST:

@@ -9,7 +9,7 @@ from bench.core.errors import BenchError
 from bench.core.files import copy_atomic, sha256_of
 from bench.core.plugins import load_object
 from models.catalogue import Card, model_cards
-from models.compression.pruning import prune
+from models.compression.pruning import THE_PICTURES, prune
 from models.compression.table import Order
 from models.structure import narrowed
 from models.training.train import Job, Trained, train
@@ -28,7 +28,7 @@ def run(order: Order) -> list[Path]:
         f"({pruned.after / pruned.before - 1:+.1%})",
         "then trained": f"for {order.budget or card.preset(order.preset).budget}",
     }
-    if kept := {name: why for name, why in pruned.kept.items() if "picture" not in why[:40]}:
+    if kept := {name: why for name, why in pruned.kept.items() if why != THE_PICTURES}:
         done["left as they were"] = ", ".join(f"{name} ({why})" for name, why in kept.items())
     whole = load_object(card.build)(**card.options)
     begun = replace(

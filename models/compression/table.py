@@ -14,6 +14,9 @@ from bench.records import Pair
 if TYPE_CHECKING:
     from models.catalogue import Card
 
+MEASURED = ("psnr", "ssim", "st-lpips-alex")
+"""What quality is measured by where nothing else is asked for: metrics that have their weights."""
+
 Needs = Literal["network of ours", "network", "model file"]
 
 
@@ -50,7 +53,7 @@ METHODS: dict[str, Method] = {
             needs="network of ours",
             helps="fewer parameters and operations, and faster, wherever it runs",
             citation="Fang et al. 2023, arXiv:2301.12900 (torch-pruning)",
-            label="prune{amount:.0f}",
+            label="prune{amount:g}",
             amounts=True,
             trains=True,
         ),
@@ -62,7 +65,7 @@ METHODS: dict[str, Method] = {
             helps="no speed and no smaller file: zeros lie in dense tensors; what it shows is how "
             "many weights a network could do without",
             citation="Han et al. 2015, arXiv:1506.02626",
-            label="zeros{amount:.0f}",
+            label="zeros{amount:g}",
             amounts=True,
             trains=True,
         ),

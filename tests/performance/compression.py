@@ -20,11 +20,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench.api import Run, run
-from bench.compressing import METRICS, compress
+from bench.compressing import compress
 from bench.compute.profile import Conditions, measure
 from bench.core.errors import BenchError
 from bench.core.layout import move_results
 from bench.records import Profile
+from models.compression.table import MEASURED as METRICS
 from models.specs import label
 from tests.support.commands import called
 
