@@ -44,6 +44,28 @@ class ValidationFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingCost:
+    """What a training took, interruptions left out.
+
+    ``seconds`` are of the clock, timing and validation included; ``device_seconds`` of the GPU's
+    steps, or of all threads of a CPU. ``samples`` are crops learned from. ``memory_mb`` is the peak
+    of the GPU's allocator, or of the process. ``flops`` are reckoned: three forward passes of the
+    network that restores for each crop. ``best_seconds`` passed until the weights that were kept.
+    """
+
+    seconds: float
+    device_seconds: float
+    steps: int
+    samples: int
+    memory_mb: float
+    energy_j: float | None
+    energy_missing: str | None
+    flops: float | None
+    flops_missing: str | None
+    best_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTerms:
     """Everything that makes a training what it is: one of equal terms can go on.
 
@@ -73,6 +95,8 @@ class WeightsHeader(TrainingTerms):
     ``learned`` are the images of training and validation; None in files of older versions, which
     kept no record of them. ``best_step`` is the one whose weights the file holds. ``unwatched`` are
     figures that could not be watched, with the reason. ``device`` is ``cpu`` or ``cuda``.
+    ``undertrained`` says why it is no result, and is empty where it is one. ``cost`` is None in
+    files of older versions.
     """
 
     learned: Learned | None
@@ -81,6 +105,8 @@ class WeightsHeader(TrainingTerms):
     stopped: Stopped
     validation: ValidationFigures
     unwatched: Mapping[str, str]
+    undertrained: str
+    cost: TrainingCost | None
     device: str
     threads: int
     code_version: str
@@ -104,11 +130,16 @@ def _unknown_images(header: dict[str, Any]) -> dict[str, Any]:
     return dict(with_defaults(header, {"learned": None}))
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images}
+def _unknown_cost(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 to 4: nobody kept what it took, nor judged whether it was enough."""
+    return dict(with_defaults(header, {"undertrained": "", "cost": None}))
+
+
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images, 3: _unknown_cost}
 """Schema of a header -> how the next one is made of it."""
 
 HEADER = Format(
-    kind=WeightsHeader, schema=3, upgrades=UPGRADES, advice="train again or take another file"
+    kind=WeightsHeader, schema=4, upgrades=UPGRADES, advice="train again or take another file"
 )
 
 

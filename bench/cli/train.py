@@ -185,6 +185,8 @@ def train(
         print_json({"weights": str(trained.weights), "header": to_json(trained.header)})
         return
     say(_closing(model, trained.header, time.monotonic() - began))
+    if trained.header.undertrained:
+        say(f"undertrained, no result: {trained.header.undertrained}")
     say(f"weights: {trained.weights}")
     given = () if data is None else ("--data", data)
     named = model if not tag else f"{trained.weights}"
