@@ -1,4 +1,4 @@
-"""A sweep: suites x degradation levels x seeds x models, written down in one TOML file.
+"""A sweep: suites x degradation levels x recipes x seeds x models, written down in one TOML file.
 
 It is read strictly, and what can be known to be wrong is refused before anything runs. Every run of
 it is an ordinary one (`bench.api.run`): planned, kept and taken up as if it had been typed. What
@@ -45,6 +45,10 @@ class Terms:
     train: Train = "missing"
     preset: Literal["quick", "paper"] = "quick"
     budget: str | None = None
+    set: tuple[str, ...] = ()
+    """Changes to the recipe of every network trained, ``KEY=VALUE``."""
+    recipes: tuple[tuple[str, ...], ...] = ()
+    """Of an ablation: further changes, each set of which is a run of its own."""
     profile: ProfileSize = "suite"
     tile: int | None = None
     executor: str = "local"
@@ -63,7 +67,8 @@ class Planned:
     @property
     def name(self) -> str:
         """What it is called where it is spoken of."""
-        return self.suite + (f", seed {self.seed}" if self.seed else "")
+        seed = f"seed {self.seed}" if self.seed else ""
+        return ", ".join(filter(None, (self.suite, *self.terms.set, seed)))
 
     def options(self) -> dict[str, str]:
         """Return the options of `bench run` that ask for the same run, but for the usual ones."""
@@ -82,6 +87,7 @@ class Planned:
     def command(self) -> str:
         """Return the same run as it would be typed."""
         words = [word for key, value in self.options().items() for word in (f"--{key}", value)]
+        words += [word for change in self.terms.set for word in ("--set", change)]
         return shlex.join(["bench", "run", *words])
 
 
@@ -96,10 +102,10 @@ class Swept:
 def read_sweep(path: Path, executor: str | None = None) -> list[Planned]:
     """Return the runs of the sweep in a TOML file, in the order of their suites.
 
-    Several seeds are trained for anew, whatever weights are kept; models that are not trained here
-    run with the first of them alone. ``executor`` wins over those of the file. Raises `BenchError`
-    for a file that is not there or not TOML, for unknown keys (with the nearest), values of another
-    kind, and runs that cannot be.
+    Several seeds and recipes are trained for anew, whatever weights are kept; models that are not
+    trained here run with the first of them alone. ``executor`` wins over those of the file. Raises
+    `BenchError` for a file that is not there or not TOML, for unknown keys (with the nearest),
+    values of another kind, and runs that cannot be.
     """
     try:
         found = tomllib.loads(path.read_text())
@@ -152,6 +158,7 @@ def _run_all(planned: Sequence[Planned], swept: Swept, listener: Progress) -> No
                 train=terms.train,
                 preset=terms.preset,
                 budget=terms.budget,
+                recipe=terms.set,
                 profile=terms.profile,
                 tile=terms.tile,
                 seed=run.seed,
@@ -187,11 +194,11 @@ def _of_suite(path: str, given: Mapping[str, Any], general: Terms) -> Iterator[P
     if not isinstance(levels, dict) or not all(isinstance(v, list) for v in levels.values()):
         raise BenchError(f"'{path}', {spec}: expected levels = {{ OPTION = [VALUE, ..] }}")
     terms = _terms(f"{path}, {spec}", rest, general, ("suite", "data", "levels"))
-    several = len(terms.seeds) > 1
+    several = len(terms.seeds) > 1 or len(terms.recipes) > 1
     if several and (terms.train == "never" or not terms.models):
         raise BenchError(
-            f"'{path}', {spec}: several seeds are several trainings of models that are named; got "
-            + ('train = "never"' if terms.models else "no models")
+            f"'{path}', {spec}: several seeds or recipes are several trainings of models that are "
+            "named; got " + ('train = "never"' if terms.models else "no models")
         )
     trained = _trained(terms.models) if several else ()
     name, options = parse_spec(spec)
@@ -199,8 +206,9 @@ def _of_suite(path: str, given: Mapping[str, Any], general: Terms) -> Iterator[P
     for values in itertools.product(*levels.values()):
         chosen = dict(zip(levels, map(str, values), strict=True))
         suite = canonical(name, {**options, **chosen})
-        for number, seed in enumerate(terms.seeds):
-            of_seed = replace(terms, seeds=(seed,))
+        each = itertools.product(terms.recipes or ((),), terms.seeds)
+        for number, (changes, seed) in enumerate(each):
+            of_seed = replace(terms, seeds=(seed,), recipes=(), set=(*terms.set, *changes))
             if several:
                 of_seed = replace(of_seed, train="always")
             if number:
@@ -240,7 +248,13 @@ _CHOICES = {
 
 def _value(key: str, value: Any) -> Any:
     """Return a value of the file as a field of `Terms`."""
-    if key in ("models", "metrics", "prepare"):
+    if key == "recipes":
+        if isinstance(value, list) and value:
+            read = [_value("set", one) if one else () for one in value]
+            if len(set(read)) == len(read):
+                return tuple(read)
+        expected = 'a list of different lists of changes, such as [[], ["losses.l1=1"]]'
+    elif key in ("models", "metrics", "prepare", "set"):
         if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
             return tuple(value)
         expected = 'a list of texts, such as ["input", "nlm"]'
@@ -282,6 +296,8 @@ def _check(run: Planned) -> None:
             budget=terms.budget,
             profile=terms.profile,
             executor=terms.executor,
+            preset=terms.preset,
+            recipe=terms.set,
         )
     except BenchError as error:
         raise BenchError(f"{run.name}: {error}") from error

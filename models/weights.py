@@ -74,6 +74,28 @@ class Teacher:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingCost:
+    """What a training took, interruptions left out.
+
+    ``seconds`` are of the clock, timing and validation included; ``device_seconds`` of the GPU's
+    steps, or of all threads of a CPU. ``samples`` are crops learned from. ``memory_mb`` is the peak
+    of the GPU's allocator, or of the process. ``flops`` are reckoned: three forward passes of the
+    network that restores for each crop. ``best_seconds`` passed until the weights that were kept.
+    """
+
+    seconds: float
+    device_seconds: float
+    steps: int
+    samples: int
+    memory_mb: float
+    energy_j: float | None
+    energy_missing: str | None
+    flops: float | None
+    flops_missing: str | None
+    best_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTerms:
     """Everything that makes a training what it is: one of equal terms can go on.
 
@@ -106,6 +128,8 @@ class WeightsHeader(TrainingTerms):
     figures that could not be watched, with the reason. ``device`` is ``cpu`` or ``cuda``.
     ``compressed`` are the steps by which the network was made smaller, the last one last, and
     ``widths`` its layers that are narrower than the card's (`models.structure`).
+    ``undertrained`` says why it is no result, and is empty where it is one. ``cost`` is None in
+    files of older versions.
     """
 
     learned: Learned | None
@@ -114,6 +138,8 @@ class WeightsHeader(TrainingTerms):
     stopped: Stopped
     validation: ValidationFigures
     unwatched: Mapping[str, str]
+    undertrained: str
+    cost: TrainingCost | None
     device: str
     threads: int
     compressed: tuple[Compressed, ...]
@@ -139,12 +165,23 @@ def _unknown_images(header: dict[str, Any]) -> dict[str, Any]:
     return dict(with_defaults(header, {"learned": None}))
 
 
-def _never_compressed(header: dict[str, Any]) -> dict[str, Any]:
-    """Schema 3 to 4: nothing was made smaller then, and nobody taught."""
-    return dict(with_defaults(header, {"compressed": [], "widths": {}, "teacher": None}))
+def _plain_networks(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 to 4: nothing was made smaller or taught, and nobody kept what it took."""
+    return dict(
+        with_defaults(
+            header,
+            {
+                "compressed": [],
+                "widths": {},
+                "teacher": None,
+                "undertrained": "",
+                "cost": None,
+            },
+        )
+    )
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images, 3: _never_compressed}
+UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images, 3: _plain_networks}
 """Schema of a header -> how the next one is made of it."""
 
 HEADER = Format(

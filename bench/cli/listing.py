@@ -46,7 +46,7 @@ def models(
     ] = "",
     recipe: Annotated[
         Literal["quick", "paper"] | None,
-        typer.Option(help="Print this recipe of one model as a file for 'bench train --recipe'."),
+        typer.Option(help="Print this recipe of one model: a file for --recipe of 'bench train'."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -92,6 +94,9 @@ def train(
         ),
     ] = "",
     seed: Annotated[int, typer.Option(help="Seed of weights, crops and their order.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(help="Train so many times, from this seed and those after it.", min=1)
+    ] = 1,
     device: Device = "auto",
     devices: Annotated[
         int, typer.Option(help="Work on so many devices, each with its part of a batch.", min=1)
@@ -152,45 +157,66 @@ def train(
         if resume and not files.plan.is_file():
             raise BenchError(f"--resume: no training of '{model}' was begun in '{folder}'")
         if anew and first:
-            files.forget()
+            for number in range(seed, seed + seeds):
+                place = folder if number == seed else folder / f"seed-{number}"
+                Files(place, card.name).forget()
         splits = training_splits(opened, steps, progress.update)
         how = ", ".join(filter(None, (preset, tag, own.method)))
         progress.note(
             f"{card.name} ({how}) on {opened.spec}: {len(splits.train)} training "
             f" images; none is a test image ({splits.compared}); {folder}"
         )
-        job = Job(
-            card=card,
-            recipe=own,
-            suite=opened.key,
-            train=splits.train,
-            val=splits.val,
-            folder=folder,
-            budget=budget,
-            seed=seed,
-            device=pick_device(device),
-            devices=devices,
-            nodes=nodes,
-            initial=start,
-        )
+        jobs = [
+            Job(
+                card=card,
+                recipe=own,
+                suite=opened.key,
+                train=splits.train,
+                val=splits.val,
+                folder=folder if number == seed else folder / f"seed-{number}",
+                budget=budget,
+                seed=number,
+                device=pick_device(device),
+                devices=devices,
+                nodes=nodes,
+                initial=start,
+            )
+            for number in range(seed, seed + seeds)
+        ]
         try:
-            trained = train_network(job, progress.update, progress.note)
+            every = [train_network(job, progress.update, progress.note) for job in jobs]
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None
+    trained = every[0]
     learned = trained.header.learned
     # a plain run should find neither weights for prepared images nor a narrower network
     if learned and not steps and not trained.header.compressed:
         WeightsFolder().keep(trained.weights, opened.key, learned.digest, tag)
     if as_json:
-        print_json({"weights": str(trained.weights), "header": to_json(trained.header)})
+        rows = [{"weights": str(one.weights), "header": to_json(one.header)} for one in every]
+        print_json(rows[0] if seeds == 1 else {"seeds": rows})
         return
-    say(_closing(model, trained.header, time.monotonic() - began))
+    for one in every:
+        say(_closing(model, one.header, time.monotonic() - began))
+    if seeds > 1:
+        say(_spread([one.header.validation.psnr for one in every]))
+    if trained.header.undertrained:
+        say(f"undertrained, no result: {trained.header.undertrained}")
     say(f"weights: {trained.weights}")
     given = () if data is None else ("--data", data)
     # a narrower network, or one of another recipe, is named by its file
     named = trained.weights if tag or trained.header.compressed else model
     say(next_line("run", "--suite", suite, *given, "--models", f"input,{named}"))
+
+
+def _spread(found: Sequence[float]) -> str:
+    """Return one line: how far seeds are apart."""
+    return (
+        f"{len(found)} seeds: {mean(found):.2f} dB on the validation crops, standard deviation "
+        f"{stdev(found):.2f} dB, from {min(found):.2f} to {max(found):.2f} dB; 'bench sweep' with "
+        "seeds = [..] shows it on test images beside the spread between them"
+    )
 
 
 def _closing(model: str, header: WeightsHeader, seconds: float) -> str:

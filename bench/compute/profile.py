@@ -74,6 +74,8 @@ class Measurement:
     conditions: Conditions
     reports: tuple[ProfileReport, ...]
     where: str = ""
+    weights: Path | None = None
+    """The file of weights of a network of the catalogue."""
 
     @property
     def threads(self) -> int:
@@ -257,8 +259,8 @@ def measure(
     if runnable:
         update("profile", done, len(runnable), "")
     return [
-        Measurement(label, spec, conditions, tuple(measured))
-        for (label, spec, _), measured in zip(models, reports, strict=True)
+        Measurement(label, spec, conditions, tuple(measured), weights=weights)
+        for (label, spec, weights), measured in zip(models, reports, strict=True)
     ]
 
 

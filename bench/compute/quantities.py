@@ -66,6 +66,25 @@ class Quantity:
 
 _MEMORY = {"memory_mb": 1.0, "memory": 1.0, "memory_gb": 1e3}
 
+TRAINING: tuple[tuple[str, str, str, str, str | None, float, Mapping[str, float], str], ...] = (
+    ("s", "seconds", "s", "Training time", "min", 1 / 60, {"train_minutes": 60.0,
+     "train_hours": 3600.0}, "wall clock of the training, timing and validation included"),
+    ("device_s", "device_seconds", "s", "Training, device time", "min", 1 / 60, {},
+     "the GPU's time in training steps; of a CPU that of all threads, validation included"),
+    ("best_s", "best_seconds", "s", "Training to its best", "min", 1 / 60,
+     {"train_best_minutes": 60.0}, "wall clock until the weights that were kept"),
+    ("steps", "steps", "", "Training steps", None, 1.0, {}, "steps of the network that restores"),
+    ("samples", "samples", "", "Training samples", "M", 1e-6, {}, "crops learned from"),
+    ("memory_mb", "memory_mb", "MB", "Training memory", None, 1.0, {"train_memory_gb": 1e3},
+     "peak of the GPU allocator in training; of a CPU of the whole process, 10^6 bytes"),
+    ("energy_j", "energy_j", "J", "Training energy", "kJ", 1e-3, {"train_energy_kj": 1e3},
+     "energy of the GPU (NVML) or the processors (RAPL) in training, idle power included"),
+    ("flops", "flops", "", "Training FLOPs", "P", 1e-15, {"train_pflops": 1e15},
+     "reckoned: three forward passes of the network that restores for each crop, 2 a MAC"),
+)  # fmt: skip
+"""What a training cost: name, field of the weights' header, unit, heading, unit and factor of the
+page, aliases, meaning. They are of the weights, whatever the conditions of a profile."""
+
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
@@ -179,6 +198,20 @@ QUANTITIES: dict[str, Quantity] = {
             places=("axis", "bars"),
             aliases={"energy": 1.0},
             timed=True,
+        ),
+        *(
+            Quantity(
+                name=f"train_{name}",
+                unit=unit,
+                meaning=meaning,
+                heading=heading,
+                shown_unit=shown,
+                factor=factor,
+                depends="nothing",
+                aliases=aliases,
+                measure=f"bench.compute.learning:{field_name}",
+            )
+            for name, field_name, unit, heading, shown, factor, aliases, meaning in TRAINING
         ),
     )
 }

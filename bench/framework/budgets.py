@@ -12,6 +12,7 @@ import numpy as np
 from bench.core.errors import BenchError
 from bench.framework.costs import CostConditions, all_conditions
 from bench.framework.joint import RANKED_APART, Axis, Evidence, Joint, join, resolve_axis
+from bench.framework.marks import UNDERTRAINED
 from bench.framework.pareto import on_front
 from bench.framework.ranking import beats, p_values, tied
 from bench.statistics.claims import LEVEL, told_apart
@@ -182,6 +183,7 @@ def pick(
             *([joint.claims.caveat] if joint.claims.caveat else []),
             *joint.notes,
             *_notes(evidence, joint, chosen),
+            *_undertrained(evidence),
         ),
     )
 
@@ -299,6 +301,16 @@ def _gives(
     at = joint.at(limit.axis.name)
     span = float(np.ptp(joint.values[:, at])) or 1.0
     return np.asarray(np.maximum(0.0, sign * (needed - limit.value) / span))
+
+
+def _undertrained(evidence: Evidence) -> list[str]:
+    """Say of which models the scores are no results, for want of training."""
+    return [
+        f"{model}: {mark.sentence}"
+        for model, marks in evidence.table.marks.items()
+        for mark in marks
+        if mark.short == UNDERTRAINED
+    ]
 
 
 def _notes(evidence: Evidence, joint: Joint, chosen: int | None) -> list[str]:

@@ -48,6 +48,9 @@ TRAINED_FOR_NOISE = Mark(
 )
 
 
+UNDERTRAINED = "undertrained"
+
+
 def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
     """Return the marks of a model of a run on ``suite``, a suite's key."""
     found = []
@@ -65,7 +68,9 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))
     if info.separation == "unknown":
         found.append(Mark("?", "learned from unknown images", info.separation_note))
-    if short := _short_training(header):
+    if isinstance(why := header.get("undertrained"), str) and why:
+        found.append(Mark("‼", UNDERTRAINED, f"undertrained, no result: {why}"))
+    elif short := _short_training(header):
         found.append(Mark("°", "trained briefly", short))
     if isinstance(learned_on, str) and learned_on != suite:
         found.append(Mark("§", f"trained on {learned_on}", f"trained on {learned_on}"))

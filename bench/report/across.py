@@ -2,11 +2,13 @@
 
 Runs of one suite are joined as in any report (`bench.report.reading.gather`). A model that several
 runs trained from other seeds, and nothing else, stands in one row: the mean over its seeds, image
-by image. Mean ranks are over the models that every suite has.
+by image. One that was trained by several recipes has a row for each. Mean ranks are over the models
+that every suite has.
 """
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from bench.core.files import write_atomic
 from bench.core.identity import digest_of
@@ -24,6 +27,7 @@ from bench.core.version import VERSION
 from bench.framework.across import Overall, Scored, overall
 from bench.framework.marks import Mark, symbols
 from bench.framework.marks import legend as marks_legend
+from bench.records import RunSpec
 from bench.report.drawing.html import render, text_of
 from bench.report.drawing.numbers import counted, fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -31,7 +35,9 @@ from bench.report.page import policy
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
 from bench.report.sections.results import head_unit, over, result_cell
+from bench.runs.record import ModelRecord
 from bench.runs.store import RunFolder
+from bench.statistics.claims import LEVEL
 from bench.statistics.clusters import cluster_mean
 from models.catalogue import baselines
 
@@ -243,15 +249,28 @@ def _suites(runs: Sequence[RunFolder]) -> Iterator[Suite]:
         rows: dict[str, list[str]] = {}
         left_out = list(data.left_out)
         for row in data.rows:
-            before = rows.setdefault(row.label, [])
+            before = rows.setdefault(_called(row.label, row.info, data.records[row.run].spec), [])
             first = data.row(before[0]).run if before else row.run
             mine, theirs = (data.records[at].spec for at in (row.run, first))
-            if replace(mine, seed=theirs.seed, models=theirs.models) == theirs:
+            same = replace(mine, seed=theirs.seed, models=theirs.models)
+            if same == (replace(theirs, recipe=same.recipe) if untrained(row.info) else theirs):
                 before.append(row.name)
             else:
                 path = str(data.runs[row.run].path)
                 left_out.append((path, f"{row.label}: another run of it is shown"))
         yield Suite(analysis, {k: tuple(v) for k, v in rows.items()}, tuple(left_out))
+
+
+def untrained(info: ModelRecord) -> bool:
+    """Say whether no recipe had a part in a model of a run."""
+    return info.weights is None or info.weights.origin != "trained"
+
+
+def _called(label: str, info: ModelRecord, spec: RunSpec) -> str:
+    """Return a row's name: the model's, with the changes to its recipe where it was trained so."""
+    if untrained(info) or not spec.recipe:
+        return label
+    return f"{label} ({', '.join(spec.recipe)})"
 
 
 # --- cells ----------------------------------------------------------------------------------------
@@ -269,14 +288,38 @@ def _cell(suite: Suite, metric: str, model: str) -> TableCell:
         return TableCell.missing(f"no score on {suite.key} from all of its seeds")
     table, places = analysis.data.table, analysis.places[metric]
     found = cluster_mean(column[known], table.clusters[known])
-    single = [float(table.column(metric, name)[known].mean()) for name in names]
+    single = _of_seeds(suite, metric, model)
     spread = f"{fixed(min(single), places)} to {fixed(max(single), places)}"
+    low, high = between_seeds(single)
     return TableCell(
         fixed(found.value, places),
         interval(found.low, found.high, places),
-        notes=(f"mean of {len(names)} seeds, from {spread}; not tested against the others",),
+        notes=(
+            f"mean of {len(names)} seeds, from {spread}; 95 % interval between seeds "
+            f"{interval(low, high, places)}, beside that between scenes; not tested against the "
+            "others",
+        ),
         sort=found.value,
     )
+
+
+def _of_seeds(suite: Suite, metric: str, model: str) -> list[float]:
+    """Return the mean of each seed, over the images that the seeds share."""
+    known = np.isfinite(suite.scores(metric, model))
+    table = suite.analysis.data.table
+    return [float(table.column(metric, name)[known].mean()) for name in suite.rows[model]]
+
+
+def between_seeds(means: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean over seeds that might have been, from each seed's mean.
+
+    Student's t: seeds are independent, and so few that their spread is hardly known.
+    """
+    if len(means) < 2:
+        return math.nan, math.nan
+    middle, error = float(np.mean(means)), float(np.std(means, ddof=1) / math.sqrt(len(means)))
+    reach = float(student.ppf((1 + LEVEL) / 2, len(means) - 1)) * error
+    return middle - reach, middle + reach
 
 
 def _overall_cells(
@@ -314,12 +357,16 @@ def _records(
             for metric in suite.metrics:
                 record = suite.analysis.data.metrics[metric]
                 found: dict[str, Any] = {"value": None, "images": 0, "seeds": 0}
+                found |= {"seeds_low": None, "seeds_high": None}
                 if model in suite.rows:
                     column = suite.scores(metric, model)
                     known = column[np.isfinite(column)]
                     found["seeds"] = len(suite.rows[model])
                     if len(known):
                         found |= {"value": float(known.mean()), "images": len(known)}
+                        if found["seeds"] > 1:
+                            low, high = between_seeds(_of_seeds(suite, metric, model))
+                            found |= {"seeds_low": low, "seeds_high": high}
                 yield {
                     "model": model,
                     "suite": suite.key,

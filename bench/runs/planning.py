@@ -35,6 +35,7 @@ from models.recipe_files import changed, tag_of
 from models.recipes import Recipe
 from models.restorer import Hints, Restorer
 from models.specs import form_of, model_file
+from models.training.budget import as_long
 from models.training.files import Files
 from models.training.train import Job, estimate
 from models.variants import parted, variants
@@ -307,6 +308,14 @@ class Planner:
         if prepare != self.spec.prepare:
             return False
         recipe, wanted = header.recipe if header else None, self._recipe(card)
+        if header and header.undertrained:
+            asked = self.spec.budget or wanted.budget
+            if not as_long(header.budget, asked):
+                self.progress.note(
+                    f"  {card.name}: passes over {weights}, trained for {header.budget}: "
+                    f"undertrained: {header.undertrained}"
+                )
+                return False
         any_will_do = self.spec.preset == "quick" and not self.spec.recipe
         return any_will_do or recipe == to_json(wanted)
 

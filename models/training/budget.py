@@ -20,6 +20,21 @@ class Budget:
     epochs: float | None = None
 
 
+def as_long(text: str, other: str) -> bool:
+    """Say whether a budget is at least another; of different units it never is.
+
+    >>> as_long("10m", "90s"), as_long("10m", "300steps")
+    (True, False)
+    """
+    mine, theirs = parse_budget(text), parse_budget(other)
+    both = zip(
+        (mine.seconds, mine.steps, mine.epochs),
+        (theirs.seconds, theirs.steps, theirs.epochs),
+        strict=True,
+    )
+    return any(one is not None and two is not None and one >= two for one, two in both)
+
+
 def parse_budget(text: str) -> Budget:
     """Read ``90s``, ``10m``, ``1h``, ``300steps`` or ``20epochs``.
 

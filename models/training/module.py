@@ -50,6 +50,8 @@ class Training(LightningModule):
         self.rates = Rates(task.recipe, plan.steps if plan else 1, task.epoch)
         self.steps = 0
         """Steps of the restoring network that are done."""
+        self.seconds = 0.0
+        """Of the clock, up to the last validation."""
         self.tally: dict[str, list[torch.Tensor]] = {}
         """What each step since the last validation found, detached."""
         self.sample: Sequence[torch.Tensor] = ()
@@ -176,6 +178,7 @@ class Training(LightningModule):
         metrics = self.trainer.callback_metrics
         checkpoint["training"] = {
             "steps": self.steps,
+            "seconds": self.seconds,
             "rates": self.rates.state(),
             "method": self.state(),
         }

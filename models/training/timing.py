@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bench.core.errors import BenchError
 from models.architectures.srcnn import enlarge
 from models.training.budget import Budget
 from models.training.data import PairedCrops, ViewCache
@@ -28,6 +30,9 @@ PATIENCE = 1.3
 WARM_STEPS, TIMED_STEPS = 3, 30
 TIMING_SHARE = 0.05
 """The part of a time budget that timing may take, once a few steps were timed."""
+
+FEWEST = 2
+"""Steps that a budget in time has to buy: one step teaches nothing."""
 
 WORTH_IT = 2.0
 """All threads are taken if a step is more than so many times as fast as with one."""
@@ -47,6 +52,14 @@ def make_plan(
         step_seconds, limit = timing.step, PATIENCE * budget.seconds
         left = since + budget.seconds - time.monotonic()
         steps = int(left / (timing.step + timing.validation / task.period))
+        if steps < FEWEST:
+            needed = FEWEST * timing.step + timing.validation + (budget.seconds - left)
+            raise BenchError(
+                f"a budget of {budget.seconds:g} s buys {max(0, steps)} steps here: one takes "
+                f"{timing.step:.2g} s, a validation {timing.validation:.2g} s, and to time them "
+                f"took {budget.seconds - left:.2g} s; give {math.ceil(1.2 * needed)} s at least, "
+                f"or steps (--budget {FEWEST}steps)"
+            )
     steps = max(1, steps)
     degraded, reference = task.validation
     untouched = enlarge(degraded[:, :3], reference.shape[-1] // degraded.shape[-1])

@@ -33,11 +33,13 @@ from models.recipe_files import tag_of
 from models.recipes import Begin, Recipe
 from models.structure import hold_zeros
 from models.training.budget import parse_budget
+from models.training.cost import Meter, cost_of
 from models.training.data import split_off_validation, validation_crops
 from models.training.distil import distilled, taught_by
 from models.training.distribution import unwatched
 from models.training.files import Files, name_pairs
 from models.training.losses import left_out
+from models.training.outcome import undertrained
 from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
 from models.training.timing import StepTiming, make_plan, threads, time_steps
@@ -140,8 +142,8 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
             plan = _planned(job, task, files=files, terms=terms, since=since, update=update)
         tell = partial(update, f"train {job.card.name}")
         learned = learned_from([*job.train, *job.val], update)
-        stopped = _fit(task, plan, files=files, since=since, job=job, tell=tell)
-        header = _header(terms, files, plan=plan, stopped=stopped, job=job, learned=learned)
+        ended = _fit(task, plan, files=files, since=since, job=job, tell=tell)
+        header = _header(terms, files, task=task, plan=plan, ended=ended, job=job, learned=learned)
         _best_into(task, files)
         save_weights(files.weights, task.network, header)
     files.finished()
@@ -294,7 +296,17 @@ def _import_trainer() -> None:
         import lightning.pytorch  # noqa: F401  seconds of start-up, once: not in the budget
 
 
-def _fit(task: Task, plan: Plan, files: Files, since: float, job: Job, tell: Tell) -> Stopped:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """Why a training ended, after how many steps and seconds, and what has measured it."""
+
+    stopped: Stopped
+    steps: int
+    seconds: float
+    meter: Meter
+
+
+def _fit(task: Task, plan: Plan, files: Files, since: float, job: Job, tell: Tell) -> _Ended:
     """Train to the plan's end; return why it ended there."""
     with quiet():
         from lightning.pytorch import Trainer
@@ -317,7 +329,8 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, job: Job, tell: Tel
             )
             for path, monitor in ((files.best, watched), (files.last, None))
         )
-        watch = Watch(plan, files.curves, files.samples, since, tell)
+        meter = Meter(task.device)
+        watch = Watch(plan, files.curves, files.samples, since, tell, meter)
         callbacks: list[Callback] = [watch, best, last]
         if patience is not None:
             callbacks.append(
@@ -358,13 +371,20 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, job: Job, tell: Tel
             ) from error
     if not trainer.is_global_zero:
         raise SystemExit(0)  # one process of several: the first one writes the weights
+    stopped: Stopped = "no improvement" if module.steps < plan.steps else "as planned"
     if watch.out_of_time:
-        return "out of time"
-    return "no improvement" if module.steps < plan.steps else "as planned"
+        stopped = "out of time"
+    return _Ended(stopped=stopped, steps=module.steps, seconds=watch.seconds, meter=meter)
 
 
 def _header(
-    terms: TrainingTerms, files: Files, plan: Plan, stopped: Stopped, job: Job, learned: Learned
+    terms: TrainingTerms,
+    files: Files,
+    task: Task,
+    plan: Plan,
+    ended: _Ended,
+    job: Job,
+    learned: Learned,
 ) -> WeightsHeader:
     best = read_state(files.best)
     begun = None if job.initial is None else header_of(job.initial)
@@ -375,19 +395,36 @@ def _header(
     steps = _begun_with(job.initial)
     if terms.teacher is not None:
         steps += (distilled(terms.teacher, job.length),)
+    found = ValidationFigures(
+        psnr=best["validation"]["psnr"],
+        ssim=best["validation"]["ssim"],
+        input_psnr=plan.input_psnr,
+        input_ssim=plan.input_ssim,
+    )
     return WeightsHeader(
         **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},
         learned=learned,
         planned_steps=plan.steps,
         best_step=best["training"]["steps"],
-        stopped=stopped,
-        validation=ValidationFigures(
-            psnr=best["validation"]["psnr"],
-            ssim=best["validation"]["ssim"],
-            input_psnr=plan.input_psnr,
-            input_ssim=plan.input_ssim,
-        ),
+        stopped=ended.stopped,
+        validation=found,
         unwatched=unwatched(job.recipe),
+        undertrained=undertrained(
+            job.recipe,
+            budget=job.length,
+            stopped=ended.stopped,
+            steps=ended.steps,
+            epoch=task.epoch,
+            seconds=ended.seconds,
+            found=found,
+        ),
+        cost=cost_of(
+            task,
+            ended.meter,
+            seconds=ended.seconds,
+            steps=ended.steps,
+            best_seconds=best["training"].get("seconds", ended.seconds),
+        ),
         device=torch.device(job.device).type,
         threads=plan.threads,
         compressed=steps,

@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
+from models.training.cost import Meter
 from models.training.curves import Curves
 from models.training.module import Training
 from models.training.plan import Plan, Tell
@@ -26,8 +27,10 @@ EXPLODED = 10.0
 class Watch(Callback):
     """Writes curves and sample rows, tells how far it is, stops what explodes or takes too long."""
 
-    def __init__(self, plan: Plan, curves: Path, rows: Path, since: float, tell: Tell) -> None:
-        self._plan, self._path, self._tell = plan, curves, tell
+    def __init__(
+        self, plan: Plan, curves: Path, rows: Path, since: float, tell: Tell, meter: Meter
+    ) -> None:
+        self._plan, self._path, self._tell, self.meter = plan, curves, tell, meter
         self._rows = SampleRows(rows)
         self._spent, self._since = 0.0, since
         self._first_loss: float | None = None
@@ -41,22 +44,34 @@ class Watch(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training must know."""
-        return {"seconds": self.seconds, "first_loss": self._first_loss}
+        return {
+            "seconds": self.seconds,
+            "first_loss": self._first_loss,
+            "cost": self.meter.state(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Undo `state_dict`."""
         self._spent, self._first_loss = state_dict["seconds"], state_dict["first_loss"]
+        self.meter.load(state_dict.get("cost", {}))
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Open the curves where this training, perhaps resumed, begins."""
         if trainer.is_global_zero:
             self._curves = Curves(self._path, trainer.current_epoch)
 
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Let the device's time begin."""
+        self.meter.begin()
+
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Tell how far it is, look at the clock, and now and then at the loss."""
         assert isinstance(module, Training)
+        self.meter.end()
         self._tell(module.steps, self._plan.steps, self._text)
         if module.looks_at(module.steps - 1):
             loss = float(module.tally[module.guarded][-1])
@@ -82,6 +97,7 @@ class Watch(Callback):
         if trainer.is_global_zero:
             self._curves.append(epoch, found)
             self._rows.write(epoch, module.sample)
+        module.seconds = self.seconds
         gain = found["val_psnr"] - self._plan.input_psnr
         self._text = (
             f"loss {found['train_loss']:.4f}, validation {found['val_psnr']:.2f} dB ({gain:+.2f})"

@@ -99,7 +99,9 @@ def test_seeds_are_trained_for_anew_and_only_models_that_are_trained_have_severa
     text = file.read_text()
     (only,) = read_sweep(sweep(text.replace('"unet", "unet@x8"', '"nlm"')))
     assert only.seed == 3
-    with pytest.raises(BenchError, match=r'several seeds are several trainings .* "never"'):
+    with pytest.raises(
+        BenchError, match=r'several seeds or recipes are several trainings .* "never"'
+    ):
         read_sweep(sweep(f'train = "never"\n{text}'))
 
 

@@ -18,6 +18,7 @@ from models.weights import (
     HEADER,
     UPGRADES,
     PairDigests,
+    TrainingCost,
     ValidationFigures,
     WeightsHeader,
     header_as_found,
@@ -41,6 +42,16 @@ HEADERS = st.builds(
     recipe=OBJECT,
     prepare=st.lists(TEXT, max_size=2).map(tuple),
     pairs=st.builds(PairDigests),
+    cost=st.none()
+    | st.builds(
+        TrainingCost,
+        seconds=NUMBER,
+        device_seconds=NUMBER,
+        memory_mb=NUMBER,
+        energy_j=st.none() | NUMBER,
+        flops=st.none() | NUMBER,
+        best_seconds=NUMBER,
+    ),
     validation=st.builds(
         ValidationFigures, psnr=NUMBER, ssim=NUMBER, input_psnr=NUMBER, input_ssim=NUMBER
     ),
@@ -74,6 +85,7 @@ def test_a_header_of_today_is_one_of_schema_1_but_for_the_number() -> None:
     assert found.pop("learned") is None  # nobody kept a record then
     later = ("compressed", "widths", "teacher")
     assert [found.pop(key) for key in later] == [[], {}, None]  # nothing was made smaller
+    assert (found.pop("undertrained"), found.pop("cost")) == ("", None)
     again = json.dumps(found, sort_keys=True) + "\n"
     assert again == text.replace('"schema": 1', f'"schema": {HEADER.schema}')
 

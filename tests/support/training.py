@@ -55,6 +55,8 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         stopped="as planned",
         validation=ValidationFigures(psnr=30.0, ssim=0.9, input_psnr=29.0, input_ssim=0.8),
         unwatched={},
+        undertrained="",
+        cost=None,
         device="cpu",
         threads=1,
         compressed=(),

@@ -294,6 +294,7 @@ _TEX: Mapping[str, str] = {
     "‡": r"\ddag{}",
     "§": r"\S{}",
     "¶": r"\P{}",
+    "‼": r"!!",
     "°": r"$^\circ$",
     "σ": r"$\sigma$",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.framework.marks import UNDERTRAINED
 from bench.report.drawing.numbers import counted, fixed, title
 from bench.report.reading.analysis import Analysis
 from bench.statistics.claims import TOO_FEW, told_apart
@@ -17,9 +18,8 @@ def verdict(analysis: Analysis) -> list[str]:
     if metric is None or best is None:
         return []  # or one model alone: there is nothing to hold it against
     sentences = [_head(analysis, metric, best), _how_much(analysis, metric, best)]
-    return [
-        text for text in (*sentences, _who_else(analysis, metric), _others(analysis, best)) if text
-    ]
+    sentences += [_who_else(analysis, metric), _others(analysis, best), _undertrained(analysis)]
+    return [text for text in sentences if text]
 
 
 def _best(analysis: Analysis, metric: str) -> str | None:
@@ -117,6 +117,19 @@ def _others(analysis: Analysis, best: str) -> str:
         for first, metrics in firsts.items()
     ]
     return f"{'; '.join(sentences)}." if sentences else ""
+
+
+def _undertrained(analysis: Analysis) -> str:
+    """Return which models' scores are no results, for want of training."""
+    names = [
+        name
+        for name in analysis.order
+        if any(m.short == UNDERTRAINED for m in analysis.data.table.marks.get(name, ()))
+    ]
+    if not names:
+        return ""
+    be = "is" if len(names) == 1 else "are"
+    return f"{_and(names)} {be} undertrained: such scores say nothing of what a network can do."
 
 
 def _and(names: Sequence[str]) -> str:
