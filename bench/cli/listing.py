@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -32,6 +33,11 @@ from models.weights_folder import WeightsFolder
 if TYPE_CHECKING:
     from bench.metrics.validation import Validated
     from bench.statistics.correlation import Coefficient
+
+
+def _first_two(names: Sequence[str]) -> str:
+    """Return two names, and how many more there are: a list of models is 80 columns wide."""
+    return ", ".join(names[:2]) + (f" +{len(names) - 2}" if len(names) > 2 else "")
 
 
 def models(
@@ -96,7 +102,7 @@ def models(
                 (
                     r["name"],
                     r["family"],
-                    "all" if every <= set(r["tasks"]) else ", ".join(r["tasks"]),
+                    "all" if every <= set(r["tasks"]) else _first_two(r["tasks"]),
                     _size(r["params"], 1e6),
                     _size(r["gmacs"], 1),
                     _needs(r),

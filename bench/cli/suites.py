@@ -330,7 +330,7 @@ def _list(as_json: bool) -> None:
             for row in rows
         ),
     )
-    say("bench suites NAME shows all of one; each takes sigma=, jpeg=, scale=, crop=WxH, ..")
+    say("bench suites NAME shows one; each takes sigma=, jpeg=, scale=, crop=WxH, ..")
 
 
 def _rows() -> list[dict[str, Any]]:

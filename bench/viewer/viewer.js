@@ -109,8 +109,14 @@ function label({ name, score }) {
 
 // Without any change of the values; of a data address without a request.
 async function decode(source) {
-  const blob = source.startsWith("data:") ? embedded(source) : await (await fetch(source)).blob();
-  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  return createImageBitmap(source.startsWith("data:") ? embedded(source) : await loaded(source), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
+
+async function loaded(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
 }
 
 function embedded(source) {

@@ -35,7 +35,6 @@ from models.structure import hold_zeros
 from models.training.budget import parse_budget
 from models.training.cost import Meter, cost_of
 from models.training.data import split_off_validation, validation_crops
-from models.training.distil import distilled, taught_by
 from models.training.distribution import unwatched
 from models.training.files import Files, name_pairs
 from models.training.losses import left_out
@@ -197,6 +196,11 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         )
     if job.initial is not None and not job.initial.is_file():
         raise BenchError(f"no weights to begin with at '{job.initial}': there is no such file")
+    teacher = None
+    if job.teacher is not None:
+        from models.training.distil import taught_by  # and the trainer
+
+        teacher = taught_by(job.teacher)
     missing = left_out(job.recipe)
     if job.recipe.network:
         for key in job.recipe.network:
@@ -215,7 +219,7 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         seed=job.seed,
         devices=job.devices * job.nodes,
         pairs=PairDigests(train=name_pairs(train), validation=name_pairs(val)),
-        teacher=None if job.teacher is None else taught_by(job.teacher),
+        teacher=teacher,
     )
     kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
     resolved = replace(job, train=train, val=val, recipe=replace(job.recipe, losses=kept))
@@ -394,6 +398,8 @@ def _header(
             learned = joined(before.learned, learned)
     steps = _begun_with(job.initial)
     if terms.teacher is not None:
+        from models.training.distil import distilled  # and the trainer
+
         steps += (distilled(terms.teacher, job.length),)
     found = ValidationFigures(
         psnr=best["validation"]["psnr"],

@@ -195,7 +195,7 @@ def test_a_run_says_first_what_it_will_do_and_how_long_that_takes(
     [
         (["unett", "--suite", "gopro"], "did you mean 'unet'"),
         (["wiener", "--suite", "gopro"], "'wiener' is not trained"),
-        (["dncnn", "--suite", "gopro"], "'dncnn' is made for denoise; 'gopro' is deblur"),
+        (["dncnn", "--suite", "gopro"], "'dncnn' is made for denoise, dejpeg; 'gopro' is deblur"),
         (["unet", "--suite", "gopro", "--budget", "soon"], "300steps or 20epochs"),
         (["unet", "--suite", "gopro", "--resume", "--anew"], "give one of them"),
         (["unet", "--suite", "gopro", "--from", "gone.pth"], "gone.pth"),

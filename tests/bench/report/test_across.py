@@ -138,7 +138,9 @@ def test_seeds_of_one_model_are_one_row_and_other_runs_of_it_are_left_out(tmp_pa
     made = across([*runs, other])
     ((model, score, rank, _),) = made.table.rows
     assert (model.text, score.text) == ("a", "30.50")
-    assert score.notes == ("mean of 2 seeds, from 30.00 to 31.00; not tested against the others",)
+    between = "95 % interval between seeds [24.15, 36.85], beside that between scenes"
+    told = f"mean of 2 seeds, from 30.00 to 31.00; {between}; not tested against the others"
+    assert score.notes == (told,)
     assert made.left_out == ((str(other.path), "a: another run of it is shown"),)
     assert rank.notes == ("no other model is ranked in all suites",)
 
