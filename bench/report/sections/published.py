@@ -23,6 +23,7 @@ from bench.report.reading.context import Context
 from bench.report.reading.gather import Row
 from bench.report.sections.results import result_cell
 from bench.suites import sizing
+from bench.suites.degrading import DEGRADERS
 from bench.suites.table import suite_cards
 from models.catalogue import model_cards
 from models.variants import without_variants
@@ -196,7 +197,7 @@ def _of_suite(analysis: Analysis) -> list[Report]:
     record = analysis.data.record
     name, options = parse_spec(record.spec.suite)
     row = suite_cards().get(name)
-    if row and row.task != record.suite.task:  # its photographs, degraded otherwise
+    if row and (DEGRADERS.keys() & options.keys()) - row.options.keys():  # degraded otherwise
         return []
     return [
         report
