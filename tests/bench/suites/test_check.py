@@ -174,7 +174,7 @@ def test_wrong_usage_says_what_was_meant(bench_here: Bench, words: list[str], sa
 
 
 def test_a_suite_says_where_to_get_it_and_the_list_how_to_ask(bench_here: Bench) -> None:
-    assert "bench suites NAME shows all of one" in bench_here("suites", COLUMNS="400").stdout
+    assert "bench suites NAME shows one" in bench_here("suites", COLUMNS="400").stdout
     assert "bench fetch gopro" in bench_here("suites", "gopro", COLUMNS="400").stdout
     shown = bench_here("suites", "reds", COLUMNS="400").stdout
     assert "seungjunnah.github.io/Datasets/reds.html" in shown
