@@ -32,7 +32,13 @@ from raters.database import schema
 
 DEFAULT = "sqlite:///results/studies.db"
 BUSY_SECONDS = 30.0
-_MIGRATING = 7_301_993  # an arbitrary number: what PostgreSQL's advisory lock is called
+_MIGRATING = 7_301_993  # arbitrary numbers: what PostgreSQL's advisory locks are called
+_STUDY, _RATER = 7_301_994, 7_301_995
+_ALONE = text(f"SELECT pg_advisory_xact_lock({_STUDY}, :study)")
+_BESIDE = text(
+    f"SELECT pg_advisory_xact_lock_shared({_STUDY}, :study), "
+    f"pg_advisory_xact_lock({_RATER}, :rater)"
+)
 
 
 def utc_now() -> datetime:
@@ -45,7 +51,8 @@ class Store:
 
     Every write is one transaction. SQLite takes its write lock at the start (BEGIN IMMEDIATE: a
     lock asked for midway fails at once if another writer was faster) and flushes on commit; in
-    PostgreSQL the writers of one study queue on its row.
+    PostgreSQL the writers of one study queue at a lock of its number, and those who write for one
+    rater only pass it together.
     """
 
     def __init__(
@@ -104,12 +111,27 @@ class Store:
 
         Writers of the same ``study`` come one after the other.
         """
-        with self._queues[None if self.is_sqlite else study], self.engine.connect() as connection:
+        with self._queues[None if self.is_sqlite else study], self._begun() as connection:
+            if study is not None and not self.is_sqlite:
+                connection.execute(_ALONE, {"study": study})
+            yield connection
+
+    @contextmanager
+    def write_beside(self, study: int, rater: int) -> Iterator[Connection]:
+        """A transaction as `write` makes one, of PostgreSQL only, beside those of other raters.
+
+        Whoever writes for the whole study waits for it, and it for them. What it counts may change
+        under it: see `raters.trials.quota`.
+        """
+        with self._begun() as connection:
+            connection.execute(_BESIDE, {"study": study, "rater": rater})
+            yield connection
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
             connection.execution_options(bench_write=True)
             with connection.begin():
-                if study is not None and not self.is_sqlite:
-                    row = select(schema.study.c.id).where(schema.study.c.id == study)
-                    connection.execute(row.with_for_update(key_share=True))
                 yield connection
 
     def insert(self, table: Any) -> Any:

@@ -1,7 +1,8 @@
 """Which trial a rater gets next, and the leases that hold it for them.
 
-Everything here runs inside a write transaction of the study (`Store.write`), so what it counts
-cannot change under it. `raters.trials.quota` keeps the counts.
+Everything here runs inside a write transaction: of the study (`Store.write`), so that what it
+counts cannot change under it, or beside those of other raters (`Store.write_beside`), which take at
+most one place each. `raters.trials.quota` keeps the counts.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from raters.studies.secret import drawn
 from raters.trials.candidates import least_judged, most_telling
 from raters.trials.images import StudyImages, images_to_try, kept_for_golden
 from raters.trials.plan import REPEAT_GAP, Plan, plan
-from raters.trials.quota import take_place
+from raters.trials.quota import Counts, take_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +118,29 @@ def _planned_for(rules: Rules, rater: int, images: StudyImages) -> tuple[Plan, M
     return planned, kept_for_golden(planned, images.golden, drawn(rules.secret, "kept", rater))
 
 
-class Chooser:
-    """One rater's next trials, within one transaction, after `release_expired` in it.
+class NeedsStudy(Exception):
+    """This cannot be done beside other raters: nothing was done, do it in `Store.write`."""
 
+
+class Chooser:
+    """One rater's next trials, within one transaction, after `release_expired`.
+
+    ``alone``: nobody else writes to the study meanwhile; else a second lease raises `NeedsStudy`.
     ``preview``: they take no place in any quota.
     """
 
     def __init__(
-        self, store: Store, connection: Connection, rules: Rules, rater: int, preview: bool = False
+        self,
+        store: Store,
+        connection: Connection,
+        rules: Rules,
+        rater: int,
+        *,
+        counts: Counts,
+        alone: bool = True,
+        preview: bool = False,
     ) -> None:
+        self.counts, self.alone = counts, alone
         self.store, self.connection, self.rules, self.rater = store, connection, rules, rater
         self.main = PREVIEW if preview else MAIN
         self.now = store.clock()
@@ -152,7 +167,11 @@ class Chooser:
         while len(held) < hold:
             live = [row.position for row in self._live()]
             position = next(p for p in range(len(live) + 1) if p not in live)
-            if len(live) >= agreed or not self._lease(position):
+            if len(live) >= agreed:
+                break
+            if not self.alone and len(held) < hold - 1:
+                raise NeedsStudy
+            if not self._lease(position):
                 break
             held = self.leased(training=False)
         return held
@@ -222,7 +241,7 @@ class Chooser:
         for row in self.own:
             if row.state != RELEASED or row.kind != MAIN or row.comparison is None:
                 continue
-            if take_place(self.connection, row.item, row.comparison, row.swapped):
+            if self._take(row.item, row.comparison, row.swapped):
                 self.connection.execute(
                     assignment.update()
                     .where(assignment.c.id == row.id)
@@ -238,15 +257,19 @@ class Chooser:
         return False
 
     def _main(self, position: int) -> bool:
-        row = self._candidate(position)
-        if row is None:
-            return False
-        swapped = self._sides(row, position)
-        counts = self.main == MAIN
-        if counts and not take_place(self.connection, row.id, row.comparison, swapped):
-            raise RuntimeError("an item was full that had room in the same transaction")
-        self._insert(row, self.main, position, swapped, models=(row.model, row.other_model))
-        return True
+        while (row := self._candidate(position)) is not None:
+            swapped = self._sides(row, position)
+            if self.main == PREVIEW or self._take(row.id, row.comparison, swapped):
+                models = (row.model, row.other_model)
+                self._insert(row, self.main, position, swapped, models=models)
+                return True
+            # a rater beside this one took its last place a moment ago
+        return False
+
+    def _take(self, item: int, comparison: int, swapped: bool) -> bool:
+        taken = take_place(self.connection, self.counts, item, comparison, swapped)
+        self.counts.write(self.connection)
+        return taken
 
     def _candidate(self, position: int) -> AnyRow | None:
         of, rng = (self.rules.study, self.rater), self._rng("main", position)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -23,9 +24,10 @@ from raters.studies.secret import derived
 from raters.studies.stimuli import damage
 from raters.studies.tokens import RaterRefused, hashed
 from raters.texts import Texts, preferred
+from raters.trials.assignment import NeedsStudy
 from raters.trials.judging import small, store_judgement
 from raters.trials.practice import practice
-from raters.trials.quota import count_answer, release_expired, take_place
+from raters.trials.quota import Counts, release_expired, take_place
 from raters.trials.steps import Steps, end_of, judged, rater_of, set_rater
 from raters.trials.views import (
     MOST_REVISIONS,
@@ -85,6 +87,17 @@ _STORED = select(schema.judgement).where(
         schema.judgement.c.key == bindparam("sent"),
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An answer as it was sent: see `Session.submit`."""
+
+    trial: str
+    answer: str
+    key: str
+    tab: str
+    client: Mapping[str, Any]
 
 
 class Session:
@@ -216,7 +229,7 @@ class Session:
                 self._set(connection, tab=tab)
             elif rater.tab is None:
                 self._set(connection, tab=tab)
-            return self._steps(connection).next(rater, again=True)
+            return self._steps(connection, Counts(), alone=True).next(rater, again=True)
 
     def submit(
         self, trial_id: str, answer: str, key: str, tab: str, client: Mapping[str, Any]
@@ -231,19 +244,26 @@ class Session:
         than `REFERENCE_MS`. Raises also `NotYours`, `NotAnAnswer`, `RaterRefused` and, for a trial
         before its stage, `NotNow`.
         """
+        given = _Given(trial_id, answer, key, tab, client)
+        if not self.store.is_sqlite:  # which has one writer at a time
+            with suppress(NeedsStudy), self._write_beside() as connection:
+                return self._submit(connection, given, alone=False)
         with self._write() as connection:
-            held = self._held(connection, trial_id)
-            before = connection.execute(_STORED, {"trial": held.id, "sent": key}).all()
-            stored = next((row for row in before if row.assignment == held.id), None)
-            if stored is None:
-                if before:
-                    raise NotYours("this key belongs to the answer of another trial")
-                rater = self._allowed(connection)
-                self.study.protocol.check(answer, self.study.ties)
-                return self._store(connection, held, rater, answer, key=key, tab=tab, client=client)
-            final = final_answer(connection, stored.id, stored.answer)
-            feedback = self._feedback(connection, held, final)
-            return Saved(final, True, feedback, self._after(connection, tab))
+            return self._submit(connection, given, alone=True)
+
+    def _submit(self, connection: Connection, given: _Given, *, alone: bool) -> Saved:
+        held = self._held(connection, given.trial)
+        before = connection.execute(_STORED, {"trial": held.id, "sent": given.key}).all()
+        stored = next((row for row in before if row.assignment == held.id), None)
+        if stored is None:
+            if before:
+                raise NotYours("this key belongs to the answer of another trial")
+            rater = self._allowed(connection)
+            self.study.protocol.check(given.answer, self.study.ties)
+            return self._store(connection, held, rater, given, alone=alone)
+        final = final_answer(connection, stored.id, stored.answer)
+        feedback = self._feedback(connection, held, final)
+        return Saved(final, True, feedback, self._after(connection, given.tab, alone=alone))
 
     def revise(self, key: str, answer: str, tab: str) -> Saved:
         """Replace the answer of the rater's last trial; all that were given stay on record.
@@ -291,10 +311,11 @@ class Session:
                 .on_conflict_do_nothing()
             )
             if last.kind == MAIN:
-                of = self._item(connection, last.item).comparison
+                of, counts = self._item(connection, last.item).comparison, Counts()
                 for given, step in ((before, -1), (answer, +1)):
                     preference = self.study.protocol.preference(given, last.swapped)
-                    count_answer(connection, of, preference, step, 0)
+                    counts.answer(of, preference, step, 0)
+                counts.write(connection)
             return Saved(answer, False, None, self._after(connection, tab))
 
     def withdraw(self, delete: bool = False) -> str | None:
@@ -325,12 +346,24 @@ class Session:
     def _write(self) -> Iterator[Connection]:
         """A transaction in which no lease is past its end, by more than `RELEASE_EVERY`."""
         with self.store.write(self.study.id) as connection:
-            now = self.store.clock()
-            last = self.store.remembered.get(("released", self.study.id))
-            if last is None or abs(now - last) >= RELEASE_EVERY:
+            if self._leases_are_due():
+                now = self.store.clock()
                 release_expired(connection, self.study.id, now)
                 self.store.remembered["released", self.study.id] = now
             yield connection
+
+    @contextmanager
+    def _write_beside(self) -> Iterator[Connection]:
+        """The same, beside other raters."""
+        if self._leases_are_due():
+            with self._write():
+                pass
+        with self.store.write_beside(self.study.id, self.rater) as connection:
+            yield connection
+
+    def _leases_are_due(self) -> bool:
+        last = self.store.remembered.get(("released", self.study.id))
+        return last is None or abs(self.store.clock() - last) >= RELEASE_EVERY
 
     def _allowed(self, connection: Connection) -> AnyRow:
         """Return the rater; raises `RaterRefused` if something has changed since `open`."""
@@ -354,8 +387,9 @@ class Session:
     def _set(self, connection: Connection, **values: Any) -> None:
         set_rater(connection, self.rater, **values)
 
-    def _steps(self, connection: Connection) -> Steps:
-        return Steps(self.store, connection, self.study, self.rater)
+    def _steps(self, connection: Connection, counts: Counts, *, alone: bool) -> Steps:
+        of = self.store, connection, self.study, self.rater
+        return Steps(*of, counts=counts, alone=alone)
 
     def _held(self, connection: Connection, trial_id: str) -> AnyRow:
         row = connection.execute(_HELD, {"trial": trial_id}).one_or_none()
@@ -371,45 +405,47 @@ class Session:
         connection: Connection,
         held: AnyRow,
         rater: AnyRow,
-        answer: str,
+        given: _Given,
         *,
-        key: str,
-        tab: str,
-        client: Mapping[str, Any],
+        alone: bool,
     ) -> Saved:
         if rater.finished is not None:  # their time was over
             raise Expired
         if (held.kind == TRAINING) != (self._stage(rater) == "training"):
             raise NotNow("this trial belongs to another stage")
-        of = held.comparison
-        if held.state == RELEASED and not (
-            held.kind == MAIN and take_place(connection, held.item, of, held.swapped)
-        ):
-            raise Expired()
+        of, counts = held.comparison, Counts()
+        if held.state == RELEASED:
+            if not alone:
+                raise NeedsStudy
+            if held.kind != MAIN or not take_place(connection, counts, held.item, of, held.swapped):
+                raise Expired()
         store_judgement(
             connection,
             held,
-            answer,
-            key=key,
+            given.answer,
+            key=given.key,
             now=self.store.clock(),
-            client=client,
+            client=given.client,
             reference=self.study.reference_shown,
         )
         if held.kind == MAIN:
-            preference = self.study.protocol.preference(answer, held.swapped)
-            count_answer(connection, of, preference, +1, +1)
-        elsewhere = rater.tab not in (None, tab)
-        following = Elsewhere() if elsewhere else self._steps(connection).next(rater, again=False)
-        return Saved(answer, False, self._feedback(connection, held, answer), following)
+            preference = self.study.protocol.preference(given.answer, held.swapped)
+            counts.answer(of, preference, +1, +1)
+        following: Next = Elsewhere()
+        if rater.tab in (None, given.tab):
+            following = self._steps(connection, counts, alone=alone).next(rater, again=False)
+        counts.write(connection)
+        feedback = self._feedback(connection, held, given.answer)
+        return Saved(given.answer, False, feedback, following)
 
-    def _after(self, connection: Connection, tab: str) -> Next:
+    def _after(self, connection: Connection, tab: str, *, alone: bool = True) -> Next:
         """Return what comes next without counting it as shown again."""
         rater = self._allowed(connection)
         if rater.finished is not None:
             return Finished(rater.completion_code)
         if rater.tab not in (None, tab):
             return Elsewhere()
-        return self._steps(connection).next(rater, again=False)
+        return self._steps(connection, Counts(), alone=alone).next(rater, again=False)
 
     def _feedback(self, connection: Connection, held: AnyRow, answer: str) -> Feedback | None:
         if held.kind != TRAINING:

@@ -5,46 +5,47 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from raters.database import schema
 from raters.database.schema import DONE, PREVIEW, TRAINING, AnyRow
 from raters.database.store import Store
 from raters.studies.tokens import RaterRefused, completion_code
-from raters.trials.assignment import AHEAD, Chooser
+from raters.trials.assignment import AHEAD, Chooser, NeedsStudy
 from raters.trials.practice import Outcome, practice
 from raters.trials.promises import promise, wait
+from raters.trials.quota import Counts
 from raters.trials.views import Finished, Next, StudyView, Trial, Waiting
 from raters.trials.withdrawal import free_leases
 
-_SHOWN = (
+_HELD = schema.assignment.c.id.in_(bindparam("held", expanding=True))
+_IS_SHOWN = schema.assignment.c.id == bindparam("first")
+_SLOTS = (
     select(
+        schema.serving,
         schema.assignment.c.public_id,
         schema.assignment.c.shown_count,
         schema.content.c.height,
         schema.content.c.width,
     )
+    .join(schema.assignment, schema.assignment.c.id == schema.serving.c.assignment)
     .join(schema.item, schema.item.c.id == schema.assignment.c.item)
     .join(schema.content, schema.content.c.id == schema.item.c.content)
-    .where(schema.assignment.c.id == bindparam("trial"))
+    .where(_HELD)
 )
 _SHOW = (
     schema.assignment.update()
-    .where(schema.assignment.c.id == bindparam("trial"))
+    .where(_HELD)
     .values(
-        shown_count=bindparam("count"),
         expires=bindparam("until"),
-        shown=func.coalesce(schema.assignment.c.shown, bindparam("now")),
+        shown_count=case((_IS_SHOWN, bindparam("count")), else_=schema.assignment.c.shown_count),
+        shown=case(
+            (_IS_SHOWN, func.coalesce(schema.assignment.c.shown, bindparam("now"))),
+            else_=schema.assignment.c.shown,
+        ),
     )
 )
-_SLOTS = select(schema.serving).where(
-    schema.serving.c.assignment.in_(bindparam("held", expanding=True))
-)
-_PROLONG = (
-    schema.assignment.update()
-    .where(schema.assignment.c.id.in_(bindparam("held", expanding=True)))
-    .values(expires=bindparam("until"))
-)
+"""Prolong what is held, and note that the first of it is shown."""
 _RATER = (
     select(schema.rater, schema.study.c.state)
     .join(schema.study, schema.study.c.id == schema.rater.c.study)
@@ -86,19 +87,43 @@ def judged(connection: Connection, rater: int) -> int:
 
 
 class Steps:
-    """A rater's next steps, within one transaction."""
+    """A rater's next steps, within one transaction.
 
-    def __init__(self, store: Store, connection: Connection, study: StudyView, rater: int) -> None:
+    ``alone``: nobody else writes to the study meanwhile. Else `NeedsStudy` is raised for what
+    counts the places that there are, or takes more than one of them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        connection: Connection,
+        study: StudyView,
+        rater: int,
+        *,
+        counts: Counts,
+        alone: bool,
+    ) -> None:
         self.store, self.connection, self.study, self.rater = store, connection, study, rater
+        self.counts, self.alone = counts, alone
 
     def next(self, rater: AnyRow, again: bool) -> Next:
         """Return the rater's current trial, leasing as needed; else wait for one, or finish."""
         end = end_of(self.study, rater)
         if end is not None and end <= self.store.clock():
+            self._need_study()
             return self._end_by_time(rater)
         preview = rater.source == PREVIEW
-        chooser = Chooser(self.store, self.connection, self.study.rules, self.rater, preview)
+        chooser = Chooser(
+            self.store,
+            self.connection,
+            self.study.rules,
+            self.rater,
+            counts=self.counts,
+            alone=self.alone,
+            preview=preview,
+        )
         if rater.trained is None:
+            self._need_study()
             practised = practice(self.connection, self.study.protocol, self.rater)
             held = chooser.fill_training(practised.again)
             if held:
@@ -110,6 +135,7 @@ class Steps:
         held = chooser.leased(training=False)
         if agreed is None or (done < agreed and not held):
             # New here, or away for longer than a lease: others may have been promised the places.
+            self._need_study()
             more = promise(
                 self.connection,
                 self.study.id,
@@ -135,6 +161,7 @@ class Steps:
                 total=agreed,
                 practice=rater.practice,
             )
+        self._need_study()
         agreed_done = agreed is not None and done >= agreed
         of = self.study.id, self.rater, chooser.now
         if not agreed_done and (seconds := wait(self.connection, *of)) is not None:
@@ -142,6 +169,10 @@ class Steps:
         code = self._code(done, agreed_done)
         self._set(finished=self.store.clock(), completion_code=code)
         return Finished(code)
+
+    def _need_study(self) -> None:
+        if not self.alone:
+            raise NeedsStudy
 
     def _set(self, **values: Any) -> None:
         set_rater(self.connection, self.rater, **values)
@@ -171,19 +202,26 @@ class Steps:
         total: int,
         practice: Outcome | None = None,
     ) -> Trial:
-        row = self.connection.execute(_SHOWN, {"trial": held[0]}).one()
-        shown = row.shown_count + 1 if again else max(row.shown_count, 1)
-        now = self.store.clock()
-        until = now + self.study.rules.lease
-        first, *others = held[: 1 + AHEAD]
-        self.connection.execute(_SHOW, {"trial": first, "count": shown, "until": until, "now": now})
-        if others:
-            self.connection.execute(_PROLONG, {"held": others, "until": until})
-        slots: dict[int, dict[str, str]] = {key: {} for key in (first, *others)}
+        held = held[: 1 + AHEAD]
+        first, *others = held
+        slots: dict[int, dict[str, str]] = {key: {} for key in held}
         stimuli = {}
-        for serving in self.connection.execute(_SLOTS, {"held": list(slots)}):
+        rows = self.connection.execute(_SLOTS, {"held": held}).all()
+        for serving in rows:
             slots[serving.assignment][serving.slot] = serving.id
             stimuli[serving.id] = serving.stimulus
+        row = next(serving for serving in rows if serving.assignment == first)
+        now = self.store.clock()
+        self.connection.execute(
+            _SHOW,
+            {
+                "held": held,
+                "first": first,
+                "count": row.shown_count + 1 if again else max(row.shown_count, 1),
+                "until": now + self.study.rules.lease,
+                "now": now,
+            },
+        )
         return Trial(
             id=row.public_id,
             kind_for_client=kind,

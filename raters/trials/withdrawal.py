@@ -9,7 +9,7 @@ from raters.database import schema
 from raters.database.schema import DONE, LEASED, MAIN, RELEASED
 from raters.database.store import Store
 from raters.protocols import protocol_called
-from raters.trials.quota import count_answer, give_place, release
+from raters.trials.quota import Counts, give_place, release
 
 
 def free_leases(connection: Connection, rater: int) -> None:
@@ -21,8 +21,7 @@ def free_leases(connection: Connection, rater: int) -> None:
         .join(schema.item, schema.item.c.id == table.c.item)
         .where(held, table.c.kind == MAIN)
     ).all()
-    for row in rows:
-        release(connection, row)
+    release(connection, rows)
     connection.execute(table.update().where(held).values(state=RELEASED))
 
 
@@ -72,12 +71,14 @@ def erase_rater(store: Store, connection: Connection, study: int, rater: int) ->
         .join(schema.judgement, schema.judgement.c.assignment == table.c.id)
         .where(table.c.rater == rater, table.c.state == DONE)
     ).all()
+    counts = Counts()
     for row in rows:
         if row.kind == MAIN:
             answer = final_answer(connection, row.judgement, row.answer)
             preference = protocol.preference(answer, row.swapped)
-            count_answer(connection, row.comparison, preference, -1, -1)
-            give_place(connection, row)
+            counts.answer(row.comparison, preference, -1, -1)
+            give_place(connection, counts, row)
+    counts.write(connection)
     connection.execute(schema.rater.delete().where(schema.rater.c.id == rater))
     store.log(connection, study, "erased", judgements=len(rows))
     return len(rows)

@@ -22,6 +22,7 @@ from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
 from raters.trials.assignment import Chooser
 from raters.trials.plan import REPEAT_GAP
+from raters.trials.quota import Counts
 from raters.trials.session import Finished, Session, Trial
 from raters.trials.views import view_study
 from tests.raters.conftest import Clock
@@ -234,7 +235,7 @@ def session_of(store: Store, study: str, rater: int) -> list[tuple[str, int]]:
         first = connection.execute(
             select(func.min(schema.content.c.id)).where(schema.content.c.study == rules.study)
         ).scalar_one()
-        chooser = Chooser(store, connection, rules, rater)
+        chooser = Chooser(store, connection, rules, rater, counts=Counts())
         while held := chooser.fill(rules.trials, hold=1):
             next(row for row in chooser.own if row.id == held[0]).state = schema.DONE
         return [(row.kind, row.content - first + 1) for row in chooser.own]
