@@ -20,7 +20,7 @@ from bench.records import ProfileSize
 from bench.runs.executors.table import executor_named
 from bench.suites.table import SuiteCard, open_suite, resolve_suite
 from models.catalogue import Card, model_cards
-from models.compression.table import METHODS, Method, require_amount
+from models.compression.table import MEASURED, METHODS, Method, require_amount
 from models.published_files import find_published, published_file
 from models.recipe_files import changed
 from models.specs import card_of, form_of, label, require_weights
@@ -69,8 +69,7 @@ def check_run(
             "rename a file"
         )
     _check_steps(prepare)
-    if limit is not None and limit < 1:
-        raise BenchError(f"--limit {limit}: expected at least 1 image")
+    _check_limit(limit)
     _check_budget(budget)
     if isinstance(profile, tuple):
         check_size(profile)
@@ -123,31 +122,51 @@ def check_export(model: str, *, size: tuple[int, int], weights: Path | None) -> 
     return _check_model(model, weights)
 
 
-def check_compression(
-    model: str,
-    method: str,
-    suite: str,
-    *,
-    amounts: Sequence[float],
-    into: str | None,
-    data: Path | None,
-    preset: str,
-    budget: str | None,
-    weights: Path | None,
-    metrics: Sequence[str],
-    size: ProfileSize,
-) -> tuple[Method, Card | None, Card | None]:
-    """Return the method, the model's card, and that of the network it is taught to, if there are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressionOrder:
+    """What ``bench compress`` is asked for: a model made smaller, and measured on a suite.
 
-    Raises `BenchError` for what cannot be.
+    ``amounts`` are parts of the parameters, ``into`` is the network that distil teaches, ``data``
+    the suite's folder, ``weights`` those of a catalogue model, ``out`` the folder of the files.
     """
-    row = METHODS[choose("method", method, METHODS)]
-    require_amount(row, amounts)
-    if budget is not None and not row.trains:
-        raise BenchError(f"--budget {budget}: --method {row.name} trains nothing")
+
+    model: str
+    method: str
+    suite: str
+    amounts: tuple[float, ...] = ()
+    into: str | None = None
+    data: Path | None = None
+    weights: Path | None = None
+    preset: Literal["quick", "paper"] = "quick"
+    budget: str | None = None
+    metrics: tuple[str, ...] = MEASURED
+    limit: int | None = None
+    profile: ProfileSize = "suite"
+    seed: int = 0
+    device: str = "auto"
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedCompression:
+    """An order that can be carried out: its method, the model's card, and that of the network it is
+    taught to, if there are."""
+
+    order: CompressionOrder
+    method: Method
+    card: Card | None
+    taught: Card | None
+
+
+def check_compression(order: CompressionOrder) -> CheckedCompression:
+    """Return an order with what it names looked up. Raises `BenchError` for what cannot be."""
+    model, row = order.model, METHODS[choose("method", order.method, METHODS)]
+    require_amount(row, order.amounts)
+    if order.budget is not None and not row.trains:
+        raise BenchError(f"--budget {order.budget}: --method {row.name} trains nothing")
     if parted(model)[1]:
         raise BenchError(f"'{model}' is a variant; expected the model itself, {parted(model)[0]}")
-    card, form = _check_model(model, weights), form_of(model)
+    card, form = _check_model(model, order.weights), form_of(model)
     if form in ("factory", "outputs") or (
         card is not None and card.recipe is None and card.checkpoint is None
     ):
@@ -161,18 +180,19 @@ def check_compression(
             f"'{model}' is an ONNX file, which no longer learns: --method {row.name} needs the "
             "FILE.safetensors that it was exported from"
         )
-    opened, _ = resolve_suite(suite)
-    taught = _check_into(row, into, opened.task, preset)
+    opened, _ = resolve_suite(order.suite)
+    taught = _check_into(row, order.into, opened.task, order.preset)
     if card is not None and opened.task not in card.tasks:
         raise BenchError(
-            f"'{model}' is made for {', '.join(card.tasks)}; '{suite}' is {opened.task}"
+            f"'{model}' is made for {', '.join(card.tasks)}; '{order.suite}' is {opened.task}"
         )
-    _check_budget(budget)
-    choose_metrics(metrics)
-    if isinstance(size, tuple):
-        check_size(size)
-    _check_data(suite, opened, data)
-    return row, card, taught
+    _check_limit(order.limit)
+    _check_budget(order.budget)
+    choose_metrics(order.metrics)
+    if isinstance(order.profile, tuple):
+        check_size(order.profile)
+    _check_data(order.suite, opened, order.data)
+    return CheckedCompression(order=order, method=row, card=card, taught=taught)
 
 
 def _check_into(row: Method, into: str | None, task: str, preset: str) -> Card | None:
@@ -246,6 +266,11 @@ def _check_model(spec: str, weights: Path | None) -> Card | None:
 def _check_steps(steps: Sequence[str]) -> None:
     for step in steps:
         read_step(step)
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise BenchError(f"--limit {limit}: expected at least 1 image")
 
 
 def _check_budget(budget: str | None) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bench import api
-from bench.checks import check_compression
+from bench.checks import CheckedCompression
 from bench.compute.environment import pick_device
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
@@ -19,11 +19,11 @@ from bench.core.layout import compressed_folder
 from bench.core.plugins import load_object
 from bench.core.progress import Progress, Unheard
 from bench.published.compression import Claim, claims_of
-from bench.records import Profile, ProfileSize
+from bench.records import Profile
 from bench.runs.splits import nothing_to_learn, training_splits
 from bench.suites.table import open_suite
 from models.catalogue import Card
-from models.compression.table import MEASURED, Order, name_of
+from models.compression.table import Order, name_of
 from models.published_files import published_file
 from models.specs import label, model_file
 from models.weights_folder import WeightsFolder
@@ -79,54 +79,30 @@ class Compression:
 
 
 def compress(
-    model: str,
-    method: str,
-    suite: str,
+    checked: CheckedCompression,
     *,
-    amounts: Sequence[float] = (),
-    into: str | None = None,
-    data: Path | None = None,
-    weights: Path | None = None,
-    preset: Literal["quick", "paper"] = "quick",
-    budget: str | None = None,
-    metrics: Sequence[str] = MEASURED,
-    limit: int | None = None,
-    profile: ProfileSize = "suite",
-    seed: int = 0,
-    device: str = "auto",
-    out: Path | None = None,
     options: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Compression:
     """Make a model smaller by a method of `models.compression.table`, and measure what came of it.
 
-    What learns or calibrates sees a suite's training images, and what is measured its test images.
-    The same call goes on where it was stopped. Raises `BenchError` for what cannot be.
+    ``checked`` is what `bench.checks.check_compression` returns of an order; ``options`` are kept
+    with the run. What learns or calibrates sees a suite's training images, and what is measured its
+    test images. The same call goes on where it was stopped. Raises `BenchError` for what cannot be.
     """
-    row, card, taught = check_compression(
-        model,
-        method,
-        suite,
-        amounts=amounts,
-        into=into,
-        data=data,
-        preset=preset,
-        budget=budget,
-        weights=weights,
-        metrics=metrics,
-        size=profile,
-    )
+    wanted, row, card, taught = checked.order, checked.method, checked.card, checked.taught
+    suite = wanted.suite
     listener = progress or Unheard()
-    source = _source(model, card, weights)
-    opened = open_suite(suite, data, progress=listener.update)
+    source = _source(wanted.model, card, wanted.weights)
+    opened = open_suite(suite, wanted.data, progress=listener.update)
     why = nothing_to_learn(opened)
     if why and (row.trains or row.looks):
         wants = "trains" if row.trains else "calibrates"
         raise BenchError(f"--method {row.name} {wants} on training images; '{suite}': {why}")
     splits = None if why else training_splits(opened, (), listener.update)
-    folder = out or compressed_folder(opened.key)
+    folder = wanted.out or compressed_folder(opened.key)
     files: list[tuple[Path, float | None]] = []
-    asked: Sequence[float | None] = amounts or [None]
+    asked: Sequence[float | None] = wanted.amounts or [None]
     for amount in asked:
         order = Order(
             source=source,
@@ -139,24 +115,24 @@ def compress(
             val=splits.val if splits else (),
             amount=amount,
             into=taught,
-            preset=preset,
-            budget=budget,
-            seed=seed,
-            device=pick_device(device),
+            preset=wanted.preset,
+            budget=wanted.budget,
+            seed=wanted.seed,
+            device=pick_device(wanted.device),
             progress=listener,
         )
         files += [(file, amount) for file in load_object(row.run)(order)]
-    original = str(source) if card is None or card.recipe else model
+    original = str(source) if card is None or card.recipe else wanted.model
     run = api.run(
         suite,
-        data=data,
+        data=wanted.data,
         models=[original, *(str(file) for file, _ in files)],
-        metrics=metrics,
-        limit=limit,
-        device=device,
+        metrics=wanted.metrics,
+        limit=wanted.limit,
+        device=wanted.device,
         train="never",
-        profile=profile,
-        seed=seed,
+        profile=wanted.profile,
+        seed=wanted.seed,
         options=options,
         progress=listener,
     )
@@ -165,7 +141,7 @@ def compress(
     table = folder / f"{name}.csv"
     _write(table, rows)
     plot = None
-    if len(amounts) > 1:
+    if len(wanted.amounts) > 1:
         from bench.report.drawing.compression import draw  # and matplotlib
 
         drawn = draw(rows, name)

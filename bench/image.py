@@ -8,7 +8,7 @@ anything is measured, so a live run and its saved PNGs score the same.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +22,7 @@ from bench.core.blobs import read_bytes
 from bench.core.errors import BenchError
 from bench.core.extras import extra
 from bench.core.files import write_atomic
+from bench.deep import decode_grey_alpha, decode_heif, grey_alpha_tags
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +88,9 @@ def decode(data: bytes, path: Path) -> NDArray[Any]:
     _refuse_huge(data, path)
     if (count := _frames_in(data)) > 1:
         raise ImageError(f"'{path}' holds {count} images (frames or pages); save the one meant")
-    decoded = _decode_opencv(data, path) if data.startswith(_DEEP) else None
+    decoded = _decode_deep(data, path)
+    if decoded is None and data.startswith(_DEEP):
+        decoded = _decode_opencv(data, path)
     if decoded is None:
         decoded = _decode_pillow(data, path)
     if decoded.dtype not in (np.uint8, np.uint16):
@@ -122,7 +125,11 @@ def icc_profile(data: bytes) -> bytes | None:
     """Return the ICC profile in an image file, None without one. Only headers are read."""
     if data.startswith(_PNG) and b"iCCP" not in data[: max(data.find(b"IDAT"), 0)]:
         return None
-    profile = peek(data, lambda image: image.info.get("icc_profile"))
+    tags = grey_alpha_tags(data)
+    if tags is not None:
+        profile = tags.get(34675)
+    else:
+        profile = peek(data, lambda image: image.info.get("icc_profile"))
     return profile if isinstance(profile, bytes) else None
 
 
@@ -146,8 +153,26 @@ def is_grey(path: Path) -> bool:
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 _PNG = b"\x89PNG"
-_DEEP = (_PNG, b"II", b"MM", b"BM")  # PNG, TIFF, BMP: OpenCV is faster here and keeps 16 bits
+_TIFF = (b"II", b"MM")
+_DEEP = (_PNG, *_TIFF, b"BM")  # PNG, TIFF, BMP: OpenCV is faster here and keeps 16 bits
 _ORIENTATION = 0x0112
+
+
+def _decode_deep(data: bytes, path: Path) -> NDArray[Any] | None:
+    """Return the samples of a file whose depth or alpha the other readers lose, None for others."""
+    try:
+        if _is_heif(data) and _knows_heif(data):
+            return decode_heif(data)
+        if (tags := grey_alpha_tags(data)) is not None:
+            if tags.get(256, 0) * tags.get(257, 0) > MOST_PIXELS:
+                raise ImageError(too_large(path))
+            decoded = decode_grey_alpha(data)
+            if _is_white_zero(tags):
+                decoded[:, :, 0] = 65535 - decoded[:, :, 0]
+            return _turn(decoded, tags.get(_ORIENTATION, 1))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"'{path}' is not a readable image ({error})") from error
+    return None
 
 
 def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
@@ -158,7 +183,7 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
         if is_png:  # no second opinion: Pillow does not verify all of a PNG's checksums
             raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
         return None
-    if data.startswith((b"II", b"MM")) and peek(data, lambda image: image.mode == "CMYK"):
+    if data.startswith(_TIFF) and peek(data, lambda image: image.mode == "CMYK"):
         return None  # OpenCV knows nothing of inks' profile
     if not is_png and decoded.dtype == np.uint8 and decoded.shape[2:] == (4,):
         return None  # OpenCV multiplies alpha into the colour
@@ -168,7 +193,7 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
             return None
     elif decoded.shape[2] >= 3:
         decoded = decoded[:, :, [2, 1, 0, 3][: decoded.shape[2]]]
-    if decoded.dtype == np.uint16 and not is_png and peek(data, _is_white_zero):
+    if decoded.dtype == np.uint16 and not is_png and _is_white_zero(peek(data, _tags)):
         decoded = 65535 - decoded  # OpenCV sees to that with 8 bits only
     if is_png and b"eXIf" in data:  # OpenCV turns TIFF upright but not PNG
         decoded = _turn(decoded, peek(data, lambda image: image.getexif().get(_ORIENTATION, 1)))
@@ -215,9 +240,19 @@ def _pages(image: Image) -> int:
     return sizes.count(sizes[0])
 
 
+def _is_heif(data: bytes) -> bool:
+    """Say whether a file is one that Pillow leaves to pillow-heif; AVIF is its own."""
+    return data[4:8] == b"ftyp" and not is_avif(data)
+
+
+def is_avif(data: bytes) -> bool:
+    """Say whether a file is an AVIF."""
+    return data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis")
+
+
 def _knows_heif(data: bytes) -> bool:
     """Let Pillow read HEIC and HEIF, and say whether it can; True for files of other kinds."""
-    if data[4:8] != b"ftyp" or data[8:12] in (b"avif", b"avis"):  # Pillow's own
+    if not _is_heif(data):
         return True
     try:
         import pillow_heif
@@ -231,10 +266,13 @@ def _has_alpha(image: Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
 
 
-def _is_white_zero(image: Image) -> bool:
+def _tags(image: Image) -> Mapping[int, Any]:
+    return dict(getattr(image, "tag_v2", {}))
+
+
+def _is_white_zero(tags: Mapping[int, Any] | None) -> bool:
     """Say whether a TIFF's zero is white (MINISWHITE)."""
-    tags: Any = getattr(image, "tag_v2", {})
-    return bool(tags.get(262, 1) == 0)
+    return bool(tags and tags.get(262, 1) == 0)
 
 
 def _turn(decoded: NDArray[Any], orientation: int | None) -> NDArray[Any]:

@@ -121,7 +121,7 @@ class NetworkRestorer:
         self.network = network if isinstance(network, torch.nn.Module) else None
         self.call = network
         """What is called for an image: the network, or how a variant runs it."""
-        self.multiple, self._minimum = steps, both(minimum)
+        self.multiple, self.minimum = steps, both(minimum)
         self._tile: tuple[int, int] | None = None
         self.shrinks = True
         """Whether an image that is too large for the memory is worked on in smaller tiles."""
@@ -131,7 +131,7 @@ class NetworkRestorer:
             high, wide = both(tile)
             self._tile = high // steps[0] * steps[0], wide // steps[1] * steps[1]
         self._overlap = overlap
-        self._channels, self.dtype = channels, dtype
+        self.channels, self.dtype = channels, dtype
         # oneDNN convolves channels-last float32 up to twice as fast; cuDNN gains nothing from it
         on_cpu = self.device.type == "cpu"
         self._layout = torch.channels_last if on_cpu else torch.contiguous_format
@@ -161,7 +161,7 @@ class NetworkRestorer:
         if degraded.ndim != 4 or degraded.shape[1] != 3:
             raise ImageSizeError(f"expected (B,3,H,W), got {tuple(degraded.shape)}")
         image = degraded.to(self.device, self.dtype)
-        if self._channels == 3:
+        if self.channels == 3:
             return self._restore(image).float().cpu()
         if bool((image[:, :1] == image).all()):
             return self._restore(image[:, :1]).expand(-1, 3, -1, -1).float().cpu().contiguous()
@@ -170,15 +170,19 @@ class NetworkRestorer:
 
     def _restore(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
-        sides = [
-            _padded_side(side, multiple, minimum)
-            for side, multiple, minimum in zip(
-                (height, width), self.multiple, self._minimum, strict=True
-            )
-        ]
-        image = mirror_to(image, sides[0], sides[1])
+        image = mirror_to(image, *self.padded(height, width))
         restored = self._as_large_as_possible(image)
         return restored[..., : height * self._enlarges, : width * self._enlarges]
+
+    def padded(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width that an image is mirrored to before the network sees it."""
+        high, wide = (
+            -(-max(side, minimum) // multiple) * multiple
+            for side, multiple, minimum in zip(
+                (height, width), self.multiple, self.minimum, strict=True
+            )
+        )
+        return high, wide
 
     def _as_large_as_possible(self, image: torch.Tensor) -> torch.Tensor:
         """Restore an image whole, or in tiles where it is larger than one or than the memory.
@@ -216,7 +220,7 @@ class NetworkRestorer:
             return None
         half = min(side, *(self._tile or (side, side))) // 2
         high, wide = (half // step * step for step in self.multiple)
-        least = max(2 * SMALLEST_TILE, *self.multiple, *self._minimum)
+        least = max(2 * SMALLEST_TILE, *self.multiple, *self.minimum)
         return (high, wide) if min(high, wide) >= least else None
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -365,10 +369,6 @@ def in_tiles(
 def both(sides: Sides) -> tuple[int, int]:
     """Return the number for the height and that for the width."""
     return (sides, sides) if isinstance(sides, int) else sides
-
-
-def _padded_side(side: int, multiple: int, minimum: int) -> int:
-    return -(-max(side, minimum) // multiple) * multiple
 
 
 def _starts(side: int, tile: int, stride: int) -> list[int]:

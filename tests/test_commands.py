@@ -89,6 +89,8 @@ READ = {
     "bench rate new --run demo --protocol pair --ties": "as without --ties",
     "bench run --suite photos --data holiday": "test_photos.py",
     "bench metrics --time": "test_cost.py",
+    "bench fetch onnxruntime-web": "33 MB; test_trial.py",
+    "bench report demo --try unet": "33 MB; test_trial.py",
     "bench compress weights.safetensors --method prune --amount 0.4 --suite demo": (
         "test_compress.py"
     ),

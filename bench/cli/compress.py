@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.checks import check_compression
+from bench.checks import CompressionOrder, check_compression
 from bench.cli.console import (
     ShownProgress,
     complain,
@@ -97,45 +97,31 @@ def compress(
     on. What each method is good for: docs/compression.md.
     """
     options: dict[str, str] = {k: str(v) for k, v in locals().items() if v is not None}
-    amounts = [_amount(text) for text in split(amount)]
-    size = profile_size(profile)
-    check_compression(
-        model,
-        method,
-        suite,
-        amounts=amounts,
-        into=into,
-        data=data,
-        preset=preset,
-        budget=budget,
-        weights=weights,
-        metrics=split(metrics),
-        size=size,
+    checked = check_compression(
+        CompressionOrder(
+            model=model,
+            method=method,
+            suite=suite,
+            amounts=tuple(_amount(text) for text in split(amount)),
+            into=into,
+            data=data,
+            weights=weights,
+            preset=preset,
+            budget=budget,
+            metrics=tuple(split(metrics)),
+            limit=limit,
+            profile=profile_size(profile),
+            seed=seed,
+            device=device,
+            out=out,
+        )
     )
 
     from bench.compressing import compress as make_smaller
 
     with ShownProgress() as progress:
         try:
-            made = make_smaller(
-                model,
-                method,
-                suite,
-                amounts=amounts,
-                into=into,
-                data=data,
-                weights=weights,
-                preset=preset,
-                budget=budget,
-                metrics=split(metrics),
-                limit=limit,
-                profile=size,
-                seed=seed,
-                device=device,
-                out=out,
-                options=options,
-                progress=progress,
-            )
+            made = make_smaller(checked, options=options, progress=progress)
         except KeyboardInterrupt:
             complain("stopped; the same command goes on from here")
             raise typer.Exit(130) from None

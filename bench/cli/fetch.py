@@ -12,7 +12,7 @@ from bench.cli.console import ShownProgress, print_json, say
 from bench.cli.options import Json
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
-from bench.core.layout import published_folder
+from bench.core.layout import published_folder, runtime_folder
 from bench.core.names import choose
 from bench.core.plugins import load_object
 from bench.metrics.backbones import BACKBONES, Backbone, files_of, keep_part
@@ -20,6 +20,8 @@ from bench.metrics.card import MetricCard
 from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import ALIASES, metric_cards
 from bench.suites.table import suite_cards
+from models.browser import NAME as RUNTIME_NAME
+from models.browser import RUNTIME
 from models.catalogue import Card, model_cards
 from models.published_files import checkpoint_of, download_of, how_to_get
 
@@ -68,8 +70,8 @@ def fetch(
     what: Annotated[
         str,
         typer.Argument(
-            help="A suite's name, 'models': published networks, or 'weights': networks under "
-            "metrics and losses."
+            help="A suite's name; 'models': published networks; 'weights': networks under metrics "
+            "and losses; or 'onnxruntime-web', which runs a model in a report's page."
         ),
     ],
     names: Annotated[
@@ -137,9 +139,12 @@ def fetch(
                     f"'{card.name}' is nothing that a program may download: {how_to_get(card)}, "
                     f"then 'bench fetch models {card.name}' again: it is verified and pinned"
                 )
+    elif what == RUNTIME_NAME:
+        downloads = [RUNTIME]
+        target = out or runtime_folder()
     else:
         suites = suite_cards()
-        suite = suites[choose("suite", what, [*suites, "weights", "models"])]
+        suite = suites[choose("suite", what, [*suites, "weights", "models", RUNTIME_NAME])]
         if suite.download is None:
             from bench.suites.folder import how_to_get as way_to
 

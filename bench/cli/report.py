@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import print_json, print_table, say, say_prose
-from bench.cli.options import Json, Study
+from bench.cli.options import Json, Noncommercial, Study
 from bench.core.errors import BenchError
 
 if TYPE_CHECKING:
@@ -63,15 +63,25 @@ def report(
         ),
     ] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Plots as PDF, too, for papers.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--try",
+            metavar="MODEL",
+            help="Put this network of the run into the page (at most 20 MB), for readers to try on "
+            "their own photographs; needs 'bench fetch onnxruntime-web' once.",
+            show_default="none",
+        ),
+    ] = None,
+    noncommercial: Noncommercial = False,
     as_json: Json = False,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
-    if across and (study or pdf):
-        raise BenchError(
-            f"--across is one table; {'--study' if study else '--pdf'} has no part in it"
-        )
+    if across and (study or pdf or model):
+        extra = "--study" if study else "--pdf" if pdf else "--try"
+        raise BenchError(f"--across is one table; {extra} has no part in it")
     from bench import api
-    from bench.report import write_report
+    from bench.report import trial_of, write_report
 
     found = [api.open_run(name) for name in runs]
     if across:
@@ -79,7 +89,9 @@ def report(
         return
     people = api.people_of(study, found)
     left_out: list[str] = []
-    page = write_report([run.folder for run in found], out, left_out.append, people, pdf)
+    folders = [run.folder for run in found]
+    trial = trial_of(folders, model) if model else None
+    page = write_report(folders, out, left_out.append, people, pdf, trial)
     if as_json:
         print_json({"report": str(page), "notes": left_out})
         return

@@ -71,6 +71,11 @@ def backbones_folder() -> Path:
     return weights_root() / "backbones"
 
 
+def runtime_folder() -> Path:
+    """Return where what runs models in browsers is kept."""
+    return weights_root() / "onnxruntime-web"
+
+
 def across_folder() -> Path:
     """Return where tables across suites are kept that are given no other folder."""
     return results() / ACROSS

@@ -19,6 +19,8 @@ from bench.photographs.reading import Photograph
 
 QUALITY = 95
 """Of JPEG and WebP."""
+LONGEST_XMP = 65_502
+"""Bytes of XMP in a segment of a JPEG (XMP, part 3, 1.1.3); more are spread over several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,9 @@ def write_photograph(path: Path, photograph: Photograph, form: str) -> tuple[str
     if kind.bits == 8 and photograph.most > 255:
         notes.append(f"{form} holds 8 bits: its 16 were rounded; --format png or tiff keeps them")
         photograph = _of_8_bits(photograph)
+    if form == "jpeg" and len(photograph.xmp) > LONGEST_XMP:
+        notes.append("jpeg holds 64 kB of XMP: it is left out; --format png or tiff keeps it")
+        photograph = replace(photograph, xmp=b"")
     try:
         data = kind.encode(photograph, _exif_block(photograph))
     except (OSError, ValueError, struct.error) as error:
@@ -102,6 +107,8 @@ def _png(photograph: Photograph, exif: bytes) -> bytes:
     chunks = [(b"IHDR", header)]
     if photograph.profile:
         chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(photograph.profile)))
+    if photograph.xmp:  # W3C PNG, third edition, 11.3.2.4: not packed, no language, no translation
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photograph.xmp))
     if exif:
         chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
     chunks += [(b"IDAT", zlib.compress(filtered.data, _PNG_LEVEL)), (b"IEND", b"")]
@@ -120,6 +127,8 @@ def _by_pillow(photograph: Photograph, exif: bytes, form: str, **options: Any) -
 
     pixels = _stacked(photograph)
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    if photograph.xmp:
+        options["xmp"] = photograph.xmp
     with io.BytesIO() as file:
         image.save(file, form, exif=exif, icc_profile=photograph.profile, **options)
         return file.getvalue()
@@ -152,6 +161,9 @@ def _tiff(photograph: Photograph, exif: bytes) -> bytes:
     tags[273], tags[279] = 0, pixels.nbytes
     if photograph.alpha is not None:
         tags[338] = 2  # not multiplied into the colour
+    if photograph.xmp:
+        tags.tagtype[700] = 1
+        tags[700] = photograph.xmp
     if photograph.profile:
         tags.tagtype[34675] = 7
         tags[34675] = photograph.profile

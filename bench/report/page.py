@@ -20,6 +20,7 @@ from bench.report.drawing.theme import Plot
 from bench.report.reading.analysis import analyse
 from bench.report.reading.context import Context, context_of
 from bench.report.reading.gather import Gathered, gather
+from bench.report.reading.trial import Trial
 from bench.report.sections.command import commands
 from bench.report.sections.costs import noise_lines
 from bench.report.sections.results import caveats
@@ -37,17 +38,19 @@ def write_report(
     tell: Callable[[str], None] | None = None,
     people: HumanScale | None = None,
     pdf: bool = False,
+    trial: Trial | None = None,
 ) -> Path:
     """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: `default_folder`).
 
     Runs share tables where suite, images and conventions match the first run's; the page names the
     others, and ``tell`` is called with a line on each. ``people``: a study of one of them
-    (`bench.framework.people.read_study`). ``pdf``: plots as PDF, too. Returns the page. Raises
+    (`bench.framework.people.read_study`). ``pdf``: plots as PDF, too.
+    ``trial``: a model that readers can try in their browsers (`trial_of`). Returns the page. Raises
     `BenchError` for no runs, for damaged ones, and for a study of another run.
     """
     if not runs:
         raise BenchError("no run to report on; expected at least one run folder")
-    context = context_of(analyse(gather(runs)), people)
+    context = context_of(analyse(gather(runs)), people, trial)
     if tell:
         for path, why in context.analysis.data.left_out:
             tell(f"left out: {path}: {why}")
@@ -102,7 +105,7 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
     scripts = [content.scripts.text for content in contents if content.scripts.text]
     return render(
         "page.html",
-        policy=policy([f"<script>{js}</script>", *scripts]),
+        policy=policy([f"<script>{js}</script>", *scripts], [one.permits for one in contents]),
         title_of_suite=", ".join(filter(None, (data.record.suite.title, data.part))),
         facts=_facts(data),
         unfinished=any(record.status != "done" for record in data.records),
@@ -122,15 +125,24 @@ def _page(context: Context, sections: Sequence[Built], missing: Sequence[str]) -
     ).text
 
 
-def policy(scripts: Sequence[str]) -> str:
-    """Return what a browser may do with the page: load nothing, and run these scripts alone."""
+def policy(scripts: Sequence[str], permits: Sequence[Mapping[str, str]] = ()) -> str:
+    """Return what a browser may do with the page: load nothing, and run these scripts alone;
+    ``permits`` are sources that sections add to its directives."""
     code = re.findall(r"<script(?![^>]*json)[^>]*>(.*?)</script>", "".join(scripts), re.DOTALL)
     digests = [hashlib.sha256(one.encode()).digest() for one in code]
     allowed = " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in digests)
-    return (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
-        f"form-action 'none'; script-src {allowed}"
-    )
+    directives = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": "'unsafe-inline'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "script-src": allowed,
+    }
+    for more in permits:
+        for directive, sources in more.items():
+            directives[directive] = f"{directives.get(directive, '')} {sources}".strip()
+    return "; ".join(f"{directive} {sources}" for directive, sources in directives.items())
 
 
 def _numbers(sections: Sequence[Built]) -> dict[str, int]:

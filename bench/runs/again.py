@@ -12,7 +12,7 @@ from bench.core.errors import BenchError
 from bench.core.files import sha256_of
 from bench.core.progress import Update, unheard
 from bench.records import Profile
-from bench.runs.record import ModelRecord
+from bench.runs.record import ModelRecord, WeightsRecord
 from bench.runs.store import RunFolder
 
 
@@ -92,10 +92,15 @@ def _weights(label: str, model: ModelRecord) -> Path | None:
     """Return the weights of a catalogue's model. Raises `BenchError` where they have changed."""
     if model.weights is None or model.family == "given":
         return None
-    file = Path(model.weights.file)
-    if not file.is_file() or sha256_of(file) != model.weights.sha256:
+    return measured_weights(label, model.weights)
+
+
+def measured_weights(label: str, weights: WeightsRecord) -> Path:
+    """Return a model's file of weights. Raises `BenchError` where it is not what was measured."""
+    file = Path(weights.file)
+    if not file.is_file() or sha256_of(file) != weights.sha256:
         raise BenchError(
             f"{label}: '{file}' is no longer what the run measured (sha256 "
-            f"{model.weights.sha256[:12]}); the same 'bench run' command does anew what follows"
+            f"{weights.sha256[:12]}); the same 'bench run' command does anew what follows"
         )
     return file

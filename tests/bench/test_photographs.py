@@ -32,6 +32,7 @@ class Enlarging(torch.nn.Module):
         return torch.nn.functional.interpolate(image, scale_factor=2)
 
 
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg")
 SAME = NetworkRestorer("same", torch.nn.Identity())
 TWICE = NetworkRestorer("twice", Enlarging(), scale=2)
 
@@ -68,8 +69,6 @@ def test_every_bit_of_grey_colour_and_alpha_comes_back(
     if form == "tiff":  # as another reader has it
         stored = tifffile.imread(path).reshape(*colour.shape[:2], channels)
         np.testing.assert_array_equal(stored[:, :, : colour.shape[2]], colour)
-    if (form, channels, bits) == ("tiff", 2, 16):
-        return  # neither OpenCV nor Pillow reads these
     found = through(path, tmp_path / f"b{FORMATS[form].suffix}", form)
     assert found.colour.dtype == samples.dtype
     np.testing.assert_array_equal(found.colour, colour)
@@ -135,6 +134,100 @@ def test_alpha_is_enlarged_with_the_colour_and_inks_become_rgb_aloud(
     np.testing.assert_allclose(found.colour, crop.astype(int), atol=2)
 
 
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf dc:rights="mine" tiff:Orientation="6"/></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_xmp_is_kept_and_asks_for_no_turn_that_was_done(
+    tmp_path: Path, crop: Pixels, form: str
+) -> None:
+    source = tmp_path / "a.jpg"
+    Image.fromarray(crop).save(source, xmp=XMP)
+    out = tmp_path / f"b{FORMATS[form].suffix}"
+    found = through(source, out, form)
+    assert found.xmp == XMP.replace(b'"6"', b'"1"')
+    with Image.open(out) as image:  # as another reader has it
+        assert b"mine" in (image.info.get("xmp") or image.tag_v2[700])
+
+
+def test_xmp_that_jpeg_cannot_hold_is_left_out_aloud(tmp_path: Path, crop: Pixels) -> None:
+    long = Photograph(colour=crop, xmp=b"<x:xmpmeta/>" + b" " * 70_000)
+    (said,) = write_photograph(tmp_path / "a.jpg", long, "jpeg")
+    assert said.startswith("jpeg holds 64 kB of XMP: it is left out")
+    assert write_photograph(tmp_path / "a.png", long, "png") == ()
+    assert read_photograph(tmp_path / "a.png").xmp == long.xmp
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_heic_of_more_than_8_bits_is_read_at_its_depth(tmp_path: Path, bits: int) -> None:
+    pillow_heif.register_heif_opener()
+    levels = np.linspace(0, (1 << bits) - 1, 256).astype(np.uint16)  # all of the range
+    grey = np.repeat(np.tile(levels, (64, 1))[:, :, None], 3, axis=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", bits == 12)
+        stored = (grey << (16 - bits)).tobytes()
+        made = pillow_heif.from_bytes(mode="RGB;16", size=(256, 64), data=stored)
+        made.save(tmp_path / "a.heic", quality=-1, chroma=444, matrix_coefficients=0)
+    found = read_photograph(tmp_path / "a.heic")
+    assert found.colour.dtype == np.uint16
+    assert found.colour.max() == 65535  # white is white
+    apart = np.abs(found.colour / 65535 - grey / ((1 << bits) - 1)).max()
+    assert apart < 1 / 510  # of 8 bits it would be half a level
+    assert found.notes == ()
+
+
+def test_a_multiplied_alpha_of_grey_tiff_is_taken_out_of_the_grey(tmp_path: Path) -> None:
+    stored = np.array([[[20000, 40000], [0, 0]]], np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", extrasamples=[1])
+    found = read_photograph(tmp_path / "a.tif")
+    assert found.colour[0, 0, 0] == 32768  # 20000 * 65535 / 40000
+    assert found.alpha is not None
+    assert found.alpha[0].tolist() == [40000, 0]
+
+
+def test_a_grey_tiff_that_pillow_cannot_open_keeps_its_exif_xmp_and_profile(
+    tmp_path: Path, crop: Pixels
+) -> None:
+    grey, exif = deep(crop), Image.Exif()
+    exif[0x010E] = "a view"
+    own = profile(DISPLAY_P3, 2.2)
+    made = Photograph(
+        colour=grey[:, :, :1], alpha=grey[:, :, 1], profile=own, exif=exif, xmp=b"<x:xmpmeta/>"
+    )
+    write_photograph(tmp_path / "a.tif", made, "tiff")
+    found = through(tmp_path / "a.tif", tmp_path / "b.tif", "tiff")
+    assert (found.profile, found.xmp) == (own, b"<x:xmpmeta/>")
+    assert found.exif is not None
+    assert dict(found.exif) == {0x010E: "a view"}
+
+
+@needs_ffmpeg
+def test_avif_of_10_bits_says_that_8_were_read(tmp_path: Path, crop: Pixels) -> None:
+    Image.fromarray(crop).save(tmp_path / "a.png")
+    command = ["ffmpeg", "-v", "error", "-i", tmp_path / "a.png", "-pix_fmt", "yuv420p10le"]
+    subprocess.run([*command, "-c:v", "libaom-av1", "-cpu-used", "8", tmp_path / "a.avif"])
+    if not (tmp_path / "a.avif").is_file():
+        pytest.skip("this ffmpeg writes no AVIF")
+    found = read_photograph(tmp_path / "a.avif")
+    assert found.colour.dtype == np.uint8
+    assert found.notes == ("its 10 bits were read as 8; a TIFF or a PNG of 16 keeps them",)
+
+
+def test_what_a_phone_puts_beside_a_photograph_is_left_out_aloud(
+    tmp_path: Path, crop: Pixels
+) -> None:
+    image = Image.fromarray(crop)
+    image.save(tmp_path / "a.mpo", save_all=True, append_images=[image])
+    (tmp_path / "a.mpo").rename(tmp_path / "a.jpg")
+    assert read_photograph(tmp_path / "a.jpg").notes == (
+        "the further images in its file (gain map, depth) are left out",
+    )
+    image.save(tmp_path / "b.jpg", xmp=b'<rdf hdrgm:Version="1.0"/>')
+    assert read_photograph(tmp_path / "b.jpg").notes == ("its gain map (HDR) is left out",)
+
+
 def test_tiles_are_as_large_as_the_free_memory_holds_and_leave_no_seam(crop: Pixels) -> None:
     torch.manual_seed(0)
     layers = [torch.nn.Conv2d(3, 16, 5, padding=2), torch.nn.Conv2d(16, 3, 5, padding=2)]
@@ -191,9 +284,6 @@ def test_bad_files_are_a_line_each_and_the_others_are_done(
 def test_tiles_are_asked_for_in_pixels_or_in_words() -> None:
     shown = called("restore", "input", "a.png", "--tile", "16", status=2)
     assert "--tile 16: expected auto, whole, or pixels from 32 up" in shown
-
-
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg")
 
 
 def film(path: Path, crop: Pixels, *options: str) -> Path:

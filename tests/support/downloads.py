@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+from bench.core.errors import BenchError
+from bench.core.layout import VARIABLE, runtime_folder
+from bench.suites.fetch import fetch
+from models.browser import RUNTIME
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -87,3 +94,23 @@ class _Handler(BaseHTTPRequestHandler):
 
 def visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def runtime_fetched(factory: pytest.TempPathFactory) -> Path:
+    """Return a root of results that holds onnxruntime-web, fetched once and kept in the cache.
+
+    Skips where the registry cannot be reached.
+    """
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    kept = caches / "restoration-bench" / "tests"
+    root = factory.mktemp("runtime")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(root))
+        target = runtime_folder()
+    try:
+        file = fetch(RUNTIME, kept, attempts=2)
+    except BenchError as error:
+        pytest.skip(f"onnxruntime-web cannot be fetched here: {error}")
+    target.mkdir(parents=True)
+    (target / RUNTIME.file).symlink_to(file)
+    return root

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bench.report.drawing.tables import Table
 from bench.report.drawing.theme import Plot
@@ -24,6 +24,7 @@ Block = str | Table | Html | Sequence[Plot]
 class Content:
     """A section, top to bottom: ``body``, then ``notes`` in small print, folded under its heading.
 
+    ``permits`` are sources that the page's Content-Security-Policy allows more, by directive.
     ``lead`` is what of it stands unfolded, on the first screens of the page. ``findings`` are
     sentences for the head of the page. ``kept`` are tables and plots that are
     written to files and not shown. ``heading`` stands above the section where its title in the
@@ -38,6 +39,7 @@ class Content:
     heading: str = ""
     style: str = ""
     scripts: Html = Html("")
+    permits: Mapping[str, str] = field(default_factory=dict)
 
     def tables(self) -> list[Table]:
         """Return every table, those that are not shown last."""

@@ -14,6 +14,7 @@ from bench.report.reading.evidence import Facts, gather_facts, names_on_page
 
 if TYPE_CHECKING:
     from bench.framework.people import HumanScale
+    from bench.report.reading.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Context:
     """One report's numbers, and what people said.
 
     ``people`` has the study's names of its models, ``names`` those that they have on the page.
+    ``trial`` is a model for readers to try.
     """
 
     analysis: Analysis
     people: HumanScale | None
     names: Mapping[str, str]
+    trial: Trial | None = None
 
     @cached_property
     def looks(self) -> Mapping[str, Look]:
@@ -48,6 +51,9 @@ class Context:
         return gather_facts(self.analysis, people)
 
 
-def context_of(analysis: Analysis, people: HumanScale | None = None) -> Context:
+def context_of(
+    analysis: Analysis, people: HumanScale | None = None, trial: Trial | None = None
+) -> Context:
     """Return what sections are made from. Raises `BenchError` for a study of another run."""
-    return Context(analysis, people, names_on_page(people, analysis) if people else {})
+    names = names_on_page(people, analysis) if people else {}
+    return Context(analysis, people, names, trial)

@@ -104,6 +104,7 @@ WANTS: Mapping[str, tuple[Callable[[Context], bool], str]] = {
     "costs": (_any_costs, "costs were not measured"),
     "people": (lambda context: context.people is not None, "no study was given"),
     "training": (_training, "nothing of a training was kept"),
+    "trial": (lambda context: context.trial is not None, "no model was put in (--try)"),
     "references": (_references, "the images have no references"),
 }
 """What a section may want: whether it is there, and the reason where it is not."""
@@ -254,6 +255,14 @@ SECTIONS: dict[str, Section] = {
             f"{_HERE}.viewer:section",
             without="No viewer",
             about="two versions of an image, pixel for pixel, beside each other or in flicker",
+        ),
+        Section(
+            "trial",
+            "Try it on your own photograph",
+            ("trial",),
+            f"{_HERE}.trial:section",
+            without="Nothing to try in the browser",
+            about="a network of this run, in this page; your photograph stays on your computer",
         ),
         Section(
             "samples",

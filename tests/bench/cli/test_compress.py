@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from bench.api import open_run
+from bench.checks import CompressionOrder, check_compression
 from bench.compressing import Compression, compress
 from bench.core.errors import BenchError
 from bench.core.layout import VARIABLE
@@ -63,10 +64,12 @@ def inside(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(place: Path, model: str, method: str, **more: Any) -> Compression:
-    return compress(
-        str(place / model), method, "gopro", data=place / "gopro", metrics=("psnr", "ssim"),
-        profile=None, out=place / "made", **more,
+    order = CompressionOrder(
+        **{"data": place / "gopro"} | more,
+        model=str(place / model), method=method, suite="gopro", metrics=("psnr", "ssim"),
+        profile=None, out=place / "made",
     )  # fmt: skip
+    return compress(check_compression(order))
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +182,7 @@ def test_the_command_draws_quality_against_cost_and_compares_pupils(place: Path)
         ("own.safetensors --method distil --into gan", "it learns by method 'gan'"),
         ("own.safetensors --method prune --amount 0.4 --into unet", "only --method distil"),
         ("own.safetensors --method squeeze", "squeeze"),
+        ("own.safetensors --method quantise --limit 0", "--limit 0: expected at least 1 image"),
         ("net.onnx --method prune --amount 0.4", "is an ONNX file, which no longer learns"),
     ],
 )
@@ -196,7 +200,7 @@ def test_a_suite_without_training_images_cannot_calibrate(place: Path, tmp_path:
     alone.parent.mkdir()
     alone.symlink_to(place / "gopro" / "test" / "GOPR0384_11_00")
     with pytest.raises(BenchError, match="quantise calibrates on training images; 'gopro'"):
-        compress(str(place / "own.safetensors"), "quantise", "gopro", data=tmp_path)
+        asked(place, "own.safetensors", "quantise", data=tmp_path)
 
 
 def test_weights_of_others_are_quantised_and_not_pruned(place: Path) -> None:
