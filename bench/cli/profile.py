@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from bench.compute.profile import Measurement
 
 
+MEMORY_OF = {"cpu": "process_memory_mb", "cuda": "device_memory_mb"}
+"""The memory that a device runs out of first."""
+
+
 def _list(shown: bool) -> None:
     """Print THE table of quantities, and end."""
     if shown:
@@ -166,9 +170,12 @@ def _count(text: str) -> int:
 
 def _show_sizes(measured: Sequence[Measurement]) -> None:
     """Print a line for each size and batch, then how the costs grow with the pixels of a pass."""
-    from bench.compute.growth import figures, growth, megapixels
+    from bench.compute.environment import memory_mb
+    from bench.compute.growth import Point, growth, largest_that_fits
+    from bench.framework.costs import cost_of
 
-    of_each = [figures(found) for found in measured]
+    of_each = [{row.quantity: row for row in found.profiles()} for found in measured]
+    pixels = [found.conditions.megapixels for found in measured]
     first = of_each[0]["latency_ms"]
     shown = [
         name
@@ -183,19 +190,32 @@ def _show_sizes(measured: Sequence[Measurement]) -> None:
             (
                 f"{found.conditions.height}x{found.conditions.width}",
                 found.conditions.batch,
-                f"{megapixels(found):.4g}",
+                f"{size:.4g}",
                 *(_value(one[name]) for name in shown),
                 "; ".join(dict.fromkeys(one[name].missing or "" for name in shown)).strip("; "),
             )
-            for found, one in zip(measured, of_each, strict=True)
+            for found, size, one in zip(measured, pixels, of_each, strict=True)
         ),
     )
     for name in shown:
-        if name != "throughput_mpix_s" and (found := growth(measured, name)):
+        costs = [(size, cost_of(one, name)) for size, one in zip(pixels, of_each, strict=True)]
+        points = [
+            Point(megapixels=size, value=cost.value, low=cost.low, high=cost.high)
+            for size, cost in costs
+            if cost
+        ]
+        if name != "throughput_mpix_s" and (found := growth(points)):
             say(
-                f"{name} grows as megapixels^{found.exponent:.2f} from {found.smallest:.3g} to "
-                f"{found.largest:.3g} megapixels"
+                f"{name} grows as megapixels^{found.exponent:.2f} [{found.low:.2f}, "
+                f"{found.high:.2f}] from {found.smallest:.3g} to {found.largest:.3g} megapixels"
             )
+        if name == MEMORY_OF[first.device.partition(":")[0]]:
+            room = memory_mb(first.device)
+            if held := largest_that_fits(points, room):
+                say(
+                    f"reckoned to fit in {room / 1e3:.3g} GB: {held:.3g} megapixels in one pass; "
+                    "larger images are worked on in tiles"
+                )
 
 
 def _show_figures(model: str, rows: Sequence[Profile]) -> None:

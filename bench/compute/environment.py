@@ -59,7 +59,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "device": device,
         "platform": {"system": platform.platform(), "machine": platform.machine()},
         "cpu": cpu(),
-        "memory_mb": _memory_mb(),
+        "memory_mb": memory_mb(),
         "gpu": gpu(device),
         "threads": {
             "torch": torch.get_num_threads(),
@@ -236,9 +236,10 @@ def _cgroup_cores(root: Path) -> float | None:
     return None
 
 
-def _memory_mb() -> int:
-    import psutil
-
+def memory_mb(device: str = "cpu") -> int:
+    """Return the memory of the machine, or of the GPU that ``device`` means, in 10^6 bytes."""
+    if device != "cpu" and (found := gpu(device)):
+        return int(found["memory_mb"])
     return round(psutil.virtual_memory().total / 1e6)
 
 

@@ -61,6 +61,11 @@ class Conditions:
         if self.seconds <= 0 or self.limit <= 0:
             raise BenchError("seconds and limit: expected more than 0")
 
+    @property
+    def megapixels(self) -> float:
+        """Of one pass, all images of its batch together."""
+        return self.batch * self.height * self.width / 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

@@ -108,6 +108,10 @@ class Gathered:
         }
         return {name: why for name, why in found.items() if why}
 
+    def environment(self, machine: int) -> Mapping[str, Any]:
+        """Return the environment of a machine by its number."""
+        return self.records[self.machines.index(machine)].environment
+
     def conditions(self) -> list[CostConditions]:
         """Return the conditions that costs were measured under, those of most figures first."""
         return all_conditions(self.costs)

@@ -39,7 +39,7 @@ def _environments(data: Gathered) -> list[tuple[str, list[tuple[str, list[tuple[
     return [
         (
             f"Environment of machine {machine + 1}" if several else "Environment",
-            _environment(data.records[data.machines.index(machine)].environment),
+            _environment(data.environment(machine)),
         )
         for machine in dict.fromkeys(data.machines)
     ]

@@ -13,6 +13,7 @@ from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.sections.bars import bars
+from bench.report.sections.growth import curves
 
 
 def section(context: Context) -> Content:
@@ -27,7 +28,8 @@ def section(context: Context) -> Content:
             "On a logarithmic scale compare the numbers beside the bars, not their lengths.",
             plots,
         ]
-    return Content([*charts, *(costs(analysis, at) for at in known)])
+    grown = curves(analysis, context.looks)
+    return Content([*charts, *grown, *(costs(analysis, at) for at in known)])
 
 
 def costs(analysis: Analysis, conditions: CostConditions) -> Table:
