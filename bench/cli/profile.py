@@ -20,6 +20,7 @@ from bench.cli.console import (
     say_prose,
 )
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
+from bench.compute.launches import limited
 from bench.compute.noise import MARK, seen
 from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
@@ -151,6 +152,10 @@ def profile(
         _show_figures(model, rows)
     for note in dict.fromkeys(note for found in measured for note in found.notes()):
         say(f"note: {note}")
+    for found in measured:
+        if why := limited({row.quantity: row for row in found.profiles()}):
+            asked = found.conditions
+            say(f"{asked.height}x{asked.width}, batch {asked.batch}: {why}")
     if why := seen(rows):
         say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
     _end(rows)

@@ -179,7 +179,7 @@ def _timed(start: Start, job: ProfileJob) -> tuple[Run, list[torch.Tensor]]:
 def _time(
     run: Run, inputs: list[torch.Tensor], restorer: Restorer, job: ProfileJob, tell: Tell
 ) -> None:
-    from bench.compute.passes import time_passes
+    from bench.compute.passes import busy_ms, time_passes
 
     on_gpu = job.device != "cpu" and restorer.network is not None
 
@@ -196,6 +196,8 @@ def _time(
             tell,
             lambda: ProfileReport(device_memory=_device_memory(run, inputs[0])),
         )
+    if on_gpu and job.count:  # last: what records kernels stays, and slows launches
+        _part("busy", tell, lambda: ProfileReport(busy_ms=busy_ms(run, inputs)))
 
 
 def _part(name: str, tell: Tell, function: Callable[[], ProfileReport]) -> None:

@@ -116,6 +116,8 @@ class ProfileReport:
     latency: Timing | None = None
     device_memory: DeviceMemory | None = None
     energy: Energy | None = None
+    busy_ms: float | None = None
+    """The time that the GPU worked in a pass, by its own record of kernels."""
     counts: Counts | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None

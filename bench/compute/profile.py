@@ -140,7 +140,7 @@ class Measurement:
 
     def _found(self) -> Found:
         counts = next((report.counts for report in self.reports if report.counts), None)
-        reason = self._reason("counts")
+        reason = self.reason("counts")
         found: Found = {}
         divisors = {
             "params": 1,
@@ -160,7 +160,7 @@ class Measurement:
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
         energy = next((report.energy for report in self.reports if report.energy), None)
         found["energy_j"] = (
-            (energy.joules / energy.passes, None, None) if energy else self._reason("energy")
+            (energy.joules / energy.passes, None, None) if energy else self.reason("energy")
         )
         return {
             name: found[name] if name in found else self._by_row(row)
@@ -186,7 +186,7 @@ class Measurement:
         names = ("latency_ms", "latency_ms_p90", "throughput_mpix_s")
         samples = self._samples()["latency_ms"]
         if not samples:
-            return dict.fromkeys(names, self._reason("latency"))
+            return dict.fromkeys(names, self.reason("latency"))
         middle = quantile_with_interval(samples, 0.5)
         pixels = self.conditions.batch * self.conditions.height * self.conditions.width
         value, high, low = (None if ms is None else pixels / 1000 / ms for ms in middle)
@@ -210,15 +210,16 @@ class Measurement:
     def _sampled(
         self, part: str, samples: Samples
     ) -> tuple[float, float | None, float | None] | str:
-        return quantile_with_interval(samples, 0.5) if samples else self._reason(part)
+        return quantile_with_interval(samples, 0.5) if samples else self.reason(part)
 
     def _no_device_memory(self) -> str:
         """Why there is no figure that only a GPU has."""
         on_cpu = self.conditions.device == "cpu"
         without = "the model ran on the CPU" if on_cpu else "no network runs on the GPU"
-        return self._reason("device_memory", without)
+        return self.reason("device_memory", without)
 
-    def _reason(self, part: str, unknown: str = "it was not measured") -> str:
+    def reason(self, part: str, unknown: str = "it was not measured") -> str:
+        """Return why a part of the measurement is not there; ``unknown`` where nobody told."""
         for report in self.reports:
             if reason := report.missing.get(part) or report.failed:
                 return reason

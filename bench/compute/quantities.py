@@ -163,6 +163,17 @@ QUANTITIES: dict[str, Quantity] = {
             timed=True,
         ),
         Quantity(
+            name="gpu_busy_percent",
+            unit="%",
+            meaning="of a pass by the wall clock, what the GPU works: by its record of kernels "
+            "(CUPTI), or where there is none between the events around a pass; under 83 % the "
+            "latency is limited by launches at this size",
+            heading="GPU at work",
+            higher_is_better=True,
+            timed=True,
+            measure="bench.compute.launches:busy_percent",
+        ),
+        Quantity(
             name="device_memory_mb",
             unit="MB",
             meaning="peak of the GPU allocator in one pass, weights included, 10^6 bytes",
