@@ -106,8 +106,10 @@ def busy_ms(run: Pass, inputs: Sequence[torch.Tensor], passes: int = 3) -> float
     Recorded by CUPTI through torch.profiler, which slows what is launched and not what runs. Raises
     `Unrecorded` where nothing was seen.
     """
-    from torch.profiler import ProfilerActivity, profile
+    from torch.profiler import ProfilerActivity, profile, supported_activities
 
+    if ProfilerActivity.CUDA not in supported_activities():  # type: ignore[no-untyped-call]
+        raise Unrecorded("this torch keeps no record of a GPU's kernels (CUPTI)")
     synchronise()
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
         for image in islice(cycle(inputs), passes):

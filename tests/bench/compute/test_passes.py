@@ -127,7 +127,6 @@ def test_a_processor_without_a_readable_counter_says_why(tmp_path):
         processor_energy_counter(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore:CUDA is not available")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, which is recorded")
 def test_without_a_record_of_kernels_nothing_is_called_the_gpus_work():
     with pytest.raises(Unrecorded, match="CUPTI"):
