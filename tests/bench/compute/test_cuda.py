@@ -11,7 +11,7 @@ from bench.compute.environment import environment
 from bench.compute.passes import busy_ms, time_passes
 from bench.compute.profile import Conditions, measure
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = pytest.mark.gpu
 
 MODELS = '''
     import torch
