@@ -20,6 +20,7 @@ from bench.cli.console import (
     say_prose,
 )
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
+from bench.compute import roofline
 from bench.compute.launches import limited
 from bench.compute.noise import MARK, seen
 from bench.compute.quantities import quantities, row_of
@@ -77,8 +78,9 @@ def profile(
     ] = "1",
     device: Device = "auto",
     threads: Annotated[
-        int | None, typer.Option(help="CPU threads.", min=1, show_default="all cores")
-    ] = None,
+        str,
+        typer.Option(help="CPU threads, or several numbers, separated by commas: 1,2,4,all."),
+    ] = "all",
     processes: Annotated[int, typer.Option(help="Fresh processes to measure in.", min=1)] = 3,
     passes: Annotated[int, typer.Option(help="Timed passes in each.", min=2)] = 30,
     seconds: Annotated[float, typer.Option(help="Longest timing of each process.")] = 10.0,
@@ -100,8 +102,8 @@ def profile(
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
 
     Every figure comes from fresh processes, and carries its device, size, batch and threads. Of
-    several sizes or batches a line each says what grows, and how fast. Exit status 1 says that a
-    latency could not be measured; with --again, that some are noisy still.
+    several sizes, batches or threads a line each says what grows, and how fast. Exit status 1 says
+    that a latency could not be measured; with --again, that some are noisy still.
     """
     if bool(model) == (again is not None):
         raise BenchError("expected a model to measure, or --again RUN; give one of them")
@@ -109,7 +111,11 @@ def profile(
         _measure_again(again, processes, passes, seconds, as_json)
         return
     sizes = [parse_size(one) for one in size.split(",")]
-    batches = [_count(one) for one in batch.split(",")]
+    batches = [_count("--batch", one) for one in batch.split(",")]
+    several = [
+        None if one.strip() == "all" else _count("--threads", one, " or all")
+        for one in threads.split(",")
+    ]
     for height_width in sizes:
         check_profile(model, size=height_width, seconds=seconds, weights=weights)
 
@@ -122,13 +128,14 @@ def profile(
                 size=height_width,
                 batch=images,
                 device=device,
-                threads=threads,
+                threads=number,
                 processes=processes,
                 passes=passes,
                 seconds=seconds,
                 weights=weights,
                 progress=progress,
             )
+            for number in several
             for images in batches
             for height_width in sizes
         ]
@@ -147,7 +154,8 @@ def profile(
         _end(rows)
         return
     if len(measured) > 1:
-        _show_sizes(measured)
+        for one in dict.fromkeys(found.threads for found in measured):
+            _show_sizes([found for found in measured if found.threads == one])
     else:
         _show_figures(model, rows)
     for note in dict.fromkeys(note for found in measured for note in found.notes()):
@@ -156,6 +164,8 @@ def profile(
         if why := limited({row.quantity: row for row in found.profiles()}):
             asked = found.conditions
             say(f"{asked.height}x{asked.width}, batch {asked.batch}: {why}")
+        if len(measured) == 1 and (near := roofline.said({r.quantity: r for r in rows})):
+            say(near)
     if why := seen(rows):
         say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
     _end(rows)
@@ -167,9 +177,9 @@ def _end(rows: Sequence[Profile]) -> None:
         raise typer.Exit(1)
 
 
-def _count(text: str) -> int:
+def _count(option: str, text: str, more: str = "") -> int:
     if not (text.strip().isdecimal() and int(text)):
-        raise BenchError(f"--batch {text}: expected a whole number above 0")
+        raise BenchError(f"{option} {text}: expected a whole number above 0{more}")
     return int(text)
 
 

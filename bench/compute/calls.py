@@ -97,7 +97,8 @@ def _count(network: nn.Module, call: Call) -> Operations:
     once = count(network, *call.args, **call.kwargs)
     if not call.learns:
         return once
-    return replace(once, macs=3 * once.macs, elementwise=3 * once.elementwise)
+    traffic = None if once.traffic is None else 3 * once.traffic
+    return replace(once, macs=3 * once.macs, elementwise=3 * once.elementwise, traffic=traffic)
 
 
 def observe_onnx(function: Callable[[], Result]) -> tuple[Result, list[tuple[int, ...]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.compute.messages import Counts, DeviceMemory, Energy, ProfileJob, ProfileReport
+from bench.compute.messages import Counts, DeviceMemory, Energy, Peak, ProfileJob, ProfileReport
 from bench.core.errors import BenchError, message_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def _measure(job: ProfileJob, tell: Tell) -> None:
     with precision:
         start = _start(job, tell)
         _time(*_timed(start, job), start.restorer, job, tell)
+        if job.count:
+            _part("files", tell, lambda: ProfileReport(files_per_s=_files_per_s(start, job)))
     if job.count:
         _part("counts", tell, lambda: ProfileReport(counts=_counts(start, job.spec)))
 
@@ -188,6 +191,8 @@ def _time(
         return ProfileReport(latency=timing)
 
     _part("latency", tell, latency)
+    if job.peak:
+        _part("peak", tell, lambda: ProfileReport(peak=_peak(inputs[0], restorer, job)))
     _part("energy", tell, lambda: ProfileReport(energy=_energy(run, inputs, job.seconds, on_gpu)))
     if on_gpu:
         del inputs[1:]  # the memory of one pass holds one input
@@ -238,6 +243,38 @@ def _energy(run: Run, inputs: list[torch.Tensor], seconds: float, on_gpu: bool) 
     if spent <= 0:
         raise NoCounter(f"the energy counter did not move in {elapsed:.1f} s")
     return Energy(joules=spent, passes=passes, seconds=elapsed)
+
+
+def _peak(image: torch.Tensor, restorer: Restorer, job: ProfileJob) -> Peak:
+    """Measure what the device can do in the precision that the model computes in."""
+    import torch
+
+    from bench.compute.roofline import measure_peak
+
+    dtype = image.dtype if job.dtype == "float32" else getattr(torch, job.dtype)
+    device = torch.device(job.device) if restorer.network is not None else torch.device("cpu")
+    return measure_peak(device, dtype)
+
+
+def _files_per_s(start: Start, job: ProfileJob) -> float:
+    """Restore a file to a file for a while; the image has the detail of a photograph, not noise's,
+    which would take PNG longer."""
+    import cv2
+    import numpy as np
+
+    from bench.image import read, to_pixels, to_tensor, write_png
+
+    noise = np.random.default_rng(0).integers(0, 256, (job.height, job.width, 3), np.uint8)
+    limit = min(1.0, job.seconds / 5)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.png", Path(folder) / "out.png"
+        write_png(source, np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0)))
+        begin, number, elapsed = time.perf_counter(), 0, 0.0
+        while number < 2 or elapsed < limit:
+            restored = start.restorer.restore(to_tensor(read(source)), start.hints)
+            write_png(target, to_pixels(restored))
+            number, elapsed = number + 1, time.perf_counter() - begin
+    return number / elapsed
 
 
 def _counts(start: Start, spec: str) -> Counts:

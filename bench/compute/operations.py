@@ -43,6 +43,9 @@ class Operations:
     elementwise: int
     activations: int
     uncovered: tuple[tuple[str, int], ...] = ()
+    traffic: int | None = None
+    """Bytes that all operations read and write, each by itself: nothing fused, nothing in caches.
+    None where they were not counted."""
 
 
 def count(network: nn.Module, *args: Any, **kwargs: Any) -> Operations:
@@ -61,21 +64,30 @@ def count(network: nn.Module, *args: Any, **kwargs: Any) -> Operations:
         tally = _tally(network, *tree_map(lambda leaf: _real(leaf, device), (args, kwargs)))
     uncovered = tuple(sorted(tally.other.items()))
     return Operations(
-        parameters(network), tally.macs, tally.elementwise, tally.activations, uncovered
+        parameters(network),
+        tally.macs,
+        tally.elementwise,
+        tally.activations,
+        uncovered,
+        tally.traffic,
     )
 
 
 def total(parts: Iterable[tuple[Operations, int]]) -> Operations:
     """Add up the calls of one network, each given with how often it was made."""
     params = macs = elementwise = activations = 0
+    traffic: int | None = 0
     uncovered: Counter[str] = Counter()
     for one, times in parts:
         params = one.params
         macs += one.macs * times
         elementwise += one.elementwise * times
         activations += one.activations * times
+        if traffic is not None:
+            traffic = None if one.traffic is None else traffic + one.traffic * times
         uncovered.update({name: calls * times for name, calls in one.uncovered})
-    return Operations(params, macs, elementwise, activations, tuple(sorted(uncovered.items())))
+    listed = tuple(sorted(uncovered.items()))
+    return Operations(params, macs, elementwise, activations, listed, traffic)
 
 
 def without_values(leaf: Any) -> Any:
@@ -149,7 +161,7 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         from torch.utils.flop_counter import flop_registry  # imports triton: not at module level
 
-        self.macs = self.elementwise = self.activations = 0
+        self.macs = self.elementwise = self.activations = self.traffic = 0
         self.other: Counter[str] = Counter()
         self._registry: dict[Any, Callable[..., int]] = flop_registry
 
@@ -168,6 +180,8 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if parts is not NotImplemented:
                 return parts
         out = func(*args, **kwargs)
+        if not func.is_view and not name.startswith("aten::empty"):
+            self.traffic += _bytes((args, kwargs)) + _bytes(out)
         if known:
             self._matrix(func, name, args, kwargs, out)
         elif name in PER_INPUT:
@@ -190,6 +204,11 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _listed(func: torch._ops.OpOverload, name: str) -> bool:
     return name in MOVES or name in PER_INPUT or name in PER_OUTPUT or is_pointwise(func)
+
+
+def _bytes(values: Any) -> int:
+    """Return the bytes of all tensors in ``values``."""
+    return sum(v.nbytes for v in tree_leaves(values) if isinstance(v, torch.Tensor))
 
 
 def _elements(values: Any) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.compute.messages import ProfileJob, ProfileReport, Timing
+from bench.compute.messages import Peak, ProfileJob, ProfileReport, Timing
 from bench.compute.noise import disagreement, with_noise
 from bench.compute.processes import Child
 from bench.compute.quantities import Quantity, quantities
@@ -20,6 +20,7 @@ from bench.core.plugins import load_object
 from bench.core.progress import Update, unheard
 from bench.records import Profile
 from bench.statistics.intervals import quantile_with_interval
+from models.variants import precision_of
 
 DTYPES = ("float32", "bfloat16", "float16")
 """Precisions. All but the first are mixed: torch.autocast chooses operation by operation."""
@@ -81,6 +82,8 @@ class Measurement:
     where: str = ""
     weights: Path | None = None
     """The file of weights of a network of the catalogue."""
+    peak: Peak | None = None
+    """What its device can do at most, whichever process measured that."""
 
     @property
     def threads(self) -> int:
@@ -248,9 +251,13 @@ def measure(
     done = 0
     for start in range(0, len(runnable), together):
         children: list[tuple[int, Child]] = []
+        asking: set[Precision] = set()
         try:
             for turn, index in runnable[start : start + together]:
+                asked_for = _precision(models[index][1], conditions)
                 job = _job(models[index], conditions, first=turn == 0)
+                job = replace(job, peak=asked_for not in _PEAKS and asked_for not in asking)
+                asking.add(asked_for)
                 children.append((index, Child(job, conditions.limit)))
             for _, child in children:
                 child.prepare()
@@ -258,6 +265,8 @@ def measure(
                 update("profile", done, len(runnable), models[index][0])
                 child.measure()
                 reports[index].append(child.report)
+                if child.report.peak:
+                    _PEAKS[_precision(models[index][1], conditions)] = child.report.peak
                 done += 1
         finally:
             for _, child in children:
@@ -265,9 +274,29 @@ def measure(
     if runnable:
         update("profile", done, len(runnable), "")
     return [
-        Measurement(label, spec, conditions, tuple(measured), weights=weights)
+        Measurement(
+            label,
+            spec,
+            conditions,
+            tuple(measured),
+            weights=weights,
+            peak=_PEAKS.get(_precision(spec, conditions))
+            if any(r.done for r in measured)
+            else None,
+        )
         for (label, spec, weights), measured in zip(models, reports, strict=True)
     ]
+
+
+Precision = tuple[str, str, int | None]
+"""Device, precision and threads: what a device can do at most depends on."""
+
+_PEAKS: dict[Precision, Peak] = {}
+"""Of the devices, once for each in this process."""
+
+
+def _precision(spec: str, asked: Conditions) -> Precision:
+    return asked.device, precision_of(spec) or asked.dtype, asked.threads
 
 
 def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) -> ProfileJob:

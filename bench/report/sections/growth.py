@@ -59,6 +59,13 @@ AXES = (
         fixed=lambda at: replace(at, batch=0),
         held=lambda at: f"{at.height}×{at.width}",
     ),
+    Axis(
+        name="threads",
+        title="threads",
+        of=lambda at: at.threads,
+        fixed=lambda at: replace(at, threads=0),
+        held=lambda at: f"{at.height}×{at.width}, batch {at.batch}",
+    ),
 )
 
 
@@ -85,7 +92,8 @@ class Sweep:
     def conditions(self) -> str:
         """What all of them share."""
         at = self.places[0]
-        threads = counted(at.threads, "thread") if at.threads else ""
+        alike = len({place.threads for place in self.places}) == 1
+        threads = counted(at.threads, "thread") if at.threads and alike else ""
         machine = f"machine {at.machine + 1}" if at.machine else ""
         return ", ".join(filter(None, (at.device, at.dtype, self.axis.held(at), threads, machine)))
 
@@ -111,7 +119,7 @@ class Sweep:
 def sweeps(analysis: Analysis) -> list[Sweep]:
     """Return the sweeps over sizes and over batches that any model has two figures of."""
     found = []
-    known = [at for at in analysis.data.conditions() if at.height]
+    known = [at for at in analysis.data.conditions() if at.height and at.threads]
     for axis in AXES:
         groups: dict[CostConditions, list[CostConditions]] = {}
         for at in known:
