@@ -280,9 +280,7 @@ def measure(
             conditions,
             tuple(measured),
             weights=weights,
-            peak=_PEAKS.get(_precision(spec, conditions))
-            if any(r.done for r in measured)
-            else None,
+            peak=_peak_of(spec, conditions, measured),
         )
         for (label, spec, weights), measured in zip(models, reports, strict=True)
     ]
@@ -293,6 +291,12 @@ Precision = tuple[str, str, int | None]
 
 _PEAKS: dict[Precision, Peak] = {}
 """Of the devices, once for each in this process."""
+
+
+def _peak_of(spec: str, asked: Conditions, measured: Sequence[ProfileReport]) -> Peak | None:
+    """Return what the device of a model that ran can do at most."""
+    ran = any(report.latency is not None for report in measured)
+    return _PEAKS.get(_precision(spec, asked)) if ran else None
 
 
 def _precision(spec: str, asked: Conditions) -> Precision:

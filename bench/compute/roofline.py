@@ -38,9 +38,8 @@ def measure_peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.25
 
     side, size = SIDE[device.type], COPIED[device.type]
     with torch.inference_mode(), _tf32_as_convolutions():
-        a, b = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
-        product = _quickest(lambda: torch.mm(a, b), seconds, device)
-        del a, b
+        matrix = torch.rand(side, side, device=device).to(dtype)
+        product = _quickest(lambda: torch.mm(matrix, matrix), seconds, device)
         source = torch.ones(size, dtype=torch.uint8, device=device)
         target = torch.empty_like(source)
         copy = _quickest(lambda: target.copy_(source), seconds, device)

@@ -119,6 +119,9 @@ def test_other_threads_and_devices_are_other_curves(tmp_path: Path) -> None:
         for row in measured("a", side, 1, side / threads)
     ]
     plots, _ = made(analysed(tmp_path / "run", figures))
+    assert "against threads, cpu, float32, 100×200, batch 1, first to last: a 100 to 25.0" in (
+        plots["latency-ms-by-threads"].alt
+    )
     assert "1 thread," in plots["latency-ms-by-size"].alt
     assert "4 threads," in plots["latency-ms-by-size-2"].alt
 
