@@ -27,6 +27,7 @@ from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 from bench.records import Profile
+from models.specs import label
 from models.variants import precision_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ def profile(
         Path | None, typer.Option(help="Weights.", show_default="random: costs do not depend")
     ] = None,
     noncommercial: Noncommercial = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.onnx",
+            help="Measure nothing here: write the network and, beside it, a script that measures "
+            "it on another machine with onnxruntime and numpy alone.",
+            show_default="none",
+        ),
+    ] = None,
     listed: Annotated[
         bool,
         typer.Option(
@@ -118,6 +128,10 @@ def profile(
     ]
     for height_width in sizes:
         check_profile(model, size=height_width, seconds=seconds, weights=weights)
+
+    if export is not None:
+        _export(model, export, sizes[0], weights, as_json)
+        return
 
     from bench import api
 
@@ -169,6 +183,43 @@ def profile(
     if why := seen(rows):
         say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
     _end(rows)
+
+
+def _export(
+    model: str, path: Path, size: tuple[int, int], weights: Path | None, as_json: bool
+) -> None:
+    """Write the network and the script that measures it elsewhere."""
+    script = path.with_suffix(".py")
+    if path.suffix != ".onnx":
+        raise BenchError(f"--export {path}: expected a file that ends in .onnx")
+    if there := next((file for file in (path, script) if file.exists()), None):
+        raise BenchError(f"'{there}' is there already; give another --export")
+
+    from bench.compute.elsewhere import write_script
+    from models.export import export as write
+    from models.formats import FORMATS
+    from models.loading import load_restorer
+
+    restorer = load_restorer(model, weights=weights, random_weights=weights is None)
+    made = write(restorer, path, FORMATS["onnx"], size)
+    write_script(script, label(model), size)
+    costs = path.with_suffix(".json")
+    if as_json:
+        print_json(
+            {
+                "onnx": str(path),
+                "script": str(script),
+                "costs": str(costs),
+                "model": label(model),
+                "megabytes": made.megabytes,
+            }
+        )
+        return
+    say(f"{path}, {made.megabytes:.2f} MB, and {script}")
+    say_prose(
+        f"There, with onnxruntime and numpy: 'python3 {script.name}' writes {costs.name}. Here: "
+        f"'bench report RUN --costs {costs}' shows it beside the run's own costs."
+    )
 
 
 def _end(rows: Sequence[Profile]) -> None:

@@ -63,13 +63,20 @@ def report(
         ),
     ] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Plots as PDF, too, for papers.")] = False,
+    costs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Costs on another machine, as the script of 'bench profile M --export FILE' wrote them; "
+            "again for further files. They are shown apart, and ranked with no others.",
+            show_default="none",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
-    if across and (study or pdf):
-        raise BenchError(
-            f"--across is one table; {'--study' if study else '--pdf'} has no part in it"
-        )
+    if across and (study or pdf or costs):
+        given = "--study" if study else "--pdf" if pdf else "--costs"
+        raise BenchError(f"--across is one table; {given} has no part in it")
     from bench import api
     from bench.report import write_report
 
@@ -77,9 +84,12 @@ def report(
     if across:
         show_across([run.folder for run in found], out, as_json)
         return
+    from bench.compute.elsewhere import read_cost_file
+
+    elsewhere = [read_cost_file(path) for path in costs or ()]
     people = api.people_of(study, found)
     left_out: list[str] = []
-    page = write_report([run.folder for run in found], out, left_out.append, people, pdf)
+    page = write_report([run.folder for run in found], out, left_out.append, people, pdf, elsewhere)
     if as_json:
         print_json({"report": str(page), "notes": left_out})
         return

@@ -15,13 +15,13 @@ from bench.records import Profile
 
 @pytest.fixture(scope="module")
 def peak() -> Peak:
-    return measure_peak(torch.device("cpu"), torch.float32, seconds=0.5)
+    return measure_peak(torch.device("cpu"), torch.float32, seconds=0.2)
 
 
 def measured(network: torch.nn.Module, image: torch.Tensor, peak: Peak) -> Measurement:
     """Time and count a network in this process."""
     with torch.inference_mode():
-        timing = time_passes(network, [image], 8, 2.0, events=False)
+        timing = time_passes(network, [image], 8, 0.6, events=False)
     found = count(network, image)
     counts = Counts(
         params=found.params,
