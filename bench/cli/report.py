@@ -66,8 +66,8 @@ def report(
     costs: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Costs on another machine, as the script of 'bench profile M --export FILE' wrote them; "
-            "again for further files. They are shown apart, and ranked with no others.",
+            help="Costs on another machine, written by the script of 'bench profile M --export "
+            "FILE'; again for further files. They are shown apart, and ranked with no others.",
             show_default="none",
         ),
     ] = None,
