@@ -133,25 +133,29 @@ def profile(
         _export(model, export, sizes[0], weights, as_json)
         return
 
-    from bench import api
+    from bench.compute.environment import pick_device
+    from bench.compute.profile import Conditions, measure
 
+    where = pick_device(device)  # not by `bench.api`: nothing here needs torch but the processes
     with ShownProgress() as progress:
         measured = [
-            api.profile(
-                model,
-                size=height_width,
-                batch=images,
-                device=device,
-                threads=number,
-                processes=processes,
-                passes=passes,
-                seconds=seconds,
-                weights=weights,
-                progress=progress,
-            )
+            found
             for number in several
             for images in batches
             for height_width in sizes
+            for found in measure(
+                [(label(model), model, weights)],
+                Conditions(
+                    *height_width,
+                    batch=images,
+                    device=where,
+                    threads=number,
+                    processes=processes,
+                    passes=passes,
+                    seconds=seconds,
+                ),
+                progress.update,
+            )
         ]
     rows = [row for found in measured for row in found.profiles()]
     if as_json:

@@ -29,7 +29,7 @@ def busy_percent(measured: Measurement) -> float | str:
     count the gaps inside a pass as work.
     """
     if measured.conditions.device == "cpu":
-        return "the model ran on the CPU, which launches nothing"
+        return measured.reason("latency", "the model ran on the CPU, which launches nothing")
     timed = [r for r in measured.reports if r.latency is not None]
     if not timed or all(r.latency and r.latency.passes_ms == r.latency.wall_ms for r in timed):
         return measured.reason("latency", "no network runs on the GPU")

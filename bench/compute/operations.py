@@ -60,8 +60,21 @@ def count(network: nn.Module, *args: Any, **kwargs: Any) -> Operations:
     try:
         tally = _tally(_meta_copy(network), *tree_map(without_values, (args, kwargs)))
     except Exception:  # noqa: BLE001  looking at a value that is not there may raise anything
-        device = next((p.device for p in network.parameters()), torch.device("cpu"))
-        tally = _tally(network, *tree_map(lambda leaf: _real(leaf, device), (args, kwargs)))
+        return count_running(network, args, kwargs)
+    return _operations(network, tally)
+
+
+def count_running(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operations:
+    """Count as `count` does, but run for real, on random values where ``args`` have none.
+
+    Of a quick network that takes less time than importing what computes on shapes alone.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    tally = _tally(network, *tree_map(lambda leaf: _real(leaf, device), (args, kwargs)))
+    return _operations(network, tally)
+
+
+def _operations(network: nn.Module, tally: _Tally) -> Operations:
     uncovered = tuple(sorted(tally.other.items()))
     return Operations(
         parameters(network),
