@@ -1,5 +1,5 @@
-"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage`, `audit` and `performance`: each installs
-all that it needs."""
+"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage`, `gpu`, `audit` and `performance`: each
+installs all that it needs."""
 
 from __future__ import annotations
 
@@ -66,6 +66,14 @@ def coverage(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the tests that take longest: whole trainings and runs that are killed and taken up."""
     run_tests(session, "slow")
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run every test that works on a CUDA device, one after the other; without one each is skipped
+    with that reason."""
+    install(session, "dev")
+    session.run("pytest", "-m", "gpu", *session.posargs)
 
 
 @nox.session

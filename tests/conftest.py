@@ -30,6 +30,15 @@ from tests.support.runs import photograph_run
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is marked `gpu` where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_secret() -> Iterator[None]:
     """Every study made in this process draws alike: no test hangs on who was asked what."""

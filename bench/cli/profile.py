@@ -20,15 +20,22 @@ from bench.cli.console import (
     say_prose,
 )
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
+from bench.compute import roofline
+from bench.compute.launches import limited
 from bench.compute.noise import MARK, seen
 from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 from bench.records import Profile
+from models.specs import label
 from models.variants import precision_of
 
 if TYPE_CHECKING:
     from bench.compute.profile import Measurement
+
+
+MEMORY_OF = {"cpu": "process_memory_mb", "cuda": "device_memory_mb"}
+"""The memory that a device runs out of first."""
 
 
 def _list(shown: bool) -> None:
@@ -72,8 +79,9 @@ def profile(
     ] = "1",
     device: Device = "auto",
     threads: Annotated[
-        int | None, typer.Option(help="CPU threads.", min=1, show_default="all cores")
-    ] = None,
+        str,
+        typer.Option(help="CPU threads, or several numbers, separated by commas: 1,2,4,all."),
+    ] = "all",
     processes: Annotated[int, typer.Option(help="Fresh processes to measure in.", min=1)] = 3,
     passes: Annotated[int, typer.Option(help="Timed passes in each.", min=2)] = 30,
     seconds: Annotated[float, typer.Option(help="Longest timing of each process.")] = 10.0,
@@ -81,6 +89,15 @@ def profile(
         Path | None, typer.Option(help="Weights.", show_default="random: costs do not depend")
     ] = None,
     noncommercial: Noncommercial = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.onnx",
+            help="Measure nothing here: write the network and, beside it, a script that measures "
+            "it on another machine with onnxruntime and numpy alone.",
+            show_default="none",
+        ),
+    ] = None,
     listed: Annotated[
         bool,
         typer.Option(
@@ -95,8 +112,8 @@ def profile(
     """Measure what a model costs: parameters, operations, latency, memory, cold start, energy.
 
     Every figure comes from fresh processes, and carries its device, size, batch and threads. Of
-    several sizes or batches a line each says what grows, and how fast. Exit status 1 says that a
-    latency could not be measured; with --again, that some are noisy still.
+    several sizes, batches or threads a line each says what grows, and how fast. Exit status 1 says
+    that a latency could not be measured; with --again, that some are noisy still.
     """
     if bool(model) == (again is not None):
         raise BenchError("expected a model to measure, or --again RUN; give one of them")
@@ -104,28 +121,41 @@ def profile(
         _measure_again(again, processes, passes, seconds, as_json)
         return
     sizes = [parse_size(one) for one in size.split(",")]
-    batches = [_count(one) for one in batch.split(",")]
+    batches = [_count("--batch", one) for one in batch.split(",")]
+    several = [
+        None if one.strip() == "all" else _count("--threads", one, " or all")
+        for one in threads.split(",")
+    ]
     for height_width in sizes:
         check_profile(model, size=height_width, seconds=seconds, weights=weights)
 
-    from bench import api
+    if export is not None:
+        _export(model, export, sizes[0], weights, as_json)
+        return
 
+    from bench.compute.environment import pick_device
+    from bench.compute.profile import Conditions, measure
+
+    where = pick_device(device)  # not by `bench.api`: nothing here needs torch but the processes
     with ShownProgress() as progress:
         measured = [
-            api.profile(
-                model,
-                size=height_width,
-                batch=images,
-                device=device,
-                threads=threads,
-                processes=processes,
-                passes=passes,
-                seconds=seconds,
-                weights=weights,
-                progress=progress,
-            )
+            found
+            for number in several
             for images in batches
             for height_width in sizes
+            for found in measure(
+                [(label(model), model, weights)],
+                Conditions(
+                    *height_width,
+                    batch=images,
+                    device=where,
+                    threads=number,
+                    processes=processes,
+                    passes=passes,
+                    seconds=seconds,
+                ),
+                progress.update,
+            )
         ]
     rows = [row for found in measured for row in found.profiles()]
     if as_json:
@@ -142,14 +172,58 @@ def profile(
         _end(rows)
         return
     if len(measured) > 1:
-        _show_sizes(measured)
+        for one in dict.fromkeys(found.threads for found in measured):
+            _show_sizes([found for found in measured if found.threads == one])
     else:
         _show_figures(model, rows)
     for note in dict.fromkeys(note for found in measured for note in found.notes()):
         say(f"note: {note}")
+    for found in measured:
+        if why := limited({row.quantity: row for row in found.profiles()}):
+            asked = found.conditions
+            say(f"{asked.height}x{asked.width}, batch {asked.batch}: {why}")
+        if len(measured) == 1 and (near := roofline.said({r.quantity: r for r in rows})):
+            say(near)
     if why := seen(rows):
         say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
     _end(rows)
+
+
+def _export(
+    model: str, path: Path, size: tuple[int, int], weights: Path | None, as_json: bool
+) -> None:
+    """Write the network and the script that measures it elsewhere."""
+    script = path.with_suffix(".py")
+    if path.suffix != ".onnx":
+        raise BenchError(f"--export {path}: expected a file that ends in .onnx")
+    if there := next((file for file in (path, script) if file.exists()), None):
+        raise BenchError(f"'{there}' is there already; give another --export")
+
+    from bench.compute.elsewhere import write_script
+    from models.export import export as write
+    from models.formats import FORMATS
+    from models.loading import load_restorer
+
+    restorer = load_restorer(model, weights=weights, random_weights=weights is None)
+    made = write(restorer, path, FORMATS["onnx"], size)
+    write_script(script, label(model), size)
+    costs = path.with_suffix(".json")
+    if as_json:
+        print_json(
+            {
+                "onnx": str(path),
+                "script": str(script),
+                "costs": str(costs),
+                "model": label(model),
+                "megabytes": made.megabytes,
+            }
+        )
+        return
+    say(f"{path}, {made.megabytes:.2f} MB, and {script}")
+    say_prose(
+        f"There, with onnxruntime and numpy: 'python3 {script.name}' writes {costs.name}. Here: "
+        f"'bench report RUN --costs {costs}' shows it beside the run's own costs."
+    )
 
 
 def _end(rows: Sequence[Profile]) -> None:
@@ -158,17 +232,20 @@ def _end(rows: Sequence[Profile]) -> None:
         raise typer.Exit(1)
 
 
-def _count(text: str) -> int:
+def _count(option: str, text: str, more: str = "") -> int:
     if not (text.strip().isdecimal() and int(text)):
-        raise BenchError(f"--batch {text}: expected a whole number above 0")
+        raise BenchError(f"{option} {text}: expected a whole number above 0{more}")
     return int(text)
 
 
 def _show_sizes(measured: Sequence[Measurement]) -> None:
     """Print a line for each size and batch, then how the costs grow with the pixels of a pass."""
-    from bench.compute.growth import figures, growth, megapixels
+    from bench.compute.environment import memory_mb
+    from bench.compute.growth import Point, growth, largest_that_fits
+    from bench.framework.costs import cost_of
 
-    of_each = [figures(found) for found in measured]
+    of_each = [{row.quantity: row for row in found.profiles()} for found in measured]
+    pixels = [found.conditions.megapixels for found in measured]
     first = of_each[0]["latency_ms"]
     shown = [
         name
@@ -183,19 +260,32 @@ def _show_sizes(measured: Sequence[Measurement]) -> None:
             (
                 f"{found.conditions.height}x{found.conditions.width}",
                 found.conditions.batch,
-                f"{megapixels(found):.4g}",
+                f"{size:.4g}",
                 *(_value(one[name]) for name in shown),
                 "; ".join(dict.fromkeys(one[name].missing or "" for name in shown)).strip("; "),
             )
-            for found, one in zip(measured, of_each, strict=True)
+            for found, size, one in zip(measured, pixels, of_each, strict=True)
         ),
     )
     for name in shown:
-        if name != "throughput_mpix_s" and (found := growth(measured, name)):
+        costs = [(size, cost_of(one, name)) for size, one in zip(pixels, of_each, strict=True)]
+        points = [
+            Point(megapixels=size, value=cost.value, low=cost.low, high=cost.high)
+            for size, cost in costs
+            if cost
+        ]
+        if name != "throughput_mpix_s" and (found := growth(points)):
             say(
-                f"{name} grows as megapixels^{found.exponent:.2f} from {found.smallest:.3g} to "
-                f"{found.largest:.3g} megapixels"
+                f"{name} grows as megapixels^{found.exponent:.2f} [{found.low:.2f}, "
+                f"{found.high:.2f}] from {found.smallest:.3g} to {found.largest:.3g} megapixels"
             )
+        if name == MEMORY_OF[first.device.partition(":")[0]]:
+            room = memory_mb(first.device)
+            if held := largest_that_fits(points, room):
+                say(
+                    f"reckoned to fit in {room / 1e3:.3g} GB: {held:.3g} megapixels in one pass; "
+                    "larger images are worked on in tiles"
+                )
 
 
 def _show_figures(model: str, rows: Sequence[Profile]) -> None:

@@ -74,12 +74,20 @@ def report(
         ),
     ] = None,
     noncommercial: Noncommercial = False,
+    costs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Costs on another machine, written by the script of 'bench profile M --export "
+            "FILE'; again for further files. They are shown apart, and ranked with no others.",
+            show_default="none",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a self-contained page, tables (CSV, Markdown, LaTeX) and plots (PNG, SVG)."""
-    if across and (study or pdf or model):
-        extra = "--study" if study else "--pdf" if pdf else "--try"
-        raise BenchError(f"--across is one table; {extra} has no part in it")
+    extras = {"--study": study, "--pdf": pdf, "--try": model, "--costs": costs}
+    if across and (given := [name for name, value in extras.items() if value]):
+        raise BenchError(f"--across is one table; {given[0]} has no part in it")
     from bench import api
     from bench.report import trial_of, write_report
 
@@ -87,11 +95,14 @@ def report(
     if across:
         show_across([run.folder for run in found], out, as_json)
         return
+    from bench.compute.elsewhere import read_cost_file
+
+    elsewhere = [read_cost_file(path) for path in costs or ()]
     people = api.people_of(study, found)
     left_out: list[str] = []
     folders = [run.folder for run in found]
     trial = trial_of(folders, model) if model else None
-    page = write_report(folders, out, left_out.append, people, pdf, trial)
+    page = write_report(folders, out, left_out.append, people, pdf, trial, elsewhere)
     if as_json:
         print_json({"report": str(page), "notes": left_out})
         return

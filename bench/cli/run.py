@@ -106,7 +106,8 @@ def run(
         str,
         typer.Option(
             help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256; 'suite': at the "
-            "size of most of the suite's images; or 'none'."
+            "size of most of the suite's images; or 'none'. The same command with another size "
+            "adds it: the report draws costs over sizes."
         ),
     ] = "suite",
     tile: Tile = None,

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from bench.compute.operations import Operations, count, total, without_values
+from bench.compute.operations import Operations, count, count_running, total, without_values
 
 if TYPE_CHECKING:
     from models.restorer import NetworkRestorer
@@ -81,23 +81,28 @@ def observe_calls(
         restorer.call = call
 
 
-def count_calls(network: nn.Module, calls: Sequence[Call]) -> Operations:
+def count_calls(network: nn.Module, calls: Sequence[Call], running: bool = False) -> Operations:
     """Count all ``calls`` together; equal ones, as tiles are, are counted once and multiplied.
 
     A call that learns counts three times, but its activations once: on the way back there are two
     products for each on the way there, the gradients of what came in and of the weights.
+    ``running``: each is run for real (`bench.compute.operations.count_running`).
     """
     groups: dict[str, list[Call]] = {}
     for call in calls:
         groups.setdefault(repr(call), []).append(call)
-    return total((_count(network, group[0]), len(group)) for group in groups.values())
+    return total((_count(network, group[0], running), len(group)) for group in groups.values())
 
 
-def _count(network: nn.Module, call: Call) -> Operations:
-    once = count(network, *call.args, **call.kwargs)
+def _count(network: nn.Module, call: Call, running: bool) -> Operations:
+    if running:
+        once = count_running(network, call.args, call.kwargs)
+    else:
+        once = count(network, *call.args, **call.kwargs)
     if not call.learns:
         return once
-    return replace(once, macs=3 * once.macs, elementwise=3 * once.elementwise)
+    traffic = None if once.traffic is None else 3 * once.traffic
+    return replace(once, macs=3 * once.macs, elementwise=3 * once.elementwise, traffic=traffic)
 
 
 def observe_onnx(function: Callable[[], Result]) -> tuple[Result, list[tuple[int, ...]]]:

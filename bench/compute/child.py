@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.compute.messages import Counts, DeviceMemory, Energy, ProfileJob, ProfileReport
+from bench.compute.messages import Counts, DeviceMemory, Energy, Peak, ProfileJob, ProfileReport
 from bench.core.errors import BenchError, message_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     Run = Callable[[torch.Tensor], object]
 
 Tell = Callable[[ProfileReport], None]
+
+QUICK = 1.0
+"""Seconds of a first pass, up to which operations are counted in a pass that is run for real."""
 
 
 def main() -> None:
@@ -82,6 +86,8 @@ def _measure(job: ProfileJob, tell: Tell) -> None:
     with precision:
         start = _start(job, tell)
         _time(*_timed(start, job), start.restorer, job, tell)
+        if job.count:
+            _part("files", tell, lambda: ProfileReport(files_per_s=_files_per_s(start, job)))
     if job.count:
         _part("counts", tell, lambda: ProfileReport(counts=_counts(start, job.spec)))
 
@@ -94,6 +100,7 @@ class Start:
     hints: Hints
     calls: list[Call]
     shapes: list[tuple[int, ...]]
+    first_pass_s: float = 0.0
 
 
 def _start(job: ProfileJob, tell: Tell) -> Start:
@@ -142,7 +149,8 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     done = time.perf_counter()
     if result.shape[0] != image.shape[0]:
         raise BenchError(f"it restored {result.shape[0]} of a batch of {image.shape[0]} images")
-    tell(ProfileReport(load_s=loaded - begin, first_pass_s=done - loaded))
+    start.first_pass_s = done - loaded
+    tell(ProfileReport(load_s=loaded - begin, first_pass_s=start.first_pass_s))
     peak = peak_resident()
     if reset or peak > ceiling:
         tell(ProfileReport(process_memory=peak - before))
@@ -179,7 +187,7 @@ def _timed(start: Start, job: ProfileJob) -> tuple[Run, list[torch.Tensor]]:
 def _time(
     run: Run, inputs: list[torch.Tensor], restorer: Restorer, job: ProfileJob, tell: Tell
 ) -> None:
-    from bench.compute.passes import time_passes
+    from bench.compute.passes import busy_ms, time_passes
 
     on_gpu = job.device != "cpu" and restorer.network is not None
 
@@ -188,6 +196,8 @@ def _time(
         return ProfileReport(latency=timing)
 
     _part("latency", tell, latency)
+    if job.peak:
+        _part("peak", tell, lambda: ProfileReport(peak=_peak(inputs[0], restorer, job)))
     _part("energy", tell, lambda: ProfileReport(energy=_energy(run, inputs, job.seconds, on_gpu)))
     if on_gpu:
         del inputs[1:]  # the memory of one pass holds one input
@@ -196,6 +206,8 @@ def _time(
             tell,
             lambda: ProfileReport(device_memory=_device_memory(run, inputs[0])),
         )
+    if on_gpu and job.count:  # last: what records kernels stays, and slows launches
+        _part("busy", tell, lambda: ProfileReport(busy_ms=busy_ms(run, inputs)))
 
 
 def _part(name: str, tell: Tell, function: Callable[[], ProfileReport]) -> None:
@@ -238,6 +250,40 @@ def _energy(run: Run, inputs: list[torch.Tensor], seconds: float, on_gpu: bool) 
     return Energy(joules=spent, passes=passes, seconds=elapsed)
 
 
+def _peak(image: torch.Tensor, restorer: Restorer, job: ProfileJob) -> Peak:
+    """Measure what the device can do in the precision that the model computes in."""
+    import torch
+
+    from bench.compute.roofline import measure_peak
+
+    dtype = image.dtype if job.dtype == "float32" else getattr(torch, job.dtype)
+    device = torch.device(job.device) if restorer.network is not None else torch.device("cpu")
+    return measure_peak(device, dtype)
+
+
+def _files_per_s(start: Start, job: ProfileJob) -> float:
+    """Restore a file to a file for a while; the image has the detail of a photograph, not noise's,
+    which would take PNG longer."""
+    import cv2
+    import numpy as np
+
+    from bench.image import read, to_pixels, to_tensor, write_png
+
+    noise = np.random.default_rng(0).standard_normal((job.height, job.width, 3))
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    pixels = np.clip(128 + 64 * (smooth - smooth.mean()) / max(smooth.std(), 1e-6), 0, 255)
+    limit = min(1.0, job.seconds / 5)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.png", Path(folder) / "out.png"
+        write_png(source, pixels.astype(np.uint8))
+        begin, number, elapsed = time.perf_counter(), 0, 0.0
+        while number < 2 or elapsed < limit:
+            restored = start.restorer.restore(to_tensor(read(source)), start.hints)
+            write_png(target, to_pixels(restored))
+            number, elapsed = number + 1, time.perf_counter() - begin
+    return number / elapsed
+
+
 def _counts(start: Start, spec: str) -> Counts:
     from bench.compute import calls, operations, operations_onnx
     from models.specs import onnx_parts
@@ -252,7 +298,7 @@ def _counts(start: Start, spec: str) -> Counts:
         raise BenchError("not a network")
     if not start.calls:
         raise BenchError("the network was not called while an image was restored")
-    found = calls.count_calls(network, start.calls)
+    found = calls.count_calls(network, start.calls, running=start.first_pass_s < QUICK)
     return Counts(**asdict(found), weight_bytes=operations.weight_bytes(network))
 
 

@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -59,7 +60,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "device": device,
         "platform": {"system": platform.platform(), "machine": platform.machine()},
         "cpu": cpu(),
-        "memory_mb": _memory_mb(),
+        "memory_mb": memory_mb(),
         "gpu": gpu(device),
         "threads": {
             "torch": torch.get_num_threads(),
@@ -88,8 +89,8 @@ def pick_device(asked: str) -> str:
 
     Raises `BenchError` for a GPU that torch does not find.
     """
-    if asked == "cpu":
-        return asked
+    if asked == "cpu" or (asked == "auto" and _surely_no_gpu()):
+        return "cpu"
     import torch
 
     kind, _, number = asked.partition(":")
@@ -101,6 +102,16 @@ def pick_device(asked: str) -> str:
     if int(number or 0) >= found:
         raise BenchError(f"device '{asked}': torch finds {found} CUDA devices; use --device cpu")
     return asked
+
+
+_GPU_FILES = ("nvidiactl", "nvhost-ctrl", "nvhost-ctrl-gpu", "nvmap", "dxg", "kfd")
+"""In /dev of Linux, one of them wherever torch can find a GPU: NVIDIA's, a Jetson's, those of
+Windows below and AMD's."""
+
+
+def _surely_no_gpu(folder: Path = Path("/dev")) -> bool:
+    """Whether there is no GPU for torch, as far as can be seen without importing it."""
+    return sys.platform == "linux" and not any((folder / name).exists() for name in _GPU_FILES)
 
 
 def doctor() -> dict[str, dict[str, Any]]:
@@ -236,9 +247,10 @@ def _cgroup_cores(root: Path) -> float | None:
     return None
 
 
-def _memory_mb() -> int:
-    import psutil
-
+def memory_mb(device: str = "cpu") -> int:
+    """Return the memory of the machine, or of the GPU that ``device`` means, in 10^6 bytes."""
+    if device != "cpu" and (found := gpu(device)):
+        return int(found["memory_mb"])
     return round(psutil.virtual_memory().total / 1e6)
 
 

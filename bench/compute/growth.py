@@ -1,53 +1,80 @@
-"""How a cost grows with the size of the image."""
+"""How a cost grows with the size of the image, and what of it a memory holds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from statistics import linear_regression
 
-from bench.compute.profile import Measurement
-from bench.records import Profile
+LEAST = 1e-12
+"""Stands for an end of a range at 0, which has no logarithm."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A cost at one size: ``low`` and ``high`` bound it, its interval or the range of noise."""
+
+    megapixels: float
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
     """A cost as a power of the pixels of one pass: ``cost ~ pixels ** exponent``.
 
     1 where each pixel costs the same; near 0 where something else decides, such as the launches of
-    a GPU; 2 for attention over all pixels. Between ``smallest`` and ``largest`` megapixels.
+    a GPU; 2 for attention over all pixels. ``low`` and ``high``: what it is at least and at most
+    with every cost anywhere in its own range. Between ``smallest`` and ``largest`` megapixels.
     """
 
-    quantity: str
     exponent: float
+    low: float
+    high: float
     smallest: float
     largest: float
 
 
-def figures(found: Measurement) -> dict[str, Profile]:
-    """Return a measurement's figures by quantity."""
-    return {row.quantity: row for row in found.profiles()}
+def growth(points: Sequence[Point]) -> Growth | None:
+    """Fit a power to a cost over the megapixels of a pass; None for fewer than two sizes.
 
-
-def megapixels(found: Measurement) -> float:
-    """Return the megapixels of one pass, all images of its batch together."""
-    asked = found.conditions
-    return asked.batch * asked.height * asked.width / 1e6
-
-
-def growth(measured: Sequence[Measurement], quantity: str) -> Growth | None:
-    """Fit a power to a quantity over the megapixels of a pass; None for fewer than two sizes.
-
-    Least squares in logarithms. Sizes without the figure are left out.
+    Least squares in logarithms.
     """
-    points = [
-        (megapixels(found), row.value)
-        for found in measured
-        if (row := figures(found)[quantity]).value is not None and row.value > 0
-    ]
-    sizes = sorted({size for size, _ in points})
+    points = [point for point in points if point.value > 0]
+    sizes = sorted({point.megapixels for point in points})
     if len(sizes) < 2:
         return None
-    fitted = linear_regression(*zip(*((log(x), log(y)) for x, y in points), strict=True))
-    return Growth(quantity, fitted.slope, sizes[0], sizes[-1])
+    logs = [log(point.megapixels) for point in points]
+    mean = sum(logs) / len(logs)
+    square = sum((x - mean) ** 2 for x in logs)
+    # The slope is a weighted sum of the logarithms of the costs: its extremes are at their ends.
+    weights = [(x - mean) / square for x in logs]
+
+    def slope(costs: Sequence[float]) -> float:
+        return sum(w * log(max(cost, LEAST)) for w, cost in zip(weights, costs, strict=True))
+
+    pairs = list(zip(weights, points, strict=True))
+    return Growth(
+        exponent=slope([point.value for point in points]),
+        low=slope([point.low if w > 0 else point.high for w, point in pairs]),
+        high=slope([point.high if w > 0 else point.low for w, point in pairs]),
+        smallest=sizes[0],
+        largest=sizes[-1],
+    )
+
+
+def largest_that_fits(points: Sequence[Point], memory_mb: float) -> float | None:
+    """Reckon how many megapixels a memory holds, from what the two largest passes took of it.
+
+    ``points`` are of memory, in MB. Memory grows at least as fast as the pixels once what does not
+    depend on them has become small, so that is the least growth that is reckoned with. None for
+    fewer than two sizes.
+    """
+    by_size = {point.megapixels: point.value for point in points if point.value > 0}
+    if len(by_size) < 2:
+        return None
+    (small, less), (large, more) = sorted(by_size.items())[-2:]
+    exponent = max(1.0, log(more / less) / log(large / small))
+    found: float = large * (memory_mb / more) ** (1 / exponent)
+    return found

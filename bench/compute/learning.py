@@ -7,7 +7,6 @@ from collections.abc import Callable
 from bench.compute.profile import Measurement
 from bench.core.errors import BenchError
 from models.specs import model_file
-from models.weights import read_header
 
 
 def _figure(name: str) -> Callable[[Measurement], float | str]:
@@ -17,6 +16,8 @@ def _figure(name: str) -> Callable[[Measurement], float | str]:
             return "nothing was trained"
         if path.suffix.lower() != ".safetensors":
             return "trained elsewhere: its file says nothing of that"
+        from models.weights import read_header  # imports torch, and most models were not trained
+
         try:
             header = read_header(path)
         except BenchError as error:

@@ -21,7 +21,8 @@ ADVICE = "both sides must be of one version: install it again"
 class ProfileJob:
     """What one process is to measure: see `bench.compute.profile.Conditions`.
 
-    ``weights`` is a file, or None for random ones. ``count`` asks for `Counts` too. ``started`` is
+    ``weights`` is a file, or None for random ones. ``count`` asks for what one process
+    is enough for, `Counts` among it, and ``peak`` for the `Peak` of its device. ``started`` is
     the monotonic time at which the process was started.
     """
 
@@ -38,6 +39,7 @@ class ProfileJob:
     tile: int | None
     scale: int
     count: bool
+    peak: bool = False
     started: float = 0.0
 
     def to_line(self) -> str:
@@ -97,6 +99,17 @@ class Counts:
     activations: int
     uncovered: tuple[tuple[str, int], ...]
     weight_bytes: int
+    traffic: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The most that a device does of products of matrices, in floating-point operations a second,
+    and of copies, in bytes read and written a second; in the precision ``dtype``."""
+
+    flops: float
+    bytes_s: float
+    dtype: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +129,11 @@ class ProfileReport:
     latency: Timing | None = None
     device_memory: DeviceMemory | None = None
     energy: Energy | None = None
+    busy_ms: float | None = None
+    """The time that the GPU worked in a pass, by its own record of kernels."""
+    peak: Peak | None = None
+    files_per_s: float | None = None
+    """Photographs a second from file to file: decoded, restored, encoded, one after another."""
     counts: Counts | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     failed: str | None = None

@@ -43,6 +43,9 @@ class Operations:
     elementwise: int
     activations: int
     uncovered: tuple[tuple[str, int], ...] = ()
+    traffic: int | None = None
+    """Bytes that all operations read and write, each by itself: nothing fused, nothing in caches.
+    None where they were not counted."""
 
 
 def count(network: nn.Module, *args: Any, **kwargs: Any) -> Operations:
@@ -57,25 +60,47 @@ def count(network: nn.Module, *args: Any, **kwargs: Any) -> Operations:
     try:
         tally = _tally(_meta_copy(network), *tree_map(without_values, (args, kwargs)))
     except Exception:  # noqa: BLE001  looking at a value that is not there may raise anything
-        device = next((p.device for p in network.parameters()), torch.device("cpu"))
-        tally = _tally(network, *tree_map(lambda leaf: _real(leaf, device), (args, kwargs)))
+        return count_running(network, args, kwargs)
+    return _operations(network, tally)
+
+
+def count_running(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operations:
+    """Count as `count` does, but run for real, on random values where ``args`` have none.
+
+    Of a quick network that takes less time than importing what computes on shapes alone.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    tally = _tally(network, *tree_map(lambda leaf: _real(leaf, device), (args, kwargs)))
+    return _operations(network, tally)
+
+
+def _operations(network: nn.Module, tally: _Tally) -> Operations:
     uncovered = tuple(sorted(tally.other.items()))
     return Operations(
-        parameters(network), tally.macs, tally.elementwise, tally.activations, uncovered
+        parameters(network),
+        tally.macs,
+        tally.elementwise,
+        tally.activations,
+        uncovered,
+        tally.traffic,
     )
 
 
 def total(parts: Iterable[tuple[Operations, int]]) -> Operations:
     """Add up the calls of one network, each given with how often it was made."""
     params = macs = elementwise = activations = 0
+    traffic: int | None = 0
     uncovered: Counter[str] = Counter()
     for one, times in parts:
         params = one.params
         macs += one.macs * times
         elementwise += one.elementwise * times
         activations += one.activations * times
+        if traffic is not None:
+            traffic = None if one.traffic is None else traffic + one.traffic * times
         uncovered.update({name: calls * times for name, calls in one.uncovered})
-    return Operations(params, macs, elementwise, activations, tuple(sorted(uncovered.items())))
+    listed = tuple(sorted(uncovered.items()))
+    return Operations(params, macs, elementwise, activations, listed, traffic)
 
 
 def without_values(leaf: Any) -> Any:
@@ -149,7 +174,7 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         from torch.utils.flop_counter import flop_registry  # imports triton: not at module level
 
-        self.macs = self.elementwise = self.activations = 0
+        self.macs = self.elementwise = self.activations = self.traffic = 0
         self.other: Counter[str] = Counter()
         self._registry: dict[Any, Callable[..., int]] = flop_registry
 
@@ -168,6 +193,8 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if parts is not NotImplemented:
                 return parts
         out = func(*args, **kwargs)
+        if not func.is_view and not name.startswith("aten::empty"):
+            self.traffic += _bytes((args, kwargs)) + _bytes(out)
         if known:
             self._matrix(func, name, args, kwargs, out)
         elif name in PER_INPUT:
@@ -190,6 +217,11 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _listed(func: torch._ops.OpOverload, name: str) -> bool:
     return name in MOVES or name in PER_INPUT or name in PER_OUTPUT or is_pointwise(func)
+
+
+def _bytes(values: Any) -> int:
+    """Return the bytes of all tensors in ``values``."""
+    return sum(v.nbytes for v in tree_leaves(values) if isinstance(v, torch.Tensor))
 
 
 def _elements(values: Any) -> int:

@@ -12,7 +12,9 @@ from statistics import quantiles
 import psutil
 import torch
 
+from bench.compute.launches import union
 from bench.compute.messages import Timing
+from bench.core.errors import BenchError
 
 Pass = Callable[[torch.Tensor], object]
 
@@ -22,6 +24,10 @@ NOISY = 0.25
 """Passes whose middle half spreads over more than this fraction of their median are repeated."""
 FEWEST = 3
 """Timed passes at least, however slow the model."""
+
+
+class Unrecorded(BenchError):
+    """Nothing is known of what ran on the GPU."""
 
 
 def time_passes(
@@ -92,6 +98,28 @@ def repeat_for(run: Pass, inputs: Sequence[torch.Tensor], seconds: float) -> tup
         if elapsed >= seconds:
             return number, elapsed
     raise ValueError("no inputs to run on")
+
+
+def busy_ms(run: Pass, inputs: Sequence[torch.Tensor], passes: int = 3) -> float:
+    """Return for how long the GPU works in a pass, in ms: where its kernels and copies cover time.
+
+    Recorded by CUPTI through torch.profiler, which slows what is launched and not what runs. Raises
+    `Unrecorded` where nothing was seen.
+    """
+    from torch.profiler import ProfilerActivity, profile, supported_activities
+
+    if ProfilerActivity.CUDA not in supported_activities():  # type: ignore[no-untyped-call]
+        raise Unrecorded("this torch keeps no record of a GPU's kernels (CUPTI)")
+    synchronise()
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        for image in islice(cycle(inputs), passes):
+            run(image)
+        synchronise()
+    on_gpu = (e for e in seen.events() or () if e.device_type.name == "CUDA")
+    covered = union((e.time_range.start, e.time_range.end) for e in on_gpu)
+    if not covered:
+        raise Unrecorded("the GPU's record of kernels (CUPTI) cannot be read here")
+    return covered / 1000 / passes
 
 
 def _wall_passes(run: Pass, inputs: Sequence[torch.Tensor], number: int) -> list[float]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.compute.messages import ProfileJob, ProfileReport, Timing
+from bench.compute.messages import Peak, ProfileJob, ProfileReport, Timing
 from bench.compute.noise import disagreement, with_noise
 from bench.compute.processes import Child
 from bench.compute.quantities import Quantity, quantities
@@ -20,6 +20,7 @@ from bench.core.plugins import load_object
 from bench.core.progress import Update, unheard
 from bench.records import Profile
 from bench.statistics.intervals import quantile_with_interval
+from models.variants import precision_of
 
 DTYPES = ("float32", "bfloat16", "float16")
 """Precisions. All but the first are mixed: torch.autocast chooses operation by operation."""
@@ -61,6 +62,11 @@ class Conditions:
         if self.seconds <= 0 or self.limit <= 0:
             raise BenchError("seconds and limit: expected more than 0")
 
+    @property
+    def megapixels(self) -> float:
+        """Of one pass, all images of its batch together."""
+        return self.batch * self.height * self.width / 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -76,6 +82,8 @@ class Measurement:
     where: str = ""
     weights: Path | None = None
     """The file of weights of a network of the catalogue."""
+    peak: Peak | None = None
+    """What its device can do at most, whichever process measured that."""
 
     @property
     def threads(self) -> int:
@@ -135,7 +143,7 @@ class Measurement:
 
     def _found(self) -> Found:
         counts = next((report.counts for report in self.reports if report.counts), None)
-        reason = self._reason("counts")
+        reason = self.reason("counts")
         found: Found = {}
         divisors = {
             "params": 1,
@@ -155,7 +163,7 @@ class Measurement:
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
         energy = next((report.energy for report in self.reports if report.energy), None)
         found["energy_j"] = (
-            (energy.joules / energy.passes, None, None) if energy else self._reason("energy")
+            (energy.joules / energy.passes, None, None) if energy else self.reason("energy")
         )
         return {
             name: found[name] if name in found else self._by_row(row)
@@ -181,7 +189,7 @@ class Measurement:
         names = ("latency_ms", "latency_ms_p90", "throughput_mpix_s")
         samples = self._samples()["latency_ms"]
         if not samples:
-            return dict.fromkeys(names, self._reason("latency"))
+            return dict.fromkeys(names, self.reason("latency"))
         middle = quantile_with_interval(samples, 0.5)
         pixels = self.conditions.batch * self.conditions.height * self.conditions.width
         value, high, low = (None if ms is None else pixels / 1000 / ms for ms in middle)
@@ -205,15 +213,16 @@ class Measurement:
     def _sampled(
         self, part: str, samples: Samples
     ) -> tuple[float, float | None, float | None] | str:
-        return quantile_with_interval(samples, 0.5) if samples else self._reason(part)
+        return quantile_with_interval(samples, 0.5) if samples else self.reason(part)
 
     def _no_device_memory(self) -> str:
         """Why there is no figure that only a GPU has."""
         on_cpu = self.conditions.device == "cpu"
         without = "the model ran on the CPU" if on_cpu else "no network runs on the GPU"
-        return self._reason("device_memory", without)
+        return self.reason("device_memory", without)
 
-    def _reason(self, part: str, unknown: str = "it was not measured") -> str:
+    def reason(self, part: str, unknown: str = "it was not measured") -> str:
+        """Return why a part of the measurement is not there; ``unknown`` where nobody told."""
         for report in self.reports:
             if reason := report.missing.get(part) or report.failed:
                 return reason
@@ -242,9 +251,13 @@ def measure(
     done = 0
     for start in range(0, len(runnable), together):
         children: list[tuple[int, Child]] = []
+        asking: set[Precision] = set()
         try:
             for turn, index in runnable[start : start + together]:
+                asked_for = _precision(models[index][1], conditions)
                 job = _job(models[index], conditions, first=turn == 0)
+                job = replace(job, peak=asked_for not in _PEAKS and asked_for not in asking)
+                asking.add(asked_for)
                 children.append((index, Child(job, conditions.limit)))
             for _, child in children:
                 child.prepare()
@@ -252,6 +265,8 @@ def measure(
                 update("profile", done, len(runnable), models[index][0])
                 child.measure()
                 reports[index].append(child.report)
+                if child.report.peak:
+                    _PEAKS[_precision(models[index][1], conditions)] = child.report.peak
                 done += 1
         finally:
             for _, child in children:
@@ -259,9 +274,33 @@ def measure(
     if runnable:
         update("profile", done, len(runnable), "")
     return [
-        Measurement(label, spec, conditions, tuple(measured), weights=weights)
+        Measurement(
+            label,
+            spec,
+            conditions,
+            tuple(measured),
+            weights=weights,
+            peak=_peak_of(spec, conditions, measured),
+        )
         for (label, spec, weights), measured in zip(models, reports, strict=True)
     ]
+
+
+Precision = tuple[str, str, int | None]
+"""Device, precision and threads: what a device can do at most depends on."""
+
+_PEAKS: dict[Precision, Peak] = {}
+"""Of the devices, once for each in this process."""
+
+
+def _peak_of(spec: str, asked: Conditions, measured: Sequence[ProfileReport]) -> Peak | None:
+    """Return what the device of a model that ran can do at most."""
+    ran = any(report.latency is not None for report in measured)
+    return _PEAKS.get(_precision(spec, asked)) if ran else None
+
+
+def _precision(spec: str, asked: Conditions) -> Precision:
+    return asked.device, precision_of(spec) or asked.dtype, asked.threads
 
 
 def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) -> ProfileJob:

@@ -163,6 +163,17 @@ QUANTITIES: dict[str, Quantity] = {
             timed=True,
         ),
         Quantity(
+            name="gpu_busy_percent",
+            unit="%",
+            meaning="of a pass by the wall clock, what the GPU works: by its record of kernels "
+            "(CUPTI), or where there is none between the events around a pass; under 83 % the "
+            "latency is limited by launches at this size",
+            heading="GPU at work",
+            higher_is_better=True,
+            timed=True,
+            measure="bench.compute.launches:busy_percent",
+        ),
+        Quantity(
             name="device_memory_mb",
             unit="MB",
             meaning="peak of the GPU allocator in one pass, weights included, 10^6 bytes",
@@ -188,6 +199,58 @@ QUANTITIES: dict[str, Quantity] = {
             places=("bars",),
             aliases={"cold_start": 1.0},
             timed=True,
+        ),
+        Quantity(
+            name="files_per_s",
+            unit="images/s",
+            meaning="photographs of the size a second from PNG file to PNG file, one after another:"
+            " decoded, restored, encoded; after the start",
+            heading="File to file",
+            higher_is_better=True,
+            aliases={"images_s": 1.0},
+            timed=True,
+            measure="bench.compute.roofline:files_per_s",
+        ),
+        Quantity(
+            name="arithmetic_percent",
+            unit="%",
+            meaning="of device_tflops, what the counted operations of a pass reach: 2 x MACs over "
+            "the latency",
+            heading="Of peak arithmetic",
+            higher_is_better=True,
+            timed=True,
+            measure="bench.compute.roofline:arithmetic_percent",
+        ),
+        Quantity(
+            name="bandwidth_percent",
+            unit="%",
+            meaning="of device_gb_s, what the counted operations of a pass reach: the bytes that "
+            "each reads and writes by itself, over the latency; above 100 where caches or fused "
+            "operations save the way to memory",
+            heading="Of peak bandwidth",
+            higher_is_better=True,
+            timed=True,
+            measure="bench.compute.roofline:bandwidth_percent",
+        ),
+        Quantity(
+            name="device_tflops",
+            unit="TFLOP/s",
+            meaning="of the device with these threads: the quickest product of large matrices in "
+            "the model's precision",
+            heading="Device's arithmetic",
+            higher_is_better=True,
+            timed=True,
+            measure="bench.compute.roofline:device_tflops",
+        ),
+        Quantity(
+            name="device_gb_s",
+            unit="GB/s",
+            meaning="of the device with these threads: bytes read and written by the quickest copy "
+            "of more than caches hold",
+            heading="Device's bandwidth",
+            higher_is_better=True,
+            timed=True,
+            measure="bench.compute.roofline:device_gb_s",
         ),
         Quantity(
             name="energy_j",

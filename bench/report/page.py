@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bench.compute.elsewhere import CostFile
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.version import VERSION
@@ -39,18 +40,20 @@ def write_report(
     people: HumanScale | None = None,
     pdf: bool = False,
     trial: Trial | None = None,
+    elsewhere: Sequence[CostFile] = (),
 ) -> Path:
     """Write ``index.html``, ``tables/`` and ``plots/`` into ``out`` (default: `default_folder`).
 
     Runs share tables where suite, images and conventions match the first run's; the page names the
     others, and ``tell`` is called with a line on each. ``people``: a study of one of them
     (`bench.framework.people.read_study`). ``pdf``: plots as PDF, too.
-    ``trial``: a model that readers can try in their browsers (`trial_of`). Returns the page. Raises
+    ``trial``: a model that readers can try in their browsers (`trial_of`). ``elsewhere``: costs on
+    other machines. Returns the page. Raises
     `BenchError` for no runs, for damaged ones, and for a study of another run.
     """
     if not runs:
         raise BenchError("no run to report on; expected at least one run folder")
-    context = context_of(analyse(gather(runs)), people, trial)
+    context = context_of(analyse(gather(runs, elsewhere)), people, trial)
     if tell:
         for path, why in context.analysis.data.left_out:
             tell(f"left out: {path}: {why}")

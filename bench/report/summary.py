@@ -11,7 +11,7 @@ from bench.report.drawing.numbers import title
 from bench.report.drawing.tables import TableCell
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
-from bench.report.sections.costs import cost_cell, cost_column, noise_lines
+from bench.report.sections.costs import cost_cell, cost_column, launch_lines, noise_lines
 from bench.report.sections.results import caveats, head_unit, result_cell, why_without_score
 from bench.runs.store import RunFolder
 
@@ -57,7 +57,7 @@ def summary_table(run: RunFolder) -> tuple[list[str], list[list[str]], list[str]
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     part = [f"{analysis.data.part}: a part of the test set"] if analysis.data.part else []
     marked = legend(analysis.data.table.marks, analysis.data.table.apart)
-    notes = [*part, *caveats(analysis), *marked, *noise_lines(analysis)]
+    notes = [*part, *caveats(analysis), *marked, *noise_lines(analysis), *launch_lines(analysis)]
     return heads, rows, notes
 
 

@@ -185,7 +185,7 @@ def test_a_compiler_that_is_not_there_is_said_in_a_line(
         load_restorer(f"{own}:seeded@compile").restore(WIDE)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_a_cuda_graph_makes_the_same_picture_of_each_size(own: str) -> None:
     plain = load_restorer(f"{own}:seeded", "cuda")
     graphed = load_restorer(f"{own}:seeded@cudagraph", "cuda")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,13 +15,14 @@ from bench.report.drawing.numbers import title
 from bench.report.drawing.theme import GRID, MUTED
 
 
-def log_axis(axes: Axes, decades: float) -> None:
-    """Label a logarithmic x axis with plain numbers, few enough to read."""
-    axes.xaxis.set_major_locator(
+def log_axis(axes: Axes, decades: float, along: Literal["x", "y"] = "x") -> None:
+    """Label a logarithmic axis with plain numbers, few enough to read."""
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(
         LogLocator(subs=(1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1.2 else (1, 2, 5))
     )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def height_of_rows(rows: int) -> float:

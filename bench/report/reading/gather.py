@@ -7,14 +7,16 @@ set of conventions; other runs are left out, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.compute.elsewhere import CostFile
 from bench.compute.noise import seen
+from bench.core.errors import BenchError
 from bench.core.layout import file_name
 from bench.core.names import parse_spec
 from bench.framework.costs import CostConditions, all_conditions, conditions_of, read_figures
@@ -66,6 +68,8 @@ class Gathered:
     """Path and reason of the runs that cannot share tables with the others."""
     machines: tuple[int, ...]
     """Run by run the number of its machine, from 0: costs of different machines do not mix."""
+    elsewhere: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """The environments of machines that no run was made on, by their numbers."""
     noisy_runs: tuple[RunFolder, ...] = ()
     """The runs that noisy costs are of."""
 
@@ -108,13 +112,23 @@ class Gathered:
         }
         return {name: why for name, why in found.items() if why}
 
+    def environment(self, machine: int) -> Mapping[str, Any]:
+        """Return the environment of a machine by its number."""
+        if machine in self.elsewhere:
+            return self.elsewhere[machine]
+        return self.records[self.machines.index(machine)].environment
+
     def conditions(self) -> list[CostConditions]:
-        """Return the conditions that costs were measured under, those of most figures first."""
-        return all_conditions(self.costs)
+        """Return the conditions that costs were measured under, those of most figures first, and
+        those of machines that no run was made on last."""
+        return sorted(all_conditions(self.costs), key=lambda at: at.machine in self.elsewhere)
 
 
-def gather(runs: Sequence[RunFolder]) -> Gathered:
+def gather(runs: Sequence[RunFolder], elsewhere: Sequence[CostFile] = ()) -> Gathered:
     """Read the runs and join those that match the first and each other.
+
+    ``elsewhere``: what their models cost on other machines, which stands beside and never among
+    what they cost here. Raises `BenchError` for a model that is in no run, too.
 
     Raises `BenchError` for a damaged run.
     """
@@ -140,6 +154,19 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
                 figures = costs[names[number, figure.model]].setdefault(at, {})
                 if figures.setdefault(figure.quantity, figure) is figure and figure.noisy:
                     noisy_runs[number] = run
+    others: dict[int, Mapping[str, Any]] = {}
+    for file in elsewhere:
+        if file.model not in costs:
+            raise BenchError(
+                f"costs of '{file.model}' are no model's of this report; expected one of "
+                f"{', '.join(costs)}: give its name to the script as --model"
+            )
+        known = [number for number, found in others.items() if found == file.environment]
+        number = known[0] if known else max((*machines, *others)) + 1
+        others[number] = file.environment
+        for figure in file.profiles():
+            at = conditions_of(figure, number)
+            costs[file.model].setdefault(at, {})[figure.quantity] = figure
     images = runs[0].images()
     return Gathered(
         runs=tuple(runs),
@@ -162,6 +189,7 @@ def gather(runs: Sequence[RunFolder]) -> Gathered:
         },
         left_out=tuple(left_out),
         machines=tuple(machines),
+        elsewhere=others,
         noisy_runs=tuple(noisy_runs.values()),
     )
 

@@ -34,14 +34,15 @@ def section(context: Context) -> Content:
 
 
 def _environments(data: Gathered) -> list[tuple[str, list[tuple[str, list[tuple[str, str]]]]]]:
-    """Return a heading and the environment of every machine that a run was made on."""
-    several = len(set(data.machines)) > 1
+    """Return a heading and the environment of every machine that figures are of."""
+    machines = dict.fromkeys([*data.machines, *data.elsewhere])
+    several = len(machines) > 1
     return [
         (
             f"Environment of machine {machine + 1}" if several else "Environment",
-            _environment(data.records[data.machines.index(machine)].environment),
+            _environment(data.environment(machine)),
         )
-        for machine in dict.fromkeys(data.machines)
+        for machine in machines
     ]
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import shlex
 
+from bench.compute.launches import LIMITED, limited
 from bench.compute.noise import MARK, summary
 from bench.compute.quantities import quantities, row_of
-from bench.framework.costs import Cost, CostConditions, as_record, cost_of, why_no_figure
+from bench.framework.costs import (
+    Cost,
+    CostConditions,
+    as_record,
+    cost_of,
+    measured_with,
+    why_no_figure,
+)
 from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context
 from bench.report.sections.bars import bars
+from bench.report.sections.growth import curves
 
 
 def section(context: Context) -> Content:
@@ -27,7 +36,8 @@ def section(context: Context) -> Content:
             "On a logarithmic scale compare the numbers beside the bars, not their lengths.",
             plots,
         ]
-    return Content([*charts, *(costs(analysis, at) for at in known)])
+    grown = curves(analysis, context.looks)
+    return Content([*charts, *grown, *(costs(analysis, at) for at in known)])
 
 
 def costs(analysis: Analysis, conditions: CostConditions) -> Table:
@@ -69,6 +79,7 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
             "high": f.high,
             "missing": f.missing,
             **_noise(cost_of(figures, q)),
+            "limited": limited(figures) if row_of(q).passes is not None else "",
         }
         for name, at, figures in measured
         for q, f in figures.items()
@@ -97,6 +108,18 @@ def noise_lines(analysis: Analysis) -> list[str]:
     return [summary(data.noisy), f"To measure these anew: {'; '.join(again)}"]
 
 
+def launch_lines(analysis: Analysis) -> list[str]:
+    """Return a sentence on the models whose time is one of launches, under the first conditions."""
+    for at in analysis.data.conditions()[:1]:
+        names = [n for n in analysis.order if limited(analysis.data.costs[n].get(at, {}))]
+        if names:
+            return [
+                f"The time of {', '.join(names)} is {LIMITED} ({at}): it says little of larger "
+                "images or other processors."
+            ]
+    return []
+
+
 def _noise(cost: Cost | None) -> dict[str, str | float | None]:
     """Return the columns on noise: the reason, and the range that a noisy figure lies in."""
     if cost is None or not cost.noisy:
@@ -118,7 +141,23 @@ def cost_cell(
     text, detail = significant(cost.value * factor), ""
     if cost.noisy or (figure.low is not None and figure.high is not None):
         detail = f"[{significant(cost.low * factor)}, {significant(cost.high * factor)}]"
-    return TableCell(f"{text} {MARK}" if cost.noisy else text, detail, sort=cost.value)
+    return TableCell(
+        f"{text} {MARK}" if cost.noisy else text,
+        detail,
+        notes=_launches(analysis, name, quantity, conditions),
+        sort=cost.value,
+    )
+
+
+def _launches(
+    analysis: Analysis, name: str, quantity: str, conditions: CostConditions
+) -> tuple[str, ...]:
+    """Return the note on a time that is one of launches."""
+    if row_of(quantity).passes is None:
+        return ()
+    found = measured_with(analysis.data.costs[name], quantity, conditions)
+    why = limited(found[1]) if found else ""
+    return (why,) if why else ()
 
 
 def _no_cost(analysis: Analysis, name: str, quantity: str, conditions: CostConditions) -> str:

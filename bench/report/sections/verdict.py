@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.framework.marks import UNDERTRAINED
 from bench.report.drawing.numbers import counted, fixed, title
 from bench.report.reading.analysis import Analysis
+from bench.report.sections.costs import launch_lines
 from bench.statistics.claims import TOO_FEW, told_apart
 
 
@@ -19,6 +20,7 @@ def verdict(analysis: Analysis) -> list[str]:
         return []  # or one model alone: there is nothing to hold it against
     sentences = [_head(analysis, metric, best), _how_much(analysis, metric, best)]
     sentences += [_who_else(analysis, metric), _others(analysis, best), _undertrained(analysis)]
+    sentences += launch_lines(analysis)
     return [text for text in sentences if text]
 
 

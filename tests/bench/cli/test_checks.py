@@ -42,6 +42,7 @@ WRONG = [
     ("train unet --suite set5", "is super-resolution"),
     ("profile unett", "did you mean 'unet'"),
     ("profile unet --size 720", "size '720': expected HEIGHTxWIDTH"),
+    ("profile unet --threads 2,x", "--threads x: expected a whole number above 0 or all"),
     ("profile unet --seconds 0", "--seconds 0: expected more than 0"),
     ("profile unet --weights gone.pth", "no weights at 'gone.pth'"),
     ("restore unett photo.png", "did you mean 'unet'"),

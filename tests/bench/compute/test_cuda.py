@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from bench.compute.environment import environment
-from bench.compute.passes import time_passes
+from bench.compute.passes import busy_ms, time_passes
 from bench.compute.profile import Conditions, measure
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+pytestmark = pytest.mark.gpu
 
 MODELS = '''
     import torch
@@ -53,6 +53,22 @@ def test_gpu_clock_and_synchronised_wall_clock_stand_side_by_side(report):
     assert len(timing.passes_ms) == len(timing.wall_ms) >= 3
     assert min(timing.passes_ms) > 0
     assert sorted(timing.wall_ms)[len(timing.wall_ms) // 2] < 1000
+
+
+def test_the_gpu_works_for_no_longer_than_the_wall_clock_or_the_reason_is_told(report):
+    (share,) = [row for row in report.profiles() if row.quantity == "gpu_busy_percent"]
+    assert 0 < share.value <= 100
+    told = report.reports[0]
+    assert (told.busy_ms or 0) > 0 or "CUPTI" in told.missing["busy"]
+
+
+def test_a_network_of_many_small_layers_waits_for_launches():
+    layers = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 1) for _ in range(300))).cuda()
+    with torch.inference_mode():
+        small = torch.rand(1, 3, 16, 16, device="cuda")
+        timing = time_passes(layers, [small], 10, 2.0, events=True)
+        worked = busy_ms(layers, [small])
+    assert worked < sorted(timing.wall_ms)[5] / 1.2
 
 
 def test_energy_is_a_positive_number_or_a_reason(report):

@@ -1,45 +1,46 @@
-"""How costs grow: a power that is put in comes out."""
+"""The fit of costs over sizes, on costs whose growth is known."""
 
 from __future__ import annotations
 
 import pytest
 
-from bench.compute.growth import growth, megapixels
-from bench.compute.messages import ProfileReport, Timing
-from bench.compute.profile import Conditions, Measurement
+from bench.compute.growth import Point, growth, largest_that_fits
+
+SIZES = (0.1, 0.2, 0.4, 1.6)
 
 
-def measurement(side: int, batch: int, ms: float | None) -> Measurement:
-    """What a process told that needed so many milliseconds for a pass, or ran out of memory."""
-    timing = (
-        None
-        if ms is None
-        else Timing(
-            warm_up=3, passes_ms=(ms,) * 9, wall_ms=(ms,) * 9, repeated=False, switches=0, load=0.0
-        )
-    )
-    told = ProfileReport(threads=1, latency=timing, failed=None if ms else "out of memory")
-    asked = Conditions(height=side, width=2 * side, batch=batch)
-    return Measurement("m", "m", asked, (told,))
+def point(megapixels: float, value: float, spread: float = 1.0) -> Point:
+    return Point(megapixels=megapixels, value=value, low=value / spread, high=value * spread)
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
 def test_a_power_of_the_pixels_of_a_pass_is_found(power: float) -> None:
-    cases = [(64, 1), (128, 1), (64, 4), (512, 1)]
-    found = growth(
-        [measurement(s, b, 7 * (b * 2 * s * s) ** power / 1e4**power) for s, b in cases],
-        "latency_ms",
-    )
+    found = growth([point(size, 7 * size**power) for size in SIZES])
     assert found is not None
     assert found.exponent == pytest.approx(power, abs=1e-9)
-    assert (found.smallest, found.largest) == (2 * 64**2 / 1e6, 2 * 512**2 / 1e6)
+    assert found.low == pytest.approx(found.high)
+    assert (found.smallest, found.largest) == (0.1, 1.6)
 
 
-def test_sizes_that_did_not_run_are_left_out_and_one_size_shows_no_growth() -> None:
-    small, none = measurement(64, 2, 3.0), measurement(4096, 1, None)
-    assert megapixels(small) == 2 * 64 * 128 / 1e6
-    assert growth([small, none], "latency_ms") is None
-    assert growth([small, small], "latency_ms") is None
-    both = growth([small, none, measurement(128, 2, 12.0)], "latency_ms")
-    assert both is not None
-    assert both.exponent == pytest.approx(1.0)
+def test_the_exponent_lies_between_what_the_ends_of_the_ranges_allow() -> None:
+    found = growth([point(1, 10, 2.0), point(4, 40, 2.0)])
+    assert found is not None
+    assert found.exponent == pytest.approx(1.0)
+    assert found.low == pytest.approx(0.0)  # from 20 to 20
+    assert found.high == pytest.approx(2.0)  # from 5 to 80 = 4^2 * 5
+
+
+def test_one_size_shows_no_growth_and_costs_of_zero_are_left_out() -> None:
+    assert growth([point(1, 3), point(1, 4)]) is None
+    assert growth([point(1, 3), point(4, 0)]) is None
+    assert growth([]) is None
+
+
+def test_what_fits_is_reckoned_from_the_two_largest_sizes_and_grows_no_slower_than_pixels() -> None:
+    linear = [point(0.01, 90), point(1, 100), point(2, 200)]
+    assert largest_that_fits(linear, 1000) == pytest.approx(10)
+    square = [point(1, 100), point(2, 400)]
+    assert largest_that_fits(square, 10_000) == pytest.approx(10)  # 2 * sqrt(25)
+    fixed_part = [point(1, 100), point(2, 110)]  # most of it is no pixel's
+    assert largest_that_fits(fixed_part, 1100) == pytest.approx(20)
+    assert largest_that_fits([point(1, 100)], 1000) is None

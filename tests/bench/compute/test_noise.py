@@ -53,6 +53,12 @@ def test_what_takes_time_is_noisy_with_the_latency_and_counts_never_are() -> Non
         "throughput_mpix_s",
         "cold_start_s",
         "energy_j",
+        "files_per_s",
+        "gpu_busy_percent",
+        "arithmetic_percent",
+        "bandwidth_percent",
+        "device_tflops",
+        "device_gb_s",
     }
     assert with_noise([of("energy_j", None), ROW], {})[0].noisy == ""  # there is no figure
 

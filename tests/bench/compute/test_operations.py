@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.compute.calls import count_calls, observe
-from bench.compute.operations import count, parameters, weight_bytes
+from bench.compute.operations import count, count_running, parameters, weight_bytes
 
 
 class Applied(nn.Module):
@@ -248,3 +249,15 @@ def test_swinir_equals_its_published_size():
     found = count(network, (1, 3, 256, 256))
     assert (round(found.params / 1e6, 3), round(found.macs / 1e9, 2)) == (11.504, 800.30)
     assert found.uncovered == ()
+
+
+def test_a_pass_that_is_run_for_real_counts_the_same_as_shapes_alone():
+    from models.catalogue import MODELS
+    from models.loading import build_network
+
+    for name in ("unet", "rescnn", "litenet", "dncnn"):
+        network = build_network(MODELS[name], 0)
+        ran = count_running(network, (torch.empty(1, 3, 32, 48, device="meta"),), {})
+        known = count(network, (1, 3, 32, 48))
+        assert ran.traffic == pytest.approx(known.traffic, rel=1e-3)  # what kernels keep beside
+        assert replace(ran, traffic=None) == replace(known, traffic=None), name

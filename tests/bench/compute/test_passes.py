@@ -12,7 +12,15 @@ import torch
 from bench.compute import passes
 from bench.compute.energy import NoCounter, energy_counter, processor_energy_counter
 from bench.compute.memory import reset_peak
-from bench.compute.passes import FEWEST, repeat_for, spread, time_passes, warm_up
+from bench.compute.passes import (
+    FEWEST,
+    Unrecorded,
+    busy_ms,
+    repeat_for,
+    spread,
+    time_passes,
+    warm_up,
+)
 
 IMAGES = [torch.full((1,), float(i)) for i in range(4)]
 
@@ -117,3 +125,9 @@ def test_a_processor_without_a_readable_counter_says_why(tmp_path):
     (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
     with pytest.raises(NoCounter, match=r"cannot be read \(No such file .* root reads it"):
         processor_energy_counter(tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, which is recorded")
+def test_without_a_record_of_kernels_nothing_is_called_the_gpus_work():
+    with pytest.raises(Unrecorded, match="CUPTI"):
+        busy_ms(lambda x: x + 1, IMAGES)

@@ -135,6 +135,12 @@ def misbehaved(models):
     return {one.model: one for one in found}
 
 
+def reasons(measurement):
+    """Why there is no figure, of all that its processes were to tell: not of its training."""
+    told = [row for row in measurement.profiles() if not row.quantity.startswith("train_")]
+    return {row.missing for row in told}
+
+
 def rows(measurement):
     return {row.quantity: row for row in measurement.profiles()}
 
@@ -196,6 +202,18 @@ def test_model_without_a_network_has_time_and_memory_but_no_parameters(well_beha
     assert found["process_memory_mb"].value >= 0
 
 
+def test_shares_of_the_peak_are_told_of_a_network_and_files_of_any_model(well_behaved):
+    net, sharpener, _ = well_behaved[0]
+    found = rows(net)
+    for name in ("arithmetic_percent", "bandwidth_percent", "device_tflops", "device_gb_s"):
+        assert found[name].value > 0
+    assert found["files_per_s"].value > 0
+    other = rows(sharpener)
+    assert other["files_per_s"].value > 0
+    assert other["arithmetic_percent"].missing == "not a network"
+    assert other["device_tflops"].value == found["device_tflops"].value  # measured once
+
+
 def test_energy_and_device_memory_are_missing_on_a_cpu_never_zero(well_behaved):
     found = rows(well_behaved[0][0])
     assert found["energy_j"].value is found["device_memory_mb"].value is None
@@ -204,7 +222,7 @@ def test_energy_and_device_memory_are_missing_on_a_cpu_never_zero(well_behaved):
 
 def test_folder_of_outputs_costs_nothing_that_could_be_measured(well_behaved):
     saved = well_behaved[0][2]
-    assert {row.missing for row in saved.profiles()} == {"outputs only: nothing is run"}
+    assert reasons(saved) == {"outputs only: nothing is run"}
 
 
 def test_notes_tell_what_disturbed_the_timing(well_behaved):
@@ -227,7 +245,7 @@ def test_process_memory_is_that_of_weights_and_the_largest_moment(misbehaved):
 )
 def test_crash_is_a_reason_and_stops_nobody_else(misbehaved, name, reason):
     table = misbehaved[name].profiles()
-    assert {row.missing for row in table} == {reason}
+    assert reasons(misbehaved[name]) == {reason}
     assert {row.threads for row in table} == {1}
     assert any(reason in note for note in misbehaved[name].notes())
 
@@ -242,7 +260,7 @@ def test_what_was_measured_before_a_crash_is_kept(misbehaved):
 def test_model_that_hangs_is_ended_at_the_limit():
     asked = Conditions(32, 32, processes=1, limit=1.0, **CHEAP)
     (found,) = measure([("slow", "odd_models:hangs", None)], asked)
-    assert {row.missing for row in found.profiles()} == {"took longer than 1 s"}
+    assert reasons(found) == {"took longer than 1 s"}
 
 
 @pytest.mark.usefixtures("models")

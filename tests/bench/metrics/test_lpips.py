@@ -126,7 +126,7 @@ def test_the_names_of_the_table_are_the_networks() -> None:
         assert metric.net == net
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_lpips_on_cuda_is_that_on_the_cpu(
     random_backbone: Backbone, photo: Pixels, worse: Pixels
 ) -> None:

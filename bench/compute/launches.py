@@ -1,0 +1,63 @@
+"""Whether a GPU waits for its launches: the one rule, for all that shows a time.
+
+A network of many small operations is as slow as the processor that starts them, whatever the GPU:
+its time says little of larger images, of other processors, and of the same network as one graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import TYPE_CHECKING
+
+from bench.records import Profile
+
+if TYPE_CHECKING:
+    from bench.compute.profile import Measurement
+
+APART = 0.2
+"""A wall clock that is longer than the GPU's own by more than this fraction waits for launches."""
+
+QUANTITY = "gpu_busy_percent"
+LIMITED = "limited by launches at this size"
+
+
+def busy_percent(measured: Measurement) -> float | str:
+    """Return how much of a pass, by the wall clock, the GPU worked, in %; or why that is unknown.
+
+    By its record of kernels where that could be read, else by the events around each pass, which
+    count the gaps inside a pass as work.
+    """
+    if measured.conditions.device == "cpu":
+        return measured.reason("latency", "the model ran on the CPU, which launches nothing")
+    timed = [r for r in measured.reports if r.latency is not None]
+    if not timed or all(r.latency and r.latency.passes_ms == r.latency.wall_ms for r in timed):
+        return measured.reason("latency", "no network runs on the GPU")
+    own = next((report for report in timed if report.busy_ms is not None), timed[0])
+    assert own.latency
+    worked = median(own.latency.passes_ms) if own.busy_ms is None else own.busy_ms
+    return 100 * min(1.0, worked / median(own.latency.wall_ms))
+
+
+def limited(figures: Mapping[str, Profile]) -> str:
+    """Say that a time is one of launches, of a model's figures under one set of conditions.
+
+    Nothing where it is not, or where that is not known.
+    """
+    share = figures.get(QUANTITY)
+    if share is None or share.value is None or share.value * (1 + APART) >= 100:
+        return ""
+    return f"{LIMITED}: the GPU works {share.value:.0f} % of a pass"
+
+
+def union(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the length of what intervals cover together, whether they overlap or not.
+
+    >>> union([(5, 6), (0, 2), (1, 3)])
+    4.0
+    """
+    covered, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        covered += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return covered
