@@ -160,7 +160,7 @@ def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: flo
         degraded, reference = (
             torch.stack(side).to(task.device) for side in zip(*items, strict=True)
         )
-        module.learn((degraded, reference), optimisers)
+        module.step((degraded, reference), optimisers)
         _wait(task.device)
         taken.append(time.monotonic() - began)
         if len(taken) >= WARM_STEPS + 5 and sum(taken) > seconds:
