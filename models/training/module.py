@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
-from models.training.data import Item, PairedCrops, ViewCache
+from models.training.data import Batches, Item, PairedCrops, ViewCache
 from models.training.execution import compile_in_place, computing
 from models.training.layout import laid_out, lay_out
 from models.training.losses import Losses, psnr, rounded, ssim
@@ -206,7 +206,7 @@ class Training(LightningModule):
         self.rates.load(kept["rates"])
         self.load_state(kept["method"])
 
-    def train_dataloader(self) -> DataLoader[Item]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Return the batches from here to the next validation. Asked for anew every epoch.
 
         With several devices each gets its share of every batch.
@@ -227,7 +227,8 @@ class Training(LightningModule):
             told_noise=self.task.told_noise,
             fit=self.recipe.fit,
         )
-        return DataLoader(crops, batch_size=batch // ranks)
+        on_gpu = torch.device(self.task.device).type == "cuda"
+        return DataLoader(Batches(crops, batch // ranks), batch_size=None, pin_memory=on_gpu)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation crops: all of them on every device, so that all agree."""
