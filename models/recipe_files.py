@@ -20,12 +20,12 @@ from bench.core.errors import BenchError
 from bench.core.formats import from_json, to_json
 from bench.core.identity import digest_of
 from bench.core.names import choose
-from models.recipes import Adversary, Recipe, Schedule
+from models.recipes import Adversary, Execution, Recipe, Schedule
 
 OPEN = ("losses", "network")
 """Fields whose own keys are no fields: names of losses, and of options of the network."""
 
-PARTS: Mapping[str, type] = {"adversary": Adversary, "schedule": Schedule}
+PARTS: Mapping[str, type] = {"adversary": Adversary, "execution": Execution, "schedule": Schedule}
 
 NONE = "none"
 """How a file, which has no null, says that there is none."""
@@ -133,6 +133,8 @@ def _whole(key: str, value: Any) -> Any:
         return [word.strip() for word in value.split(",") if word.strip()]
     if key == "adversary" and isinstance(value, dict):
         return _completed(Adversary("bce", weight=0.001), value, key)
+    if key == "execution" and isinstance(value, dict):
+        return _completed(Execution(), value, key)
     if key == "schedule":
         rows = value if isinstance(value, list) else [value]
         rows = [{"kind": row} if isinstance(row, str) else row for row in rows]

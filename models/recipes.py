@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+Precision = Literal["auto", "float32", "bfloat16"]
 Method = Literal["plain", "gan", "cyclegan"]
 AdversarialLoss = Literal["bce", "lsgan", "wgan-gp", "ragan"]
 ScheduleKind = Literal["constant", "cosine", "linear", "step", "plateau", "cyclic"]
@@ -68,6 +69,23 @@ class Adversary:
     instance, group or none) and ``spectral``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How a step is computed: that changes how long it takes and how exact it is, not what it is.
+
+    The header of the weights says what it came to on the device that trained them.
+    """
+
+    precision: Precision = "auto"
+    """In what convolutions and matrices are multiplied while the network learns. Its weights, its
+    losses, its optimiser and its validation are in float32 always. auto: bfloat16 where the device
+    computes with it, which many a GPU does and few a CPU."""
+    compile: bool = False
+    """Let torch.compile make kernels of the network: minutes at first, for a long training."""
+    fused: bool = True
+    """One kernel for all of an optimiser's step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a network is trained.
@@ -117,6 +135,7 @@ class Recipe:
     patience ended the training; None: less than the budget."""
     network: Mapping[str, Any] = field(default_factory=dict)
     """Options of the network that are not those of its card."""
+    execution: Execution = field(default_factory=Execution)
     source: str = ""
     """Where the numbers come from."""
     not_given: tuple[str, ...] = ()
@@ -197,7 +216,17 @@ _ALL = tuple(
     item.name
     for item in fields(Recipe)
     if item.name
-    not in ("method", "adversary", "least", "network", "fit", "source", "not_given", "departs")
+    not in (
+        "method",
+        "adversary",
+        "least",
+        "network",
+        "fit",
+        "execution",
+        "source",
+        "not_given",
+        "departs",
+    )
 )
 _NO_FRILLS = Recipe(
     losses={"mse": 1.0}, optimiser="adam", betas=(0.9, 0.999), weight_decay=0.0, clip=None,

@@ -102,7 +102,8 @@ class TrainingTerms:
     ``recipe`` and ``options`` (of the network's constructor) are as JSON holds them: recipes of
     older versions have other keys. ``left_out`` are terms of its loss without which it was trained,
     with the reason. ``initial`` is the SHA-256 of the weights that it began with. ``prepare`` are
-    the steps that every image went through before the network got it.
+    the steps that every image went through before the network got it. ``execution`` is how its
+    steps were computed (`models.training.execution`), empty in files of older versions.
     """
 
     model: str
@@ -117,6 +118,7 @@ class TrainingTerms:
     devices: int
     pairs: PairDigests
     teacher: Teacher | None
+    execution: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,11 +183,21 @@ def _plain_networks(header: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-UPGRADES: dict[int, Upgrade] = {1: _always_there, 2: _unknown_images, 3: _plain_networks}
+def _executed_somehow(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 to 5: nobody kept how its steps were computed."""
+    return dict(with_defaults(header, {"execution": {}}))
+
+
+UPGRADES: dict[int, Upgrade] = {
+    1: _always_there,
+    2: _unknown_images,
+    3: _plain_networks,
+    4: _executed_somehow,
+}
 """Schema of a header -> how the next one is made of it."""
 
 HEADER = Format(
-    kind=WeightsHeader, schema=4, upgrades=UPGRADES, advice="train again or take another file"
+    kind=WeightsHeader, schema=5, upgrades=UPGRADES, advice="train again or take another file"
 )
 
 

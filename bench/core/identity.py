@@ -5,26 +5,32 @@ carry those of their model, their images and their metrics (`bench.runs.cells.In
 those of the images that they learned from (`bench.suites.learned`). What has another digest is
 another thing, whatever it is called.
 
-Digests of files are remembered in ``digests.db`` under the root of results, for as long as a file's
-size, times and inode are the same. The database may be deleted at any time.
+Digests of files are remembered (`bench.core.remembering`) for as long as a file's size, times and
+inode are the same; what follows from the bytes alone, for as long as the bytes are. They are kept
+beside the data where that is known and can be written to (`keep_beside`), else under the root of
+results.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from bench.core.blobs import lmdb_of, read_bytes, state_of
 from bench.core.files import sha256_of
 from bench.core.layout import results
+from bench.core.remembering import Memory
 
 DIGITS = 16
+
+BESIDE, UNDER_RESULTS = ".digests.db", "digests.db"
+"""Files that hold what is remembered: at the root of a data set, and at that of results."""
+
+_roots: set[Path] = set()
 
 
 def digest_of(*parts: Any) -> str:
@@ -48,67 +54,85 @@ def _digest_of_bytes(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()[:DIGITS]
 
 
-def remembered(kind: str, path: Path, compute: Callable[[Path], str]) -> str:
+def keep_beside(root: Path) -> None:
+    """Let what is told of files under ``root`` be remembered there, in `BESIDE`.
+
+    Where that cannot be written it is remembered under the root of results. Processes that were
+    not told so find the file once it is there.
+    """
+    _roots.add(root.absolute())
+    _home.cache_clear()
+
+
+def remembered(
+    kind: str,
+    path: Path,
+    compute: Callable[[Path], str],
+    *,
+    by_bytes: bool = False,
+    anew: bool = False,
+) -> str:
     """Return what ``compute`` tells of a file, computed again only where the file has changed.
 
-    ``kind`` names what is told. Raises OSError for a missing file, and what ``compute`` raises.
+    ``kind`` names what is told. ``by_bytes``: it follows from the bytes alone and takes longer than
+    reading them, so that a file which was copied, moved or touched is known again. ``anew``: it is
+    computed whatever is remembered. Raises OSError for a missing file, and what ``compute`` raises.
     """
     path = path.absolute()
     state = state_of(path)
-    memory = _memory(results().absolute())
-    value = memory.get(kind, str(path), state)
-    if value is None:
-        value = compute(path)
-        memory.put(kind, str(path), state, value)
+    if not anew and (value := recalled(kind, path, by_bytes=by_bytes)) is not None:
+        return value
+    value = compute(path)
+    _put(kind, path, state, value)
+    if by_bytes and state_of(path) == state:
+        _put(kind, path, _BYTES, value, file_digest(path))
     return value
 
 
-class _Memory:
-    """A table of values by kind and path, in a file or, where none can be written, in memory."""
+def recalled(kind: str, path: Path, *, by_bytes: bool = False) -> str | None:
+    """Return what is remembered of a file as it is now, or None. Computes its digest at most.
 
-    def __init__(self, root: Path) -> None:
-        self._lock = threading.Lock()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            self._open(str(root / "digests.db"))
-        except (OSError, sqlite3.Error):
-            self._open(":memory:")
-
-    def _open(self, address: str) -> None:
-        self._base = sqlite3.connect(
-            address, timeout=30, isolation_level=None, check_same_thread=False
-        )
-        self._base.execute("PRAGMA synchronous = OFF")  # lost or damaged, it is made anew
-        self._base.execute(
-            "CREATE TABLE IF NOT EXISTS digests (kind TEXT, path TEXT, state TEXT, value TEXT, "
-            "PRIMARY KEY (kind, path))"
-        )
-
-    def get(self, kind: str, path: str, state: str) -> str | None:
-        try:
-            with self._lock:
-                row = self._base.execute(
-                    "SELECT value FROM digests WHERE kind = ? AND path = ? AND state = ?",
-                    (kind, _text(path), state),
-                ).fetchone()
-        except sqlite3.Error:
-            return None  # damaged: it is told again
-        return None if row is None else str(row[0])
-
-    def put(self, kind: str, path: str, state: str, value: str) -> None:
-        try:
-            with self._lock:
-                self._base.execute(
-                    "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)",
-                    (kind, _text(path), state, value),
-                )
-        except sqlite3.Error:
-            pass  # a full disk: it is computed again the next time
+    Raises OSError for a missing file.
+    """
+    path = path.absolute()
+    state = state_of(path)
+    for memory, name in _memories(path):
+        if (value := memory.get(kind, name, state)) is not None:
+            return value
+    if not by_bytes:
+        return None
+    digest = file_digest(path)
+    for memory, _ in _memories(path):
+        if (value := memory.get(kind, digest, _BYTES)) is not None:
+            _put(kind, path, state, value)
+            return value
+    return None
 
 
-_memory = cache(_Memory)
+_BYTES = "bytes"
+"""Stands for a file's state where the digest of its bytes stands for its path."""
 
 
-def _text(path: str) -> str:
-    """Return a path that SQLite can hold, whatever bytes the file system has in it."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+def _put(kind: str, path: Path, state: str, value: str, name: str | None = None) -> None:
+    for memory, found in _memories(path):
+        if memory.put(kind, name or found, state, value):
+            return
+
+
+def _memories(path: Path) -> list[tuple[Memory, str]]:
+    """Return the memories of a file, the nearest first, and what it is called in each."""
+    name = str(path)
+    found = [(_memory(results().absolute() / UNDER_RESULTS), name), (_memory(None), name)]
+    if (home := _home(path.parent)) is not None:
+        found.insert(0, (_memory(home / BESIDE), path.relative_to(home).as_posix()))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _home(folder: Path) -> Path | None:
+    """Return the root of the data that a folder is of, if that is known."""
+    above = (folder, *folder.parents)
+    return next((place for place in above if place in _roots or (place / BESIDE).is_file()), None)
+
+
+_memory = cache(Memory)

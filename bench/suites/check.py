@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bench.core.blobs import lmdb_of, read_bytes
 from bench.core.errors import BenchError, message_of
+from bench.core.identity import remembered
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.image import Pixels, read, too_large
@@ -135,14 +136,26 @@ def _header(pair: Pair) -> _Looked:
 
 def _decode(pair: Pair) -> _Looked:
     try:
-        degraded = read(pair.degraded)
+        degraded = _read(pair.degraded)
         if pair.reference is None or pair.reference == pair.degraded:
             return _Looked(pair, None, pixel_digest(degraded))
-        reference = read(pair.reference)
-    except BenchError as error:
-        return _Looked(pair, f"{pair.id}: {error}")
+        reference = _read(pair.reference)
+    except (BenchError, OSError) as error:
+        return _Looked(pair, f"{pair.id}: {message_of(error)}")
     sizes = ((pixels.shape[0], pixels.shape[1]) for pixels in (degraded, reference))
     return _Looked(pair, _mismatch(pair, *sizes), pixel_digest(reference))
+
+
+def _read(path: Path) -> Pixels:
+    """Decode an image, whatever is remembered of its pixels, and remember them anew."""
+    found: list[Pixels] = []
+
+    def decode(path: Path) -> str:
+        found.append(read(path))
+        return pixel_digits(found[0])
+
+    remembered(PIXELS, path, decode, by_bytes=True, anew=True)
+    return found[0]
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -180,6 +193,16 @@ def _mismatch(pair: Pair, degraded: tuple[int, int], reference: tuple[int, int])
         f"{pair.id}: degraded {degraded[0]}x{degraded[1]}{times} does not fit the reference's "
         f"{reference[0]}x{reference[1]} (height x width)"
     )
+
+
+PIXELS = "pixels"
+"""The kind under which `pixel_digits` of files are remembered; another where `read` puts out other
+pixels than before."""
+
+
+def pixel_digits(pixels: Pixels) -> str:
+    """Return the first sixteen hexadecimal digits of `pixel_digest`."""
+    return pixel_digest(pixels).hex()[:16]
 
 
 def pixel_digest(pixels: Pixels) -> bytes:

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.core.identity import digest_of, file_digest, remembered
+from bench.core.identity import digest_of, file_digest, recalled, remembered
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.image import ImageError, read
 from bench.records import Learned, Pair
-from bench.suites.check import pixel_digest
+from bench.suites.check import PIXELS, pixel_digits
 from bench.suites.identity import pair_digest
 
 MOST_DECODED = 8000
-"""More images than this are not decoded: then equal bytes count, but not equal pixels."""
+"""More images than this are not decoded for a comparison: then equal bytes count, but not equal
+pixels. Those whose pixels are remembered need not be; `bench suites check --decode` remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def learned_from(pairs: Sequence[Pair], update: Update = unheard) -> Learned:
     files = list(dict.fromkeys(path for pair in pairs for path in _files(pair)))
     found = in_threads(_bytes, files, "read training images", update, every=50)
     pixels: Iterable[str | None] = ()
-    if len(files) <= MOST_DECODED:
+    if few_enough(files):
         pixels = in_threads(pixels_of, files, "decode training images", update, every=50)
     return Learned(
         images=len(files),
@@ -78,9 +79,23 @@ def overlap(learned: Learned, test: Sequence[Pair], update: Update = unheard) ->
 def pixels_of(path: Path) -> str | None:
     """Return sixteen digits of an image's decoded pixels, None for what cannot be read."""
     try:
-        return remembered("pixels", path, lambda path: pixel_digest(read(path)).hex()[:16])
+        return remembered(PIXELS, path, lambda path: pixel_digits(read(path)), by_bytes=True)
     except (ImageError, OSError):
         return None
+
+
+def few_enough(files: Sequence[Path]) -> bool:
+    """Say whether so few of the files would have to be decoded that they are."""
+    return len(files) <= MOST_DECODED or (
+        sum(not same for same in in_threads(_known, files)) <= MOST_DECODED
+    )
+
+
+def _known(path: Path) -> bool:
+    try:
+        return recalled(PIXELS, path, by_bytes=True) is not None
+    except OSError:
+        return False
 
 
 def _files(pair: Pair) -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import BenchError
 from bench.core.files import locked, sha256_of
+from bench.core.identity import BESIDE
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.records import Pair
@@ -233,7 +234,7 @@ def require_ours(
 
 def _strange(target: Path) -> list[str]:
     """Return what is in a folder that is not of a suite made here, in order."""
-    inside = {path.name for path in target.iterdir()}
+    inside = {path.name for path in target.iterdir() if not path.name.startswith(BESIDE)}
     strange = inside - {MANIFEST, ABOUT, *SPLITS}
     if MANIFEST not in inside:  # many published data sets have a folder 'test' or 'train' too
         strange = inside

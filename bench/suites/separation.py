@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.errors import BenchError
-from bench.core.files import sha256_of
+from bench.core.identity import file_digest, remembered
 from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.records import Pair
 from bench.suites.check import size_of
-from bench.suites.learned import MOST_DECODED, pixels_of
+from bench.suites.learned import few_enough, pixels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def refuse_test_images(
     _compare(taught, held_out, _length, "the same bytes", _bytes)
     every = [image for images in (held_out, *taught.values()) for image in images]
     same_size = _in_both(taught, held_out, _size)
-    if len(same_size) > MOST_DECODED:
+    if not few_enough([image.path for image in same_size]):
         return f"{len(every)} files compared by bytes; {len(same_size)} are too many to decode"
     decoded = _decoded(same_size, progress)
     _compare(taught, held_out, decoded.get, "the same pixels")
@@ -94,9 +94,9 @@ def _length(image: Image) -> int | None:
         return None
 
 
-def _size(image: Image) -> tuple[int, int] | None:
+def _size(image: Image) -> str | None:
     try:
-        return size_of(image.path)
+        return remembered("size", image.path, lambda path: "{}x{}".format(*size_of(path)))
     except (BenchError, OSError):
         return None
 
@@ -122,4 +122,4 @@ def _decoded(images: Sequence[Image], progress: Update) -> dict[Image, str | Non
 
 
 def _bytes(image: Image) -> str:
-    return sha256_of(image.path)
+    return file_digest(image.path)

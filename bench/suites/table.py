@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.core.errors import BenchError
+from bench.core.identity import keep_beside
 from bench.core.names import choose, parse_spec
 from bench.core.plugins import extended, load_object
 from bench.core.progress import Update, unheard
@@ -334,6 +335,7 @@ def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) 
     root = data or Path("data") / card.name
     row = suite_cards()[card.name]
     suite: Suite = load_object(card.opener)(row, root, _defaults(row) | options, **extra)
+    keep_beside(suite.root)
     if (levels := read_degrading(spec, options, row.options)[0]) is not None:
         suite = with_degrading(suite, levels, canonical(card.name, options))
     sizing, _ = read_sizing(spec, options)

@@ -6,6 +6,7 @@ interruptions nor the number of devices change it.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
@@ -29,19 +31,26 @@ from models.training.augment import AUGMENTATIONS, Jitter, Warp, colour_order, t
 from models.training.curriculum import Curriculum
 from models.training.fresh import degraded_anew, with_noise_map
 
-CACHE_BYTES = 2 * 1024**3
+CACHE_BYTES, CACHE_SHARE = 2 * 1024**3, 0.25
+"""Opened pairs may take so many bytes, or this part of the memory that is free, if that is more."""
+
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
 """Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]. For a network that is
 told the noise, the degraded one has a fourth channel: its standard deviation."""
 
 
+Piece = NDArray[Any] | torch.Tensor
+"""A crop: (S,S,3) as it was read, or (3,S,S) float32 in [0,1] (four channels: as in `Item`)."""
+
+
 class ViewCache:
     """Opened pairs, the most recently used ones up to ``limit`` bytes. Safe among threads."""
 
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
+    def __init__(self, limit: float | None = None) -> None:
         self._readers = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
-        self._limit, self._used = limit, 0
+        roomy = max(CACHE_BYTES, CACHE_SHARE * psutil.virtual_memory().available)
+        self._limit, self._used = roomy if limit is None else limit, 0
         self._views: OrderedDict[str, Views] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -106,19 +115,28 @@ class PairedCrops(Dataset[Item]):
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def __getitems__(self, indices: list[int]) -> list[Item]:
-        """Return a batch; the pairs it is of are decoded on all cores at once.
+    def batch(self, indices: Sequence[int]) -> tuple[torch.Tensor, ...]:
+        """Return crops as (B,3,S,S) batches; their pairs are decoded on all cores at once.
 
-        It is cut here, in the thread that trains: another one that computes with torch gets a team
-        of threads of its own, and from then on both teams sleep where they would have waited.
+        They are cut here, in the thread that trains: another one that computes with torch gets a
+        team of threads of its own, and from then on both teams sleep where they would have waited.
         """
-        chosen = {self._drawn(self._numbers[index])[0] for index in indices}
-        self._cache.fill([_to_learn(self._pairs[number]) for number in chosen])
-        return [self[index] for index in indices]
+        drawn = [
+            (number, *self._drawn(number)) for number in map(self._numbers.__getitem__, indices)
+        ]
+        self._cache.fill([_to_learn(self._pairs[chosen]) for chosen in {row[1] for row in drawn}])
+        cuts = [self._shown(*row) for row in drawn]
+        return tuple(stacked(side) for side in zip(*cuts, strict=True))
 
-    def __getitem__(self, index: int) -> Item:
-        number = self._numbers[index]
-        chosen, rng = self._drawn(number)
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        return list(zip(*self.batch(indices), strict=True))
+
+    def __getitem__(self, index: int) -> Any:
+        return tuple(side[0] for side in self.batch([index]))
+
+    def _shown(self, number: int, chosen: int, rng: np.random.Generator) -> tuple[Piece, ...]:
+        """Return what crop ``number``, of pair ``chosen``, shows."""
+        del number
         return self._cut(self._pairs[chosen], rng)
 
     def _drawn(self, number: int) -> tuple[int, np.random.Generator]:
@@ -128,7 +146,7 @@ class PairedCrops(Dataset[Item]):
             return int(rng.integers(len(self._pairs))), rng
         return self._curriculum.draw(number, rng), rng
 
-    def _cut(self, pair: Pair, rng: np.random.Generator) -> Item:
+    def _cut(self, pair: Pair, rng: np.random.Generator) -> tuple[Piece, Piece]:
         degraded, reference = self._cache.open(_to_learn(pair))
         warp = Warp.drawn(self._augment, self._side, rng)
         side = self._side if warp is None else warp.source
@@ -139,25 +157,41 @@ class PairedCrops(Dataset[Item]):
         jitter = Jitter.drawn(rng) if "jitter" in self._augment else None
         order = colour_order(rng) if "colours" in self._augment else None
 
-        def cut(image: NDArray[Any], scale: int) -> torch.Tensor:
+        def cut(image: NDArray[Any], scale: int) -> Piece:
             if self._whole:
                 piece = resized(image, side * scale)
             else:
                 piece = square(image, top * scale, left * scale, side * scale)
             if warp is not None:
                 piece = warp.apply(piece, scale)
-            tensor = as_tensor(turned(piece, turns, mirrored))
-            tensor = tensor if jitter is None else jitter.apply(tensor)
+            piece = turned(piece, turns, mirrored)
+            if jitter is None:
+                return piece if order in (None, [0, 1, 2]) else piece[..., order]
+            tensor = jitter.apply(as_tensor(piece))
             return tensor if order is None else tensor[order]
 
         level = (pair.degradation or {}).get("sigma")
         if (fresh := _fresh(pair)) is not None:
-            sharp = cut(reference, 1)
+            sharp = floats(cut(reference, 1))
             grey = bool((pair.degradation or {}).get("grey"))
             made, level = degraded_anew(sharp, fresh, rng, grey=grey)
-        else:
-            made, sharp = cut(degraded, 1), cut(reference, pair.scale)
-        return (with_noise_map(made, level) if self._told_noise else made), sharp
+            return (with_noise_map(made, level) if self._told_noise else made), sharp
+        found, whole = cut(degraded, 1), cut(reference, pair.scale)
+        return (with_noise_map(floats(found), level) if self._told_noise else found), whole
+
+
+class Batches(Dataset[tuple[torch.Tensor, ...]]):
+    """Batches of ``size`` crops, in their order."""
+
+    def __init__(self, crops: PairedCrops, size: int) -> None:
+        self._crops, self._size = crops, size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._crops) / self._size)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        start = index * self._size
+        return self._crops.batch(range(start, min(start + self._size, len(self._crops))))
 
 
 class UnpairedCrops(PairedCrops):
@@ -166,9 +200,7 @@ class UnpairedCrops(PairedCrops):
     That is for learning without pairs. Raises `BenchError` for fewer than two pairs.
     """
 
-    def __getitem__(self, index: int) -> Any:
-        number = self._numbers[index]
-        chosen, rng = self._drawn(number)
+    def _shown(self, number: int, chosen: int, rng: np.random.Generator) -> tuple[Piece, ...]:
         if len(self._pairs) < 2:
             raise BenchError("to learn without pairs, 2 images at least are needed; got 1")
         degraded, reference = self._cut(self._pairs[chosen], rng)
@@ -200,6 +232,21 @@ def resized(image: NDArray[Any], side: int) -> NDArray[Any]:
     """(H, W, 3) -> (side, side, 3): all of it, by the mean of what falls on each pixel."""
     size = (side, side)
     return np.asarray(cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA))
+
+
+def floats(piece: Piece) -> torch.Tensor:
+    """Return a piece as (3,S,S) float32 in [0,1]."""
+    return piece if isinstance(piece, torch.Tensor) else as_tensor(piece)
+
+
+def stacked(pieces: Sequence[Piece]) -> torch.Tensor:
+    """Return pieces as one (B,3,S,S) float32 batch in [0,1], its channels last in memory.
+
+    Those of 8 bits are copied as they are, and become floats together.
+    """
+    if not all(isinstance(piece, np.ndarray) and piece.dtype == np.uint8 for piece in pieces):
+        return torch.stack([floats(piece) for piece in pieces])
+    return torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
 def as_tensor(image: NDArray[Any]) -> torch.Tensor:

@@ -22,6 +22,12 @@ def layout_of(network: nn.Module) -> torch.memory_format:
     return torch.channels_last
 
 
+def layout_name(network: nn.Module) -> str:
+    """Return that layout in words."""
+    last = layout_of(network) is torch.channels_last
+    return "channels last" if last else "channels first"
+
+
 def lay_out(network: AnyModule) -> AnyModule:
     """Bring a network's weights into its layout, in place; return it."""
     return store(network, layout_of(network))

@@ -13,7 +13,8 @@ import torch
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
-from models.training.data import Item, PairedCrops, ViewCache
+from models.training.data import Batches, Item, PairedCrops, ViewCache
+from models.training.execution import compile_in_place, computing
 from models.training.layout import laid_out, lay_out
 from models.training.losses import Losses, psnr, rounded, ssim
 from models.training.optimisation import Rates, averaged, optimiser_for
@@ -46,6 +47,7 @@ class Training(LightningModule):
         self.task, self.recipe, self.plan = task, task.recipe, plan
         self.network = lay_out(task.network)
         self.averaged = averaged(self.network, task.recipe.average)
+        compile_in_place(self.network, task.recipe.execution)
         self.losses = Losses(task.recipe.losses)
         self.rates = Rates(task.recipe, plan.steps if plan else 1, task.epoch)
         self.steps = 0
@@ -92,9 +94,19 @@ class Training(LightningModule):
 
     def forward(self, degraded: torch.Tensor) -> torch.Tensor:
         """Return what the network makes of (B,3,H,W); in validation, with what is kept of it."""
-        kept = self.network if self.training or self.averaged is None else self.averaged.module
-        restored: torch.Tensor = kept(laid_out(degraded, kept))
-        return restored
+        if self.training:
+            restored: torch.Tensor = self.network(laid_out(degraded, self.network))
+            return restored
+        kept = self.network if self.averaged is None else self.averaged.module
+        whole: torch.Tensor = kept(laid_out(degraded, kept))
+        return whole
+
+    def step(
+        self, batch: Item, optimisers: Sequence[Any]
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Do one step, computed as the recipe's execution says. See `learn`."""
+        with computing(self.recipe.execution, self.task.device):
+            return self.learn(batch, optimisers)
 
     def descend(self, loss: torch.Tensor, optimiser: Any) -> None:
         """Take one step of an optimiser down a loss, its gradient cut as the recipe says."""
@@ -120,7 +132,7 @@ class Training(LightningModule):
                 group["lr"] = group["initial_lr"] * factor
         # dropout and whatever else a method draws follow from seed and step, interrupted or not
         torch.manual_seed(1_000_003 * self.plan.seed + self.steps)
-        restored, terms = self.learn(batch, optimisers)
+        restored, terms = self.step(batch, optimisers)
         for name, value in terms.items():
             self.tally.setdefault(name, []).append(value.detach())
         if self.looks_at(self.steps):
@@ -194,7 +206,7 @@ class Training(LightningModule):
         self.rates.load(kept["rates"])
         self.load_state(kept["method"])
 
-    def train_dataloader(self) -> DataLoader[Item]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Return the batches from here to the next validation. Asked for anew every epoch.
 
         With several devices each gets its share of every batch.
@@ -215,7 +227,8 @@ class Training(LightningModule):
             told_noise=self.task.told_noise,
             fit=self.recipe.fit,
         )
-        return DataLoader(crops, batch_size=batch // ranks)
+        on_gpu = torch.device(self.task.device).type == "cuda"
+        return DataLoader(Batches(crops, batch // ranks), batch_size=None, pin_memory=on_gpu)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation crops: all of them on every device, so that all agree."""

@@ -36,6 +36,7 @@ def optimiser_for(
         parameters,
         lr=recipe.learning_rate if learning_rate is None else learning_rate,  # type: ignore[call-arg]
         weight_decay=recipe.weight_decay,
+        fused=recipe.execution.fused or None,
         **memory,
     )
     for group in optimiser.param_groups:

@@ -156,11 +156,9 @@ def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: flo
     taken: list[float] = []
     for step in range(WARM_STEPS + TIMED_STEPS):
         began = time.monotonic()
-        items = crops.__getitems__(list(range(step * batch, (step + 1) * batch)))
-        degraded, reference = (
-            torch.stack(side).to(task.device) for side in zip(*items, strict=True)
-        )
-        module.learn((degraded, reference), optimisers)
+        numbers = range(step * batch, (step + 1) * batch)
+        degraded, reference = (side.to(task.device) for side in crops.batch(numbers))
+        module.step((degraded, reference), optimisers)
         _wait(task.device)
         taken.append(time.monotonic() - began)
         if len(taken) >= WARM_STEPS + 5 and sum(taken) > seconds:

@@ -36,7 +36,9 @@ from models.training.budget import parse_budget
 from models.training.cost import Meter, cost_of
 from models.training.data import split_off_validation, validation_crops
 from models.training.distribution import unwatched
+from models.training.execution import told
 from models.training.files import Files, name_pairs
+from models.training.layout import layout_name
 from models.training.losses import left_out
 from models.training.outcome import undertrained
 from models.training.plan import Plan, Task, Tell
@@ -220,6 +222,7 @@ def _resolved(job: Job) -> tuple[Job, TrainingTerms]:
         devices=job.devices * job.nodes,
         pairs=PairDigests(train=name_pairs(train), validation=name_pairs(val)),
         teacher=teacher,
+        execution=told(job.recipe.execution, job.device),
     )
     kept = {name: weight for name, weight in job.recipe.losses.items() if name not in missing}
     resolved = replace(job, train=train, val=val, recipe=replace(job.recipe, losses=kept))
@@ -345,13 +348,12 @@ def _fit(task: Task, plan: Plan, files: Files, since: float, job: Job, tell: Tel
         alone = [torch_device.index or 0] if on_cuda else 1
         # an adversarial step uses only some of the parameters at a time
         several = "ddp" if task.recipe.method == "plain" else "ddp_find_unused_parameters_true"
-        mixed = on_cuda and torch.cuda.is_bf16_supported()
         trainer = Trainer(
             accelerator="gpu" if on_cuda else "cpu",
             devices=alone if job.devices * job.nodes == 1 else job.devices,
             num_nodes=job.nodes,
             strategy="auto" if job.devices * job.nodes == 1 else several,
-            precision="bf16-mixed" if mixed else "32-true",
+            precision="32-true",  # a step says itself what it computes in lower precision
             max_epochs=math.ceil(plan.steps / plan.period),
             reload_dataloaders_every_n_epochs=1,
             use_distributed_sampler=False,
@@ -407,8 +409,12 @@ def _header(
         input_psnr=plan.input_psnr,
         input_ssim=plan.input_ssim,
     )
+    executed = {**terms.execution, "layout": layout_name(task.network)}
     return WeightsHeader(
-        **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},
+        **{
+            **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},
+            "execution": executed,
+        },
         learned=learned,
         planned_steps=plan.steps,
         best_step=best["training"]["steps"],

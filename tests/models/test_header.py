@@ -40,6 +40,7 @@ HEADERS = st.builds(
     WeightsHeader,
     options=OBJECT,
     recipe=OBJECT,
+    execution=OBJECT,
     prepare=st.lists(TEXT, max_size=2).map(tuple),
     pairs=st.builds(PairDigests),
     cost=st.none()
@@ -86,6 +87,7 @@ def test_a_header_of_today_is_one_of_schema_1_but_for_the_number() -> None:
     later = ("compressed", "widths", "teacher")
     assert [found.pop(key) for key in later] == [[], {}, None]  # nothing was made smaller
     assert (found.pop("undertrained"), found.pop("cost")) == ("", None)
+    assert found.pop("execution") == {}
     again = json.dumps(found, sort_keys=True) + "\n"
     assert again == text.replace('"schema": 1', f'"schema": {HEADER.schema}')
 

@@ -49,6 +49,7 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         devices=1,
         pairs=PairDigests(train="4 pairs 01234567", validation="2 pairs 89abcdef"),
         teacher=None,
+        execution={},
         learned=None,
         planned_steps=3,
         best_step=3,

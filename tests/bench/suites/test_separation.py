@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from bench.core.errors import BenchError
+from bench.core.layout import VARIABLE
 from bench.image import Pixels, read, write_png
 from bench.records import Pair
-from bench.suites import separation
+from bench.suites.learned import pixels_of
 from bench.suites.separation import refuse_test_images
 
 
@@ -93,12 +94,19 @@ def test_an_image_encoded_anew_is_refused_by_its_pixels(
     assert ": the same pixels;" in said
 
 
-def test_pixels_beyond_what_is_decoded_are_said_not_to_be_compared(
-    train: list[Pair], test: list[Pair], monkeypatch: pytest.MonkeyPatch
+def test_pixels_beyond_what_is_decoded_are_said_not_to_be_compared_unless_they_are_known(
+    train: list[Pair], test: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(separation, "MOST_DECODED", 5)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "results"))
+    monkeypatch.setattr("bench.suites.learned.MOST_DECODED", 5)
     told = refuse_test_images({"training": train}, test)
     assert told == "12 files compared by bytes; 12 are too many to decode"
+    for pair in (*train, *test)[:4]:  # 8 of them: 4 are left to decode
+        for path in (pair.degraded, pair.reference):
+            assert path is not None
+            assert pixels_of(path)
+    told = refuse_test_images({"training": train}, test)
+    assert told == "12 files compared by bytes, 12 of them by pixels"
 
 
 def test_what_is_degraded_on_reading_is_compared_as_the_sharp_file(test: list[Pair]) -> None:

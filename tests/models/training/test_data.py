@@ -17,6 +17,7 @@ from bench.image import ImageSizeError, Pixels, read, to_tensor, write_png
 from bench.records import Pair
 from bench.suites.opening import Views, open_pair
 from models.training.data import (
+    Batches,
     PairedCrops,
     ViewCache,
     split_off_validation,
@@ -79,6 +80,26 @@ def test_the_thread_that_asks_cuts_the_crops_and_others_open_the_pairs(
     assert cutting == {threading.get_ident()}
     assert opening
     assert not opening & cutting
+
+
+def test_a_batch_is_its_crops_bit_for_bit_with_channels_last(pairs: list[Pair]) -> None:
+    """Cut as bytes and made floats together, as each would be alone."""
+    degraded, reference = crops(pairs).batch(range(8))
+    assert degraded.shape == (8, 3, 32, 32)
+    assert degraded.is_contiguous(memory_format=torch.channels_last)
+    for number in range(8):
+        one = crops(pairs)[number]
+        assert torch.equal(degraded[number], one[0])
+        assert torch.equal(reference[number], one[1])
+    levels = set((255 * reference).flatten().tolist())
+    assert all(abs(level - round(level)) < 1e-4 for level in levels)
+
+
+def test_batches_are_all_crops_in_order_and_the_last_may_be_smaller(pairs: list[Pair]) -> None:
+    whole = crops(pairs, stop=10)
+    found = Batches(whole, 4)
+    assert [len(found[index][0]) for index in range(len(found))] == [4, 4, 2]
+    assert torch.equal(found[2][0][1], whole[9][0])
 
 
 def test_every_augmentation_happens(pairs: list[Pair]) -> None:
