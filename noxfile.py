@@ -78,12 +78,16 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Look up whether a pinned package has a known vulnerability. Needs a network."""
+    """Look up whether a pinned package has a known vulnerability: at osv.dev, else in a stored
+    database of 2021."""
     session.install("pip-audit", "-c", "constraints.txt")
     try:
         socket.create_connection(("api.osv.dev", 443), timeout=10).close()
     except OSError as error:
-        session.skip(f"api.osv.dev cannot be reached ({error}): run this where it can")
+        session.warn(f"api.osv.dev cannot be reached ({error}): the stored database is read")
+        session.install("safety-db==2021.7.17")
+        session.run("python", "tests/support/advisories.py", "constraints.txt")
+        return
     pinned = ("-r", "constraints.txt", "--no-deps", "--disable-pip")
     session.run("pip-audit", *pinned, "--vulnerability-service", "osv", *session.posargs)
 

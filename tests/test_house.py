@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.advisories import known, pins
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bench", "models", "raters")
 FLOORS = "The floors of the house: imports go down only"
@@ -86,3 +88,16 @@ def test_every_fault_of_the_table_names_tests_that_are_there() -> None:
         found = re.findall(r"`(tests/[\w/]+\.py)`", tests)
         assert found, row
         assert all((ROOT / path).is_file() for path in found), row
+
+
+def test_a_pin_with_a_known_vulnerability_is_named_and_no_other() -> None:
+    row = {"cve": "CVE-1", "id": "x", "advisory": "opens files", "specs": ["<2.3.1", ">=3,<3.2"]}
+    database = {"$meta": {"timestamp": 0}, "Some_Package": [row], "other": [row]}
+    for version, bad in (("2.3.0", True), ("2.3.1", False), ("3.1rc1", True), ("3.2", False)):
+        found = known(pins(["# a remark", f"some-package=={version}", "third==1"]), database)
+        assert found == [f"some-package {version}: CVE-1: opens files"] * bad
+
+
+def test_all_pins_are_read() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert len(dict(pins(lines))) == sum("==" in line for line in lines) > 100

@@ -25,7 +25,7 @@ from raters.web.security import SecurityMiddleware
 from raters.web.stimulus_cache import StimulusCache
 
 THREADS = 4
-"""Requests at work at once. The study's writers queue anyway, and Python's threads take turns: with
+"""Requests at work at once. SQLite's writers queue anyway, and Python's threads take turns: with
 forty, an answer waits for a turn at each of its steps."""
 
 SWITCH_SECONDS = 0.0005
