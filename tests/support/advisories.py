@@ -56,8 +56,8 @@ def main(file: str) -> int:
     found = known(pinned, database)
     day = datetime.fromtimestamp(database["$meta"]["timestamp"], UTC)
     last = (
-        f"{len(pinned)} pinned packages, {len(found)} vulnerabilities known on {day:%d %B %Y}, the day "
-        "of the stored database; later ones are found where there is a network"
+        f"{len(pinned)} pinned packages, {len(found)} vulnerabilities known on {day:%d %B %Y}, the "
+        "day of the stored database; later ones are found where there is a network"
     )
     sys.stdout.write("\n".join([*found, last]) + "\n")
     return int(bool(found))
