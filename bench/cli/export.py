@@ -22,7 +22,8 @@ def export(
     model: Annotated[str, typer.Argument(help=f"Model spec: {MODEL_FORMS}.")],
     to: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="File.", show_default="the model's name, here")
+        Path | None,
+        typer.Option(help="File, or a folder for it.", show_default="the model's name, here"),
     ] = None,
     size: Annotated[
         str, typer.Option(help="HEIGHTxWIDTH of the image that it is traced with.")
@@ -42,6 +43,14 @@ def export(
     """
     height_width = parse_size(size)
     form = FORMATS[choose("format", to, FORMATS)]
+    name = f"{file_name(label(model))}{form.suffix}"
+    path = (out / name if out.is_dir() else out) if out else Path(name)
+    others = {row.suffix: row.name for row in FORMATS.values() if row is not form}
+    if path.suffix in others:
+        raise BenchError(
+            f"--out {path}: {path.suffix} is of --to {others[path.suffix]}; expected {form.suffix} "
+            f"for --to {form.name}"
+        )
     card = check_export(model, size=height_width, weights=weights)
     weights = weights_of(card, weights, quiet=as_json)
 
@@ -49,7 +58,6 @@ def export(
     from models.loading import load_restorer
     from models.weights import header_of, onnx_metadata, steps_of
 
-    path = out or Path(f"{file_name(label(model))}{form.suffix}")
     if path.exists() and not overwrite:
         raise BenchError(f"'{path}' is there already; give --overwrite, or another --out")
     file = weights or model_file(model)

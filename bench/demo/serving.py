@@ -9,10 +9,45 @@ from collections.abc import Callable
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bench.demo.page import MOST_BYTES, build, style
 from bench.demo.trying import Workshop
 from bench.demo.visits import Visits
+
+ICON = b'<link rel="icon" href="data:,">'
+"""None: without a word of one, browsers ask the site's root for /favicon.ico, where behind a proxy
+somebody else answers. Gradio's own `head` comes too late, with the page's code."""
+
+
+class WithIcon:
+    """Gradio's app, whose page names its icon. What is no HTML goes through as it is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        held: Message | None = None
+
+        async def sent(message: Message) -> None:
+            nonlocal held
+            if message["type"] == "http.response.start":
+                if MutableHeaders(scope=message).get("content-type", "").startswith("text/html"):
+                    held = message
+                    return
+            elif held is not None:
+                start, headers, held = held, MutableHeaders(scope=held), None
+                before = message.get("body", b"")
+                body = before.replace(b"<head>", b"<head>" + ICON, 1)
+                if length := headers.get("content-length"):
+                    headers["content-length"] = str(int(length) + len(body) - len(before))
+                await send(start)
+                message = {**message, "body": body}
+            await send(message)
+
+        await self.app(scope, receive, sent)
 
 
 async def serve(
@@ -50,7 +85,7 @@ async def serve(
             show_error=True,
         )
         config = uvicorn.Config(
-            app,
+            WithIcon(app),
             access_log=False,
             log_level="warning",
             server_header=False,

@@ -241,6 +241,9 @@ def test_nothing_scrolls_sideways_at_any_width(
     expect(visit.tab.get_by_text("Finished.")).to_be_visible()
     expect(visit.tab.locator(".viewer canvas")).to_be_visible()
     assert visit.tab.evaluate("document.documentElement.scrollWidth") <= width
+    viewer = visit.tab.locator(".viewer").bounding_box()
+    assert viewer is not None
+    assert viewer["width"] > (0.85 if phone else 0.68) * width  # the picture has the room there is
     assert visit.tab.evaluate("window.innerWidth") == width  # a phone zooms out of what is wider
     box = visit.tab.locator(".viewer").bounding_box()
     assert box is not None
@@ -272,6 +275,7 @@ def test_behind_a_proxy_as_documented_it_works_below_a_path(
         visit = Visitor(context.new_page(), context, f"https://localhost:{https}/demo/")
         refused: list[str] = []
         visit.tab.on("response", lambda r: r.status >= 400 and refused.append(r.url))
+        visit.tab.on("console", lambda line: line.type == "error" and refused.append(line.text))
         visit.arrive()
         visit.upload(ASTRONAUT)
         visit.restore()

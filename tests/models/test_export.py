@@ -18,6 +18,7 @@ from models.loading import build_network, load_restorer
 from models.restorer import NetworkRestorer
 from models.weights import save_weights
 from tests.conftest import Bench
+from tests.support.commands import called
 from tests.support.training import header_of
 
 IMAGE = torch.rand(1, 3, 50, 41, generator=torch.Generator().manual_seed(4))
@@ -84,6 +85,15 @@ def test_a_file_that_makes_other_pictures_is_not_left(tmp_path: Path) -> None:
         with pytest.raises(BenchError, match=f"'{spec}' is no network of torch alone"):
             export(restorer, tmp_path / "x.onnx", FORMATS["onnx"], (32, 32))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_out_is_a_folder_or_a_file_of_the_formats_own_kind(weights: Path, tmp_path: Path) -> None:
+    told = called("export", weights, "--size", "32x32", "--out", tmp_path, "--to", "torchscript")
+    made = tmp_path / f"{weights.stem}.pt"
+    assert f"{made}: TorchScript" in told.replace("\n", "")
+    wrong = called("export", weights, "--out", tmp_path / "x.onnx", "--to", "torchscript", status=2)
+    assert "x.onnx: .onnx is of --to onnx; expected .pt for --to torchscript" in wrong
+    assert list(tmp_path.glob("x.onnx")) == []
 
 
 @pytest.mark.slow
