@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
+from bench.core.identity import digest_of
 from bench.records import Pair
 from models.architectures.patchgan import PatchGAN
 from models.training.train import Job, train
-from models.weights import PairDigests, ValidationFigures, WeightsHeader
+from models.weights import PairDigests, ValidationFigures, WeightsHeader, header_as_found
 
 DISCRIMINATOR = "tests.support.training:discriminator"
 NORMALISING_DISCRIMINATOR = "tests.support.training:normalising_discriminator"
@@ -66,6 +68,14 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         torch_version="2.10.0",
     )
     return replace(made_up, **changed)
+
+
+def content_of(weights: Path) -> str:
+    """Return a digest of a file of weights but for what clocks told: they never tell the same."""
+    tensors = load_file(weights)
+    header = {**header_as_found(weights), "cost": None, "undertrained": None}
+    parts = [(name, tensors[name].numpy().tobytes().hex()) for name in sorted(tensors)]
+    return digest_of(header, parts)
 
 
 def pairs_in(root: Path) -> list[Pair]:

@@ -17,7 +17,6 @@ import pytest
 import torch
 
 from bench.core.errors import BenchError
-from bench.core.files import sha256_of
 from bench.core.progress import Update, unheard
 from bench.records import Pair
 from models.catalogue import MODELS, Card
@@ -28,6 +27,7 @@ from models.training.train import Job, Trained
 from models.training.train import train as train_job
 from models.weights import read_header
 from tests.support.progress import steps
+from tests.support.training import content_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -95,13 +95,13 @@ def test_the_same_training_twice_gives_the_same_file(
         )
         for name in ("once", "again")
     )
-    assert sha256_of(once.weights) == sha256_of(again.weights)
+    assert content_of(once.weights) == content_of(again.weights)
     assert names(tmp_path / "once") == FINISHED
     assert names(tmp_path) == {"data", "once", "again", "results"}  # no stray log folders
     assert names(tmp_path / "results") == {"digests.db"}
     assert told == [(step, 42) for step in range(1, 43)] * 2
     other = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "other", STEPS, seed=4)
-    assert sha256_of(other.weights) != sha256_of(once.weights)
+    assert content_of(other.weights) != content_of(once.weights)
 
 
 @pytest.mark.slow
@@ -250,7 +250,7 @@ def test_killed_and_called_again_gives_the_same_file_and_curves(
         update=steps(lambda done, total: resumed.append(done)),
     )
     assert resumed == [41, 42]  # the checkpoint of step 40 was taken up
-    assert sha256_of(folder / "unet.safetensors") == sha256_of(whole.weights)
+    assert content_of(folder / "unet.safetensors") == content_of(whole.weights)
     assert (folder / "unet.csv").read_bytes() == (tmp_path / "whole/unet.csv").read_bytes()
     assert names(folder) == FINISHED
 
@@ -270,7 +270,7 @@ def test_ctrl_c_goes_through_and_leaves_what_resumes(
     assert {"unet.last.ckpt", "unet.best.ckpt"} < names(folder)
     whole = train(TINY, "demo", pairs[:4], pairs[4:], tmp_path / "whole", STEPS)
     resumed = train(TINY, "demo", pairs[:4], pairs[4:], folder, STEPS)
-    assert sha256_of(resumed.weights) == sha256_of(whole.weights)
+    assert content_of(resumed.weights) == content_of(whole.weights)
 
 
 @pytest.mark.slow

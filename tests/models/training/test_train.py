@@ -25,6 +25,7 @@ from models.training.losses import psnr
 from models.training.train import Job, estimate, train
 from tests.support.backbones import put_backbone
 from tests.support.progress import steps
+from tests.support.training import content_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -150,7 +151,7 @@ def test_averaged_weights_are_interrupted_without_a_trace(
     resumed: list[int] = []
     again = train(broken, steps(lambda done, total: resumed.append(done)))
     assert resumed[0] == 9  # the checkpoint of step 8 was taken up
-    assert sha256_of(again.weights) == sha256_of(whole.weights)
+    assert content_of(again.weights) == content_of(whole.weights)
 
 
 @pytest.mark.slow
