@@ -10,12 +10,14 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from bench.core.errors import BenchError, message_of
 from bench.core.plugins import load_object
@@ -94,24 +96,43 @@ def write_torchscript(network: torch.nn.Module, path: Path, like: torch.Tensor) 
         raise BenchError(f"torch.jit cannot trace the network: {_first(error)}") from error
 
 
-def open_onnx(path: Path, device: torch.device) -> Network:
+def write_safetensors(network: torch.nn.Module, path: Path, _: torch.Tensor) -> None:
+    """As `export_onnx`, the weights and buffers by their names, as safetensors.
+
+    Tensors that are shared are written once for each name.
+    """
+    save_file(
+        {name: t.cpu().contiguous().clone() for name, t in network.state_dict().items()}, path
+    )
+
+
+def open_onnx(path: Path, device: torch.device, _: torch.nn.Module) -> Network:
     """Return what runs an ONNX file on (B,C,H,W)."""
     session = onnx_session(path, device)
     return lambda image: _run(session, image)
 
 
-def open_torch_export(path: Path, device: torch.device) -> Network:
+def open_torch_export(path: Path, device: torch.device, _: torch.nn.Module) -> Network:
     """Return what runs a program of torch.export on (B,C,H,W)."""
     return torch.export.load(path).module().to(device)
 
 
-def open_torchscript(path: Path, device: torch.device) -> Network:
+def open_torchscript(path: Path, device: torch.device, _: torch.nn.Module) -> Network:
     """Return what runs TorchScript of ours on (B,C,H,W)."""
     with quietly():
         loaded: Network = torch.jit.load(  # type: ignore[no-untyped-call]
             str(path), map_location=device
         )
     return loaded
+
+
+def open_safetensors(path: Path, device: torch.device, network: torch.nn.Module) -> Network:
+    """Return a copy of ``network`` that has nothing but its structure, filled from the file."""
+    filled = deepcopy(network)
+    for tensor in filled.state_dict().values():
+        tensor.zero_()
+    filled.load_state_dict(load_file(path))
+    return filled.to(device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +157,7 @@ def export(
 ) -> Exported:
     """Write a restorer's network for images of ``size`` (height, width), and prove the file.
 
-    ``about`` are entries of an ONNX file's metadata.
+    ``about`` are entries of the metadata of a file that has some.
 
     The file is run on an image of that size and on one of another, as the restorer would run its
     network. Nothing is left where it cannot be written, or makes other pictures: `BenchError`.
@@ -166,10 +187,10 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         load_object(form.write)(network, partial, seen[0].clone())
-        if form.name == "onnx":
+        if form.tell:
             multiple = "{}x{}".format(*inner.multiple)  # where `load_onnx` looks for it
-            write_metadata(partial, {"multiple": multiple, **(about or {})})
-        inner.call = load_object(form.open)(partial, inner.device)
+            load_object(form.tell)(partial, {"multiple": multiple, **(about or {})})
+        inner.call = load_object(form.open)(partial, inner.device, network)
         made = [inner.restore(images[0])]
         with suppress(Exception):  # of whatever runtime: its file is of the one size
             made.append(inner.restore(images[1]))
@@ -203,6 +224,11 @@ def write_metadata(path: Path, entries: Mapping[str, str]) -> None:
     known = {entry.key: entry.value for entry in model.metadata_props}
     onnx.helper.set_model_props(model, {**known, **entries})
     onnx.save(model, path)
+
+
+def write_safetensors_metadata(path: Path, entries: Mapping[str, str]) -> None:
+    """Set the metadata of a safetensors file."""
+    save_file(load_file(path), path, metadata=dict(entries))
 
 
 def difference(restored: torch.Tensor, other: torch.Tensor) -> float:

@@ -13,7 +13,8 @@ class Format:
     """One row of the table.
 
     ``write`` is ``module:function`` from a network, a path and an image (B,C,H,W) to a file;
-    ``open`` one from the path and a device to what runs it on such images.
+    ``open`` one from the path, a device and the network to what runs the file on such images;
+    ``tell`` one that adds entries of metadata to it, where the format has some.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Format:
     suffix: str
     write: str
     open: str
+    tell: str | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -32,6 +34,7 @@ FORMATS: dict[str, Format] = {
             suffix=".onnx",
             write="models.export:export_onnx",
             open="models.export:open_onnx",
+            tell="models.export:write_metadata",
         ),
         Format(
             name="torch.export",
@@ -46,6 +49,14 @@ FORMATS: dict[str, Format] = {
             suffix=".pt",
             write="models.export:write_torchscript",
             open="models.export:open_torchscript",
+        ),
+        Format(
+            name="safetensors",
+            title="safetensors: the weights alone, for programs that have the network",
+            suffix=".safetensors",
+            write="models.export:write_safetensors",
+            open="models.export:open_safetensors",
+            tell="models.export:write_safetensors_metadata",
         ),
     )
 }

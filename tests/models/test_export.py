@@ -16,7 +16,7 @@ from models.export import export
 from models.formats import FORMATS, Format
 from models.loading import build_network, load_restorer
 from models.restorer import NetworkRestorer
-from models.weights import save_weights
+from models.weights import onnx_metadata, read_header, save_weights
 from tests.conftest import Bench
 from tests.support.commands import called
 from tests.support.training import header_of
@@ -57,14 +57,17 @@ def test_a_file_makes_the_same_pictures_of_every_size(
 ) -> None:
     restorer = load_restorer(str(weights))
     path = tmp_path / f"out{row.suffix}"
-    made = export(restorer, path, row, (48, 64))
+    about = onnx_metadata(read_header(weights), ())
+    made = export(restorer, path, row, (48, 64), about)
     assert made.largest < 1e-5
     assert made.mean <= made.largest
     assert made.sizes
     assert made.megabytes == path.stat().st_size / 1e6 > 1
     assert list(tmp_path.iterdir()) == [path]
-    if row.name == "onnx":  # what comes of it is a model as any other
+    if row.name == "onnx":
         assert onnx.load(path).metadata_props[0].value == "8x8"
+    if row.tell:  # what comes of it is a model as any other, and knows how it came about
+        assert read_header(path) == read_header(weights)
         found = load_restorer(str(path))
         assert torch.allclose(found.restore(IMAGE), restorer.restore(IMAGE), atol=1e-5)
 
