@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from bench.core.errors import BenchError
 from bench.records import Pair
@@ -209,10 +208,7 @@ def test_the_same_training_twice_gives_the_same_file(pairs: list[Pair], tmp_path
         train(job(pairs, tmp_path / name, 12, EVERYTHING, DROPPING, seed=seed))
         for name, seed in (("once", 3), ("again", 3), ("other", 4))
     )
-    one, two = (load_file(made.weights) for made in (once, again))
-    assert one.keys() == two.keys()
-    assert all((one[name] == two[name]).all() for name in one)
-    assert replace(once.header, cost=None) == replace(again.header, cost=None)  # time varies
+    assert content_of(once.weights) == content_of(again.weights)
     assert content_of(once.weights) != content_of(other.weights)
 
 
