@@ -166,6 +166,7 @@ def test_jpeg_of_a_crop_is_that_of_the_suite() -> None:
     assert np.array_equal(made.permute(1, 2, 0).mul(255).round().numpy(), jpeg(pixels, 10))
 
 
+@pytest.mark.slow
 def test_the_commands_train_run_and_score_at_another_scale(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
