@@ -101,8 +101,17 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database and changes nothing."""
+        """A transaction that changes nothing. In PostgreSQL each question sees a state of its own:
+        see `snapshot`."""
         with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """A connection for single questions, with which most requests begin."""
+        with self.engine.connect() as connection:
+            if not self.is_sqlite:  # to begin and to end would be two more ways there and back
+                connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @contextmanager

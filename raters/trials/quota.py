@@ -67,9 +67,12 @@ class Counts:
 
     def write(self, connection: Connection) -> None:
         """Change the rows of all comparisons, by their number."""
-        for of, changed in sorted(self._changes.items()):
-            more = {f"more_{name}": changed[name] for name in _COUNTERS}
-            connection.execute(_COUNT, {"key": of, **more})
+        rows = [
+            {"key": of, **{f"more_{name}": changed[name] for name in _COUNTERS}}
+            for of, changed in sorted(self._changes.items())
+        ]
+        if rows:
+            connection.execute(_COUNT, rows)
         self._changes.clear()
 
 

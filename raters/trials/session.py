@@ -77,16 +77,24 @@ _NO_MORE = "There is nothing to judge at this stage"
 
 
 _HELD = (
-    select(schema.assignment, schema.item.c.comparison)
+    select(
+        schema.assignment,
+        schema.item.c.comparison,
+        schema.judgement.c.id.label("judgement"),
+        schema.judgement.c.assignment.label("judged"),
+        schema.judgement.c.answer,
+    )
     .join(schema.item, schema.item.c.id == schema.assignment.c.item)
+    .outerjoin(
+        schema.judgement,
+        or_(
+            schema.judgement.c.assignment == schema.assignment.c.id,
+            schema.judgement.c.key == bindparam("sent"),
+        ),
+    )
     .where(schema.assignment.c.public_id == bindparam("trial"))
 )
-_STORED = select(schema.judgement).where(
-    or_(
-        schema.judgement.c.assignment == bindparam("trial"),
-        schema.judgement.c.key == bindparam("sent"),
-    )
-)
+"""A trial, once for each answer that is stored for it or was sent under this key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ class Session:
         A rater who has finished is let in, also after closing, as is one whom closing stopped:
         `state` gives their code again.
         """
-        with store.read() as connection:
+        with store.ask() as connection:
             row = connection.execute(
                 select(schema.rater, schema.study.c.state)
                 .join(schema.study, schema.study.c.id == schema.rater.c.study)
@@ -252,16 +260,18 @@ class Session:
             return self._submit(connection, given, alone=True)
 
     def _submit(self, connection: Connection, given: _Given, *, alone: bool) -> Saved:
-        held = self._held(connection, given.trial)
-        before = connection.execute(_STORED, {"trial": held.id, "sent": given.key}).all()
-        stored = next((row for row in before if row.assignment == held.id), None)
+        rows = connection.execute(_HELD, {"trial": given.trial, "sent": given.key}).all()
+        if not rows or rows[0].rater != self.rater:
+            raise NotYours("no such trial for this rater")
+        held = rows[0]
+        stored = next((row for row in rows if row.judged == held.id), None)
         if stored is None:
-            if before:
+            if held.judgement is not None:
                 raise NotYours("this key belongs to the answer of another trial")
             rater = self._allowed(connection)
             self.study.protocol.check(given.answer, self.study.ties)
             return self._store(connection, held, rater, given, alone=alone)
-        final = final_answer(connection, stored.id, stored.answer)
+        final = final_answer(connection, stored.judgement, stored.answer)
         feedback = self._feedback(connection, held, final)
         return Saved(final, True, feedback, self._after(connection, given.tab, alone=alone))
 
@@ -390,12 +400,6 @@ class Session:
     def _steps(self, connection: Connection, counts: Counts, *, alone: bool) -> Steps:
         of = self.store, connection, self.study, self.rater
         return Steps(*of, counts=counts, alone=alone)
-
-    def _held(self, connection: Connection, trial_id: str) -> AnyRow:
-        row = connection.execute(_HELD, {"trial": trial_id}).one_or_none()
-        if row is None or row.rater != self.rater:
-            raise NotYours("no such trial for this rater")
-        return row
 
     def _item(self, connection: Connection, key: int) -> AnyRow:
         return connection.execute(select(schema.item).where(schema.item.c.id == key)).one()

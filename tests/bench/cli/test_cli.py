@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from bench.cli import VERBS, app
 from bench.core.version import VERSION
-from bench.image import encode_png
+from bench.image import encode_png, read
 from bench.metrics.set_table import SET_METRICS
 from bench.metrics.table import METRICS
 from bench.suites.table import SUITES
@@ -201,6 +201,6 @@ def test_compare_and_report_and_restore_take_a_finished_run(
     restored = bench("restore", "unsharp", photo, folder_suite / "gone.png", "--out", "better")
     assert restored.returncode == 1  # the second photograph is not there
     assert "gone.png" in restored.stderr
-    mine = (folder_suite.parent / "better" / "scene0.png").read_bytes()
+    mine = read(folder_suite.parent / "better" / "scene0.png")
     runs = list((folder_suite.parent / "results" / "data").glob("*/images/unsharp/scene0.png"))
-    assert mine == runs[0].read_bytes()
+    assert np.array_equal(mine, read(runs[0]))
