@@ -188,7 +188,7 @@ def test_leaks_of_a_server_are_found_where_they_are_and_its_study_is_left_as_it_
 def test_leaks_of_files_and_of_sides_are_found_where_they_are(
     store: Store, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = make_study(store, run)
+    name = make_study(store, run, trials=24)  # sides are told by how often, so by chance
     labels: dict[int, str] = {}
     with store.write() as connection:
         labels |= {row.id: row.label for row in connection.execute(select(schema.method))}
