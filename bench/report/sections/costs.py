@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 
 from bench.compute.launches import LIMITED, limited
 from bench.compute.noise import MARK, summary
@@ -50,19 +51,18 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
         if at == conditions or (at not in known and conditions == known[0])
     ]
     named = list(dict.fromkeys(q for _, _, figures in measured for q in figures))
-    nowhere, kept = [], []
+    nowhere: defaultdict[str, list[str]] = defaultdict(list)  # by the reason
+    kept = []
     for quantity in named:
         found = [figures[quantity] for _, _, figures in measured if quantity in figures]
         why = {figure.missing for figure in found if figure.value is None}
         if len(why) == 1 and all(figure.value is None for figure in found):
-            nowhere.append(f"{row_of(quantity).title} of every model: — ({why.pop()}).")
+            nowhere[str(why.pop())].append(row_of(quantity).title)
         else:
             kept.append(quantity)
-    nowhere += [
-        f"{row.title} of every model: — (not measured)."
-        for row in quantities().values()
-        if row.name not in named
-    ]
+    others = [row.title for row in quantities().values() if row.name not in named]
+    if others:
+        nowhere["not measured"] += others
     columns = [Column("Model", numeric=False), *map(cost_column, kept)]
     rows = [
         [TableCell(name), *(cost_cell(analysis, name, q, conditions) for q in kept)]
@@ -94,7 +94,7 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
         legend=[
             "Brackets: 95 % interval, where a figure is a sample of several measurements"
             + ("; its range, where it is noisy." if analysis.data.noisy else "."),
-            *nowhere,
+            *(f"{', '.join(of)} of every model: — ({why})." for why, of in nowhere.items()),
         ],
     )
 
