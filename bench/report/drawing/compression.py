@@ -19,8 +19,11 @@ def draw(rows: Sequence[Any], name: str, metric: str = "psnr") -> bytes | None:
     """
     original, *others = rows
     drawn = 0
+    ends_at: dict[float, tuple[float, float]] = {}
     with drawing(5.2, 3.6) as (figure, axes):
-        explain(figure, "Bars: 95 % intervals of the paired difference over images.")
+        explain(
+            figure, "Bars: 95 % intervals of the paired difference over scenes. Beside: the amount."
+        )
         axes.axhline(0, color=MUTED, linewidth=0.8)
         for (cost, word), colour, marker in zip(SAVED.items(), COLOURS, MARKERS, strict=False):
             before = original.costs[cost].value
@@ -50,10 +53,12 @@ def draw(rows: Sequence[Any], name: str, metric: str = "psnr") -> bytes | None:
                 markersize=4, linewidth=1.1, elinewidth=0.7, capsize=2, label=word,
             )  # fmt: skip
             for x, found, amount in points:
-                axes.annotate(
-                    f"{amount:g}", (x, found.change), xytext=(4, 4), textcoords="offset points",
-                    fontsize=7, color=colour,
-                )  # fmt: skip
+                last = ends_at.get(amount, (x, found.change))
+                ends_at[amount] = max(last, (x, found.change))
+        for amount, at in ends_at.items():  # costs of one amount are of one height
+            axes.annotate(
+                f"{amount:g}", at, xytext=(5, 4), textcoords="offset points", fontsize=7
+            )  # fmt: skip
         axes.set_xlabel("saved, %")
         axes.set_ylabel(f"change in {metric.upper()}" + (", dB" if metric == "psnr" else ""))
         axes.set_title(f"{original.model}: quality lost against cost saved")
