@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
 import tarfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.core.errors import BenchError
@@ -16,8 +18,19 @@ from bench.suites.fetch import Download
 
 NAME, VERSION = "onnxruntime-web", "1.30.0"
 
-RUNTIME = Download(
-    urls=(f"https://registry.npmjs.org/{NAME}/-/{NAME}-{VERSION}.tgz",),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package as `Download` has it, but for its address, which npm knows."""
+
+    file: str
+    licence: str
+    page: str
+    sha256: str
+    bytes: int
+
+
+RUNTIME = Package(
     file=f"{NAME}-{VERSION}.tgz",
     licence="MIT",
     page=f"https://www.npmjs.com/package/{NAME}",
@@ -30,6 +43,26 @@ vNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ== (base64)."""
 _SCRIPT = "package/dist/ort.wasm.bundle.min.mjs"
 _WASM = "package/dist/ort-wasm-simd-threaded.wasm"
 _EXPORTED = re.compile(r"export\s*\{[^}]*?([\w$]+) as default[^}]*\}")
+
+
+def published() -> Download:
+    """Return the package where this machine's npm gets packages from, a mirror of its own perhaps.
+
+    That is ``$NPM_CONFIG_REGISTRY``, else what npm says. Raises `BenchError` where neither is.
+    """
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", "")
+    if not registry and (npm := shutil.which("npm")):
+        asked = subprocess.run(
+            [npm, "config", "get", "registry"], capture_output=True, text=True, check=False
+        )
+        registry = asked.stdout.strip()
+    if not registry.startswith(("http://", "https://")):
+        raise BenchError(
+            f"npm is not here, which knows where packages lie (got {registry!r}); install npm, set "
+            f"NPM_CONFIG_REGISTRY to a registry's address, or put {RUNTIME.file} of {RUNTIME.page} "
+            f"into '{runtime_folder()}'"
+        )
+    return Download(urls=(f"{registry.rstrip('/')}/{NAME}/-/{RUNTIME.file}",), **asdict(RUNTIME))
 
 
 @dataclass(frozen=True, slots=True)

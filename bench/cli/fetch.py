@@ -21,7 +21,7 @@ from bench.metrics.set_table import SetMetricCard, set_metric_cards
 from bench.metrics.table import ALIASES, metric_cards
 from bench.suites.table import suite_cards
 from models.browser import NAME as RUNTIME_NAME
-from models.browser import RUNTIME
+from models.browser import published as published_runtime
 from models.catalogue import Card, model_cards
 from models.published_files import checkpoint_of, download_of, how_to_get
 
@@ -140,7 +140,7 @@ def fetch(
                     f"then 'bench fetch models {card.name}' again: it is verified and pinned"
                 )
     elif what == RUNTIME_NAME:
-        downloads = [RUNTIME]
+        downloads = [published_runtime()]
         target = out or runtime_folder()
     else:
         suites = suite_cards()

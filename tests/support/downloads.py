@@ -14,7 +14,7 @@ import pytest
 from bench.core.errors import BenchError
 from bench.core.layout import VARIABLE, runtime_folder
 from bench.suites.fetch import fetch
-from models.browser import RUNTIME
+from models.browser import RUNTIME, published
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -108,7 +108,7 @@ def runtime_fetched(factory: pytest.TempPathFactory) -> Path:
         patch.setenv(VARIABLE, str(root))
         target = runtime_folder()
     try:
-        file = fetch(RUNTIME, kept, attempts=2)
+        file = fetch(published(), kept, attempts=2)
     except BenchError as error:
         pytest.skip(f"onnxruntime-web cannot be fetched here: {error}")
     target.mkdir(parents=True)

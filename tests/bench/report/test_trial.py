@@ -79,9 +79,8 @@ def test_the_runtime_is_fetched_verified_and_kept_with_the_weights(
 ) -> None:
     with Server() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        row = replace(RUNTIME, urls=(server.url,), sha256=DIGEST, bytes=len(DATA))
-        for module in ("bench.cli.fetch", "models.browser"):
-            monkeypatch.setattr(f"{module}.RUNTIME", row)
+        monkeypatch.setattr(browser, "RUNTIME", replace(RUNTIME, sha256=DIGEST, bytes=len(DATA)))
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"{server.url}/")
         server.break_after.append(1_000_000)  # and goes on where it broke
         shown = called("fetch", "onnxruntime-web")
         assert "licence: MIT" in shown
@@ -93,3 +92,15 @@ def test_the_runtime_is_fetched_verified_and_kept_with_the_weights(
     monkeypatch.setattr(browser, "RUNTIME", RUNTIME)
     shown = called("report", made(1).path, "--try", "sharper", status=2)
     assert f"is not {RUNTIME.file} as published" in shown
+
+
+def test_without_npm_it_is_said_where_the_runtime_may_come_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("NPM_CONFIG_REGISTRY", raising=False)
+    said = called("fetch", "onnxruntime-web", status=2)
+    assert "npm is not here" in said
+    assert f"put {RUNTIME.file} of {RUNTIME.page}" in said
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "somewhere")
+    assert "got 'somewhere'" in called("fetch", "onnxruntime-web", status=2)
