@@ -88,26 +88,22 @@ def device_gb_s(measured: Measurement) -> float | str:
 
 def arithmetic_percent(measured: Measurement) -> float | str:
     """Return which share of the device's peak the matrix-like operations reach, in %."""
-    if measured.peak is None:
-        return _unknown(measured)
     found = _counted(measured)
     if isinstance(found, str):
         return found
-    counts, seconds = found
-    return 100 * 2 * counts.macs / seconds / measured.peak.flops
+    counts, seconds, peak = found
+    return 100 * 2 * counts.macs / seconds / peak.flops
 
 
 def bandwidth_percent(measured: Measurement) -> float | str:
     """Return which share of the device's bandwidth the operations' traffic reaches, in %."""
-    if measured.peak is None:
-        return _unknown(measured)
     found = _counted(measured)
     if isinstance(found, str):
         return found
-    counts, seconds = found
+    counts, seconds, peak = found
     if counts.traffic is None:
         return "the bytes that an ONNX file's operations move are not counted"
-    return 100 * counts.traffic / seconds / measured.peak.bytes_s
+    return 100 * counts.traffic / seconds / peak.bytes_s
 
 
 def said(figures: Mapping[str, Profile]) -> str:
@@ -126,13 +122,17 @@ def said(figures: Mapping[str, Profile]) -> str:
     )
 
 
-def _counted(measured: Measurement) -> tuple[Counts, float] | str:
-    """Return what was counted of a pass and its seconds."""
+def _counted(measured: Measurement) -> tuple[Counts, float, Peak] | str:
+    """Return what was counted of a pass, its seconds and the device's peak, or what is missing."""
+    if measured.peak is None:
+        return _unknown(measured)
     counts = next((report.counts for report in measured.reports if report.counts), None)
     passes = [ms for r in measured.reports if r.latency for ms in r.latency.passes_ms]
     if counts is None:
         return measured.reason("counts")
-    return (counts, median(passes) / 1000) if passes else measured.reason("latency")
+    if not passes:
+        return measured.reason("latency")
+    return counts, median(passes) / 1000, measured.peak
 
 
 def _unknown(measured: Measurement) -> str:
