@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, event, func, inspect, select, text
 
 from bench.core.errors import BenchError
 from raters.database import schema
 from raters.database.store import Store, utc_now
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
+from raters.trials.quota import Counts
 from raters.trials.session import Session
+from tests.support import postgres
 from tests.support.studies import judge, trained
 
 
@@ -230,6 +233,7 @@ def test_an_address_that_cannot_be_used_says_why(address: str, message: str) -> 
 WRITER = """
 import os, signal, sys
 from sqlalchemy import event
+from raters.trials.quota import Counts
 from raters.trials.session import Session
 from raters.database.store import Store
 
@@ -293,3 +297,49 @@ def test_a_password_in_an_address_is_never_said(address: str) -> None:
     with pytest.raises(BenchError) as refused:
         Store(address)
     assert "er2" not in str(refused.value)
+
+
+def test_on_postgresql_raters_write_beside_each_other_and_who_writes_for_all_waits(
+    postgres_server: Path,
+) -> None:
+    with postgres.database(postgres_server) as address:
+        store, entered = Store(address), []
+
+        def enter(what: str, held: AbstractContextManager[Connection]) -> None:
+            with held:
+                entered.append(what)
+
+        def started(what: str, held: AbstractContextManager[Connection]) -> threading.Thread:
+            thread = threading.Thread(target=enter, args=(what, held))
+            thread.start()
+            return thread
+
+        with store.write_beside(1, 1):
+            started("another", store.write_beside(1, 2)).join(20)
+            started("another study", store.write(2)).join(20)
+            assert entered == ["another", "another study"]
+            waiting = [started("same", store.write_beside(1, 1)), started("all", store.write(1))]
+            for thread in waiting:
+                thread.join(0.5)
+            assert entered == ["another", "another study"]
+        for thread in waiting:
+            thread.join(20)
+        assert sorted(entered[2:]) == ["all", "same"]
+        store.close()
+
+
+def test_counters_change_in_the_order_of_their_comparisons(sqlite_store: Store) -> None:
+    counts, keys = Counts(), []
+
+    @event.listens_for(sqlite_store.engine, "before_execute")
+    def note(_: object, __: object, rows: list[dict[str, int]], *___: object) -> None:
+        keys.extend(row["key"] for row in rows)
+
+    counts.answer(9, 1, 1, 1)
+    counts.place(2, True, 1)
+    counts.place(9, False, 1)
+    with sqlite_store.write() as connection:
+        keys.clear()
+        counts.write(connection)
+        counts.write(connection)
+    assert keys == [2, 9]
