@@ -35,6 +35,7 @@ from bench.runs.store import RunFolder
 from raters.database.store import Store
 from raters.studies.creation import StudyOptions, create_study
 from raters.studies.tokens import invite
+from raters.web.processes import suitable
 from tests.support import postgres
 from tests.support.load import Ledger, Plan, Seen, Server, load, settle
 from tests.support.nginx import find_nginx
@@ -149,12 +150,15 @@ def percentiles(seconds: list[float]) -> str:
     return " / ".join(f"{1000 * value:.0f}" for value in np.percentile(seconds, [50, 95, 99]))
 
 
-def measure(plan: Plan, url: str, root: Path, replicas: int = 1) -> tuple[Seen, Ledger]:
+def measure(
+    plan: Plan, url: str, root: Path, replicas: int = 1, processes: int | None = None
+) -> tuple[Seen, Ledger]:
     """Make the study, run the load, print what was seen; return it, and what the database holds."""
     needed = math.ceil(1.5 * plan.seconds / plan.think) + 10
     images = max(4, math.ceil(needed / 15))  # six models make 15 pairs, each judged once per image
     store = Store(url)
-    server: Any = Server(url) if replicas == 1 else Replicas(url, replicas, root / "nginx")
+    count = processes or suitable(store.engine.dialect.name)
+    server: Any = Server(url, count) if replicas == 1 else Replicas(url, replicas, root / "nginx")
     try:
         options = StudyOptions(
             "load",
@@ -259,6 +263,7 @@ def main() -> int:
     parser.add_argument("--db", type=Path, help="SQLite file; default: a temporary one")
     parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own")
     parser.add_argument("--replicas", type=int, default=1, help="servers behind one nginx")
+    parser.add_argument("--processes", type=int, help="of the one server; default: as it chooses")
     parser.add_argument("--table", action="store_true", help="100, 200, 400 raters")
     given = parser.parse_args()
     if given.table:
@@ -269,7 +274,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         with database(given.db or root / "studies.db", given.postgres) as url:
-            seen, ledger = measure(plan, url, root, given.replicas)
+            seen, ledger = measure(plan, url, root, given.replicas, given.processes)
     # A killed server is back within seconds, and answers wait for it: no target then.
     late = not plan.kills and 1000 * float(np.percentile(seen.submit, 95)) > TARGET_MS
     if late:

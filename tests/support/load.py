@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 from sqlalchemy import func, select
 
+from bench.core.listening import listen
 from raters.audit.walk import CLIENT, LOOKED, SCREEN
 from raters.database import schema
 from raters.database.schema import DONE, LEASED, MAIN
@@ -37,21 +38,24 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["raters.web.app"])
 
 
-def _serve(url: str, port: int) -> None:
-    from raters.web.app import create_app, server
+def _serve(url: str, port: int, count: int) -> None:
+    from raters.web.processes import Serving, others
 
-    server(create_app(url), port=port).run()
+    serving, listening = Serving(store_url=url, port=port), listen("127.0.0.1", port)
+    with others(count - 1, serving, listening):
+        serving.server().run(sockets=[listening])
 
 
 class Server:
-    """The real server on one port; may be killed and started again. Counts its CPU seconds."""
+    """The real server on one port, in ``count`` processes; may be killed and started again. Counts
+    its CPU seconds."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self.port, self._spent = url, free_port(), 0.0
+    def __init__(self, url: str, count: int = 1) -> None:
+        self.url, self.port, self.count, self._spent = url, free_port(), count, 0.0
         self.process: Any = None
 
     def start(self) -> None:
-        self.process = _processes.Process(target=_serve, args=(self.url, self.port))
+        self.process = _processes.Process(target=_serve, args=(self.url, self.port, self.count))
         self.process.start()
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -68,7 +72,8 @@ class Server:
     def kill(self) -> None:
         """End the process at once, whatever it is doing (SIGKILL)."""
         self._spent = self.cpu_seconds
-        self.process.kill()
+        for process in self._processes():
+            process.kill()
         self.process.join()
         self.process.close()
         self.process = None
@@ -78,8 +83,12 @@ class Server:
         """CPU time of all its processes so far."""
         if self.process is None:
             return self._spent
-        times = psutil.Process(self.process.pid).cpu_times()
-        return self._spent + float(times.user + times.system)
+        times = [process.cpu_times() for process in self._processes()]
+        return self._spent + sum(float(spent.user + spent.system) for spent in times)
+
+    def _processes(self) -> list[psutil.Process]:
+        first = psutil.Process(self.process.pid)
+        return [*first.children(recursive=True), first]
 
 
 class Failed(Exception):

@@ -55,6 +55,10 @@ def serve(
             show_default="this machine's",
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Take requests in so many.", show_default="2 on PostgreSQL"),
+    ] = None,
     as_json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> None:
@@ -64,7 +68,7 @@ def serve(
     """
     from raters.trials.preview import preview
     from raters.web.address import parsed
-    from raters.web.app import create_app, server
+    from raters.web.processes import Serving, others, suitable
 
     reached = parsed(url, root_path) if url else None
     proxies = [*LOCAL, *map(_network, proxy or ())]
@@ -73,8 +77,17 @@ def serve(
     listening = listen(host, port)
     here = f"http://[{host}]" if ":" in host else f"http://{host}"
     address = reached or parsed(f"{here}:{listening.getsockname()[1]}", root_path)
-    app = create_app(store.url, trust or (), reached, address.root)
-    serving = server(app, host, port, proxies)
+    serving = Serving(
+        store_url=store.url,
+        trusted=tuple(trust or ()),
+        address=reached,
+        root=address.root,
+        host=host,
+        port=port,
+        proxies=tuple(proxies),
+    )
+    server = serving.server()
+    more = (processes or suitable(store.engine.dialect.name)) - 1
 
     def tell() -> None:
         is_open = store.study(chosen).state == "open"
@@ -89,16 +102,17 @@ def serve(
             say(f"study '{chosen}' is closed; its dashboard still works")
 
     async def work() -> None:
-        running = asyncio.create_task(serving.serve(sockets=[listening]))
-        while not (serving.started or running.done()):
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        while not (server.started or running.done()):
             await asyncio.sleep(0.02)
-        if serving.started:
+        if server.started:
             tell()
             sys.stdout.flush()
         await running
 
     try:
-        asyncio.run(work())
+        with others(more, serving, listening):
+            asyncio.run(work())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     finally:
