@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 AUGMENTATIONS = frozenset({"flip", "rot90", "rotate", "scale", "jitter", "colours"})
@@ -28,10 +29,16 @@ LUMA = (0.299, 0.587, 0.114)
 COLOURS_SHARE = 0.5
 
 
-def turned(piece: NDArray[Any], turns: int, mirrored: bool) -> NDArray[Any]:
+Image = NDArray[Any] | torch.Tensor
+"""(H,W,3) as it was read: uint8, or float32 in [0,1]; a tensor where it lies on a device."""
+
+
+def turned(piece: Image, turns: int, mirrored: bool) -> Any:
     """Turn (H, W, 3) by quarters and, if so said, mirror it from left to right."""
-    if turns:
-        piece = np.rot90(piece, turns)
+    if isinstance(piece, torch.Tensor):
+        piece = torch.rot90(piece, turns) if turns else piece
+        return piece.flip(1) if mirrored else piece
+    piece = np.rot90(piece, turns) if turns else piece
     return piece[:, ::-1] if mirrored else piece
 
 
@@ -63,17 +70,24 @@ class Warp:
         source = math.ceil(side / shrink * (math.cos(angle) + math.sin(angle))) + 2
         return cls(side, source, float(degrees), float(shrink))
 
-    def apply(self, piece: NDArray[Any], scale: int) -> NDArray[np.float32]:
+    @property
+    def sigma(self) -> float:
+        """Of the Gaussian against aliasing, in pixels of the source; 0 where nothing shrinks."""
+        return max((1 / self.shrink - 1) / 2, 1e-3) if self.shrink < 1 else 0.0
+
+    def apply(self, piece: Image, scale: int) -> Any:
         """(source*scale, source*scale, 3) uint8 or float32 in [0,1] -> (side*scale, .., 3) float32.
 
-        Linear between pixels, after a Gaussian against aliasing where it shrinks.
+        Linear between pixels, after a Gaussian against aliasing where it shrinks. A tensor stays on
+        its device, and comes to the same within rounding.
         """
+        if isinstance(piece, torch.Tensor):
+            return self._apply_on_device(piece, scale)
         image = np.asarray(piece, np.float32)
         if piece.dtype == np.uint8:
             image = image / np.float32(255)
-        if self.shrink < 1:
-            sigma = (1 / self.shrink - 1) / 2
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3)), np.float32)
+        if self.sigma:
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), self.sigma), np.float32)
         out = self.side * scale
         middle, target = (image.shape[0] - 1) / 2, (out - 1) / 2
         matrix = cv2.getRotationMatrix2D((middle, middle), self.degrees, self.shrink)
@@ -86,6 +100,24 @@ class Warp:
             borderMode=cv2.BORDER_REFLECT,
         )
         return np.asarray(warped, np.float32)
+
+    def _apply_on_device(self, piece: torch.Tensor, scale: int) -> torch.Tensor:
+        image = piece.permute(2, 0, 1)[None].to(torch.float32)
+        if piece.dtype == torch.uint8:
+            image = image / 255
+        if self.sigma:
+            size = round(8 * self.sigma + 1) | 1  # OpenCV's choice for floats
+            kernel = image.new_tensor(cv2.getGaussianKernel(size, self.sigma)).view(1, 1, 1, size)
+            kernel = kernel.expand(3, 1, 1, size)
+            image = F.pad(image, [size // 2] * 4, mode="reflect")
+            image = F.conv2d(F.conv2d(image, kernel, groups=3), kernel.mT, groups=3)
+        angle, out = math.radians(self.degrees), self.side * scale
+        cosine, sine = math.cos(angle) / self.shrink, math.sin(angle) / self.shrink
+        turn = image.new_tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0]])[None]
+        # from units of half the output's side to units of half the source's
+        grid = F.affine_grid(turn * (out / image.shape[-1]), [1, 3, out, out], align_corners=False)
+        warped = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
+        return warped[0].permute(1, 2, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +139,6 @@ class Jitter:
 
     def apply(self, image: torch.Tensor) -> torch.Tensor:
         """(3,H,W) -> (3,H,W); [0,1] stays inside [0,1]."""
-        luma = (image * torch.tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
+        luma = (image * image.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
         mixed = self.saturation * image + (1 - self.saturation) * luma
         return self.contrast * mixed + (1 - self.contrast) * self.level

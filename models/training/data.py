@@ -27,7 +27,7 @@ from bench.image import Floats, Pixels, to_tensor
 from bench.records import Pair
 from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
-from models.training.augment import AUGMENTATIONS, Jitter, Warp, colour_order, turned
+from models.training.augment import AUGMENTATIONS, Image, Jitter, Warp, colour_order, turned
 from models.training.curriculum import Curriculum
 from models.training.fresh import degraded_anew, with_noise_map
 
@@ -41,7 +41,7 @@ told the noise, the degraded one has a fourth channel: its standard deviation.""
 
 
 Piece = NDArray[Any] | torch.Tensor
-"""A crop: (S,S,3) as it was read, or (3,S,S) float32 in [0,1] (four channels: as in `Item`)."""
+"""A crop: (S,S,3) as an `Image`, or (3,S,S) float32 in [0,1] (four channels: as in `Item`)."""
 
 
 class ViewCache:
@@ -54,11 +54,21 @@ class ViewCache:
         self._views: OrderedDict[str, Views] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open(self, pair: Pair) -> tuple[Pixels | Floats, Pixels]:
+    def open(self, pair: Pair) -> tuple[Image, Image]:
         """Return degraded and reference. Raises `BenchError` where the one or the other is missing.
 
         A pair is read, and degraded if its suite does that, unless it is still here.
         """
+        return self._read(pair)
+
+    def fill(self, pairs: Sequence[Pair]) -> None:
+        """Open pairs that are not here, several at once. See `open`."""
+        with self._lock:
+            missing = [pair for pair in pairs if self._missing(pair)]
+        if missing:
+            list(self._readers.map(self._read, missing))
+
+    def _read(self, pair: Pair) -> tuple[Pixels | Floats, Pixels]:
         with self._lock:
             views = self._views.get(pair.id)
             if views is not None:
@@ -75,12 +85,13 @@ class ViewCache:
             raise BenchError(f"'{pair.id}' has no reference image to learn from")
         return views.degraded, views.reference
 
-    def fill(self, pairs: Sequence[Pair]) -> None:
-        """Open pairs that are not here, several at once. See `open`."""
+    def _missing(self, pair: Pair) -> bool:
+        return pair.id not in self._views
+
+    def _forget(self, pair: Pair) -> None:
         with self._lock:
-            missing = [pair for pair in pairs if pair.id not in self._views]
-        if missing:
-            list(self._readers.map(self.open, missing))
+            if (views := self._views.pop(pair.id, None)) is not None:
+                self._used -= views.nbytes
 
 
 class PairedCrops(Dataset[Item]):
@@ -157,7 +168,8 @@ class PairedCrops(Dataset[Item]):
         jitter = Jitter.drawn(rng) if "jitter" in self._augment else None
         order = colour_order(rng) if "colours" in self._augment else None
 
-        def cut(image: NDArray[Any], scale: int) -> Piece:
+        def cut(image: Image, scale: int) -> Piece:
+            piece: Image
             if self._whole:
                 piece = resized(image, side * scale)
             else:
@@ -165,9 +177,10 @@ class PairedCrops(Dataset[Item]):
             if warp is not None:
                 piece = warp.apply(piece, scale)
             piece = turned(piece, turns, mirrored)
-            if jitter is None:
+            if warp is None and jitter is None:
                 return piece if order in (None, [0, 1, 2]) else piece[..., order]
-            tensor = jitter.apply(as_tensor(piece))
+            tensor = as_tensor(piece)
+            tensor = tensor if jitter is None else jitter.apply(tensor)
             return tensor if order is None else tensor[order]
 
         level = (pair.degradation or {}).get("sigma")
@@ -181,17 +194,22 @@ class PairedCrops(Dataset[Item]):
 
 
 class Batches(Dataset[tuple[torch.Tensor, ...]]):
-    """Batches of ``size`` crops, in their order."""
+    """Batches of ``size`` crops, in their order; ``pinned``: a GPU fetches those of the CPU's
+    memory by itself."""
 
-    def __init__(self, crops: PairedCrops, size: int) -> None:
-        self._crops, self._size = crops, size
+    def __init__(self, crops: PairedCrops, size: int, pinned: bool = False) -> None:
+        self._crops, self._size, self._pinned = crops, size, pinned
 
     def __len__(self) -> int:
         return math.ceil(len(self._crops) / self._size)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
         start = index * self._size
-        return self._crops.batch(range(start, min(start + self._size, len(self._crops))))
+        batch = self._crops.batch(range(start, min(start + self._size, len(self._crops))))
+        return tuple(
+            side.pin_memory() if self._pinned and side.device.type == "cpu" else side
+            for side in batch
+        )
 
 
 class UnpairedCrops(PairedCrops):
@@ -219,38 +237,60 @@ def _to_learn(pair: Pair) -> Pair:
     return pair if _fresh(pair) is None else replace(pair, degradation=None)
 
 
-def square(image: NDArray[Any], top: int, left: int, side: int) -> NDArray[Any]:
+def square(image: Image, top: int, left: int, side: int) -> Image:
     """Cut a (side, side, 3) piece; an image that is too small is mirrored at its end."""
     piece = image[top : top + side, left : left + side]
     missing = [side - length for length in piece.shape[:2]]
-    if any(missing):
-        piece = np.pad(piece, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
-    return piece
+    if not any(missing):
+        return piece
+    rows, columns = (
+        np.pad(np.arange(length), (0, more), mode="symmetric")
+        for length, more in zip(piece.shape[:2], missing, strict=True)
+    )
+    return piece[rows][:, columns]
 
 
-def resized(image: NDArray[Any], side: int) -> NDArray[Any]:
+def resized(image: Image, side: int) -> NDArray[Any]:
     """(H, W, 3) -> (side, side, 3): all of it, by the mean of what falls on each pixel."""
-    size = (side, side)
-    return np.asarray(cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA))
+    whole, size = np.ascontiguousarray(image), (side, side)
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
 
 
 def floats(piece: Piece) -> torch.Tensor:
-    """Return a piece as (3,S,S) float32 in [0,1]."""
-    return piece if isinstance(piece, torch.Tensor) else as_tensor(piece)
+    """Return a piece as (3,S,S) float32 in [0,1], where it is."""
+    if isinstance(piece, np.ndarray) or piece.dtype == torch.uint8:
+        return as_tensor(piece)
+    return piece
 
 
 def stacked(pieces: Sequence[Piece]) -> torch.Tensor:
     """Return pieces as one (B,3,S,S) float32 batch in [0,1], its channels last in memory.
 
-    Those of 8 bits are copied as they are, and become floats together.
+    Those of 8 bits are copied as they are, and become floats together; where some lie on a device,
+    all get there.
     """
-    if not all(isinstance(piece, np.ndarray) and piece.dtype == np.uint8 for piece in pieces):
-        return torch.stack([floats(piece) for piece in pieces])
-    return torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    on = next((piece.device for piece in pieces if isinstance(piece, torch.Tensor)), None)
+    if any(piece.dtype not in (np.uint8, torch.uint8) for piece in pieces):
+        return torch.stack([floats(piece).to(on) for piece in pieces])
+    if on is None:
+        together = torch.from_numpy(np.stack(pieces))
+    else:
+        together = torch.stack(
+            [
+                piece.to(on)
+                if isinstance(piece, torch.Tensor)
+                else torch.from_numpy(np.ascontiguousarray(piece)).to(on)
+                for piece in pieces
+            ]
+        )
+    return together.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
-def as_tensor(image: NDArray[Any]) -> torch.Tensor:
-    """(H, W, 3) -> (3, H, W) float32, in memory as convolutions like it."""
+def as_tensor(image: Image) -> torch.Tensor:
+    """(H, W, 3) -> (3, H, W) float32 in [0,1], in memory as convolutions like it."""
+    if isinstance(image, torch.Tensor):
+        whole = image.permute(2, 0, 1).to(torch.float32)
+        return whole / 255 if image.dtype == torch.uint8 else whole
     return to_tensor(image)[0]
 
 
@@ -287,7 +327,7 @@ def validation_crops(pairs: Sequence[Pair], told_noise: bool = False) -> Item:
         top, left = (max(0, (side - VALIDATION_SIDE) // 2) for side in images[0].shape[:2])
         for image, scale, found in zip(images, (1, pair.scale), (degraded, reference), strict=True):
             piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
-            found.append(as_tensor(piece))
+            found.append(floats(piece))
         if told_noise:
             level = (pair.degradation or {}).get("sigma")
             degraded[-1] = with_noise_map(degraded[-1], level)

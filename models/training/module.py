@@ -19,6 +19,7 @@ from models.training.layout import laid_out, lay_out
 from models.training.losses import Losses, psnr, rounded, ssim
 from models.training.optimisation import Rates, averaged, optimiser_for
 from models.training.plan import Plan, Task
+from models.training.resident import views_for
 
 VALIDATION_BATCH = 4
 
@@ -58,7 +59,7 @@ class Training(LightningModule):
         """What each step since the last validation found, detached."""
         self.sample: Sequence[torch.Tensor] = ()
         """Degraded, restored and reference of the first validation crop, each (3,H,W)."""
-        self._cache = ViewCache()
+        self._views: ViewCache | None = None
         self._attached = False
 
     # --- what a method says -----------------------------------------------------------------------
@@ -214,6 +215,8 @@ class Training(LightningModule):
         assert self.plan is not None
         stop = min(self.steps + self.plan.period, self.plan.steps)
         batch, ranks = self.recipe.batch, self.trainer.world_size
+        if self._views is None:  # a device of several is known now
+            self._views = views_for(self.device, self.recipe)
         crops = self.crops(
             self.task.pairs,
             side=self.recipe.crop,
@@ -221,14 +224,14 @@ class Training(LightningModule):
             augment=self.recipe.augment,
             start=self.steps * batch,
             stop=stop * batch,
-            cache=self._cache,
+            cache=self._views,
             curriculum=self.task.curriculum(self.plan.steps),
             share=(self.trainer.global_rank, ranks),
             told_noise=self.task.told_noise,
             fit=self.recipe.fit,
         )
-        on_gpu = torch.device(self.task.device).type == "cuda"
-        return DataLoader(Batches(crops, batch // ranks), batch_size=None, pin_memory=on_gpu)
+        batches = Batches(crops, batch // ranks, pinned=self.device.type == "cuda")
+        return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation crops: all of them on every device, so that all agree."""

@@ -16,10 +16,11 @@ import torch
 from bench.core.errors import BenchError
 from models.architectures.srcnn import enlarge
 from models.training.budget import Budget
-from models.training.data import PairedCrops, ViewCache
+from models.training.data import PairedCrops
 from models.training.losses import psnr, ssim
 from models.training.methods import training_of
 from models.training.plan import Plan, Task
+from models.training.resident import views_for
 
 if TYPE_CHECKING:
     from models.training.module import Training
@@ -140,7 +141,7 @@ def time_steps(task: Task, seconds: float) -> StepTiming:
 
 def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: float) -> list[float]:
     """Return the seconds of each of a few training steps, the first ones too."""
-    batch, cache = task.recipe.batch, ViewCache()
+    batch, cache = task.recipe.batch, views_for(task.device, task.recipe)
     stop = (WARM_STEPS + TIMED_STEPS) * batch
     crops = PairedCrops(
         task.pairs,
