@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from bench.core.plugins import load_object
 from bench.image import read, to_tensor
 from bench.suites.outputs import Outputs
 from models.catalogue import MODELS, Card, model_cards
+from models.construction import construct
 from models.contract import Contained
 from models.foreign import NoiseMapRestorer, load_onnx, load_spandrel
 from models.own_code import load_own
@@ -98,19 +97,10 @@ def build_network(card: Card, seed: int) -> torch.nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = load_object(card.build)(**card.options)
+        network = construct(card.build, card.options)
     if not isinstance(network, torch.nn.Module):
         raise BenchError(f"'{card.name}' is no network: {card.build} made {type(network).__name__}")
     return network
-
-
-def options_of(build: str) -> tuple[str, ...]:
-    """Return what a builder can be told: its own parameters, or the fields of its config."""
-    built = load_object(build)
-    own = inspect.signature(built).parameters.values()
-    names = [parameter.name for parameter in own if parameter.kind is not parameter.VAR_KEYWORD]
-    config = getattr(sys.modules[built.__module__], f"{built.__name__}Config", None)
-    return (*names, *(() if config is None else (item.name for item in fields(config))))
 
 
 def tells_noise(network: torch.nn.Module) -> bool:

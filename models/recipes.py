@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Method = Literal["plain", "gan", "cyclegan"]
-AdversarialLoss = Literal["bce", "lsgan", "wgan-gp", "ragan"]
+AdversarialLoss = Literal["bce", "lsgan", "wgan", "wgan-gp", "ragan"]
 ScheduleKind = Literal["constant", "cosine", "linear", "step", "plateau", "cyclic"]
 Begin = Literal["random", "identity"]
 Preset = Literal["quick", "paper"]
@@ -60,6 +60,8 @@ class Adversary:
     """Steps of the discriminator for each of the generator."""
     penalty: float = 10.0
     """Weight of the gradient penalty of ``wgan-gp``."""
+    clip: float = 0.01
+    """Between this and its negative the weights of a ``wgan``'s critic are cut after each step."""
     pool: int = 0
     """Restored images kept, of which the discriminator is shown half instead of the newest ones."""
     cycle: float = 10.0
@@ -134,7 +136,8 @@ class Recipe:
     """Fewer steps or epochs than this, or less time, teach too little to be called a result, unless
     patience ended the training; None: less than the budget."""
     network: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the network that are not those of its card."""
+    """Options of the network that are not those of its card. Every network that normalises takes
+    ``norm`` (batch, instance, group or none), every one ``spectral`` (`models.construction`)."""
     execution: Execution = field(default_factory=Execution)
     source: str = ""
     """Where the numbers come from."""

@@ -18,10 +18,9 @@ from bench.core.formats import Format, Upgrade, from_json, to_json, with_default
 from bench.records import Learned
 from models.checkpoints import first, kind_of, network_states, read_state, require_file
 from models.structure import narrow
+from models.suffixes import HEADER_KEY
 
-_KEY = "restoration_bench"
-"""The entry of a safetensors file's metadata that holds our header."""
-
+NO_NOTES: Mapping[str, str] = {}
 
 Stopped = Literal["as planned", "no improvement", "out of time"]
 
@@ -208,14 +207,16 @@ ONNX_KEY = "compressed"
 """The entry of an ONNX file's metadata that holds its steps of compression, whatever it is of."""
 
 
-def save_weights(path: Path, network: torch.nn.Module, header: WeightsHeader) -> None:
-    """Write a network's state as safetensors with ``header`` as JSON inside.
+def save_weights(
+    path: Path, network: torch.nn.Module, header: WeightsHeader, notes: Mapping[str, str] = NO_NOTES
+) -> None:
+    """Write a network's state as safetensors with ``header`` as JSON inside, and ``notes`` beside.
 
     Equal weights and headers give equal bytes. The name never stands for half a file.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in _state(network).items()}
     text = json.dumps(HEADER.to_json(header), sort_keys=True)
-    write_atomic(path, save(tensors, metadata={_KEY: text}))
+    write_atomic(path, save(tensors, metadata={HEADER_KEY: text, **notes}))
 
 
 def read_header(path: Path) -> WeightsHeader | None:
@@ -255,7 +256,7 @@ def header_as_found(path: Path) -> dict[str, Any]:
     """
     metadata = _metadata(path)
     try:
-        found = json.loads(metadata.get(_KEY, "{}"))
+        found = json.loads(metadata.get(HEADER_KEY, "{}"))
         steps = json.loads(metadata.get(ONNX_KEY, "[]"))
     except ValueError:
         return {}
@@ -272,12 +273,12 @@ def onnx_metadata(header: WeightsHeader | None, steps: Sequence[Compressed]) -> 
     found = {ONNX_KEY: json.dumps(to_json(steps), sort_keys=True)}
     if header is not None:
         own = replace(header, compressed=tuple(steps))
-        found[_KEY] = json.dumps(HEADER.to_json(own), sort_keys=True)
+        found[HEADER_KEY] = json.dumps(HEADER.to_json(own), sort_keys=True)
     return found
 
 
 def _header_text(path: Path) -> str | None:
-    return _metadata(path).get(_KEY)
+    return _metadata(path).get(HEADER_KEY)
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -57,6 +57,9 @@ READ = {
     "bench models unet-gan --recipe paper > my.toml": "test_recipe_files.py",
     "bench train unet-gan --suite gopro --recipe my.toml --set adversary.loss=lsgan "
     "--set losses.l1=0.5": "9 GB",
+    "bench train cyclegan --suite gopro --set network.norm=group --set network.spectral=true": (
+        "9 GB; test_construction.py"
+    ),
     "bench train dncnn --suite photos:sigma=5-50 --data holiday": "test_tasks.py",
     "bench train swinir --suite div2k:scale=4 --from x4_before.safetensors --devices 4": "3.9 GB",
     "bench report results/gopro/A results/gopro/B": "A and B stand for digests",

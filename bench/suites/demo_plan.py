@@ -138,37 +138,50 @@ def _test_shots() -> list[DemoShot]:
     return shots
 
 
-def _drawn(split: Split, scene: str, number: int, side: int = 192) -> DemoShot:
+def _drawn(split: Split, scene: str, number: int) -> DemoShot:
     """Draw a square piece anywhere in one of the scene's photographs, turned and shrunk."""
     rng = _rng(split, number)
     files = SCENES[split][scene]
     file = files[int(rng.integers(len(files)))]
-    height, width = photograph(file).shape[:2]
-    turn = float(rng.uniform(-20, 20)) if rng.random() < 0.5 else 0.0
-    scale = float(rng.choice([1.0, 0.8, 0.65, 0.5]))
-    reach = (abs(math.sin(math.radians(turn))) + math.cos(math.radians(turn))) * (side / 2 + MARGIN)
-    smallest = 2 * (reach + 2) / (min(height, width) - 1)  # at which the piece just fits
-    if smallest > 1:
-        turn, reach, smallest = 0.0, side / 2 + MARGIN, 0.0
-    scale = max(scale, math.ceil(smallest * 1000) / 1000)
-    low = math.ceil(reach / scale) + 1 if scale < 1 or turn else side // 2 + MARGIN
-    row = float(rng.integers(low, height - low + 1))
-    column = float(rng.integers(low, width - low + 1))
+    place = drawn_place(rng, photograph(file).shape[:2])
     blur, light = _KINDS[number % len(_KINDS)]
     return DemoShot(
         id=f"{scene}-{blur}-{number:03d}",
         split=split,
         scene=scene,
         photograph=file,
-        row=row,
-        column=column,
-        height=side,
-        width=side,
         how=_how(rng, blur, light),
         light=light,
-        scale=scale,
-        turn=turn,
+        **place,
     )
+
+
+SIDE = 192
+"""Of the drawn pieces, in pixels."""
+
+
+def drawn_place(rng: np.random.Generator, size: tuple[int, ...]) -> dict[str, Any]:
+    """Draw where in a photograph of ``size`` (height, width) a square piece lies, how much it is
+    shrunk and turned: those fields of a `DemoShot`."""
+    height, width = size
+    turn = float(rng.uniform(-20, 20)) if rng.random() < 0.5 else 0.0
+    scale = float(rng.choice([1.0, 0.8, 0.65, 0.5]))
+    reach = (abs(math.sin(math.radians(turn))) + math.cos(math.radians(turn))) * (SIDE / 2 + MARGIN)
+    smallest = 2 * (reach + 2) / (min(height, width) - 1)  # at which the piece just fits
+    if smallest > 1:
+        turn, reach, smallest = 0.0, SIDE / 2 + MARGIN, 0.0
+    scale = max(scale, math.ceil(smallest * 1000) / 1000)
+    low = math.ceil(reach / scale) + 1 if scale < 1 or turn else SIDE // 2 + MARGIN
+    row = float(rng.integers(low, height - low + 1))
+    column = float(rng.integers(low, width - low + 1))
+    return {
+        "row": row,
+        "column": column,
+        "height": SIDE,
+        "width": SIDE,
+        "scale": scale,
+        "turn": turn,
+    }
 
 
 def _how(rng: np.random.Generator, blur: str, light: str) -> Degradation:
@@ -204,9 +217,12 @@ def photograph(name: str) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def sharp(shot: DemoShot) -> Pixels:
-    """Return the shot's piece with `MARGIN` pixels more on every side, (H, W, 3) uint8."""
-    source = photograph(shot.photograph)
+def sharp(shot: DemoShot, source: Pixels | None = None) -> Pixels:
+    """Return the shot's piece with `MARGIN` pixels more on every side, (H, W, 3) uint8.
+
+    ``source`` is the photograph where scikit-image has it not.
+    """
+    source = photograph(shot.photograph) if source is None else source
     height, width = shot.height + 2 * MARGIN, shot.width + 2 * MARGIN
     if shot.scale == 1 and shot.turn == 0:
         top, left = round(shot.row - height / 2), round(shot.column - width / 2)
@@ -244,8 +260,11 @@ def _resampled(source: Pixels, shot: DemoShot, height: int, width: int) -> Light
     )
 
 
-def make(shot: DemoShot) -> tuple[Pixels, Degraded]:
-    """Return the shot's reference, (height, width, 3) uint8, and its degraded image."""
-    wide = sharp(shot)
+def make(shot: DemoShot, source: Pixels | None = None) -> tuple[Pixels, Degraded]:
+    """Return the shot's reference, (height, width, 3) uint8, and its degraded image.
+
+    See `sharp`.
+    """
+    wide = sharp(shot, source)
     inside = wide[MARGIN : MARGIN + shot.height, MARGIN : MARGIN + shot.width]
     return np.ascontiguousarray(inside), degrade(wide, shot.how, MARGIN)

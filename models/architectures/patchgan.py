@@ -30,7 +30,7 @@ class PatchGANConfig:
     channels: int = 3
     width: int = 64
     strided: int = 3
-    norm: Literal["batch", "instance", "group", "none"] = "batch"
+    norm: Literal["batch", "instance", "group", "none"] | None = "batch"
     spectral: bool = False
 
 
@@ -52,7 +52,8 @@ class PatchGAN(nn.Module):
         for index in range(1, config.strided + 1):
             stride = 2 if index < config.strided else 1
             wider = min(2 * width, last)
-            layers += [*_normalised(width, wider, stride, config.norm), nn.LeakyReLU(0.2)]
+            norm = config.norm or "none"  # as a recipe has it, where none is no value
+            layers += [*_normalised(width, wider, stride, norm), nn.LeakyReLU(0.2)]
             width = wider
         layers.append(nn.Conv2d(width, 1, 4, padding=1))
         if config.spectral:

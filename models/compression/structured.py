@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench.core.errors import BenchError
 from bench.core.files import copy_atomic, sha256_of
-from bench.core.plugins import load_object
 from models.catalogue import Card, model_cards
 from models.compression.pruning import THE_PICTURES, prune
 from models.compression.table import Order
+from models.construction import construct
 from models.structure import narrowed
 from models.training.train import Job, Trained, train
 from models.weights import Compressed, WeightsHeader, header_of, load_weights, save_weights
@@ -20,7 +20,7 @@ def run(order: Order) -> list[Path]:
     """Prune, and train on. Raises `BenchError` where it cannot be, or nothing could go."""
     assert order.amount is not None
     header, card = of_ours(order)
-    network = load_object(card.build)(**card.options)
+    network = construct(card.build, card.options)
     load_weights(network, order.source, card.name)
     pruned = prune(network, order.amount, card.multiple)
     done = {
@@ -30,7 +30,7 @@ def run(order: Order) -> list[Path]:
     }
     if kept := {name: why for name, why in pruned.kept.items() if why != THE_PICTURES}:
         done["left as they were"] = ", ".join(f"{name} ({why})" for name, why in kept.items())
-    whole = load_object(card.build)(**card.options)
+    whole = construct(card.build, card.options)
     begun = replace(
         header,
         compressed=(*header.compressed, step_of(order, done)),

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from bench.core.errors import BenchError
-from bench.core.plugins import load_object
 from models.compression.structured import of_ours, step_of, trained_on
 from models.compression.table import Order
+from models.construction import construct
 from models.weights import load_weights, save_weights
 
 
@@ -18,7 +18,7 @@ def run(order: Order) -> list[Path]:
     """Set weights to 0, and train the others on. Raises `BenchError` for files of others."""
     assert order.amount is not None
     header, card = of_ours(order)
-    network = load_object(card.build)(**card.options)
+    network = construct(card.build, card.options)
     load_weights(network, order.source, card.name)
     zeros, weights = mask(network, order.amount)
     done = {

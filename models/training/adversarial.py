@@ -60,6 +60,7 @@ def _relativistic_discriminator(real: torch.Tensor, made: torch.Tensor) -> torch
 GAMES: dict[str, Game] = {
     "bce": Game(_bce_generator, _bce_discriminator),
     "lsgan": Game(_lsgan_generator, _lsgan_discriminator),
+    "wgan": Game(_wasserstein_generator, _wasserstein_discriminator),
     "wgan-gp": Game(_wasserstein_generator, _wasserstein_discriminator),
     "ragan": Game(_relativistic_generator, _relativistic_discriminator, compares=True),
 }
@@ -67,7 +68,8 @@ GAMES: dict[str, Game] = {
 
 bce: binary cross-entropy of the scores' sigmoid, the generator's not saturating. Goodfellow et al.
 2014, arXiv:1406.2661. lsgan: squared distance from 1 and 0. Mao et al. 2017, arXiv:1611.04076.
-wgan-gp: difference of the means, to which `gradient_penalty` belongs. Gulrajani et al. 2017,
+wgan: difference of the means, for a critic whose weights are cut to a range. Arjovsky et al. 2017,
+arXiv:1701.07875. wgan-gp: the same, to which `gradient_penalty` belongs. Gulrajani et al. 2017,
 arXiv:1704.00028. ragan: whether a real image looks more real than the average made one. Jolicoeur-
 Martineau 2019, arXiv:1807.00734, as ESRGAN takes it.
 """

@@ -20,6 +20,7 @@ from models.training.data import UnpairedCrops
 from models.training.discriminators import (
     ImagePool,
     Terms,
+    after_step,
     discriminator_loss,
     discriminator_of,
     frozen,
@@ -135,6 +136,8 @@ class Cycle(WithDiscriminator):
                 self.discriminator_back, self.adversary, degraded, shown_back
             )
             self.descend(loss + other, optimiser)
+            for judge in (self.discriminator, self.discriminator_back):
+                after_step(judge, self.adversary)
             found |= {f"{name}_back": value for name, value in found_back.items()}
         return found
 

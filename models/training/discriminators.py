@@ -32,6 +32,8 @@ def adversary_of(recipe: Recipe) -> Adversary:
             f"an adversary of {adversary.steps} steps and a pool of {adversary.pool} images; "
             "expected at least 1 step, and no negative pool"
         )
+    if adversary.clip <= 0:
+        raise BenchError(f"adversary.clip={adversary.clip:g}; expected more than 0, such as 0.01")
     return adversary
 
 
@@ -96,6 +98,15 @@ def discriminator_loss(
             )
         loss = loss + adversary.penalty * found["penalty"]
     return loss, {name: value.detach() for name, value in found.items()}
+
+
+def after_step(discriminator: nn.Module, adversary: Adversary) -> None:
+    """Cut the weights of a ``wgan``'s critic to their range; leave those of any other."""
+    if adversary.loss != "wgan":
+        return
+    with torch.no_grad():
+        for parameter in discriminator.parameters():
+            parameter.clamp_(-adversary.clip, adversary.clip)
 
 
 def generator_loss(

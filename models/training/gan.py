@@ -15,6 +15,7 @@ from models.training.data import Item
 from models.training.discriminators import (
     ImagePool,
     Terms,
+    after_step,
     discriminator_loss,
     discriminator_of,
     frozen,
@@ -88,6 +89,7 @@ class Adversarial(WithDiscriminator):
         for _ in range(self.adversary.steps):
             loss, found = discriminator_loss(self.discriminator, self.adversary, reference, shown)
             self.descend(loss, optimiser)
+            after_step(self.discriminator, self.adversary)
         return found
 
 

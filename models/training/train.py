@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
+from torch.nn.utils.parametrize import is_parametrized
 
 from bench.core.errors import BenchError
 from bench.core.files import remove_partials, sha256_of
@@ -28,7 +29,8 @@ from bench.records import Learned, Pair
 from bench.suites.learned import joined, learned_from
 from models.catalogue import Card
 from models.checkpoints import read_state
-from models.loading import build_network, options_of, scale_of, tells_noise
+from models.construction import options_of
+from models.loading import build_network, scale_of, tells_noise
 from models.recipe_files import tag_of
 from models.recipes import Begin, Recipe
 from models.structure import hold_zeros
@@ -277,7 +279,18 @@ def _begun(network: torch.nn.Module, begin: Begin) -> torch.nn.Module:
                 f"the recipe begins at the identity, but {type(network).__name__} has no method "
                 "'begin_at_identity'; take 'begin' out of the recipe"
             )
-        begin_at_identity()
+        if any(is_parametrized(layer) for layer in network.modules()):
+            raise BenchError(
+                "weights held to a slope of 1 (network.spectral) cannot be those of the identity; "
+                "--set begin=random"
+            )
+        try:
+            begin_at_identity()
+        except AttributeError as error:
+            raise BenchError(
+                f"without its normalisation {type(network).__name__} cannot begin at the identity "
+                f"({error}); --set begin=random"
+            ) from error
     return network
 
 

@@ -11,7 +11,7 @@ import torch
 from bench.core.errors import BenchError
 from models.architectures.patchgan import PatchGAN
 from models.catalogue import MODELS
-from models.loading import options_of
+from models.construction import options_of
 from models.recipe_files import changed, read_file, tag_of, written
 from models.recipes import QUICK, QUICK_GAN, Schedule
 from tests.support.commands import called, typed

@@ -227,9 +227,9 @@ def test_the_same_training_twice_gives_the_same_file(pairs: list[Pair], tmp_path
             "normalises over the batch",
         ),
         (
-            replace(RECIPE, adversary=replace(ADVERSARY, loss="wgan")),  # type: ignore[arg-type]
+            replace(RECIPE, adversary=replace(ADVERSARY, loss="wgan-pg")),  # type: ignore[arg-type]
             SMALL,
-            "no adversarial loss 'wgan'; did you mean 'wgan-gp'",
+            "no adversarial loss 'wgan-pg'; did you mean 'wgan-gp'",
         ),
         (
             replace(RECIPE, adversary=replace(ADVERSARY, steps=0)),
