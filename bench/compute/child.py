@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.compute import copies
 from bench.compute.messages import Counts, DeviceMemory, Energy, Peak, ProfileJob, ProfileReport
 from bench.core.errors import BenchError, message_of
 
@@ -37,16 +38,16 @@ QUICK = 1.0
 
 
 def main() -> None:
-    """Read the job, measure, and tell."""
-    results = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-
-    def tell(part: ProfileReport) -> None:
-        results.write(part.to_line() + "\n")
-
+    """Read the job, measure, and tell; in every copy of this process, too."""
     try:
-        job = ProfileJob.from_line(sys.stdin.readline())
-        _prepare(job, tell)
+        job, imports_s = _imported()
+    except Exception as error:  # noqa: BLE001  the reason is the result
+        traceback.print_exc()
+        _teller()(ProfileReport(failed=message_of(error)))
+        return
+    tell = _teller()
+    try:
+        tell(ProfileReport(threads=_threads(job), imports_s=imports_s))
         if sys.stdin.readline() == "go\n":
             _measure(job, tell)
             tell(ProfileReport(done=True))
@@ -55,17 +56,40 @@ def main() -> None:
         tell(ProfileReport(failed=message_of(error)))
 
 
-def _prepare(job: ProfileJob, tell: Tell) -> None:
-    import torch
+def _imported() -> tuple[ProfileJob, float | None]:
+    """Import what takes long; return the job and the seconds since the start, None in a copy."""
+    job = ProfileJob.from_line(sys.stdin.readline())
 
-    import models.loading  # noqa: F401  imported now to be out of the way later
+    import torch  # noqa: F401  imported now to be out of the way later
+
+    import models.loading  # noqa: F401
+
+    spent = None if job.started is None else time.monotonic() - job.started
+    if job.splits is not None and copies.split(job.splits):
+        return ProfileJob.from_line(sys.stdin.readline()), None
+    return job, spent
+
+
+def _teller() -> Tell:
+    """Return what writes results to stdout; all else that is printed goes to stderr from now on."""
+    results = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def tell(part: ProfileReport) -> None:
+        results.write(part.to_line() + "\n")
+
+    return tell
+
+
+def _threads(job: ProfileJob) -> int:
+    """Use the threads asked for; return those that torch uses."""
+    import torch
 
     if job.threads:
         torch.set_num_threads(job.threads)
         if opencv := sys.modules.get("cv2"):
             opencv.setNumThreads(job.threads)
-    spent = time.monotonic() - job.started
-    tell(ProfileReport(threads=torch.get_num_threads(), imports_s=spent))
+    return torch.get_num_threads()
 
 
 def _measure(job: ProfileJob, tell: Tell) -> None:

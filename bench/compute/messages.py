@@ -23,7 +23,8 @@ class ProfileJob:
 
     ``weights`` is a file, or None for random ones. ``count`` asks for what one process
     is enough for, `Counts` among it, and ``peak`` for the `Peak` of its device. ``started`` is
-    the monotonic time at which the process was started.
+    the monotonic time at which the process was started, None for a copy (`bench.compute.copies`),
+    which is no start, and ``splits`` the file descriptor on which it splits a stock of copies off.
     """
 
     spec: str
@@ -40,7 +41,8 @@ class ProfileJob:
     scale: int
     count: bool
     peak: bool = False
-    started: float = 0.0
+    started: float | None = None
+    splits: int | None = None
 
     def to_line(self) -> str:
         """Return the job as a line of JSON, without its end."""
@@ -141,7 +143,7 @@ class ProfileReport:
 
     @property
     def cold_start_s(self) -> float | None:
-        """From the start of the process to the first restored image."""
+        """From the start of the process to the first restored image; None of a copy."""
         if self.imports_s is None or self.load_s is None or self.first_pass_s is None:
             return None
         return self.imports_s + self.load_s + self.first_pass_s

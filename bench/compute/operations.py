@@ -8,6 +8,7 @@ covers is listed with its number of calls, never counted as zero in silence.
 from __future__ import annotations
 
 import copy
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ def _meta_copy(network: nn.Module) -> nn.Module:
 
 
 def _tally(network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Tally:
-    tally = _Tally()
+    tally = _TallyBesideCompiler() if "torch._dynamo" in sys.modules else _Tally()
     with _evaluating(network), torch.inference_mode(), tally:
         network(*args, **kwargs)
     return tally
@@ -169,6 +170,13 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation that runs, composite ones whole because of the inference mode."""
 
     supports_higher_order_operators = True
+
+    beside_compiler = False
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch keeps its compiler away from this class, for which it imports it: 5 s."""
+        return cls.beside_compiler
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -213,6 +221,13 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.macs += int(flops) // 2
         if name not in NOT_ACTIVATIONS:
             self.activations += _elements(out[0] if isinstance(out, list | tuple) else out)
+
+
+class _TallyBesideCompiler(_Tally):  # type: ignore[no-untyped-call]
+    """For networks that may have compiled parts: the compiler is imported already."""
+
+    beside_compiler = True
+    __torch_dispatch__ = _Tally.__torch_dispatch__
 
 
 def _listed(func: torch._ops.OpOverload, name: str) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from bench.compute.copies import Stock
 from bench.compute.messages import ProfileJob, ProfileReport
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -31,28 +32,44 @@ class TookTooLong(Exception):
 class Child:
     """One fresh process with one job; see `bench.compute.child` for what it tells.
 
-    ``report`` holds all that it has told so far.
+    ``report`` holds all that it has told so far. ``splits`` is a stock that it splits off itself;
+    ``stock`` one that it is a copy of, if that still lives.
     """
 
-    def __init__(self, job: ProfileJob, limit: float) -> None:
+    def __init__(
+        self,
+        job: ProfileJob,
+        limit: float,
+        splits: Stock | None = None,
+        stock: Stock | None = None,
+    ) -> None:
         self.report = ProfileReport()
         self._limit = limit
         self._torn = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
+        copy = stock.copy(self._stderr) if stock else None
+        if copy is None:
+            number = splits.theirs.fileno() if splits else None
+            job = replace(job, started=time.monotonic(), splits=number)
+        self._process = copy or self._start(job.threads, job.splits)
+        if splits:
+            splits.handed_over()
+        self._say(job.to_line())
+
+    def _start(self, threads: int | None, inherited: int | None) -> subprocess.Popen[bytes]:
         # Let it import what this process would, and nothing that merely lies in the working folder.
         path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
         environment = {**os.environ, "PYTHONPATH": path}
-        if job.threads:
-            environment |= dict.fromkeys(THREAD_VARIABLES, str(job.threads))
-        started = time.monotonic()
-        self._process = subprocess.Popen(
+        if threads:
+            environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "bench.compute.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env=environment,
+            pass_fds=() if inherited is None else (inherited,),
         )
-        self._say(replace(job, started=started).to_line())
 
     def prepare(self) -> None:
         """Wait until it has imported what it needs."""

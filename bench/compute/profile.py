@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.compute import copies
 from bench.compute.messages import Peak, ProfileJob, ProfileReport, Timing
 from bench.compute.noise import disagreement, with_noise
 from bench.compute.processes import Child
@@ -237,9 +238,11 @@ def measure(
     """Measure ``models``, each (label, model spec, weights or None for random ones).
 
     Each of ``conditions.processes`` rounds has one fresh process for each model, so that a slow
-    minute of the machine meets all of them: A B A B. As many processes as there are CPUs start
-    together; one at a time measures. A process that crashes, is killed or exceeds
-    ``conditions.limit`` seconds is a missing figure with that reason, and no error.
+    minute of the machine meets all of them: A B A B. One at a time measures. Where copies can
+    stand for fresh processes (`bench.compute.copies`) those of the first round alone are started,
+    one by one, and tell a model's cold start; elsewhere as many as there are CPUs start together.
+    A process that crashes, is killed or exceeds ``conditions.limit`` seconds is a missing figure
+    with that reason, and no error.
     """
     reports: list[list[ProfileReport]] = [[] for _ in models]
     turns = [(turn, index) for turn in range(conditions.processes) for index in range(len(models))]
@@ -247,30 +250,34 @@ def measure(
     for index, (_, spec, _) in enumerate(models):
         if spec.startswith("outputs:"):
             reports[index].append(ProfileReport(failed="outputs only: nothing is run"))
-    together = max(1, min(4, _cpus()))
+    copying = copies.possible(conditions.device)
+    together = 1 if copying else max(1, min(4, _cpus()))
     done = 0
-    for start in range(0, len(runnable), together):
-        children: list[tuple[int, Child]] = []
-        asking: set[Precision] = set()
-        try:
-            for turn, index in runnable[start : start + together]:
-                asked_for = _precision(models[index][1], conditions)
-                job = _job(models[index], conditions, first=turn == 0)
-                job = replace(job, peak=asked_for not in _PEAKS and asked_for not in asking)
-                asking.add(asked_for)
-                children.append((index, Child(job, conditions.limit)))
-            for _, child in children:
-                child.prepare()
-            for index, child in children:
-                update("profile", done, len(runnable), models[index][0])
-                child.measure()
-                reports[index].append(child.report)
-                if child.report.peak:
-                    _PEAKS[_precision(models[index][1], conditions)] = child.report.peak
-                done += 1
-        finally:
-            for _, child in children:
-                child.close()
+    with copies.Stock() as stock:
+        for start in range(0, len(runnable), together):
+            children: list[tuple[int, Child]] = []
+            asking: set[Precision] = set()
+            try:
+                for turn, index in runnable[start : start + together]:
+                    asked_for = _precision(models[index][1], conditions)
+                    job = _job(models[index], conditions, first=turn == 0)
+                    job = replace(job, peak=asked_for not in _PEAKS and asked_for not in asking)
+                    asking.add(asked_for)
+                    splits = stock if copying and start == 0 else None
+                    copied = stock if copying and turn else None
+                    children.append((index, Child(job, conditions.limit, splits, copied)))
+                for _, child in children:
+                    child.prepare()
+                for index, child in children:
+                    update("profile", done, len(runnable), models[index][0])
+                    child.measure()
+                    reports[index].append(child.report)
+                    if child.report.peak:
+                        _PEAKS[_precision(models[index][1], conditions)] = child.report.peak
+                    done += 1
+            finally:
+                for _, child in children:
+                    child.close()
     if runnable:
         update("profile", done, len(runnable), "")
     return [

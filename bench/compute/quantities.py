@@ -194,7 +194,7 @@ QUANTITIES: dict[str, Quantity] = {
             name="cold_start_s",
             unit="s",
             meaning="from starting the process to the first restored image: imports, loading, "
-            "first pass",
+            "first pass; on Linux's CPUs of the first process alone, the others being copies of it",
             heading="Cold start",
             places=("bars",),
             aliases={"cold_start": 1.0},

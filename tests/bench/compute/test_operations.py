@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -25,6 +27,25 @@ class Applied(nn.Module):
 
     def forward(self, *args):
         return self.function(self, *args)
+
+
+def test_compiled_network_is_counted_as_what_it_was_made_of():
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+    compiled = torch.compile(plain, backend="eager")
+    assert count_running(compiled, (torch.rand(1, 3, 8, 8),), {}) == count(plain, (1, 3, 8, 8))
+
+
+COUNTED = """
+import sys, torch
+from bench.compute.operations import count_running
+assert count_running(torch.nn.Conv2d(3, 4, 3), (torch.rand(1, 3, 8, 8),), {}).macs
+assert "torch._dynamo" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_counting_does_not_import_the_compiler():
+    subprocess.run([sys.executable, "-c", COUNTED], check=True)
 
 
 def test_grouped_strided_convolution_equals_hand_count():

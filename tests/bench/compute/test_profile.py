@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
 
+from bench.compute import copies
 from bench.compute.messages import ProfileJob, ProfileReport
 from bench.compute.processes import Child
 from bench.compute.profile import Conditions, measure
@@ -54,6 +56,16 @@ MODELS = '''
             assert hints.psf.shape == (9, 9) and abs(hints.psf.sum() - 1) < 1e-9
             assert degraded.std() > 0.2, "random inputs, never zeros"
             return torch.from_numpy(np.clip(degraded.numpy() * 1.5 - 0.25, 0, 1))
+
+
+    earlier = []
+
+
+    class Remembers(nn.Identity):
+        def __init__(self):
+            super().__init__()
+            assert not earlier, "a process of another measurement"
+            earlier.append(self)
 
 
     def raises():
@@ -130,7 +142,7 @@ def well_behaved(models):
 @pytest.fixture(scope="module")
 def misbehaved(models):
     names = ("Hungry", "raises", "exits", "killed", "DiesLater")
-    asked = Conditions(32, 32, processes=1, **CHEAP)
+    asked = Conditions(32, 32, processes=2, **CHEAP)
     found = measure([(name, f"odd_models:{name}", None) for name in names], asked)
     return {one.model: one for one in found}
 
@@ -175,13 +187,15 @@ def test_latency_interval_contains_the_median_and_p90_is_above(well_behaved):
         assert speed.low <= speed.value <= speed.high
 
 
-def test_cold_start_has_all_its_parts(well_behaved):
-    net = well_behaved[0][0]
-    for report in net.reports:
-        assert report.imports_s > 0.1  # torch
-        assert report.load_s > 0
-        assert report.first_pass_s > 0
-    assert rows(net)["cold_start_s"].value > 0.1
+def test_cold_start_has_all_its_parts_and_is_that_of_a_started_process(well_behaved):
+    for measurement in well_behaved[0][:2]:
+        first, second = measurement.reports
+        for report in (first, second):
+            assert report.load_s > 0
+            assert report.first_pass_s > 0
+        assert first.imports_s > 0.1  # torch
+        assert (second.imports_s is None) == copies.possible("cpu")
+        assert rows(measurement)["cold_start_s"].value > 0.1
 
 
 def test_threads_asked_for_are_used_by_the_process(well_behaved):
@@ -233,6 +247,27 @@ def test_process_memory_is_that_of_weights_and_the_largest_moment(misbehaved):
     found = rows(misbehaved["Hungry"])
     assert 490 < found["process_memory_mb"].value < 750  # 200 + 300, and what torch needs
     assert found["weights_mb"].value == 200
+    started, copied = (report.process_memory for report in misbehaved["Hungry"].reports)
+    assert copied == pytest.approx(started, rel=0.1)
+
+
+def measured(job, **stocks):
+    child = Child(job, 60, **stocks)
+    child.prepare()
+    child.measure()
+    child.close()
+    return child.report
+
+
+@pytest.mark.skipif(not copies.possible("cpu"), reason="no copies on this system")
+@pytest.mark.usefixtures("models")
+def test_a_copy_knows_nothing_of_others_and_one_is_started_where_the_stock_is_gone():
+    job = replace(JOB, spec="odd_models:Remembers", count=False)
+    with copies.Stock() as stock:
+        told = [measured(job, splits=stock), measured(job, stock=stock), measured(job, stock=stock)]
+    told.append(measured(job, stock=stock))
+    assert [report.failed for report in told] == [None] * 4
+    assert [report.imports_s is None for report in told] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -245,6 +280,7 @@ def test_process_memory_is_that_of_weights_and_the_largest_moment(misbehaved):
 )
 def test_crash_is_a_reason_and_stops_nobody_else(misbehaved, name, reason):
     table = misbehaved[name].profiles()
+    assert [report.failed for report in misbehaved[name].reports] == [reason, reason]
     assert reasons(misbehaved[name]) == {reason}
     assert {row.threads for row in table} == {1}
     assert any(reason in note for note in misbehaved[name].notes())
