@@ -74,6 +74,9 @@ class MetricCard:
     convention: str
     citation: str
     needs_reference: bool = True
+    consecutive: bool = False
+    """It compares each frame of a sequence with the one before it: both its methods are given a
+    `bench.image.Frame`, and the first frame has no score."""
     backbone: str = ""
     """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
     package: str = ""

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -30,6 +31,8 @@ from bench.suites.table import spread
 from models.training.augment import AUGMENTATIONS, Jitter, Warp, colour_order, turned
 from models.training.curriculum import Curriculum
 from models.training.fresh import degraded_anew, with_noise_map
+from models.training.windows import window_piece
+from models.windows import ALONE, Reach
 
 CACHE_BYTES, CACHE_SHARE = 2 * 1024**3, 0.25
 """Opened pairs may take so many bytes, or this part of the memory that is free, if that is more."""
@@ -37,7 +40,8 @@ CACHE_BYTES, CACHE_SHARE = 2 * 1024**3, 0.25
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
 """Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]. For a network that is
-told the noise, the degraded one has a fourth channel: its standard deviation."""
+told the noise, the degraded one has a fourth channel: its standard deviation. For one that sees
+neighbouring frames it is a window of them, (T,3,S,S)."""
 
 
 Piece = NDArray[Any] | torch.Tensor
@@ -103,6 +107,7 @@ class PairedCrops(Dataset[Item]):
         share: tuple[int, int] = (0, 1),
         told_noise: bool = False,
         fit: str = "crop",
+        reach: Reach = ALONE,
     ) -> None:
         if unknown := sorted(set(augment) - AUGMENTATIONS):
             known = ", ".join(sorted(AUGMENTATIONS))
@@ -111,6 +116,7 @@ class PairedCrops(Dataset[Item]):
         self._augment, self._cache = frozenset(augment), cache
         self._numbers = range(start + share[0], stop, share[1])
         self._curriculum, self._told_noise, self._whole = curriculum, told_noise, fit == "resize"
+        self._reach = reach
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -176,7 +182,10 @@ class PairedCrops(Dataset[Item]):
             grey = bool((pair.degradation or {}).get("grey"))
             made, level = degraded_anew(sharp, fresh, rng, grey=grey)
             return (with_noise_map(made, level) if self._told_noise else made), sharp
-        found, whole = cut(degraded, 1), cut(reference, pair.scale)
+        whole = cut(reference, pair.scale)
+        if self._reach != ALONE:
+            return window_piece(pair, self._reach, self._cache, lambda image: cut(image, 1)), whole
+        found = cut(degraded, 1)
         return (with_noise_map(floats(found), level) if self._told_noise else found), whole
 
 
@@ -240,17 +249,20 @@ def floats(piece: Piece) -> torch.Tensor:
 
 
 def stacked(pieces: Sequence[Piece]) -> torch.Tensor:
-    """Return pieces as one (B,3,S,S) float32 batch in [0,1], its channels last in memory.
+    """Return pieces as one (B,3,S,S) float32 batch in [0,1], its channels last in memory; windows
+    of frames as (B,T,3,S,S).
 
     Those of 8 bits are copied as they are, and become floats together.
     """
     if not all(isinstance(piece, np.ndarray) and piece.dtype == np.uint8 for piece in pieces):
         return torch.stack([floats(piece) for piece in pieces])
-    return torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return torch.from_numpy(np.stack(pieces)).movedim(-1, -3).to(torch.float32).div_(255)
 
 
 def as_tensor(image: NDArray[Any]) -> torch.Tensor:
-    """(H, W, 3) -> (3, H, W) float32, in memory as convolutions like it."""
+    """(H, W, 3) -> (3, H, W) float32, in memory as convolutions like it; (T, H, W, 3) likewise."""
+    if image.ndim == 4:
+        return torch.stack([as_tensor(frame) for frame in image])
     return to_tensor(image)[0]
 
 
@@ -274,10 +286,11 @@ def split_off_validation(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]
     return kept, held_out
 
 
-def validation_crops(pairs: Sequence[Pair], told_noise: bool = False) -> Item:
+def validation_crops(pairs: Sequence[Pair], told_noise: bool = False, reach: Reach = ALONE) -> Item:
     """Return the centres of up to 12 pairs, spread over the clusters, as two (N,3,S,S) tensors.
 
-    S is 160 for the degraded ones, and 160 times the scale for the references.
+    S is 160 for the degraded ones, and 160 times the scale for the references. For a network that
+    sees neighbouring frames the first are (N,T,3,S,S).
     """
     cache = ViewCache()
     degraded: list[torch.Tensor] = []
@@ -288,6 +301,9 @@ def validation_crops(pairs: Sequence[Pair], told_noise: bool = False) -> Item:
         for image, scale, found in zip(images, (1, pair.scale), (degraded, reference), strict=True):
             piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
             found.append(as_tensor(piece))
+        if reach != ALONE:
+            middle = partial(square, top=top, left=left, side=VALIDATION_SIDE)
+            degraded[-1] = floats(window_piece(pair, reach, cache, middle))
         if told_noise:
             level = (pair.degradation or {}).get("sigma")
             degraded[-1] = with_noise_map(degraded[-1], level)
