@@ -53,6 +53,7 @@ class Check:
 GROUPS = {
     "fidelity": "how near to the reference, by formulas of pixels, structure and features",
     "perceptual": "how near to the reference, as networks see it that learned from images",
+    "temporal": "how steadily the frames of a sequence follow each other (a suite with frames=)",
     "no-reference": "how good the image looks, without a reference",
     "use": "what the image is good for beside looking at it",
     "whole set": "all images of a model together: one value, none for each image",

@@ -78,7 +78,9 @@ class Scorer:
             return Prepared(None, {}, dict.fromkeys(compared, self._no_reference))
         picture = Picture(pixels, self.border)
         prepared = Prepared(picture, {}, {})
-        frame = None if before is None else Frame(pixels, Picture(before, self.border), self.border)
+        frame = None
+        if self.compares_frames and before is not None:
+            frame = Frame(pixels, Picture(before, self.border), self.border)
         for name in compared:
             shown = frame if self._cards[name].consecutive else picture
             if shown is None:

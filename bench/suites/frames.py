@@ -144,3 +144,8 @@ def too_few(wanted: int, given: int) -> str:
     if given == 1:
         return f"sees {wanted} frames; this suite has {NO_CLIP}"
     return f"sees {wanted} frames; this suite gives {given}: open it with frames={wanted}"
+
+
+def no_frame_before(pair: Pair) -> str:
+    """Say why a pair has no frame before it."""
+    return NO_CLIP if pair.clip is None else FIRST

@@ -10,8 +10,9 @@ import torch
 
 from bench.core.errors import NotApplicable
 from bench.image import ImageSizeError, Pixels, to_pixels, to_tensor
+from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Clip, Pair
-from bench.suites.frames import FIRST, NO_CLIP, window_of
+from bench.suites.frames import no_frame_before, window_of
 from bench.suites.opening import Views, open_pair
 from bench.suites.outputs import names_of
 from models.restorer import Hints, Restorer
@@ -52,6 +53,14 @@ class Frames:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return frame
+
+
+def reference_of(pair: Pair, scorer: Scorer, frames: Frames | None = None) -> Prepared:
+    """Return the reference's part of all metrics, the reference before it read where one asks."""
+    found = frames or Frames()
+    previous = pair.previous if scorer.compares_frames else None
+    before = None if previous is None else found.open(previous).views.reference
+    return scorer.reference(found.open(pair).views.reference, before)
 
 
 def _opened(pair: Pair) -> Frame:
@@ -95,7 +104,7 @@ class Player:
         Asked for before the pair's own, it costs nothing where that was the last one restored.
         """
         if pair.previous is None:
-            return NO_CLIP if pair.clip is None else FIRST
+            return no_frame_before(pair)
         try:
             return self.restored(pair.previous)
         except NotApplicable as reason:

@@ -22,7 +22,7 @@ from bench.image import Pixels, quantise, write_png
 from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
-from bench.runs.executors.frames import Frames, Player
+from bench.runs.executors.frames import Frames, Player, reference_of
 from bench.runs.store import RunFolder
 from bench.suites import strata
 from bench.suites.identity import pair_digest
@@ -102,14 +102,9 @@ def _open(pair: Pair, scorer: Scorer, folder: RunFolder, frames: Frames) -> Open
     if pair.needs_views:
         _write_views(pair, views, folder)
     return Opened(
-        scorer.reference(views.reference, _reference_before(pair, scorer, frames)),
+        reference_of(pair, scorer, frames),
         strata.measured(views.degraded, views.reference),
     )
-
-
-def _reference_before(pair: Pair, scorer: Scorer, frames: Frames) -> Pixels | None:
-    previous = pair.previous if scorer.compares_frames else None
-    return None if previous is None else frames.open(previous).views.reference
 
 
 def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
