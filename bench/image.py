@@ -388,6 +388,14 @@ class Picture:
         return np.asarray(cv2.transform(samples, np.array([weights])), np.float64)
 
 
+class Frame(Picture):
+    """A picture of a sequence that knows the one ``before`` it, of the same size."""
+
+    def __init__(self, pixels: Pixels, before: Picture, border: int = 0) -> None:
+        super().__init__(pixels, border)
+        self.before = before
+
+
 def same_size(restored: Picture, reference: Picture) -> None:
     """Raise `ImageSizeError` unless both pictures have one size."""
     got, expected = restored.full_size, reference.full_size

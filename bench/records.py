@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +69,17 @@ class Sizing:
     kernel: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clip:
+    """Consecutive frames of one sequence, in the order of time; its pairs share it.
+
+    ``window`` is the most frames that a model may see at once for one of them.
+    """
+
+    frames: tuple[Pair, ...]
+    window: int
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A degraded photograph and, where it exists, what it should have been.
@@ -98,6 +109,9 @@ class Pair:
     between which levels (`bench.suites.degrading`)."""
     sizing: Sizing | None = None
     """Where given, both images are cut and resized like this on reading, before all else."""
+    clip: Clip | None = None
+    """Where given, the pair is frame number ``at`` of it, from 0."""
+    at: int = 0
 
     @property
     def knows_psf(self) -> bool:
@@ -109,6 +123,17 @@ class Pair:
     def knows_noise(self) -> bool:
         """Whether the standard deviation of white noise is known, where it was added on reading."""
         return (self.degradation or {}).get("sigma") is not None
+
+    def frame(self, number: int) -> Pair:
+        """Return frame ``number`` of the clip; before its first that, after its last the last."""
+        assert self.clip is not None
+        at = min(max(number, 0), len(self.clip.frames) - 1)
+        return replace(self.clip.frames[at], prepare=self.prepare, clip=self.clip, at=at)
+
+    @property
+    def previous(self) -> Pair | None:
+        """The frame before it; None for a clip's first, and for what is no frame."""
+        return self.frame(self.at - 1) if self.clip is not None and self.at else None
 
     @property
     def needs_views(self) -> bool:

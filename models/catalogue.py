@@ -38,6 +38,10 @@ class Card:
     paper: Recipe | None = None
     """The preset ``paper``."""
     needs_psf: bool = False
+    frames: int = 1
+    """How many frames of a sequence it sees for one (`models.windows`)."""
+    recurrent: bool = False
+    """It carries what it saw from frame to frame, and learns from ``frames`` of them in a row."""
     multiple: int = 1
     """The network needs heights and widths that are a multiple of this; inputs are padded."""
     params: int | None = None
@@ -202,6 +206,38 @@ MODELS: dict[str, Card] = {
             multiple=2,
             params=117_932,
             gmacs=1.925,
+        ),
+        Card(
+            name="video-cnn",
+            title="Residual CNN that sees 5 frames",
+            family="cnn",
+            tasks=("deblur", "denoise", "dejpeg"),
+            build="models.architectures.video_cnn:VideoCNN",
+            citation="Su et al. 2017, doi:10.1109/CVPR.2017.33",
+            recipe=QUICK,
+            paper=recipes.DBN,
+            frames=5,
+            multiple=2,
+            params=131_756,
+            gmacs=2.152,
+            standard=False,
+        ),
+        Card(
+            name="video-rnn",
+            title="Small recurrent network for video",
+            family="cnn",
+            tasks=("deblur", "denoise", "dejpeg"),
+            build="models.architectures.video_rnn:VideoRNN",
+            citation="Nah et al. 2019, doi:10.1109/CVPR.2019.00829; Zhong et al. 2020, "
+            "doi:10.1007/978-3-030-58539-6_12",
+            recipe=QUICK,
+            paper=recipes.ESTRNN,
+            frames=5,
+            recurrent=True,
+            multiple=2,
+            params=99_404,
+            gmacs=1.623,
+            standard=False,
         ),
         Card(
             name="litenet",

@@ -40,6 +40,8 @@ class Contained:
         self.name, self.device, self.network = inner.name, inner.device, inner.network
         self.needs_psf, self.scale = inner.needs_psf, inner.scale
         self.uses_noise: bool = getattr(inner, "uses_noise", False)
+        self.frames: int = getattr(inner, "frames", 1)
+        self.recurrent: bool = getattr(inner, "recurrent", False)
         self._in_range = False
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from bench.core.errors import BenchError
 from models.restorer import NOTHING_KNOWN, Hints, Restorer
 
 SYMMETRIES = tuple((turns, flip) for flip in (False, True) for turns in range(4))
@@ -28,12 +29,13 @@ class Ensemble:
         self.name, self.device, self.network = inner.name, inner.device, inner.network
         self.needs_psf, self.scale = inner.needs_psf, inner.scale
         self.uses_noise: bool = getattr(inner, "uses_noise", False)
+        self.frames: int = getattr(inner, "frames", 1)
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`."""
         total: torch.Tensor | None = None
         for turns, flip in SYMMETRIES:
-            image = torch.rot90(degraded.flip(3) if flip else degraded, turns, (2, 3))
+            image = torch.rot90(degraded.flip(-1) if flip else degraded, turns, (-2, -1))
             restored = self.inner.restore(image.contiguous(), _seen(hints, turns, flip))
             back = torch.rot90(restored, -turns, (2, 3))
             back = back.flip(3) if flip else back
@@ -56,5 +58,9 @@ def _seen(hints: Hints, turns: int, flip: bool) -> Hints:
 
 
 def over_symmetries(restorer: Restorer) -> Restorer:
-    """Return the self-ensemble of a restorer."""
+    """Return the self-ensemble of a restorer. Raises `BenchError` for a recurrent one."""
+    if getattr(restorer, "recurrent", False):
+        raise BenchError(
+            f"'{restorer.name}' carries one state from frame to frame, not one of each orientation"
+        )
     return Ensemble(restorer)

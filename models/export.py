@@ -37,7 +37,7 @@ def export_onnx(network: torch.nn.Module, path: Path, like: torch.Tensor) -> Non
 
     Raises `BenchError` where the network cannot be traced.
     """
-    free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    free = dict.fromkeys((like.ndim - 2, like.ndim - 1), torch.export.Dim.AUTO)
     try:
         with quietly():
             torch.onnx.export(
@@ -78,7 +78,7 @@ def _first(error: Exception) -> str:
 
 def write_torch_export(network: torch.nn.Module, path: Path, like: torch.Tensor) -> None:
     """As `export_onnx`, a program of torch.export."""
-    free = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    free = dict.fromkeys((like.ndim - 2, like.ndim - 1), torch.export.Dim.AUTO)
     try:
         with quietly(), torch.inference_mode(False), torch.no_grad():
             program = torch.export.export(network, (like.clone(),), dynamic_shapes=(free,))

@@ -63,6 +63,8 @@ class _Facts:
     needs_psf: bool
     uses_noise: bool
     scale: int | None
+    frames: int
+    recurrent: bool
     digest: str
 
 
@@ -89,6 +91,7 @@ class Isolated:
         facts = self._begin()
         self.name, self.scale, self.digest = facts.name, facts.scale, facts.digest
         self.needs_psf, self.uses_noise = facts.needs_psf, facts.uses_noise
+        self.frames, self.recurrent = facts.frames, facts.recurrent
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`. Raises `BenchError` where the process ended or took too long."""
@@ -250,6 +253,8 @@ def _work(pipe: Connection, environment: Mapping[str, str]) -> None:
                 needs_psf=restorer.needs_psf,
                 uses_noise=restorer.uses_noise,
                 scale=restorer.scale,
+                frames=getattr(restorer, "frames", 1),
+                recurrent=getattr(restorer, "recurrent", False),
                 digest=model_digest(spec, None, restorer),
             )
 

@@ -32,6 +32,7 @@ from models.weights import (
     save_weights,
 )
 from models.weights_folder import no_weights
+from models.windows import RecurrentRestorer, WindowRestorer, reach_of
 
 __all__ = [
     "header_as_found",
@@ -156,8 +157,16 @@ def _built(card: Card) -> torch.nn.Module:
 def _restorer(
     network: torch.nn.Module, card: Card, name: str, device: str, tile: int | None
 ) -> NetworkRestorer:
-    kind = NoiseMapRestorer if tells_noise(network) else NetworkRestorer
+    kind = NoiseMapRestorer if tells_noise(network) else _kind_of(network)
     return kind(name, network, device, card.multiple, tile=tile, scale=scale_of(network))
+
+
+def _kind_of(network: torch.nn.Module) -> type[NetworkRestorer]:
+    """Return what runs a network: by the frames that it sees (`models.windows`)."""
+    reach = reach_of(network)
+    if reach.recurrent:
+        return RecurrentRestorer
+    return WindowRestorer if reach.frames > 1 else NetworkRestorer
 
 
 def _load_own(
@@ -210,7 +219,8 @@ def _wrap(
     A restorer with a method ``to`` is moved to the device; the others work where they work.
     """
     if isinstance(built, torch.nn.Module):
-        return NetworkRestorer(name, built, device, multiple, tile=tile, scale=scale_of(built))
+        kind = _kind_of(built)
+        return kind(name, built, device, multiple, tile=tile, scale=scale_of(built))
     if not callable(getattr(built, "restore", None)):
         raise BenchError(
             f"'{source}' made {type(built).__name__}; expected a torch.nn.Module, or a Restorer "

@@ -311,6 +311,24 @@ SRN = replace(
     departs=("the scales' losses are summed there, which Adam hardly feels",),
 )  # fmt: skip
 
+DBN = replace(
+    _NO_FRILLS, learning_rate=5e-3, batch=64, crop=128, augment=("flip", "rot90", "scale"),
+    schedule=(Schedule("step", factor=0.5, at=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),),
+    validate_every=5000, budget="80000steps",
+    source="Su et al. 2017, from memory: 5e-3, halved every 8000 steps after 24,000",
+    not_given=("betas", "validate_every"),
+    departs=("its encoder-decoder of 15 million parameters is a residual CNN here",),
+)  # fmt: skip
+
+ESTRNN = replace(
+    _NO_FRILLS, losses={"charbonnier": 1.0}, learning_rate=5e-4, batch=8, crop=256,
+    augment=("flip", "rot90"), schedule=(Schedule("cosine"),), budget="500epochs",
+    source="Zhong et al. 2020: the defaults of the authors' parameter.py; flips from memory",
+    not_given=("betas", "schedule.floor"),
+    departs=("8 frames in a row there, 5 here, and the last one's loss instead of all frames'",
+             "two frames to come are looked at there, none here"),
+)  # fmt: skip
+
 CYCLEGAN = replace(
     _NO_FRILLS, method="cyclegan", losses={},
     adversary=Adversary("lsgan", weight=1.0, pool=50, cycle=10.0),

@@ -49,6 +49,9 @@ class Hints:
     scale: int = 1
     noise: float | None = None
     names: tuple[str, ...] = ()
+    begins: bool = True
+    """Whether it is the first frame of a sequence that a recurrent model sees: it knows nothing of
+    any frame before."""
 
 
 NOTHING_KNOWN = Hints()
@@ -70,6 +73,9 @@ class Restorer(Protocol):
 
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """(1,3,H,W) float32 in [0,1] on the CPU -> (1,3,H*scale,W*scale) float32 on the CPU.
+
+        One with an attribute ``frames`` above 1 sees neighbouring frames (`models.windows`): it is
+        given (1,T,3,H,W) or, where it is ``recurrent``, frame after frame.
 
         The result need not be clipped. Raises `NotApplicable` where the model cannot
         do this image (no PSF, no such output file).
@@ -224,8 +230,12 @@ class NetworkRestorer:
         return (high, wide) if min(high, wide) >= least else None
 
     def _forward(self, image: torch.Tensor) -> torch.Tensor:
-        made = self.call(image.contiguous(memory_format=self._layout))
-        expected = (*image.shape[:2], *(side * self._enlarges for side in image.shape[-2:]))
+        made = self.call(self._given(image))
+        expected = (
+            len(image),
+            self._channels_made(image.shape[1]),
+            *(side * self._enlarges for side in image.shape[-2:]),
+        )
         if isinstance(made, list | tuple | dict):
             made = self._chosen(made, expected)
         restored = as_floats(self.name, made)
@@ -241,6 +251,14 @@ class NetworkRestorer:
                 )
             )
         return restored
+
+    def _given(self, image: torch.Tensor) -> torch.Tensor:
+        """Return a tile (B,C,H,W) as the network takes it."""
+        return image.contiguous(memory_format=self._layout)
+
+    def _channels_made(self, channels: int) -> int:
+        """Return how many channels the network makes of so many."""
+        return channels
 
     def _chosen(
         self, made: Sequence[object] | Mapping[Any, object], expected: tuple[int, ...]
@@ -341,9 +359,8 @@ def in_tiles(
         shares.append(share)
         strides.append(stride)
     high, wide = both(tile)
-    batch, channels = image.shape[:2]
     size = (height * scale, width * scale)
-    total = torch.zeros((batch, channels, *size), device=image.device)  # whatever the precision
+    total: torch.Tensor | None = None
     weights = torch.zeros((1, 1, *size), device=image.device)
     for top in _starts(height, high, strides[0]):
         for left in _starts(width, wide, strides[1]):
@@ -361,8 +378,12 @@ def in_tiles(
                 slice(top * scale, top * scale + weight.shape[0]),
                 slice(left * scale, left * scale + weight.shape[1]),
             )
-            total[window] += network(piece) * weight
+            made = network(piece)
+            if total is None:  # in float32, whatever the precision
+                total = torch.zeros((*made.shape[:2], *size), device=image.device)
+            total[window] += made * weight
             weights[window] += weight
+    assert total is not None
     return total / weights
 
 

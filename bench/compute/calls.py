@@ -32,10 +32,11 @@ class Call:
     learns: bool = False
 
     def image(self) -> torch.Tensor | None:
-        """Return the one image (B,C,H,W) of the call; None if it took anything else."""
+        """Return the one image (B,C,H,W) of the call, or window of images (B,T,C,H,W); None if it
+        took anything else."""
         if self.kwargs or len(self.args) != 1 or not isinstance(self.args[0], torch.Tensor):
             return None
-        return self.args[0] if self.args[0].ndim == 4 else None
+        return self.args[0] if self.args[0].ndim in (4, 5) else None
 
 
 def observe(network: nn.Module, function: Callable[[], Result]) -> tuple[Result, list[Call]]:

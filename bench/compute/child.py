@@ -199,7 +199,7 @@ def _timed(start: Start, job: ProfileJob) -> tuple[Run, list[torch.Tensor]]:
             with torch.inference_mode():
                 return network(images)
 
-        last = like.is_contiguous(memory_format=torch.channels_last)
+        last = like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if last else torch.contiguous_format
         inputs = [torch.rand(like.shape) for _ in range(4)]
         return forward, [x.to(restorer.device, like.dtype, memory_format=layout) for x in inputs]

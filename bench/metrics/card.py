@@ -53,6 +53,7 @@ class Check:
 GROUPS = {
     "fidelity": "how near to the reference, by formulas of pixels, structure and features",
     "perceptual": "how near to the reference, as networks see it that learned from images",
+    "temporal": "how steadily the frames of a sequence follow each other (a suite with frames=)",
     "no-reference": "how good the image looks, without a reference",
     "use": "what the image is good for beside looking at it",
     "whole set": "all images of a model together: one value, none for each image",
@@ -74,6 +75,9 @@ class MetricCard:
     convention: str
     citation: str
     needs_reference: bool = True
+    consecutive: bool = False
+    """It compares each frame of a sequence with the one before it: both its methods are given a
+    `bench.image.Frame`, and the first frame has no score."""
     backbone: str = ""
     """The network of `bench.metrics.backbones` that has to be fetched first; empty: none."""
     package: str = ""

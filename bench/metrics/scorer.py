@@ -10,11 +10,12 @@ from typing import Any
 
 from bench.core.errors import Unscorable
 from bench.core.identity import digest_of
-from bench.image import Picture, Pixels, same_size
+from bench.image import Frame, Picture, Pixels, same_size
 from bench.metrics.table import metric_card, resolve
 from bench.records import Score
 
 NO_REFERENCE = "no reference image"
+NO_FRAMES = "compares a frame with the one before it: here images are looked at one by one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Scorer:
         self.border, self._no_reference = border, no_reference
         self._cards = {name: metric_card(name) for name in self.names}
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
+        self.compares_frames = any(card.consecutive for card in self._cards.values())
+        """Whether any metric asks for the frame before each image, too."""
 
     @cached_property
     def weights(self) -> dict[str, str]:
@@ -64,9 +67,10 @@ class Scorer:
         """Return what `digest` is of a scorer of only these of the metrics."""
         return digest_of({name: text for name, text in self.weights.items() if name in names})
 
-    def reference(self, pixels: Pixels | None) -> Prepared:
+    def reference(self, pixels: Pixels | None, before: Pixels | None = None) -> Prepared:
         """Return the reference's part of all metrics; (H, W, 3) uint8, or None: there is none.
 
+        ``before`` is the reference of the frame before it, for metrics of consecutive frames.
         Raises `bench.image.ImageSizeError` if the border leaves nothing of it.
         """
         compared = [name for name in self.names if self._cards[name].needs_reference]
@@ -74,27 +78,46 @@ class Scorer:
             return Prepared(None, {}, dict.fromkeys(compared, self._no_reference))
         picture = Picture(pixels, self.border)
         prepared = Prepared(picture, {}, {})
+        frame = None
+        if self.compares_frames and before is not None:
+            frame = Frame(pixels, Picture(before, self.border), self.border)
         for name in compared:
+            shown = frame if self._cards[name].consecutive else picture
+            if shown is None:
+                continue  # its score says why
             try:
-                prepared.features[name] = self._metrics[name].features(picture)
+                prepared.features[name] = self._metrics[name].features(shown)
             except Unscorable as reason:
                 prepared.missing[name] = str(reason)
         return prepared
 
-    def score(self, pixels: Pixels, prepared: Prepared) -> dict[str, Score]:
+    def score(
+        self, pixels: Pixels, prepared: Prepared, before: Pixels | str = NO_FRAMES
+    ) -> dict[str, Score]:
         """Score one restored image, (H, W, 3) uint8, by every metric in the order of `names`.
 
-        What a metric cannot score, or scores as not a number, is missing with the reason. Raises
+        ``before`` is the restored frame before it, or why there is none. What a metric cannot
+        score, or scores as not a number, is missing with the reason. Raises
         `bench.image.ImageSizeError` unless image and reference have one size.
         """
         restored = Picture(pixels, self.border)
         if prepared.picture is not None:
             same_size(restored, prepared.picture)
-        return {name: self._score(name, restored, prepared) for name in self.names}
+        frame: Frame | str = NO_FRAMES
+        if self.compares_frames:
+            if isinstance(before, str):
+                frame = before
+            else:
+                frame = Frame(pixels, Picture(before, self.border), self.border)
+                same_size(frame.before, restored)
+        shown = {name: frame if self._cards[name].consecutive else restored for name in self.names}
+        return {name: self._score(name, shown[name], prepared) for name in self.names}
 
-    def _score(self, name: str, restored: Picture, prepared: Prepared) -> Score:
+    def _score(self, name: str, restored: Picture | str, prepared: Prepared) -> Score:
         if reason := prepared.missing.get(name):
             return Score.missing(reason)
+        if isinstance(restored, str):
+            return Score.missing(restored)
         try:
             value = float(self._metrics[name].compare(restored, prepared.features.get(name)))
         except Unscorable as error:

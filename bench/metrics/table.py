@@ -13,6 +13,7 @@ _WANG = "Wang et al. 2004, doi:10.1109/TIP.2003.819861"
 _LPIPS = "Zhang et al. 2018, doi:10.1109/CVPR.2018.00068"
 _RIM = "Rim et al. 2020, doi:10.1007/978-3-030-58595-2_12"
 _INF = float("inf")
+_SHIFTS = "no package computes it; tests hold it to motions that are known"
 
 
 def _check(reference: str, package: str, function: str, tolerance: float) -> Check:
@@ -441,6 +442,35 @@ METRICS: dict[str, MetricCard] = {
             extra="lightglue",
             group="use",
             check="kornia's networks are the reference themselves",
+        ),
+        MetricCard(
+            name="tof",
+            factory="bench.metrics.temporal:TOF",
+            higher_is_better=False,
+            low=0,
+            high=_INF,
+            unit="px",
+            convention="distance between the optical flows (Farneback, OpenCV) of two restored and "
+            "of two reference frames, border of 8 to 23 pixels left out; the authors' metrics.py",
+            citation="Chu et al. 2020, doi:10.1145/3386569.3392457",
+            consecutive=True,
+            group="temporal",
+            check=_SHIFTS,
+        ),
+        MetricCard(
+            name="warp-error",
+            factory="bench.metrics.temporal:WarpError",
+            higher_is_better=False,
+            low=0,
+            high=1,
+            unit="",
+            convention="mean squared difference of RGB in [0,1] between a restored frame and the "
+            "next one warped onto it, by the references' flow (DIS, OpenCV) where both show it; "
+            "the paper takes FlowNet2. Blur lowers it: read it beside another",
+            citation="Lai et al. 2018, doi:10.1007/978-3-030-01267-0_11",
+            consecutive=True,
+            group="temporal",
+            check=_SHIFTS,
         ),
         _released(
             "niqe",

@@ -22,6 +22,7 @@ from bench.runs.splits import TrainingSplits, learned_here, nothing_to_learn, tr
 from bench.runs.store import RunFolder
 from bench.suites import Suite
 from bench.suites.folder import first_few
+from bench.suites.frames import most_frames, too_few
 from bench.suites.identity import grey_note
 from bench.suites.learned import overlap
 from bench.suites.opening import open_pair
@@ -157,6 +158,8 @@ class Planner:
             entry.noticed = tuple(f"@{name}: {known[name].title}" for name in named)
             if card and task not in card.tasks:
                 entry.drop("not applicable", f"made for {', '.join(card.tasks)}; this is {task}")
+            elif card and card.frames > (given := most_frames(self.pairs)):
+                entry.drop("not applicable", too_few(card.frames, given))
             elif card and card.needs_psf and not any_psf(self.pairs):
                 entry.drop("not applicable", NO_PSF)
             elif card and card.checkpoint:

@@ -20,22 +20,23 @@ from functools import cached_property
 from bench.core.errors import BenchError, message_of
 from bench.core.parallel import in_threads
 from bench.core.progress import Progress
-from bench.image import read
+from bench.image import Pixels, read
 from bench.metrics.scorer import Prepared, Scorer
 from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card, metric_cards
 from bench.records import Pair, Score
 from bench.runs.cells import Cell, CellWriter
+from bench.runs.executors.frames import reference_of
 from bench.runs.executors.restoring import FolderError
 from bench.runs.record import MetricRecord, RunRecord
 from bench.runs.store import RunFolder
 from bench.runs.whole_sets import measure_sets
 from bench.suites import Suite, spread
 from bench.suites.folder import first_few
+from bench.suites.frames import no_frame_before
 from bench.suites.identity import pair_digest
 from bench.suites.listing import prepared
-from bench.suites.opening import open_pair
 
 LOST = "its restored image is lost"
 """How reasons begin that the same call looks into again."""
@@ -222,8 +223,9 @@ class Rescoring:
             finished = []
             for todo in many:
                 if self.folder.image_path(todo.model, image).is_file():
-                    truth = truth or scorer.reference(open_pair(by_id[image]).reference)
-                    found = self._score(todo, scorer, truth, control)
+                    truth = truth or reference_of(by_id[image], scorer)
+                    before = self._before(todo.model, by_id[image], scorer)
+                    found = self._score(todo, scorer, truth, before, control)
                 else:
                     found = dict.fromkeys(todo.metrics, _without_image(todo.cell))
                 finished.append((todo.model, self._extended(todo, found)))
@@ -231,14 +233,27 @@ class Rescoring:
 
         return work
 
+    def _before(self, model: str, pair: Pair, scorer: Scorer) -> Pixels | str:
+        """Return the restored frame before a pair's, or why there is none."""
+        if not scorer.compares_frames or pair.previous is None:
+            return no_frame_before(pair)
+        path = self.folder.image_path(model, pair.previous.id)
+        return read(path) if path.is_file() else f"'{pair.previous.id}' before it was not restored"
+
     def _score(
-        self, todo: Todo, scorer: Scorer, truth: Prepared, control: str | None
+        self,
+        todo: Todo,
+        scorer: Scorer,
+        truth: Prepared,
+        before: Pixels | str,
+        control: str | None,
     ) -> dict[str, Score]:
         def lost(why: str) -> dict[str, Score]:
             return dict.fromkeys(todo.metrics, Score.missing(f"{LOST}: {why}"))
 
         try:
-            found = scorer.score(read(self.folder.image_path(todo.model, todo.cell.image)), truth)
+            restored = read(self.folder.image_path(todo.model, todo.cell.image))
+            found = scorer.score(restored, truth, before)
         except (BenchError, OSError) as error:
             return lost(message_of(error))
         if control and control in todo.cell.scores:

@@ -32,7 +32,8 @@ from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
 from bench.runs.executors.workplace import Workplace
 from bench.runs.finding import continued
-from bench.runs.planning import NO_PSF, Entry, OnOverlap, Planner, StaleError, any_psf, told_to
+from bench.runs.fitting import unfit
+from bench.runs.planning import Entry, OnOverlap, Planner, StaleError, told_to
 from bench.runs.record import MetricRecord, RunRecord, Status, SuiteRecord
 from bench.runs.store import RunFolder
 from bench.runs.whole_sets import measure_sets
@@ -47,6 +48,7 @@ from models.loading import load_restorer
 from models.specs import card_of, label
 from models.training.train import Trained
 from models.weights_folder import WeightsFolder
+from models.windows import reach_of, seen_by
 
 Changed = Literal["redo", "refuse", "afresh"]
 
@@ -146,13 +148,10 @@ class RunJob:
             except Exception as error:  # noqa: BLE001  a model of a third party may raise anything
                 entry.drop("failed", message_of(error))
                 continue
-            if entry.restorer.needs_psf and not any_psf(self.pairs):
-                entry.drop("not applicable", NO_PSF)
-            elif entry.restorer.scale not in (None, self.suite.scale):
-                entry.drop(
-                    "not applicable",
-                    f"enlarges x{entry.restorer.scale}; this suite asks for x{self.suite.scale}",
-                )
+            if seen := seen_by(reach_of(entry.restorer)):
+                entry.noticed += (seen,)
+            if why := unfit(entry.restorer, self.pairs, self.suite.scale):
+                entry.drop("not applicable", why)
 
     def renew(self) -> None:
         """Drop finished cells that would come out otherwise now, to be done anew.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from bench.metrics.set_table import choose_metrics
 from bench.metrics.sets import SetScorer
 from bench.records import Failure, SetScore
 from bench.runs.cells import Cell
-from bench.suites.folder import named_images
+from bench.suites.folder import cluster_of, named_images
+from bench.suites.frames import FIRST, consecutive
 from bench.suites.identity import grey_note
 from bench.suites.outputs import Paired, pair_with_references
 
@@ -70,11 +72,15 @@ def score_folder(
         height, width = (side // scale * scale for side in target.shape[:2])
         return np.ascontiguousarray(target[:height, :width])
 
+    earlier = _before(paired.pairs) if scorer.compares_frames else {}
+
     def score(pair: tuple[str, Path, Path | None]) -> Cell | Failure:
         name, image, truth = pair
         try:
-            prepared = scorer.reference(truth_of(truth))
-            return Cell(name, scorer.score(read(image), prepared))
+            _, shown, true = earlier.get(name, (name, None, None))
+            prepared = scorer.reference(truth_of(truth), truth_of(true))
+            before = read(shown) if shown else FIRST
+            return Cell(name, scorer.score(read(image), prepared, before))
         except Exception as error:  # noqa: BLE001  isolated, listed and counted
             return Failure(restored.name, name, message_of(error))
 
@@ -92,6 +98,16 @@ def score_folder(
         theirs = sets.describe(truth for truth in truths if truth is not None)
         found.sets.update(sets.compare(ours, theirs))
     return found
+
+
+def _before(
+    pairs: Sequence[tuple[str, Path, Path | None]],
+) -> dict[str, tuple[str, Path, Path | None]]:
+    """Return by name the image whose number comes before, where there is one of its sequence."""
+    clusters = cluster_of([name for name, _, _ in pairs])
+    runs = consecutive([(clusters[name], name) for name, _, _ in pairs])
+    steps = (step for run in runs for step in pairwise(run))
+    return {pairs[now][0]: pairs[before] for before, now in steps}
 
 
 def _alone(restored: Path) -> Paired:

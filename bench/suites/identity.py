@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from bench.core.errors import BenchError
 from bench.core.identity import digest_of, file_digest, remembered
 from bench.image import converted_from, is_grey, read
-from bench.records import Pair
+from bench.records import Clip, Pair
 from bench.suites.folder import first_few
 
 MISSING = "missing"
@@ -24,6 +25,7 @@ def pair_digest(pair: Pair) -> str:
     A file that is missing counts as missing: whoever reads it says so.
     """
     files = (pair.degraded, pair.reference, pair.psf)
+    around = [] if pair.clip is None else [{"frame": pair.at, "of": _clip_digest(pair.clip)}]
     return digest_of(
         [_file(path) for path in files],
         pair.scale,
@@ -31,7 +33,14 @@ def pair_digest(pair: Pair) -> str:
         pair.prepare,
         *([astuple(pair.sizing)] if pair.sizing else []),
         *([{"fresh": dict(pair.fresh)}] if pair.fresh else []),
+        *around,
     )
+
+
+@lru_cache(maxsize=1024)
+def _clip_digest(clip: Clip) -> str:
+    """Return the digest of all frames: a model may carry what it saw from the first to the last."""
+    return digest_of(*map(pair_digest, clip.frames))
 
 
 def colour_note(pairs: Sequence[Pair]) -> str | None:

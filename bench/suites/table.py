@@ -16,6 +16,7 @@ from bench.core.progress import Update, unheard
 from bench.metrics.table import DEFAULT, ON_LUMA, WITHOUT_REFERENCE
 from bench.records import Pair
 from bench.suites.degrading import DEGRADERS, read_degrading, read_levels, with_degrading
+from bench.suites.frames import OPTION, read_frames, with_frames
 from bench.suites.sizing import OPTIONS, read_sizing, with_sizing
 
 Split = Literal["train", "val", "test"]
@@ -78,6 +79,8 @@ class SuiteCard:
     """How many pairs the complete, published data set has."""
     divides: bool = False
     """Where it is degraded on reading, some of its photographs train (`bench.suites.degrading`)."""
+    sequences: bool = False
+    """Its images may be frames of sequences (`bench.suites.frames`)."""
     made_here: bool = False
     """Needs no data: the suite is made when it is first opened."""
     download: str | None = None
@@ -116,6 +119,7 @@ SUITES: dict[str, SuiteCard] = {
             options={"blur": ("blur", "blur_gamma")},
             images={"train": 2103, "test": 1111},
             download="bench.suites.gopro:GOPRO_LARGE",
+            sequences=True,
         ),
         SuiteCard(
             name="celeba",
@@ -202,6 +206,7 @@ SUITES: dict[str, SuiteCard] = {
             size="27,000 pairs",
             source="https://seungjunnah.github.io/Datasets/reds.html",
             images={"train": 24000, "test": 3000},
+            sequences=True,
         ),
         SuiteCard(
             name="bsd68",
@@ -297,6 +302,7 @@ SUITES: dict[str, SuiteCard] = {
             citation="",
             size="yours",
             divides=True,
+            sequences=True,
         ),
         SuiteCard(
             name="photos",
@@ -310,6 +316,7 @@ SUITES: dict[str, SuiteCard] = {
             size="yours",
             metrics=WITHOUT_REFERENCE,
             divides=True,
+            sequences=True,
         ),
     )
 }
@@ -323,8 +330,8 @@ def suite_cards() -> dict[str, SuiteCard]:
 def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) -> Suite:
     """Open ``name[:key=value,..]`` on the folder ``data`` (default ``data/<name>``).
 
-    Every suite has the options of `bench.suites.sizing` and `bench.suites.degrading`, beside those
-    of its row.
+    Every suite has the options of `bench.suites.sizing` and `bench.suites.degrading`, one of
+    ``sequences`` that of `bench.suites.frames`, beside those of its row.
 
     A suite that is made here calls ``progress`` while it is made. Raises `BenchError` for an
     unknown name or option, or where the data is missing or incomplete: the message says what was
@@ -338,8 +345,10 @@ def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) 
     keep_beside(suite.root)
     if (levels := read_degrading(spec, options, row.options)[0]) is not None:
         suite = with_degrading(suite, levels, canonical(card.name, options))
-    sizing, _ = read_sizing(spec, options)
-    return with_sizing(suite, sizing) if sizing else suite
+    if (sizing := read_sizing(spec, options)[0]) is not None:
+        suite = with_sizing(suite, sizing)
+    window, _ = read_frames(spec, options, card.sequences)
+    return with_frames(suite, window) if window > 1 else suite
 
 
 def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
@@ -354,19 +363,26 @@ def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
     card = cards[choose("suite", name, cards)]
     options = _defaults(card)
     _, sizes = read_sizing(spec, given)
+    _, frames = read_frames(spec, given, card.sequences)
     levels, degrading = read_degrading(spec, given, card.options)
+    if frames and levels is not None and levels.low < levels.high:
+        raise BenchError(
+            f"'{spec}': each frame of a sequence would have a level of its own; give one, as "
+            f"{levels.option}={levels.high:g}"
+        )
     if levels is not None:  # an option of its own that degrades otherwise no longer does
         options = {key: value for key, value in options.items() if key not in DEGRADERS}
         row = levels.degrader
         card = replace(card, task=row.task, metrics=row.metrics)
     for key, value in given.items():
-        if key in sizes or key in degrading:
+        if key in sizes or key in degrading or key in frames:
             continue
         if key not in card.options:
-            legal = ", ".join(dict.fromkeys([*card.options, *DEGRADERS, *OPTIONS]))
+            neighbours = [OPTION] if card.sequences else []
+            legal = ", ".join(dict.fromkeys([*card.options, *DEGRADERS, *OPTIONS, *neighbours]))
             raise BenchError(f"suite '{name}' has no option '{key}'; its options: {legal}")
         options[key] = _legal(f"suite '{name}': {key}", value, card.options[key])
-    return card, options | degrading | sizes
+    return card, options | degrading | sizes | frames
 
 
 def _defaults(card: SuiteCard) -> dict[str, str]:

@@ -13,23 +13,25 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 import psutil
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from bench.core.errors import BenchError
-from bench.image import Floats, Pixels, to_tensor
+from bench.image import Floats, Pixels
 from bench.records import Pair
 from bench.suites.opening import Views, open_pair
 from bench.suites.table import spread
 from models.training.augment import AUGMENTATIONS, Image, Jitter, Warp, colour_order, turned
 from models.training.curriculum import Curriculum
 from models.training.fresh import degraded_anew, with_noise_map
+from models.training.pieces import Piece, as_tensor, floats, resized, square, stacked
+from models.training.windows import window_piece
+from models.windows import ALONE, Reach
 
 CACHE_BYTES, CACHE_SHARE = 2 * 1024**3, 0.25
 """Opened pairs may take so many bytes, or this part of the memory that is free, if that is more."""
@@ -37,11 +39,8 @@ CACHE_BYTES, CACHE_SHARE = 2 * 1024**3, 0.25
 VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
 """Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]. For a network that is
-told the noise, the degraded one has a fourth channel: its standard deviation."""
-
-
-Piece = NDArray[Any] | torch.Tensor
-"""A crop: (S,S,3) as an `Image`, or (3,S,S) float32 in [0,1] (four channels: as in `Item`)."""
+told the noise, the degraded one has a fourth channel: its standard deviation. For one that sees
+neighbouring frames it is a window of them, (T,3,S,S)."""
 
 
 class ViewCache:
@@ -114,6 +113,7 @@ class PairedCrops(Dataset[Item]):
         share: tuple[int, int] = (0, 1),
         told_noise: bool = False,
         fit: str = "crop",
+        reach: Reach = ALONE,
     ) -> None:
         if unknown := sorted(set(augment) - AUGMENTATIONS):
             known = ", ".join(sorted(AUGMENTATIONS))
@@ -122,6 +122,7 @@ class PairedCrops(Dataset[Item]):
         self._augment, self._cache = frozenset(augment), cache
         self._numbers = range(start + share[0], stop, share[1])
         self._curriculum, self._told_noise, self._whole = curriculum, told_noise, fit == "resize"
+        self._reach = reach
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -189,7 +190,10 @@ class PairedCrops(Dataset[Item]):
             grey = bool((pair.degradation or {}).get("grey"))
             made, level = degraded_anew(sharp, fresh, rng, grey=grey)
             return (with_noise_map(made, level) if self._told_noise else made), sharp
-        found, whole = cut(degraded, 1), cut(reference, pair.scale)
+        whole = cut(reference, pair.scale)
+        if self._reach != ALONE:
+            return window_piece(pair, self._reach, self._cache, lambda image: cut(image, 1)), whole
+        found = cut(degraded, 1)
         return (with_noise_map(floats(found), level) if self._told_noise else found), whole
 
 
@@ -237,63 +241,6 @@ def _to_learn(pair: Pair) -> Pair:
     return pair if _fresh(pair) is None else replace(pair, degradation=None)
 
 
-def square(image: Image, top: int, left: int, side: int) -> Image:
-    """Cut a (side, side, 3) piece; an image that is too small is mirrored at its end."""
-    piece = image[top : top + side, left : left + side]
-    missing = [side - length for length in piece.shape[:2]]
-    if not any(missing):
-        return piece
-    rows, columns = (
-        np.pad(np.arange(length), (0, more), mode="symmetric")
-        for length, more in zip(piece.shape[:2], missing, strict=True)
-    )
-    return piece[rows][:, columns]
-
-
-def resized(image: Image, side: int) -> NDArray[Any]:
-    """(H, W, 3) -> (side, side, 3): all of it, by the mean of what falls on each pixel."""
-    whole, size = np.ascontiguousarray(image), (side, side)
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA))
-
-
-def floats(piece: Piece) -> torch.Tensor:
-    """Return a piece as (3,S,S) float32 in [0,1], where it is."""
-    if isinstance(piece, np.ndarray) or piece.dtype == torch.uint8:
-        return as_tensor(piece)
-    return piece
-
-
-def stacked(pieces: Sequence[Piece]) -> torch.Tensor:
-    """Return pieces as one (B,3,S,S) float32 batch in [0,1], its channels last in memory.
-
-    Those of 8 bits are copied as they are, and become floats together; where some lie on a device,
-    all get there.
-    """
-    on = next((piece.device for piece in pieces if isinstance(piece, torch.Tensor)), None)
-    if any(piece.dtype not in (np.uint8, torch.uint8) for piece in pieces):
-        return torch.stack([floats(piece).to(on) for piece in pieces])
-    if on is None:
-        together = torch.from_numpy(np.stack(pieces))
-    else:
-        together = torch.stack(
-            [
-                piece.to(on)
-                if isinstance(piece, torch.Tensor)
-                else torch.from_numpy(np.ascontiguousarray(piece)).to(on)
-                for piece in pieces
-            ]
-        )
-    return together.permute(0, 3, 1, 2).to(torch.float32).div_(255)
-
-
-def as_tensor(image: Image) -> torch.Tensor:
-    """(H, W, 3) -> (3, H, W) float32 in [0,1], in memory as convolutions like it."""
-    if isinstance(image, torch.Tensor):
-        whole = image.permute(2, 0, 1).to(torch.float32)
-        return whole / 255 if image.dtype == torch.uint8 else whole
-    return to_tensor(image)[0]
-
-
 def split_off_validation(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     """Split training pairs for suites without a validation split: whole clusters, a tenth of them.
 
@@ -314,10 +261,11 @@ def split_off_validation(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]
     return kept, held_out
 
 
-def validation_crops(pairs: Sequence[Pair], told_noise: bool = False) -> Item:
+def validation_crops(pairs: Sequence[Pair], told_noise: bool = False, reach: Reach = ALONE) -> Item:
     """Return the centres of up to 12 pairs, spread over the clusters, as two (N,3,S,S) tensors.
 
-    S is 160 for the degraded ones, and 160 times the scale for the references.
+    S is 160 for the degraded ones, and 160 times the scale for the references. For a network that
+    sees neighbouring frames the first are (N,T,3,S,S).
     """
     cache = ViewCache()
     degraded: list[torch.Tensor] = []
@@ -328,6 +276,9 @@ def validation_crops(pairs: Sequence[Pair], told_noise: bool = False) -> Item:
         for image, scale, found in zip(images, (1, pair.scale), (degraded, reference), strict=True):
             piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
             found.append(floats(piece))
+        if reach != ALONE:
+            middle = partial(square, top=top, left=left, side=VALIDATION_SIDE)
+            degraded[-1] = floats(window_piece(pair, reach, cache, middle))
         if told_noise:
             level = (pair.degradation or {}).get("sigma")
             degraded[-1] = with_noise_map(degraded[-1], level)

@@ -34,5 +34,7 @@ def lay_out(network: AnyModule) -> AnyModule:
 
 
 def laid_out(images: torch.Tensor, network: nn.Module) -> torch.Tensor:
-    """Return (B,C,H,W) in the layout of a network."""
+    """Return (B,C,H,W) in the layout of a network, and windows (B,T,C,H,W) contiguous."""
+    if images.ndim != 4:
+        return images.contiguous()
     return images.contiguous(memory_format=layout_of(network))

@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
+from bench.core.errors import BenchError
 from models.training.data import Batches, Item, PairedCrops, ViewCache
 from models.training.execution import compile_in_place, computing
 from models.training.layout import laid_out, lay_out
@@ -20,6 +21,7 @@ from models.training.losses import Losses, psnr, rounded, ssim
 from models.training.optimisation import Rates, averaged, optimiser_for
 from models.training.plan import Plan, Task
 from models.training.resident import views_for
+from models.windows import ALONE, target_of
 
 VALIDATION_BATCH = 4
 
@@ -45,6 +47,12 @@ class Training(LightningModule):
 
     def __init__(self, task: Task, plan: Plan | None = None) -> None:
         super().__init__()
+        if task.reach != ALONE and (task.recipe.method != "plain" or task.teacher is not None):
+            how = "a teacher" if task.recipe.method == "plain" else f"method {task.recipe.method}"
+            raise BenchError(
+                f"a network that sees {task.reach.frames} frames learns by a plain recipe alone, "
+                f"not by {how}"
+            )
         self.task, self.recipe, self.plan = task, task.recipe, plan
         self.network = lay_out(task.network)
         self.averaged = averaged(self.network, task.recipe.average)
@@ -164,7 +172,8 @@ class Training(LightningModule):
         for name, value in found.items():
             self.log(f"val_{name}", value, batch_size=len(degraded), on_epoch=True)
         if index == 0:
-            self.sample = [images[0, :3].cpu() for images in (degraded, restored, reference)]
+            seen = target_of(degraded, self.task.reach)
+            self.sample = [images[0].cpu() for images in (seen, restored, reference)]
 
     def watched(self) -> dict[str, float]:
         """Return the means since the last validation, what that found, and the learning rate."""
@@ -229,6 +238,7 @@ class Training(LightningModule):
             share=(self.trainer.global_rank, ranks),
             told_noise=self.task.told_noise,
             fit=self.recipe.fit,
+            reach=self.task.reach,
         )
         batches = Batches(crops, batch // ranks, pinned=self.device.type == "cuda")
         return DataLoader(batches, batch_size=None)

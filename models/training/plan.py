@@ -19,6 +19,7 @@ from models.loading import tells_noise
 from models.recipes import Recipe
 from models.training.curriculum import Curriculum, curriculum_of
 from models.training.data import Item
+from models.windows import Reach, reach_of
 
 Tell = Callable[[float, float, str], None]
 """Called with the steps done, the steps planned, and a line of text."""
@@ -45,6 +46,11 @@ class Task:
     def told_noise(self) -> bool:
         """Whether the network takes the noise level as a fourth channel."""
         return tells_noise(self.network)
+
+    @property
+    def reach(self) -> Reach:
+        """Which frames the network sees for one."""
+        return reach_of(self.network)
 
     @property
     def epoch(self) -> int:

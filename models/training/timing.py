@@ -21,6 +21,7 @@ from models.training.losses import psnr, ssim
 from models.training.methods import training_of
 from models.training.plan import Plan, Task
 from models.training.resident import views_for
+from models.windows import target_of
 
 if TYPE_CHECKING:
     from models.training.module import Training
@@ -63,7 +64,8 @@ def make_plan(
             )
     steps = max(1, steps)
     degraded, reference = task.validation
-    untouched = enlarge(degraded[:, :3], reference.shape[-1] // degraded.shape[-1])
+    untouched = target_of(degraded, task.reach)
+    untouched = enlarge(untouched, reference.shape[-1] // degraded.shape[-1])
     return Plan(
         made_for=made_for,
         steps=steps,
@@ -153,6 +155,7 @@ def _timed(module: Training, optimisers: Sequence[Any], task: Task, seconds: flo
         cache=cache,
         told_noise=task.told_noise,
         fit=task.recipe.fit,
+        reach=task.reach,
     )
     taken: list[float] = []
     for step in range(WARM_STEPS + TIMED_STEPS):

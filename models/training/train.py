@@ -46,6 +46,7 @@ from models.training.outcome import undertrained
 from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
 from models.training.timing import StepTiming, make_plan, threads, time_steps
+from models.training.windows import required_reach
 from models.weights import (
     MASKED,
     Compressed,
@@ -252,7 +253,8 @@ def _task(job: Job) -> Task:
         raise BenchError(
             f"'{job.card.name}' enlarges x{scale_of(network)}; '{job.suite}' asks for x{scale}"
         )
-    crops = validation_crops(job.val, tells_noise(network))
+    reach = required_reach(job.card.name, network, job.train)
+    crops = validation_crops(job.val, tells_noise(network), reach)
     return Task(
         network=network,
         recipe=job.recipe,

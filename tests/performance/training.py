@@ -21,9 +21,10 @@ from bench.suites import open_suite
 from models.catalogue import MODELS
 from models.loading import build_network
 from models.recipes import Execution
-from models.training.data import PairedCrops, ViewCache, floats
+from models.training.data import PairedCrops, ViewCache
 from models.training.execution import precision_of
 from models.training.methods import training_of
+from models.training.pieces import floats
 from models.training.plan import Task
 
 NAMES = ("litenet", "rescnn", "unet", "t1t4-gan")

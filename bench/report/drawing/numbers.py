@@ -36,6 +36,8 @@ TITLES = {
     "ocr": "OCR",
     "orb-matches": "ORB matches",
     "blur-effect": "Blur effect",
+    "tof": "tOF",
+    "warp-error": "Warping error",
     "niqe": "NIQE",
     "brisque": "BRISQUE",
     "fid": "FID",

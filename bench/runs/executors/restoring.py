@@ -14,23 +14,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
-import torch
-
 from bench.core.errors import BenchError, NotApplicable, message_of
 from bench.core.parallel import ahead, cores
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
-from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
-from bench.metrics.scorer import Prepared, Scorer
+from bench.image import Pixels, quantise, write_png
+from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
+from bench.runs.executors.frames import Frames, Player, reference_of
 from bench.runs.store import RunFolder
 from bench.suites import strata
 from bench.suites.identity import pair_digest
-from bench.suites.opening import Views, open_pair
-from bench.suites.outputs import names_of
+from bench.suites.opening import Views
 from models.identity import output_digest
-from models.restorer import Hints, Restorer
+from models.restorer import Restorer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,8 +48,6 @@ class FolderError(BenchError):
 class Opened:
     """An image with everything that all models share."""
 
-    tensor: torch.Tensor
-    hints: Hints
     prepared: Prepared
     measured: Strata
 
@@ -81,15 +77,17 @@ def restore_and_score(
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
         crew = max(1, min(4, cores() - 1))
         queue = _Queue(writers, folder, progress, total, room=2 * crew)
+        frames = Frames()
+        players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
         try:
             for (pair, names), opened in ahead(
-                reader, lambda w: _open(w[0], scorer, folder), waiting, room=1
+                reader, lambda w: _open(w[0], scorer, folder, frames), waiting, room=1
             ):
                 for name in names:
                     inputs = inputs_of(restorers[name], digests[name], pair, scorer)
-                    work = Work(restorers[name], name, pair.id, inputs)
+                    work = Work(players[name], name, pair, inputs)
                     queue.put(name, pair.id, _cell(work, opened, scorer, folder, behind))
             queue.settle_all()
         except BaseException:  # interrupted: what has not begun is left, what was finished kept
@@ -99,20 +97,12 @@ def restore_and_score(
     return queue.failures
 
 
-def _open(pair: Pair, scorer: Scorer, folder: RunFolder) -> Opened:
-    views = open_pair(pair)
+def _open(pair: Pair, scorer: Scorer, folder: RunFolder, frames: Frames) -> Opened:
+    views = frames.open(pair).views
     if pair.needs_views:
         _write_views(pair, views, folder)
     return Opened(
-        to_tensor(views.degraded),
-        Hints(
-            image=pair.id,
-            psf=views.psf,
-            scale=pair.scale,
-            noise=views.noise,
-            names=names_of(pair)[1:],
-        ),
-        scorer.reference(views.reference),
+        reference_of(pair, scorer, frames),
         strata.measured(views.degraded, views.reference),
     )
 
@@ -132,10 +122,15 @@ def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
 class Work:
     """One restorer on one image, and what the cell will follow from."""
 
-    restorer: Restorer
+    player: Player
     label: str
-    image: str
+    pair: Pair
     inputs: Inputs
+
+    @property
+    def image(self) -> str:
+        """The image's id."""
+        return self.pair.id
 
 
 def inputs_of(restorer: Restorer, digest: str, pair: Pair, scorer: Scorer) -> Inputs:
@@ -161,7 +156,8 @@ def _cell(
     settled: Future[Cell] = Future()
     try:
         opened = opening.result()
-        pixels = to_pixels(work.restorer.restore(opened.tensor, opened.hints))
+        before = work.player.before(work.pair) if scorer.compares_frames else NO_FRAMES
+        pixels = work.player.restored(work.pair)
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
@@ -169,12 +165,19 @@ def _cell(
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
     else:
-        return behind.submit(_finish, folder, work, pixels, scorer, opened)
+        return behind.submit(_finish, folder, work, (pixels, before), scorer, opened)
     return settled
 
 
-def _finish(folder: RunFolder, work: Work, pixels: Pixels, scorer: Scorer, opened: Opened) -> Cell:
-    scores = scorer.score(pixels, opened.prepared)
+def _finish(
+    folder: RunFolder,
+    work: Work,
+    made: tuple[Pixels, Pixels | str],
+    scorer: Scorer,
+    opened: Opened,
+) -> Cell:
+    pixels, before = made
+    scores = scorer.score(pixels, opened.prepared, before)
     try:
         write_png(folder.image_path(work.label, work.image), pixels)
     except OSError as error:

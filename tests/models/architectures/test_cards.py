@@ -15,6 +15,16 @@ from models.weights import save_weights
 from tests.support.training import header_of
 
 CARDS = [card for card in MODELS.values() if card.recipe is not None]
+
+
+def shape(card: Card, side: int, learns: bool = False) -> tuple[int, ...]:
+    """Return the shape of what a card's network takes for one image; of a recurrent one, with the
+    state that it carries, or where it learns the frames in a row."""
+    if card.recurrent and not learns:
+        return 1, 3 + load_object(card.build)(**card.options).state, side, side
+    return (1, card.frames, 3, side, side) if card.frames > 1 else (1, 3, side, side)
+
+
 every_network = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 
 
@@ -25,7 +35,7 @@ def test_a_network_is_as_large_and_as_slow_as_its_card_says(card: Card) -> None:
     side = 16 if swinir else 256
     with torch.device("cpu" if swinir else "meta"):
         network = load_object(card.build)(**card.options)
-    found = count(network, (1, 3, side, side))
+    found = count(network, shape(card, side))
     assert found.params == card.params
     assert found.macs * (256 / side) ** 2 / 1e9 == pytest.approx(card.gmacs, rel=1e-3)
     assert found.uncovered == ()
@@ -65,7 +75,8 @@ def test_the_gradient_reaches_every_parameter(card: Card) -> None:
             if not parameter.any():  # what begins at nothing hides what comes before it
                 parameter.normal_(std=0.05)
     side = max(8, card.multiple)
-    image = 0.25 + 0.5 * torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    image = 0.25 + 0.5 * torch.rand(shape(card, side, learns=True), generator=generator)
     network(image).square().mean().backward()
     silent = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()}
     assert not silent

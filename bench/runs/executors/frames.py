@@ -1,0 +1,133 @@
+"""Frames of sequences through a model: what it sees of each, and what it carries between them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from threading import Lock
+
+import torch
+
+from bench.core.errors import NotApplicable
+from bench.image import ImageSizeError, Pixels, to_pixels, to_tensor
+from bench.metrics.scorer import Prepared, Scorer
+from bench.records import Clip, Pair
+from bench.suites.frames import no_frame_before, window_of
+from bench.suites.opening import Views, open_pair
+from bench.suites.outputs import names_of
+from models.restorer import Hints, Restorer
+from models.windows import ALONE, reach_of
+
+KEPT = 8
+"""Frames that stay in memory, the last used: neighbours share most of their windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image as a model is given it, (1,3,H,W), and what came of reading it."""
+
+    tensor: torch.Tensor
+    hints: Hints
+    views: Views
+
+
+class Frames:
+    """Opens pairs; the frames of clips stay a while. Safe among threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Clip, int, tuple[str, ...]], Frame] = OrderedDict()
+        self._lock = Lock()
+
+    def open(self, pair: Pair) -> Frame:
+        """Read a pair, unless it is still here. Raises as `bench.suites.opening.open_pair`."""
+        if pair.clip is None:
+            return _opened(pair)
+        key = pair.clip, pair.at, pair.prepare
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        frame = _opened(pair)
+        with self._lock:
+            self._kept[key] = frame
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return frame
+
+
+def reference_of(pair: Pair, scorer: Scorer, frames: Frames | None = None) -> Prepared:
+    """Return the reference's part of all metrics, the reference before it read where one asks."""
+    found = frames or Frames()
+    previous = pair.previous if scorer.compares_frames else None
+    before = None if previous is None else found.open(previous).views.reference
+    return scorer.reference(found.open(pair).views.reference, before)
+
+
+def _opened(pair: Pair) -> Frame:
+    views = open_pair(pair)
+    hints = Hints(
+        image=pair.id,
+        psf=views.psf,
+        scale=pair.scale,
+        noise=views.noise,
+        names=names_of(pair)[1:],
+    )
+    return Frame(to_tensor(views.degraded), hints, views)
+
+
+class Player:
+    """A restorer at the frames of sequences.
+
+    In whatever order frames are asked for, each comes out as in the order of time: a recurrent
+    model is given all frames since the clip's first that it has not seen. Where it fails, it begins
+    anew with the next one.
+    """
+
+    def __init__(self, restorer: Restorer, frames: Frames) -> None:
+        self.restorer, self._frames = restorer, frames
+        self._reach = reach_of(restorer)
+        self._clip: Clip | None = None
+        self._at = -1
+        self._last: tuple[Clip, int, Pixels] | None = None
+
+    def restored(self, pair: Pair) -> Pixels:
+        """Return the restored image, (H, W, 3) uint8. Raises what the model raises."""
+        if self._last is not None and self._last[:2] == (pair.clip, pair.at):
+            return self._last[2]
+        pixels = to_pixels(self._restored(pair))
+        self._last = None if pair.clip is None else (pair.clip, pair.at, pixels)
+        return pixels
+
+    def before(self, pair: Pair) -> Pixels | str:
+        """Return the restored frame before a pair's, or why there is none.
+
+        Asked for before the pair's own, it costs nothing where that was the last one restored.
+        """
+        if pair.previous is None:
+            return no_frame_before(pair)
+        try:
+            return self.restored(pair.previous)
+        except NotApplicable as reason:
+            return f"the frame before it: {reason}"
+
+    def _restored(self, pair: Pair) -> torch.Tensor:
+        if pair.clip is None or self._reach == ALONE:
+            frame = self._frames.open(pair)
+            return self.restorer.restore(frame.tensor, frame.hints)
+        if self._reach.recurrent:
+            return self._carried(pair, pair.clip)
+        seen = window_of(pair, self._reach.before, self._reach.after)
+        window = [self._frames.open(frame).tensor for frame in seen]
+        if len(sizes := {tuple(image.shape[-2:]) for image in window}) > 1:
+            raise ImageSizeError(f"frames around '{pair.id}' have the sizes {sorted(sizes)}")
+        return self.restorer.restore(torch.stack(window, dim=1), self._frames.open(pair).hints)
+
+    def _carried(self, pair: Pair, clip: Clip) -> torch.Tensor:
+        behind = self._at if self._clip is clip and self._at < pair.at else -1
+        self._clip = None
+        for number in range(behind + 1, pair.at + 1):
+            frame = self._frames.open(pair.frame(number))
+            hints = replace(frame.hints, begins=number == 0)
+            restored = self.restorer.restore(frame.tensor, hints)
+        self._clip, self._at = clip, pair.at
+        return restored

@@ -1,0 +1,222 @@
+"""Runs on sequences: what a model sees beside a frame does not hang on the order of work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import bench as product
+from bench.image import read
+from bench.runs.executors.frames import Frames, Player
+from bench.suites.table import open_suite
+from models.architectures.video_cnn import VideoCNN
+from models.architectures.video_rnn import VideoRNN
+from models.weights import save_weights
+from models.windows import RecurrentRestorer, WindowRestorer
+from tests.support.sequences import write_gopro
+from tests.support.training import header_of
+
+SMALL = {
+    "video-cnn": (VideoCNN, {"frames": 5, "width": 8, "blocks": 1}),
+    "video-rnn": (VideoRNN, {"frames": 5, "width": 8, "blocks": 1, "state": 2}),
+}
+
+
+def network(name: str) -> torch.nn.Module:
+    """Return a small network with weights of which each does something."""
+    build, options = SMALL[name]
+    torch.manual_seed(3)
+    made: torch.nn.Module = build(**options)  # type: ignore[arg-type]
+    for parameter in made.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
+    return made
+
+
+@pytest.fixture(scope="module")
+def gopro(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two test sequences of four frames. Shared: nothing may change it."""
+    return write_gopro(tmp_path_factory.mktemp("gopro"), train=0)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Files of weights of both networks."""
+    folder = tmp_path_factory.mktemp("weights")
+    files = []
+    for name, (_, options) in SMALL.items():
+        files.append(folder / f"{name}.safetensors")
+        save_weights(files[-1], network(name), header_of(name, options=options))
+    return [str(file) for file in files]
+
+
+def test_frames_come_out_alike_in_whatever_order_they_are_asked_for(gopro: Path) -> None:
+    pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))
+    in_order, others = {}, {}
+    for made, order in ((in_order, range(8)), (others, (6, 2, 1, 7, 5, 0, 3, 4))):
+        for name, kind in (("video-cnn", WindowRestorer), ("video-rnn", RecurrentRestorer)):
+            player = Player(kind(name, network(name), multiple=2), Frames())
+            for index in order:
+                made[name, index] = player.restored(pairs[index])
+    assert all((in_order[key] == others[key]).all() for key in in_order)
+    # the third frame of the one sequence is not what it would be of the other: state is forgotten
+    lone = Player(RecurrentRestorer("r", network("video-rnn"), multiple=2), Frames())
+    assert (lone.restored(pairs[4]) == in_order["video-rnn", 4]).all()
+
+
+def test_a_recurrent_model_sees_all_frames_of_a_sequence_before_each(gopro: Path) -> None:
+    pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))
+    seen: list[tuple[str, bool]] = []
+
+    class Noting(RecurrentRestorer):
+        def restore(self, degraded, hints):  # type: ignore[no-untyped-def]
+            seen.append((hints.image, hints.begins))
+            return super().restore(degraded, hints)
+
+    player = Player(Noting("r", network("video-rnn"), multiple=2), Frames())
+    player.restored(pairs[1])
+    player.restored(pairs[2])
+    player.restored(pairs[5])
+    assert seen == [
+        ("GOPR0384_11_00-000001", True),
+        ("GOPR0384_11_00-000002", False),
+        ("GOPR0384_11_00-000003", False),
+        ("GOPR0410_11_00-000001", True),
+        ("GOPR0410_11_00-000002", False),
+    ]
+
+
+def test_a_model_that_fails_on_a_frame_begins_its_sequence_anew_with_the_next(
+    gopro: Path,
+) -> None:
+    pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))
+    fails = [True]
+
+    class Failing(RecurrentRestorer):
+        def restore(self, degraded, hints):  # type: ignore[no-untyped-def]
+            made = super().restore(degraded, hints)
+            if hints.image == pairs[1].id and fails:
+                raise RuntimeError(fails.pop())
+            return made
+
+    whole = Player(RecurrentRestorer("r", network("video-rnn"), multiple=2), Frames())
+    player = Player(Failing("r", network("video-rnn"), multiple=2), Frames())
+    player.restored(pairs[0])
+    with pytest.raises(RuntimeError):
+        player.restored(pairs[1])
+    assert (player.restored(pairs[2]) == whole.restored(pairs[2])).all()
+
+
+def run(gopro: Path, out: Path, *models: str, spec: str = "gopro:frames=5", **options: object):  # type: ignore[no-untyped-def]
+    return product.run(
+        spec, data=gopro, models=models, metrics=("psnr",), profile=None, out=out, **options
+    )  # type: ignore[arg-type]
+
+
+def restored(folder: Path) -> dict[str, object]:
+    """Return every restored image of a run, by model and name."""
+    return {
+        str(path.relative_to(folder)): read(path).tobytes()
+        for path in sorted((folder / "images").rglob("*.png"))
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(gopro: Path, weights: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of both networks beside one of single images. Shared."""
+    out = tmp_path_factory.mktemp("run") / "whole"
+    run(gopro, out, "input", *weights)
+    return out
+
+
+def test_single_images_windows_and_sequences_are_models_of_one_run(whole: Path) -> None:
+    import json
+
+    record = json.loads((whole / "run.json").read_text())
+    assert {name: model["state"] for name, model in record["models"].items()} == {
+        "input": "done",
+        "video-cnn": "done",
+        "video-rnn": "done",
+    }
+    assert record["models"]["video-cnn"]["remarks"] == ["sees 5 frames for one"]
+    assert "carries what it saw" in record["models"]["video-rnn"]["remarks"][0]
+    images = restored(whole)
+    assert len(images) == 3 * 8
+    assert len(set(images.values())) == 3 * 8
+
+
+@pytest.mark.parametrize("executor", ["processes:devices=cpu+cpu"])
+def test_parts_in_other_processes_make_the_same_images(
+    executor: str, gopro: Path, weights: list[str], whole: Path, tmp_path: Path
+) -> None:
+    run(gopro, tmp_path / "run", "input", *weights, executor=executor)
+    assert restored(tmp_path / "run") == restored(whole)
+
+
+def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
+    gopro: Path, weights: list[str], whole: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(whole, tmp_path / "run")
+    for cells in (tmp_path / "run/cells").glob("*.jsonl"):
+        lines = cells.read_bytes().splitlines(keepends=True)
+        cells.write_bytes(b"".join(lines[:2]) + lines[2][:9])  # torn in the third
+    shutil.rmtree(tmp_path / "run/images")
+    again = run(gopro, tmp_path / "run", "input", *weights)
+    made, before = restored(tmp_path / "run"), restored(whole)
+    assert len(made) == 3 * 6
+    assert made.items() <= before.items()
+    assert len(again.scores) == 3 * 8
+
+
+def test_a_part_of_the_frames_comes_out_as_in_the_whole_run(
+    gopro: Path, weights: list[str], whole: Path, tmp_path: Path
+) -> None:
+    run(gopro, tmp_path / "run", *weights, limit=3)
+    few = restored(tmp_path / "run")
+    assert len(few) == 2 * 3
+    assert few.items() <= restored(whole).items()
+
+
+def test_a_changed_neighbour_does_the_frames_of_its_sequence_anew(
+    gopro: Path, weights: list[str], whole: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from bench.image import write_png
+
+    shutil.copytree(gopro, tmp_path / "gopro")
+    run(tmp_path / "gopro", tmp_path / "run", "input", *weights)
+    before = restored(tmp_path / "run")
+    assert before == restored(whole)
+    changed = tmp_path / "gopro/test/GOPR0410_11_00/blur/000004.png"
+    write_png(changed, np.ascontiguousarray(255 - read(changed)))
+    run(tmp_path / "gopro", tmp_path / "run", "input", *weights)
+    made = restored(tmp_path / "run")
+    differ = {name for name in made if made[name] != before[name]}
+    # two frames before and the last itself are seen; what is carried comes from before alone
+    seen = {"video-cnn": ("000002", "000003", "000004"), "video-rnn": ("000004",)}
+    assert {name for name in differ if "input" not in name} == {
+        f"images/{model}/GOPR0410_11_00-{frame}.png" for model, few in seen.items() for frame in few
+    }
+
+
+def test_a_model_that_sees_frames_is_left_out_where_there_are_none(
+    gopro: Path, weights: list[str], tmp_path: Path
+) -> None:
+    import json
+
+    for spec, said in (
+        ("gopro", "sees 5 frames; this suite has no sequences: open the suite with frames="),
+        ("gopro:frames=3", "sees 5 frames; this suite gives 3: open it with frames=5"),
+    ):
+        out = tmp_path / spec.replace(":", "-")
+        run(gopro, out, "input", "video-cnn", *weights[1:], spec=spec)
+        models = json.loads((out / "run.json").read_text())["models"]
+        for name in ("video-cnn", "video-rnn"):
+            assert models[name]["state"] == "not applicable"
+            assert models[name]["reason"].startswith(said)
