@@ -1,4 +1,4 @@
-"""What the training of a model cost, as the header of its weights tells."""
+"""What the training of a model cost, as the header of its weights tells; 0 where none is needed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from bench.compute.profile import Measurement
 from bench.core.errors import BenchError
-from models.specs import model_file
+from models.specs import card_of, model_file
 
 
 def _figure(name: str) -> Callable[[Measurement], float | str]:
     def figure(measured: Measurement) -> float | str:
         path = measured.weights or model_file(measured.spec)
         if path is None:
-            return "nothing was trained"
+            card = card_of(measured.spec)
+            learns = card is None or card.recipe is not None or card.checkpoint is not None
+            return "its weights were not trained" if learns else 0.0
         if path.suffix.lower() != ".safetensors":
             return "trained elsewhere: its file says nothing of that"
         from models.weights import read_header  # imports torch, and most models were not trained
