@@ -105,9 +105,10 @@ def run(
     profile: Annotated[
         str,
         typer.Option(
-            help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256; 'suite': at the "
-            "size of most of the suite's images; or 'none'. The same command with another size "
-            "adds it: the report draws costs over sizes."
+            help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256, or BATCHxHEIGHT"
+            "xWIDTH; 'suite': at the size of most of the suite's images; several, separated by "
+            "commas; or 'none'. The same command with another size adds it: the report draws "
+            "costs over sizes and batches."
         ),
     ] = "suite",
     tile: Tile = None,
