@@ -245,6 +245,10 @@ class Profile:
     noisy: str | None = ""
 
 
+TOO_LARGE = "out of memory on a whole image"
+"""How a model's remark begins that images were worked on in tiles, which may show in them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Something that went wrong with one model, and with one image unless ``image`` is None."""

@@ -24,7 +24,8 @@ from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card
 from bench.prepare import tone_note
-from bench.records import Failure, Pair, Place, ProfileSize, RunSpec, places
+from bench.records import TOO_LARGE, Failure, Pair, Place, ProfileSize, RunSpec, places
+from bench.runs.cells import tiled
 from bench.runs.costs import measure_costs, usual_size
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
@@ -231,8 +232,11 @@ class RunJob:
         outcome = self.place.restore(shard, self.progress, ready)
         self.failures = outcome.failures
         for entry in self.entries:
-            entry.remarks = outcome.remarks.get(entry.label, entry.remarks)
-            for remark in outcome.remarks.get(entry.label, ()):
+            remarks = outcome.remarks.get(entry.label, entry.remarks)
+            in_tiles = tiled(self.folder.cells(entry.label))  # earlier calls' images, too
+            entry.remarks = tuple(r for r in remarks if not r.startswith(TOO_LARGE))
+            entry.remarks += (in_tiles,) if in_tiles else ()
+            for remark in entry.remarks if entry.label in outcome.remarks else ():
                 self.progress.note(f"  {entry.label}: {remark}")
             if entry.active:
                 mine = [f for f in self.failures if f.model == entry.label]

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -30,7 +30,7 @@ from bench.suites.identity import pair_digest
 from bench.suites.opening import Views, open_pair
 from bench.suites.outputs import names_of
 from models.identity import output_digest
-from models.restorer import Hints, Restorer
+from models.restorer import Hints, Restorer, tiles_for_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -130,12 +130,13 @@ def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One restorer on one image, and what the cell will follow from."""
+    """One restorer on one image, what the cell will follow from, and how it was done."""
 
     restorer: Restorer
     label: str
     image: str
     inputs: Inputs
+    tiles: tuple[int, int] | None = None
 
 
 def inputs_of(restorer: Restorer, digest: str, pair: Pair, scorer: Scorer) -> Inputs:
@@ -162,6 +163,7 @@ def _cell(
     try:
         opened = opening.result()
         pixels = to_pixels(work.restorer.restore(opened.tensor, opened.hints))
+        tiles = tiles_for_memory(work.restorer, *opened.tensor.shape[-2:])
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
@@ -169,7 +171,7 @@ def _cell(
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
     else:
-        return behind.submit(_finish, folder, work, pixels, scorer, opened)
+        return behind.submit(_finish, folder, replace(work, tiles=tiles), pixels, scorer, opened)
     return settled
 
 
@@ -179,7 +181,7 @@ def _finish(folder: RunFolder, work: Work, pixels: Pixels, scorer: Scorer, opene
         write_png(folder.image_path(work.label, work.image), pixels)
     except OSError as error:
         raise FolderError(folder, error) from error
-    return Cell(work.image, scores, opened.measured, work.inputs)
+    return Cell(work.image, scores, opened.measured, work.inputs, work.tiles)
 
 
 class _Queue:
