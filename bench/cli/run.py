@@ -171,7 +171,6 @@ def run(
     )
 
     from bench import api
-    from bench.report import summary_table
 
     with ShownProgress() as progress:
         try:
@@ -215,6 +214,8 @@ def run(
             }
         )
     else:
+        from bench.report import summary_table  # and matplotlib, which no image waits for
+
         heads, rows, notes = summary_table(made.folder)
         for line in notes:
             say(line)
