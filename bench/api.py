@@ -21,14 +21,6 @@ from bench.compute.environment import pick_device
 from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
 from bench.core.progress import Progress, Unheard
-from bench.framework.budgets import Pick
-from bench.framework.budgets import pick as pick_within
-from bench.framework.costs import read_costs, read_figures
-from bench.framework.joint import Evidence
-from bench.framework.people import HumanScale, read_study
-from bench.framework.scores import read_scores
-from bench.framework.significance import Comparison
-from bench.framework.significance import compare as compare_models
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import choose_metrics, set_metric_cards
@@ -48,6 +40,9 @@ from models.weights_folder import WeightsFolder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.framework.budgets import Pick
+    from bench.framework.people import HumanScale
+    from bench.framework.significance import Comparison
     from bench.runs.planning import OnOverlap
     from bench.runs.runner import Changed
 
@@ -84,6 +79,8 @@ class Run:
     @cached_property
     def costs(self) -> pd.DataFrame:
         """Tidy costs: model, the conditions, quantity, value, low, high, unit, missing, noisy."""
+        from bench.framework.costs import read_figures
+
         return self.folder.profiles(read_figures(self.folder))
 
     @cached_property
@@ -104,18 +101,25 @@ class Run:
         ``maxima`` and ``minima`` hold costs or metrics: ``{"latency_ms": 50}``. Raises `BenchError`
         for names that the run does not know.
         """
+        from bench.framework.budgets import pick  # and scipy.stats, which no run waits for
+        from bench.framework.costs import read_costs
+        from bench.framework.joint import Evidence
+        from bench.framework.scores import read_scores
+
         table = read_scores(self.folder)
         base = next((name for name in baselines() if name in table.models), None)
         people = people_of(study, [self])
         evidence = Evidence(table, read_costs(self.folder), people, base)
-        return pick_within(evidence, quality, dict(maxima or {}), dict(minima or {}))
+        return pick(evidence, quality, dict(maxima or {}), dict(minima or {}))
 
     def compare(self, a: str, b: str, metric: str | None = None) -> Comparison:
         """Return the paired difference of two models, with its interval and significance.
 
         No ``metric``: the run's first.
         """
-        return compare_models(self.folder, a, b, metric or next(iter(self.record.metrics)))
+        from bench.framework.significance import compare
+
+        return compare(self.folder, a, b, metric or next(iter(self.record.metrics)))
 
     def rescore(
         self, metrics: Sequence[str], *, data: Path | None = None, progress: Progress | None = None
@@ -163,6 +167,8 @@ def people_of(study: str | None, runs: Sequence[Run]) -> HumanScale | None:
             f"no study database '{file}'; expected the file that 'bench rate' keeps its studies "
             "in (results/studies.db unless --db named another), as DB or DB#NAME"
         )
+    from bench.framework.people import read_study  # and sqlalchemy
+
     return read_study(db, name, [run.folder for run in runs])
 
 
@@ -195,8 +201,9 @@ def run(
     says otherwise: ``refuse``, or begin ``afresh``. Weights that learned from test images fail,
     unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, without networks
     that have no weights and nothing here to learn from, no
-    ``metrics`` the suite's own. ``profile`` is the size at which costs are measured, ``suite`` for
-    that of the suite's own images, None for no costs. ``recipe`` are changes to the preset of every
+    ``metrics`` the suite's own. ``profile`` is the (height, width) at which costs are measured, or
+    (batch, height, width), ``suite`` for that of the suite's own images, a list of several, None
+    for no costs. ``recipe`` are changes to the preset of every
     network trained, ``KEY=VALUE`` (`models.recipe_files`). ``options`` are kept with the run as
     what was asked for. What fails is listed in the run's record. Raises `BenchError` for what
     cannot begin, and KeyboardInterrupt; the same call then goes on.

@@ -16,7 +16,7 @@ from bench.core.names import choose
 from bench.metrics.set_table import Chosen, choose_metrics
 from bench.metrics.table import DEFAULT, WITHOUT_REFERENCE, at_hand
 from bench.prepare import read_step
-from bench.records import ProfileSize
+from bench.records import ProfileSize, places
 from bench.runs.executors.table import executor_named
 from bench.suites.table import SuiteCard, open_suite, resolve_suite
 from models.catalogue import Card, model_cards
@@ -71,8 +71,7 @@ def check_run(
     _check_steps(prepare)
     _check_limit(limit)
     _check_budget(budget)
-    if isinstance(profile, tuple):
-        check_size(profile)
+    _check_places(profile)
     executor_named(executor)
     _check_data(suite, card, data)
     return found
@@ -189,8 +188,7 @@ def check_compression(order: CompressionOrder) -> CheckedCompression:
     _check_limit(order.limit)
     _check_budget(order.budget)
     choose_metrics(order.metrics)
-    if isinstance(order.profile, tuple):
-        check_size(order.profile)
+    _check_places(order.profile)
     _check_data(order.suite, opened, order.data)
     return CheckedCompression(order=order, method=row, card=card, taught=taught)
 
@@ -247,10 +245,16 @@ def check_rescoring(metrics: Sequence[str]) -> Chosen:
     return names
 
 
-def check_size(size: tuple[int, int]) -> None:
-    """Raise `BenchError` for a height and width that are no image's."""
+def check_size(size: tuple[int, ...]) -> None:
+    """Raise `BenchError` for a height and width that are no image's, or no batch of images."""
     if min(size) < 1:
-        raise BenchError(f"size {size[0]}x{size[1]}: expected at least 1 pixel each way")
+        raise BenchError(f"size {'x'.join(map(str, size))}: expected at least 1 pixel each way")
+
+
+def _check_places(profile: ProfileSize) -> None:
+    for place in places(profile):
+        if isinstance(place, tuple):
+            check_size(place)
 
 
 def _check_model(spec: str, weights: Path | None) -> Card | None:

@@ -202,7 +202,7 @@ def _rows(
         name = original if amount is None and not rows else label(str(file))
         if (state := record.models[name]).state == "failed":
             raise BenchError(f"'{name}' could not be measured: {state.reason}")
-        own = {figure.quantity: figure for figure in figures if figure.model == name}
+        own = {f.quantity: f for f in reversed(figures) if f.model == name}  # the size asked first
         rows.append(
             Row(
                 model=name,

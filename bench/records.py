@@ -191,29 +191,53 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-ProfileSize = tuple[int, int] | Literal["suite"] | None
-"""(height, width) that costs are measured at; ``suite``: that of the suite's own images, most of
-them; None: costs are not measured."""
+Place = tuple[int, int] | tuple[int, int, int] | Literal["suite"]
+"""What costs are measured at: (height, width) of an image, (batch, height, width) of several in a
+pass, or ``suite``: an image of the size of most of the suite's own."""
+
+ProfileSize = Place | list[Place] | None
+"""One place or several; None: costs are not measured."""
+
+
+def places(size: ProfileSize) -> list[Place]:
+    """Return the places that are meant.
+
+    >>> places((720, 1280)), places(["suite", (8, 256, 256)]), places(None)
+    ([(720, 1280)], ['suite', (8, 256, 256)], [])
+    """
+    return size if isinstance(size, list) else [] if size is None else [size]
 
 
 def profile_size(text: str) -> ProfileSize:
-    """Read ``HEIGHTxWIDTH``, ``suite`` or ``none``. Raises `BenchError` for anything else.
+    """Read places, separated by commas: ``HEIGHTxWIDTH``, ``BATCHxHEIGHTxWIDTH`` or ``suite``; or
+    ``none``. Raises `BenchError` for anything else.
 
-    >>> profile_size("720x1280"), profile_size("suite"), profile_size("none")
-    ((720, 1280), 'suite', None)
+    >>> profile_size("720x1280"), profile_size("suite,8x256x256"), profile_size("none")
+    ((720, 1280), ['suite', (8, 256, 256)], None)
     """
-    if text in ("suite", "none"):
-        return "suite" if text == "suite" else None
-    if (size := sides_of(text)) is None:
-        raise BenchError(
-            f"size '{text}': expected HEIGHTxWIDTH in pixels, such as 720x1280, or suite, or none"
-        )
-    return size
+    if text == "none":
+        return None
+    first, *more = [_place(one.strip()) for one in text.split(",")]
+    return [first, *more] if more else first
+
+
+def _place(text: str) -> Place:
+    if text == "suite":
+        return "suite"
+    batch, _, sides = text.partition("x")
+    if size := sides_of(text):
+        return size
+    if batch.isdecimal() and int(batch) and (size := sides_of(sides)):
+        return int(batch), *size
+    raise BenchError(
+        f"size '{text}': expected HEIGHTxWIDTH in pixels, such as 720x1280, BATCHxHEIGHTxWIDTH, "
+        "such as 8x256x256, or suite; or none alone"
+    )
 
 
 def profile_text(size: ProfileSize) -> str:
     """Undo `profile_size`."""
-    return "{}x{}".format(*size) if isinstance(size, tuple) else size or "none"
+    return ",".join(p if p == "suite" else "x".join(map(str, p)) for p in places(size)) or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +268,10 @@ class Profile:
     missing: str | None = None
     samples: tuple[tuple[float, ...], ...] = ()
     noisy: str | None = ""
+
+
+TOO_LARGE = "out of memory on a whole image"
+"""How a model's remark begins that images were worked on in tiles, which may show in them."""
 
 
 @dataclass(frozen=True, slots=True)

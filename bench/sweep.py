@@ -270,7 +270,7 @@ def _value(key: str, value: Any) -> Any:
     elif key == "profile":
         if isinstance(value, str):
             return profile_size(value)
-        expected = '"HEIGHTxWIDTH", "suite" or "none"'
+        expected = '"HEIGHTxWIDTH", "suite", several with commas between, or "none"'
     elif key in _CHOICES:
         if value in _CHOICES[key]:
             return value

@@ -5,6 +5,7 @@ Size multiples, tiling, dtype and device are handled here once, never inside an 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
 from bench.image import ImageSizeError
+from bench.records import TOO_LARGE
 
 Network = Callable[[torch.Tensor], Any]
 """(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one.
@@ -31,7 +33,8 @@ OVERLAP = 48
 """Pixels that neighbouring tiles share, unless a small tile leaves less room."""
 
 SMALLEST_TILE = 16
-TOO_LARGE = "out of memory on a whole image"
+
+_IN_TILES = re.compile(rf"{TOO_LARGE}: worked in tiles of (\d+)x(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,18 @@ class NetworkRestorer:
         if remark not in self.remarks:
             self.remarks.append(remark)
         return tensors[key]
+
+
+def tiles_for_memory(restorer: Restorer, height: int, width: int) -> tuple[int, int] | None:
+    """Return the tiles that an image of this size was just worked on in for want of memory.
+
+    Known by the restorer's remarks, which come from other processes, too. None: it was not.
+    """
+    for remark in getattr(restorer, "remarks", ()):
+        if found := _IN_TILES.fullmatch(remark):
+            high, wide = int(found[1]), int(found[2])
+            return (high, wide) if height > high or width > wide else None
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -79,7 +79,8 @@ def compress(
     profile: Annotated[
         str,
         typer.Option(
-            help="Measure costs at this HEIGHTxWIDTH; 'suite': at its images'; or 'none'."
+            help="Measure costs at this HEIGHTxWIDTH, or at several, separated by commas; "
+            "'suite': at its images'; or 'none'."
         ),
     ] = "suite",
     noncommercial: Noncommercial = False,

@@ -12,14 +12,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bench.cli.tables import laid_out
 from bench.core.errors import BenchError
 from bench.core.names import sides_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 LINE_EVERY = 5.0
 """Seconds between progress lines where there is no terminal to redraw."""
@@ -202,6 +204,8 @@ class ShownProgress:
 
     def __enter__(self) -> ShownProgress:
         if self._console.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
             self._bars = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),

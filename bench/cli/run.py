@@ -105,9 +105,10 @@ def run(
     profile: Annotated[
         str,
         typer.Option(
-            help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256; 'suite': at the "
-            "size of most of the suite's images; or 'none'. The same command with another size "
-            "adds it: the report draws costs over sizes."
+            help="Measure costs at this HEIGHTxWIDTH, such as papers' 256x256, or BATCHxHEIGHT"
+            "xWIDTH; 'suite': at the size of most of the suite's images; several, separated by "
+            "commas; or 'none'. The same command with another size adds it: the report draws "
+            "costs over sizes and batches."
         ),
     ] = "suite",
     tile: Tile = None,
@@ -170,7 +171,6 @@ def run(
     )
 
     from bench import api
-    from bench.report import summary_table
 
     with ShownProgress() as progress:
         try:
@@ -214,6 +214,8 @@ def run(
             }
         )
     else:
+        from bench.report import summary_table  # and matplotlib, which no image waits for
+
         heads, rows, notes = summary_table(made.folder)
         for line in notes:
             say(line)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -63,11 +66,20 @@ def help_of(docstring: str | None) -> str:
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
+class Command(TyperCommand):
+    """A verb as click knows it."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show its help."""
+        import_help()
+        super().format_help(ctx, formatter)
+
+
 def add_verbs(app: typer.Typer, verbs: Mapping[str, tuple[Callable[..., None], str]]) -> None:
     """Add verbs: name -> what does it, whose docstring is its help, and an example of its use."""
     for name, (function, example) in verbs.items():
         epilog = f"Example: [bold]{example}[/bold]"
-        app.command(name, help=help_of(function.__doc__), epilog=epilog)(function)
+        app.command(name, cls=Command, help=help_of(function.__doc__), epilog=epilog)(function)
 
 
 class Imported(MutableMapping[str, Any]):
@@ -94,6 +106,30 @@ class Imported(MutableMapping[str, Any]):
         return len(self.verbs)
 
 
+UNUSED = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
+"""What typer's help imports for marks and errors that we do not have: a third of its time."""
+
+
+def import_help() -> None:
+    """Import what formats help without `UNUSED`, which is imported once it is called."""
+
+    def later(module: str, name: str) -> type:
+        def made(_: type, *args: Any, **options: Any) -> Any:
+            return getattr(import_module(module), name)(*args, **options)
+
+        return type(name, (), {"__new__": made})
+
+    missing = {module: name for module, name in UNUSED.items() if module not in sys.modules}
+    for module, name in missing.items():
+        sys.modules[module] = ModuleType(module)
+        setattr(sys.modules[module], name, later(module, name))
+    try:
+        import_module("typer.rich_utils")
+    finally:
+        for module in missing:
+            del sys.modules[module]
+
+
 def group_of(verbs: Mapping[str, Verb]) -> type[TyperGroup]:
     """Return a kind of group that has these verbs."""
 
@@ -107,6 +143,7 @@ def group_of(verbs: Mapping[str, Verb]) -> type[TyperGroup]:
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
             """Show what each verb does; for that none has to be imported."""
+            import_help()
             imported = self.commands
             self.commands = {
                 name: TyperCommand(name, help=verb.summary()) for name, verb in verbs.items()

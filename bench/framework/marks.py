@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.core.formats import to_json
 from bench.core.names import parse_spec
+from bench.records import TOO_LARGE
 from bench.runs.record import ModelRecord
 from models.catalogue import model_cards
 from models.variants import without_variants
@@ -64,6 +65,8 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(NOISE)
     elif (sigma := _sigma(suite)) is not None and sigma in (_sigma(learned_on), level):
         found.append(TRAINED_FOR_NOISE)
+    if in_tiles := next((r for r in info.remarks if r.startswith(TOO_LARGE)), ""):
+        found.append(Mark("#", "worked in tiles", f"{in_tiles}: seams are possible"))
     if info.separation == "overlap":
         found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))
     if info.separation == "unknown":

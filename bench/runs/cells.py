@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.core.files import append_whole, number_from_json, number_to_json, write_atomic, write_csv
-from bench.records import Score
+from bench.records import TOO_LARGE, Score
 
 Strata = Mapping[str, str]
 
@@ -38,13 +39,15 @@ class Cell:
     """One model on one image: a score for every metric of the run.
 
     ``measured`` are the strata that were measured from the image, the same in every model's cell.
-    ``inputs`` is None in cells of versions that did not keep it.
+    ``inputs`` is None in cells of versions that did not keep it. ``tiles``: the (height, width) of
+    those that the image was worked on in because the memory did not hold it whole.
     """
 
     image: str
     scores: Mapping[str, Score]
     measured: Strata = field(default_factory=dict)
     inputs: Inputs | None = None
+    tiles: tuple[int, int] | None = None
 
     def to_line(self) -> bytes:
         """Return the cell as one line of JSON."""
@@ -59,6 +62,8 @@ class Cell:
             row["measured"] = dict(self.measured)
         if self.inputs:
             row["inputs"] = asdict(self.inputs)
+        if self.tiles:
+            row["tiles"] = self.tiles
         return json.dumps(row).encode() + b"\n"
 
     @classmethod
@@ -73,9 +78,21 @@ class Cell:
                 for metric, value in row["scores"].items()
             }
             inputs = Inputs(**row["inputs"]) if "inputs" in row else None
-            return cls(str(row["image"]), scores, dict(row.get("measured", {})), inputs)
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            measured = dict(row.get("measured", {}))
+            tiles = None if "tiles" not in row else (int(row["tiles"][0]), int(row["tiles"][1]))
+            return cls(str(row["image"]), scores, measured, inputs, tiles)
+        except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"no cell: {error}") from error
+
+
+def tiled(cells: Iterable[Cell]) -> str:
+    """Say how many images were worked on in tiles for want of memory, and in which; "" for none."""
+    kept = list(cells)
+    sizes = Counter(cell.tiles for cell in kept if cell.tiles)
+    if not sizes:
+        return ""
+    each = ", ".join(f"{n} in tiles of {high}x{wide}" for (high, wide), n in sizes.items())
+    return f"{TOO_LARGE}: of {len(kept)} images {each}"
 
 
 def cells_in(path: Path) -> Iterator[Cell]:

@@ -7,9 +7,8 @@ profiles are taken up from the run folder.
 from __future__ import annotations
 
 import datetime
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Literal
 
 from bench.compute.environment import environment
 from bench.compute.noise import with_noise
-from bench.compute.profile import Conditions
 from bench.core import shared
 from bench.core.errors import BenchError, message_of
 from bench.core.progress import Progress
@@ -26,7 +24,9 @@ from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card
 from bench.prepare import tone_note
-from bench.records import Failure, Pair, ProfileSize, RunSpec
+from bench.records import TOO_LARGE, Failure, Pair, Place, ProfileSize, RunSpec, places
+from bench.runs.cells import tiled
+from bench.runs.costs import measure_costs, usual_size
 from bench.runs.executors.restoring import inputs_of
 from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named
@@ -41,7 +41,6 @@ from bench.suites import Suite, spread
 from bench.suites.folder import first_few
 from bench.suites.identity import clean_note, colour_note, grey_note, one_scene_each
 from bench.suites.listing import prepared
-from bench.suites.opening import open_pair
 from models.identity import model_digest
 from models.isolation import LIMIT, Isolated, close_all
 from models.loading import load_restorer
@@ -232,8 +231,11 @@ class RunJob:
         outcome = self.place.restore(shard, self.progress, ready)
         self.failures = outcome.failures
         for entry in self.entries:
-            entry.remarks = outcome.remarks.get(entry.label, entry.remarks)
-            for remark in outcome.remarks.get(entry.label, ()):
+            remarks = outcome.remarks.get(entry.label, entry.remarks)
+            in_tiles = tiled(self.folder.cells(entry.label))  # earlier calls' images, too
+            entry.remarks = tuple(r for r in remarks if not r.startswith(TOO_LARGE))
+            entry.remarks += (in_tiles,) if in_tiles else ()
+            for remark in entry.remarks if entry.label in outcome.remarks else ():
                 self.progress.note(f"  {entry.label}: {remark}")
             if entry.active:
                 mine = [f for f in self.failures if f.model == entry.label]
@@ -255,36 +257,18 @@ class RunJob:
             self.progress.update,
         )
 
-    def profile(self, asked: tuple[int, int] | Literal["suite"]) -> None:
-        """Measure what every model costs, in fresh processes, unless it was measured before.
-
-        Figures of other sizes are kept.
-        """
-        size = usual_size(self.pairs) if asked == "suite" else asked
-        old = with_noise(self.folder.read_profiles(), self.notes)
-        known = {profile.model for profile in old if (profile.height, profile.width) == size}
-        jobs = [e for e in self.entries if e.state == "done" and e.label not in known]
-        if not jobs:
-            return
-        found = self.place.measure(
-            [(entry.label, entry.spec, entry.weights if entry.card else None) for entry in jobs],
-            Conditions(
-                *size,
-                device=self.spec.device,
-                processes=2,
-                passes=10,
-                seconds=2.0,
-                tile=self.spec.tile,
-                scale=self.suite.scale,
-            ),
-            self.progress,
+    def profile(self, asked: Sequence[Place]) -> None:
+        """Measure what every model costs, unless it was measured before."""
+        sizes = [(1, *usual_size(self.pairs)) if p == "suite" else (1, *p)[-3:] for p in asked]
+        self.notes |= measure_costs(
+            self.folder,
+            [entry for entry in self.entries if entry.state == "done"],
+            list(dict.fromkeys(sizes)),
+            place=self.place,
+            scale=self.suite.scale,
+            notes=self.notes,
+            progress=self.progress,
         )
-        self.notes |= {one.model: tuple(one.notes()) for one in found}
-        new = [row for one in found for row in one.profiles()]
-        order = {entry.label: index for index, entry in enumerate(self.entries)}
-        rows = sorted([*old, *new], key=lambda row: order[row.model])
-        asked_last = sorted(rows, key=lambda row: (row.height, row.width) != size)
-        self.folder.write_profiles(asked_last)
 
     # --- record ---------------------------------------------------------------------------------
 
@@ -408,7 +392,7 @@ def run(
             job.measure_sets()
             if profile_size:
                 job.save()
-                job.profile(profile_size)
+                job.profile(places(profile_size))
             job.status, job.finished = "done", _now()
         except StaleError:
             raise  # nothing is touched
@@ -421,20 +405,6 @@ def run(
             raise
         job.save()
     return folder
-
-
-LOOKED_AT = 9
-"""So many images, evenly spread, decide about the usual size."""
-
-
-def usual_size(pairs: Sequence[Pair]) -> tuple[int, int]:
-    """Return the (height, width) of most degraded images; of several such, the first's."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    for pair in spread(pairs, LOOKED_AT):
-        with suppress(BenchError, OSError):  # whoever restores it says so
-            height, width, _ = open_pair(pair).degraded.shape
-            sizes[height, width] += 1
-    return max(sizes, key=lambda size: sizes[size], default=(256, 256))
 
 
 @contextmanager

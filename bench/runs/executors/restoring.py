@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bench.core.errors import BenchError, NotApplicable, message_of
@@ -28,7 +28,7 @@ from bench.suites import strata
 from bench.suites.identity import pair_digest
 from bench.suites.opening import Views
 from models.identity import output_digest
-from models.restorer import Restorer
+from models.restorer import Restorer, tiles_for_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -120,12 +120,13 @@ def _write_views(pair: Pair, views: Views, folder: RunFolder) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One restorer on one image, and what the cell will follow from."""
+    """One restorer on one image, what the cell will follow from, and how it was done."""
 
     player: Player
     label: str
     pair: Pair
     inputs: Inputs
+    tiles: tuple[int, int] | None = None
 
     @property
     def image(self) -> str:
@@ -158,6 +159,8 @@ def _cell(
         opened = opening.result()
         before = work.player.before(work.pair) if scorer.compares_frames else NO_FRAMES
         pixels = work.player.restored(work.pair)
+        seen = (length // work.pair.scale for length in pixels.shape[:2])
+        work = replace(work, tiles=tiles_for_memory(work.player.restorer, *seen))
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
@@ -182,7 +185,7 @@ def _finish(
         write_png(folder.image_path(work.label, work.image), pixels)
     except OSError as error:
         raise FolderError(folder, error) from error
-    return Cell(work.image, scores, opened.measured, work.inputs)
+    return Cell(work.image, scores, opened.measured, work.inputs, work.tiles)
 
 
 class _Queue:

@@ -204,3 +204,28 @@ def test_compare_and_report_and_restore_take_a_finished_run(
     mine = read(folder_suite.parent / "better" / "scene0.png")
     runs = list((folder_suite.parent / "results" / "data").glob("*/images/unsharp/scene0.png"))
     assert np.array_equal(mine, read(runs[0]))
+
+
+IMPORTED = """
+import sys
+from bench.cli import main
+sys.argv = ["bench", *sys.argv[2:]]
+heavy = {"torch", "numpy", "pandas", "matplotlib", "cv2", "rich.markdown", "pygments"}
+try:
+    main()
+finally:
+    print("imported:", *sorted(heavy & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("words", ["--help", "run --help", "models", "metrics", "suites"])
+def test_help_and_lists_import_nothing_heavy(words: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORTED, "-", *typed(words)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *shown, imported = ran.stdout.splitlines()
+    assert len(shown) > 10
+    assert imported == "imported:"

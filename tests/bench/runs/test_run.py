@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bench.image import read, write_png
+from bench.runs.store import RunFolder
 from tests.conftest import Bench
 from tests.support.commands import typed
 
@@ -75,7 +76,9 @@ def test_a_run_writes_a_report_and_every_table(bench: Bench, folder_suite: Path)
     ran = bench(
         *typed("run --suite folder --data"),
         folder_suite,
-        *typed("--models input,unsharp --metrics psnr,ssim,lpips --out out --profile 64x64"),
+        *typed(
+            "--models input,unsharp --metrics psnr,ssim,lpips --out out --profile 48x64,2x32x64"
+        ),
     )
     assert ran.returncode == 0, ran.stderr
     out = folder_suite.parent / "out"
@@ -86,7 +89,12 @@ def test_a_run_writes_a_report_and_every_table(bench: Bench, folder_suite: Path)
     scores = (out / "scores.csv").read_text()
     assert scores.count("\n") == 1 + 2 * 6 * 3
     assert "lpips-alex,,LPIPS" in scores or "backbone" in scores  # missing, and says why
-    assert (out / "profiles.csv").read_text().count("latency_ms,") == 2
+    measured = RunFolder(out).read_profiles()
+    of_latency = [r for r in measured if r.quantity == "latency_ms"]
+    assert [(r.model, r.batch, r.height) for r in of_latency] == [
+        *(("input", 1, 48), ("unsharp", 1, 48)),
+        *(("input", 2, 32), ("unsharp", 2, 32)),
+    ]
     assert f"report: {Path('out') / 'report' / 'index.html'}" in ran.stdout
     assert (out / "report" / "index.html").stat().st_size > 10_000
 

@@ -10,7 +10,7 @@ import pytest
 from bench.core.errors import BenchError
 from bench.image import write_png
 from bench.records import Pair, profile_size, profile_text
-from bench.runs.runner import usual_size
+from bench.runs.costs import usual_size
 
 
 def pairs_of(folder: Path, *sizes: tuple[int, int]) -> list[Pair]:
@@ -35,7 +35,10 @@ def test_an_unreadable_image_has_no_size(tmp_path: Path) -> None:
 
 
 def test_a_size_is_written_as_it_is_read() -> None:
-    for text in ("suite", "none", "480x321"):
+    for text in ("suite", "none", "480x321", "8x64x96", "480x321,suite,8x64x96"):
         assert profile_text(profile_size(text)) == text
     with pytest.raises(BenchError, match=r"size 'big': expected HEIGHTxWIDTH in pixels, .* none"):
         profile_size("big")
+    for wrong in ("0x4x4", "64x64,none", "1x2x3x4", "64x64,"):
+        with pytest.raises(BenchError, match="expected HEIGHTxWIDTH"):
+            profile_size(wrong)
