@@ -3,8 +3,8 @@
 A network says by its attribute ``frames`` how many frames it sees for one. One that is not
 ``recurrent`` takes a window, (B,T,3,H,W) with the frame to be restored in its middle, and makes
 (B,3,H,W). A recurrent one has a ``state`` of so many channels, which it carries from frame to
-frame: it takes and makes (B,3+state,H,W), and in training (B,T,3,H,W), of which it restores the
-last.
+frame: it takes and makes (B,3+state,H,W); it learns from frames in a row, of which it makes as many
+restored ones: it takes and makes (B,T,3,H,W), too.
 """
 
 from __future__ import annotations
