@@ -183,12 +183,29 @@ def test_single_images_windows_and_sequences_are_models_of_one_run(whole: Path) 
     assert len(set(images.values())) == 3 * 8
 
 
-@pytest.mark.parametrize("executor", ["processes:devices=cpu+cpu"])
+@pytest.mark.slow
 def test_parts_in_other_processes_make_the_same_images(
-    executor: str, gopro: Path, weights: list[str], whole: Path, tmp_path: Path
+    gopro: Path, weights: list[str], whole: Path, tmp_path: Path
 ) -> None:
-    run(gopro, tmp_path / "run", "input", *weights, executor=executor)
+    run(gopro, tmp_path / "run", "input", *weights, executor="processes:devices=cpu+cpu")
     assert restored(tmp_path / "run") == restored(whole)
+
+
+def test_a_network_of_others_gets_its_window_in_its_own_process(
+    gopro: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "import torch\n"
+        "class Earlier(torch.nn.Module):\n"
+        "    frames = 3\n"
+        "    def forward(self, window):\n"
+        "        return window[:, 0]\n"
+    )
+    run(gopro, tmp_path / "run", f"{tmp_path / 'own.py'}:Earlier")
+    pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))
+    for pair in pairs:
+        (made,) = (tmp_path / "run/images").glob(f"*/{pair.id}.png")
+        assert (read(made) == read(pair.frame(pair.at - 1).degraded)).all()
 
 
 def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
