@@ -22,7 +22,7 @@ from bench.published.compression import Claim, claims_of
 from bench.records import Profile
 from bench.runs.splits import nothing_to_learn, training_splits
 from bench.suites.table import open_suite
-from models.catalogue import Card
+from models.catalogue import Card, model_cards
 from models.compression.table import Order, name_of
 from models.published_files import published_file
 from models.specs import label, model_file
@@ -94,6 +94,12 @@ def compress(
     suite = wanted.suite
     listener = progress or Unheard()
     source = _source(wanted.model, card, wanted.weights)
+    network = model_cards().get(_network_of(source))
+    if network is not None and network.frames > 1:
+        raise BenchError(
+            f"'{wanted.model}' sees {network.frames} frames for one; what 'bench compress' makes "
+            "smaller are networks of single images"
+        )
     opened = open_suite(suite, wanted.data, progress=listener.update)
     why = nothing_to_learn(opened)
     if why and (row.trains or row.looks):

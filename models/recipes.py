@@ -325,7 +325,7 @@ ESTRNN = replace(
     augment=("flip", "rot90"), schedule=(Schedule("cosine"),), budget="500epochs",
     source="Zhong et al. 2020: the defaults of the authors' parameter.py; flips from memory",
     not_given=("betas", "schedule.floor"),
-    departs=("8 frames in a row there, 5 here, and the last one's loss instead of all frames'",
+    departs=("8 frames in a row there, 5 here",
              "two frames to come are looked at there, none here"),
 )  # fmt: skip
 

@@ -3,20 +3,24 @@
 A network says by its attribute ``frames`` how many frames it sees for one. One that is not
 ``recurrent`` takes a window, (B,T,3,H,W) with the frame to be restored in its middle, and makes
 (B,3,H,W). A recurrent one has a ``state`` of so many channels, which it carries from frame to
-frame: it takes and makes (B,3+state,H,W), and in training (B,T,3,H,W), of which it restores the
-last.
+frame: it takes and makes (B,3+state,H,W); it learns from frames in a row, of which it makes as many
+restored ones: it takes and makes (B,T,3,H,W), too.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from bench.core.errors import BenchError
 from bench.image import ImageSizeError
 from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,35 @@ def seen_by(reach: Reach) -> str:
     if reach.recurrent:
         return f"carries what it saw of all frames before; learns from {reach.frames} in a row"
     return f"sees {reach.frames} frames for one" if reach.frames > 1 else ""
+
+
+def windows(frames: Iterable[Item], before: int, after: int) -> Iterator[list[Item]]:
+    """Yield each of ``frames`` with so many before and after it, the first and last repeated.
+
+    >>> ["".join(window) for window in windows("abc", 1, 1)]
+    ['aab', 'abc', 'bcc']
+    """
+    held: deque[Item] = deque(maxlen=before + 1 + after)
+    for frame in frames:
+        held.extend([frame] * (1 if held else before + 1))
+        if len(held) == held.maxlen:
+            yield list(held)
+    for _ in range(after if held else 0):
+        held.append(held[-1])
+        if len(held) == held.maxlen:
+            yield list(held)
+
+
+def stacked(window: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(B,3,H,W) frames -> (B,T,3,H,W). Raises `ImageSizeError` for frames of several sizes."""
+    sizes = {(image.shape[-2], image.shape[-1]) for image in window}
+    if len(sizes) > 1:
+        found = " and ".join(f"{high}x{wide}" for high, wide in sorted(sizes))
+        raise ImageSizeError(
+            f"neighbouring frames are of {found} (height x width); expected all frames of a "
+            "sequence of one size"
+        )
+    return torch.stack(list(window), dim=1)
 
 
 def target_of(images: torch.Tensor, reach: Reach) -> torch.Tensor:

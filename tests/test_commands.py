@@ -40,6 +40,7 @@ PAGES = (
     "docs/faults.md",
     "docs/machines.md",
     "docs/metrics.md",
+    "docs/video.md",
     "results/README.md",
 )
 
@@ -107,6 +108,11 @@ READ = {
     "bench rate new --language de": "test_rate_texts.py",
     "bench rate new --texts texts.toml": "test_rate_texts.py",
     "bench run --suite gopro --executor processes:devices=cuda:0+cuda:1": "needs two GPUs",
+    "bench run --suite gopro:frames=5 --models input,rescnn,video-cnn,video-rnn "
+    "--metrics psnr,ssim,tof,warp-error": "9 GB; test_sequences.py",
+    "bench train video-rnn --suite reds:frames=5 --budget 1h": "27,000 pairs; test_windows.py",
+    "bench restore weights.safetensors film.mp4 --out restored-films": "test_sequences.py",
+    "bench score my_frames --reference sharp_frames --metrics psnr,tof": "test_temporal.py",
     "bench run --suite gopro --executor ray": "test_on_ray.py",
     "bench run --suite gopro --executor ray:address=10.0.0.1:6379": "test_on_ray.py",
     "bench sweep docs/sweep.toml --executor ray": "test_on_ray.py",

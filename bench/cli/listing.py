@@ -150,6 +150,13 @@ def _needs(row: dict[str, Any]) -> str:
     return "the PSF" if row["needs_psf"] else "nothing"
 
 
+def _frames(row: dict[str, Any]) -> str:
+    count = row["frames"]
+    if row["recurrent"]:
+        return f"all frames before one, carried on; learns from {count} in a row (frames={count})"
+    return f"{count} frames for one: the suite is opened with frames={count}"
+
+
 def _size(value: float | None, unit: float) -> str:
     """Return a number of four digits, more only before its point."""
     if value is None:
@@ -170,6 +177,8 @@ def _show_model(row: dict[str, Any]) -> None:
     say(f"runs where a run names no models: {'yes' if row['standard'] else 'no'}")
     say(f"parameters: {'—' if row['params'] is None else format(row['params'], ',')}")
     say(f"GMACs of an image of 256x256: {_size(row['gmacs'], 1)}")
+    if row["frames"] > 1:
+        say_prose(f"sees: {_frames(row)}")
     say(f"needs: {_needs(row)}")
     for path in row["weights"]:
         say(f"weights: {path}")

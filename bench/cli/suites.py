@@ -27,6 +27,7 @@ from bench.core.errors import BenchError
 from bench.core.names import choose, parse_spec
 from bench.degrade.table import blur_names
 from bench.suites.degrading import DEGRADERS
+from bench.suites.frames import ABOUT
 from bench.suites.sizing import KERNELS
 from bench.suites.table import resolve_suite, suite_cards
 
@@ -77,6 +78,8 @@ def _show(
             say_prose(f"option {option}: {degrader.about}; the task is then {degrader.task} (none)")
     say_prose("options crop=WxH, resize=WxH: the middle of each image, and another size (none)")
     say_prose(f"option kernel: {', '.join(KERNELS)} (how to resize)")
+    if row["sequences"]:
+        say_prose(f"option frames: {ABOUT} (1)")
     say_prose(f"metrics: {', '.join(row['metrics'])}")
     for part_of, count in row["images"].items():
         say(f"{part_of} images: {count:,}")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.image import ImageError
+from bench.image import ImageError, Pixels
 from bench.photographs.reading import Photograph, Samples
 from models.memory import cut_to_fit
-from models.restorer import Restorer
+from models.restorer import Hints, Restorer
+from models.windows import reach_of, stacked, windows
 
 if TYPE_CHECKING:
     import torch
 
+ALONE = "'{}' sees {} frames of a film: a photograph stands for all of them"
 CUT = "in tiles of {0}x{0}, as the free memory asks"
 
 
@@ -28,6 +31,8 @@ def restore_photograph(
     where the free memory asks for them. Raises what the model raises.
     """
     notes = list(photograph.notes)
+    if (frames := reach_of(restorer).frames) > 1:
+        notes.append(ALONE.format(restorer.name, frames))
     if choose_tile and (side := cut_to_fit(restorer, *photograph.size)) is not None:
         notes.append(CUT.format(side))
     if photograph.most > 255 and getattr(restorer, "bits", 16) == 8:
@@ -44,6 +49,29 @@ def restore_photograph(
         alpha=_resized(photograph.alpha, restored.shape[:2]),
         notes=tuple(notes),
     )
+
+
+def restore_frames(
+    restorer: Restorer,
+    frames: Iterable[Pixels],
+    *,
+    choose_tile: bool = True,
+    note: Callable[[str], object] = lambda text: None,
+) -> Iterator[Pixels]:
+    """Yield the frames of a film restored, each (H, W, 3) uint8, in order.
+
+    A model that sees neighbouring frames gets them, the first and the last repeated at the ends;
+    one that carries a state begins with the first frame. Tiles are chosen then, as in
+    `restore_photograph`; ``note`` is told what is to be said. Raises what the model raises.
+    """
+    reach = reach_of(restorer)
+    around = (0, 0) if reach.recurrent else (reach.before, reach.after)
+    for number, window in enumerate(windows(map(to_tensor, frames), *around)):
+        if number == 0 and choose_tile:
+            side = cut_to_fit(restorer, *window[0].shape[-2:])
+            note(CUT.format(side)) if side is not None else None
+        seen = stacked(window) if len(window) > 1 else window[0]
+        yield from_tensor(restorer.restore(seen, Hints(begins=number == 0)), np.uint8)
 
 
 def to_tensor(samples: Samples) -> torch.Tensor:

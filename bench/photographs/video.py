@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -24,7 +25,8 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".m4v": "mp4"}
 QUALITY = 16
 """x264's constant rate factor: what it leaves out is not seen."""
 
-Restore = Callable[[Pixels], Pixels]
+Restore = Callable[[Iterator[Pixels]], Iterator[Pixels]]
+"""From a film's frames in order to as many restored ones."""
 Heard = Callable[[int, int], None]
 """Called with how many frames are done, and how many there are (0: not known)."""
 
@@ -97,19 +99,15 @@ def restore_film(path: Path, target: Path, restore: Restore, heard: Heard) -> in
     film = look_at(path)
     done = 0
     with replacing(target) as partial, _reader(path, film) as reader:
-        frames = _frames(reader, film)
-        first = next(frames, None)
+        restored = restore(_frames(reader, film))
+        first = next(restored, None)
         if first is None:
             raise BenchError(f"'{path}' has no frame that can be read")
-        made = restore(first)
-        with _writer(path, partial, suffix_of(target), film, made) as pipe:
-            while True:
+        with _writer(path, partial, suffix_of(target), film, first) as pipe:
+            for made in chain([first], restored):
                 pipe.write(np.ascontiguousarray(made).tobytes())
                 done += 1
                 heard(done, max(film.frames, done))
-                if (frame := next(frames, None)) is None:
-                    break
-                made = restore(frame)
     return done
 
 

@@ -14,7 +14,7 @@ from bench.core.mirror import mirrored, refuse_collisions
 from bench.core.progress import Update
 from bench.image import SUFFIXES
 from bench.photographs import video
-from bench.photographs.reading import Photograph, read_photograph
+from bench.photographs.reading import read_photograph
 from bench.photographs.writing import FORMATS, write_photograph
 from bench.suites.folder import files_below
 
@@ -133,17 +133,15 @@ def _photograph(restorer: Restorer, item: Item, form: str, choose_tile: bool) ->
 
 
 def _film(restorer: Restorer, item: Item, choose_tile: bool, heard: video.Heard) -> Done:
-    from bench.photographs.restoring import restore_photograph
+    from bench.photographs.restoring import restore_frames
 
-    notes: dict[str, None] = {}
+    notes: list[str] = []
 
-    def frame(pixels: Pixels) -> Pixels:
-        after = restore_photograph(restorer, Photograph(colour=pixels), choose_tile=choose_tile)
-        notes.update(dict.fromkeys(after.notes))
-        return after.colour
+    def restored(frames: Iterator[Pixels]) -> Iterator[Pixels]:
+        return restore_frames(restorer, frames, choose_tile=choose_tile, note=notes.append)
 
     started = time.monotonic()
-    frames = video.restore_film(item.source, item.target, frame, heard)
+    frames = video.restore_film(item.source, item.target, restored, heard)
     seconds = time.monotonic() - started
     said = (*notes, f"{frames} frames, {seconds / frames:.2g} s each")
     return Done(source=item.source, target=item.target, notes=said)

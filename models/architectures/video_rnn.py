@@ -32,7 +32,7 @@ class VideoRNNConfig:
 
 class VideoRNN(nn.Module):
     """A step: (B,3+state,H,W), H and W even -> (B,3+state,H,W), the frame in [0,1] first. 99,404
-    parameters, 24.8 kMAC a pixel. In training: (B,T,3,H,W) -> (B,3,H,W), the last one restored.
+    parameters, 24.8 kMAC a pixel. Frames in a row: (B,T,3,H,W) -> (B,T,3,H,W).
     """
 
     recurrent = True
@@ -53,9 +53,11 @@ class VideoRNN(nn.Module):
         if frames.ndim == 4:
             return torch.cat(self._step(frames[:, :3], frames[:, 3:]), dim=1)
         state = frames.new_zeros((len(frames), self.state, *frames.shape[-2:]))
+        restored = []
         for frame in frames.unbind(1):
-            restored, state = self._step(frame, state)
-        return restored
+            made, state = self._step(frame, state)
+            restored.append(made)
+        return torch.stack(restored, dim=1)
 
     def _step(self, frame: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen = F.pixel_unshuffle(torch.cat([frame, state], dim=1), 2)  # (B,12+hidden,H/2,W/2)

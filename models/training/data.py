@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from models.training.augment import AUGMENTATIONS, Image, Jitter, Warp, colour_o
 from models.training.curriculum import Curriculum
 from models.training.fresh import degraded_anew, with_noise_map
 from models.training.pieces import Piece, as_tensor, floats, resized, square, stacked
-from models.training.windows import window_piece
+from models.training.windows import window_pieces
 from models.windows import ALONE, Reach
 
 CACHE_BYTES, CACHE_SHARE = 2 * 1024**3, 0.25
@@ -40,7 +39,7 @@ VALIDATION_CROPS, VALIDATION_SIDE = 12, 160
 Item = tuple[torch.Tensor, torch.Tensor]
 """Degraded and reference, (3,S,S) and (3,S*scale,S*scale) float32 in [0,1]. For a network that is
 told the noise, the degraded one has a fourth channel: its standard deviation. For one that sees
-neighbouring frames it is a window of them, (T,3,S,S)."""
+neighbouring frames it is a window of them, (T,3,S,S); for a recurrent one the reference is, too."""
 
 
 class ViewCache:
@@ -190,10 +189,9 @@ class PairedCrops(Dataset[Item]):
             grey = bool((pair.degradation or {}).get("grey"))
             made, level = degraded_anew(sharp, fresh, rng, grey=grey)
             return (with_noise_map(made, level) if self._told_noise else made), sharp
-        whole = cut(reference, pair.scale)
         if self._reach != ALONE:
-            return window_piece(pair, self._reach, self._cache, lambda image: cut(image, 1)), whole
-        found = cut(degraded, 1)
+            return window_pieces(pair, self._reach, self._cache, cut)
+        found, whole = cut(degraded, 1), cut(reference, pair.scale)
         return (with_noise_map(floats(found), level) if self._told_noise else found), whole
 
 
@@ -277,8 +275,11 @@ def validation_crops(pairs: Sequence[Pair], told_noise: bool = False, reach: Rea
             piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
             found.append(floats(piece))
         if reach != ALONE:
-            middle = partial(square, top=top, left=left, side=VALIDATION_SIDE)
-            degraded[-1] = floats(window_piece(pair, reach, cache, middle))
+
+            def middle(image: Image, scale: int) -> Piece:
+                return square(image, top * scale, left * scale, VALIDATION_SIDE * scale)  # noqa: B023
+
+            degraded[-1] = floats(window_pieces(pair, reach, cache, middle)[0])
         if told_noise:
             level = (pair.degradation or {}).get("sigma")
             degraded[-1] = with_noise_map(degraded[-1], level)

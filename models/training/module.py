@@ -105,17 +105,17 @@ class Training(LightningModule):
         """Return what the network makes of (B,3,H,W); in validation, with what is kept of it."""
         if self.training:
             restored: torch.Tensor = self.network(laid_out(degraded, self.network))
-            return restored
+            return restored.flatten(0, -4)  # frames that are restored in a row are images
         kept = self.network if self.averaged is None else self.averaged.module
         whole: torch.Tensor = kept(laid_out(degraded, kept))
-        return whole
+        return target_of(whole, self.task.reach)
 
     def step(
         self, batch: Item, optimisers: Sequence[Any]
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Do one step, computed as the recipe's execution says. See `learn`."""
         with computing(self.recipe.execution, self.task.device):
-            return self.learn(batch, optimisers)
+            return self.learn((batch[0], batch[1].flatten(0, -4), *batch[2:]), optimisers)
 
     def descend(self, loss: torch.Tensor, optimiser: Any) -> None:
         """Take one step of an optimiser down a loss, its gradient cut as the recipe says."""
@@ -147,8 +147,9 @@ class Training(LightningModule):
         if self.looks_at(self.steps):
             with torch.no_grad():
                 restored = restored.detach().float()
-                self.tally.setdefault("psnr", []).append(psnr(restored, batch[1]).mean())
-                similarity = ssim(rounded(restored), batch[1]).mean()
+                reference = batch[1].flatten(0, -4)
+                self.tally.setdefault("psnr", []).append(psnr(restored, reference).mean())
+                similarity = ssim(rounded(restored), reference).mean()
                 self.tally.setdefault("ssim", []).append(similarity)
         if self.averaged is not None:
             self.averaged.update_parameters(self.network)

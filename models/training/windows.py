@@ -15,7 +15,7 @@ from models.windows import Reach, reach_of
 if TYPE_CHECKING:
     from models.training.data import ViewCache
 
-Cut = Callable[[Image], Piece]
+Cut = Callable[[Image, int], Piece]
 
 
 def required_reach(name: str, network: object, pairs: Sequence[Pair]) -> Reach:
@@ -26,8 +26,17 @@ def required_reach(name: str, network: object, pairs: Sequence[Pair]) -> Reach:
     return reach
 
 
-def window_piece(pair: Pair, reach: Reach, cache: ViewCache, cut: Cut) -> Piece:
-    """Return what a network sees of a crop, (T,S,S,3) as it was read or (T,3,S,S) float32."""
+def window_pieces(pair: Pair, reach: Reach, cache: ViewCache, cut: Cut) -> tuple[Piece, Piece]:
+    """Return what a network sees of a crop and what it is to make of it, all frames cut alike.
+
+    Frames are (T,S,S,3) as they were read or (T,3,S,S) float32. A recurrent network is to restore
+    all of them, any other one the frame in the middle: (S,S,3) or (3,S,S). ``cut`` is called with
+    an image and its scale.
+    """
     frames = window_of(pair, reach.before, reach.after)
     cache.fill(list({frame.id: frame for frame in frames}.values()))
-    return together([cut(cache.open(frame)[0]) for frame in frames])
+    views = [cache.open(frame) for frame in frames]
+    seen = together([cut(degraded, 1) for degraded, _ in views])
+    if reach.recurrent:
+        return seen, together([cut(reference, pair.scale) for _, reference in views])
+    return seen, cut(views[reach.before][1], pair.scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -316,7 +317,9 @@ def test_a_film_keeps_its_frames_its_rate_and_its_sound(
     assert "6 frames," in shown
     first: list[Pixels] = []
     again = tmp_path / "again.mp4"
-    video.restore_film(source, again, lambda f: first.append(f) or f, lambda done, of: None)
+    video.restore_film(
+        source, again, lambda frames: (first.append(f) or f for f in frames), lambda done, of: None
+    )
     levels = [float(frame.mean()) for frame in first]
     steps = np.diff(levels)
     np.testing.assert_allclose(steps, 20, atol=2)  # in their order, none twice
@@ -331,7 +334,7 @@ def test_a_film_that_is_none_and_a_model_that_fails_leave_nothing_behind(
         video.look_at(tmp_path / "text.mp4")
     source, target = film(tmp_path / "film.mp4", crop), tmp_path / "made.mp4"
 
-    def fail(frame: Pixels) -> Pixels:
+    def fail(frames: Iterator[Pixels]) -> Iterator[Pixels]:
         raise BenchError("this model failed")
 
     with pytest.raises(BenchError, match="this model failed"):

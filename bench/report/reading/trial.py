@@ -58,9 +58,15 @@ def trial_of(runs: Sequence[RunFolder], model: str) -> Trial:
     from models.formats import FORMATS
     from models.loading import load_restorer
     from models.restorer import NetworkRestorer
+    from models.windows import reach_of
 
     given = record.family == "given"  # its spec is the file
     restorer = load_restorer(record.spec, weights=None if given else file)
+    if (frames := reach_of(restorer).frames) > 1:
+        raise BenchError(
+            f"--try {model}: it sees {frames} frames for one, and a reader has a photograph; name "
+            "a network of single images"
+        )
     with tempfile.TemporaryDirectory(prefix="bench-try-") as folder:
         made = export(restorer, Path(folder) / "network.onnx", FORMATS["onnx"], (TILE, TILE))
         if made.megabytes > LARGEST:

@@ -9,14 +9,14 @@ from threading import Lock
 import torch
 
 from bench.core.errors import NotApplicable
-from bench.image import ImageSizeError, Pixels, to_pixels, to_tensor
+from bench.image import Pixels, to_pixels, to_tensor
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Clip, Pair
 from bench.suites.frames import no_frame_before, window_of
 from bench.suites.opening import Views, open_pair
 from bench.suites.outputs import names_of
 from models.restorer import Hints, Restorer
-from models.windows import ALONE, reach_of
+from models.windows import ALONE, reach_of, stacked
 
 KEPT = 8
 """Frames that stay in memory, the last used: neighbours share most of their windows."""
@@ -117,10 +117,8 @@ class Player:
         if self._reach.recurrent:
             return self._carried(pair, pair.clip)
         seen = window_of(pair, self._reach.before, self._reach.after)
-        window = [self._frames.open(frame).tensor for frame in seen]
-        if len(sizes := {tuple(image.shape[-2:]) for image in window}) > 1:
-            raise ImageSizeError(f"frames around '{pair.id}' have the sizes {sorted(sizes)}")
-        return self.restorer.restore(torch.stack(window, dim=1), self._frames.open(pair).hints)
+        window = stacked([self._frames.open(frame).tensor for frame in seen])
+        return self.restorer.restore(window, self._frames.open(pair).hints)
 
     def _carried(self, pair: Pair, clip: Clip) -> torch.Tensor:
         behind = self._at if self._clip is clip and self._at < pair.at else -1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +12,17 @@ import pytest
 import torch
 
 import bench as product
-from bench.image import read
+from bench.image import read, write_png
+from bench.photographs.restoring import restore_frames
+from bench.photographs.video import look_at
 from bench.runs.executors.frames import Frames, Player
 from bench.suites.table import open_suite
 from models.architectures.video_cnn import VideoCNN
 from models.architectures.video_rnn import VideoRNN
 from models.weights import save_weights
 from models.windows import RecurrentRestorer, WindowRestorer
-from tests.support.sequences import write_gopro
+from tests.support.commands import called
+from tests.support.sequences import blurred_frames, write_gopro
 from tests.support.training import header_of
 
 SMALL = {
@@ -65,6 +71,37 @@ def test_frames_come_out_alike_in_whatever_order_they_are_asked_for(gopro: Path)
     # the third frame of the one sequence is not what it would be of the other: state is forgotten
     lone = Player(RecurrentRestorer("r", network("video-rnn"), multiple=2), Frames())
     assert (lone.restored(pairs[4]) == in_order["video-rnn", 4]).all()
+
+
+def test_a_film_comes_out_as_the_same_frames_of_a_suite_do(gopro: Path) -> None:
+    pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))[:4]
+    for name, kind in (("video-cnn", WindowRestorer), ("video-rnn", RecurrentRestorer)):
+        restorer = kind(name, network(name), multiple=2)
+        player = Player(restorer, Frames())
+        of_suite = [player.restored(pair) for pair in pairs]
+        for _ in range(2):  # the second film knows nothing of the first
+            of_film = list(restore_frames(restorer, [read(pair.degraded) for pair in pairs]))
+            assert len(of_film) == 4
+            apart = np.abs(np.subtract(of_film, of_suite, dtype=int))
+            assert apart.max() <= 1  # photographs, which may have 16 bits, are rounded in float64
+            assert apart.mean() < 1e-3
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg")
+def test_the_command_restores_films_with_both_and_says_what_a_photograph_is_to_them(
+    weights: list[str], tmp_path: Path
+) -> None:
+    frames = b"".join(frame.tobytes() for frame in blurred_frames(6, (40, 60)))
+    made = ["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "80x64"]
+    made += ["-r", "25", "-i", "-", "-c:v", "libx264", "-crf", "4", str(tmp_path / "film.mp4")]
+    subprocess.run(made, input=frames, check=True, timeout=60)
+    write_png(tmp_path / "one.png", blurred_frames(1, (40, 60))[0])
+    for file in weights:
+        out = tmp_path / Path(file).stem
+        shown = called("restore", file, tmp_path / "film.mp4", tmp_path / "one.png", "--out", out)
+        assert "6 frames," in shown
+        assert "sees 5 frames of a film: a photograph stands for all of them" in shown
+        assert look_at(out / "film.mp4").frames == 6
 
 
 def test_a_recurrent_model_sees_all_frames_of_a_sequence_before_each(gopro: Path) -> None:
@@ -133,8 +170,6 @@ def whole(gopro: Path, weights: list[str], tmp_path_factory: pytest.TempPathFact
 
 
 def test_single_images_windows_and_sequences_are_models_of_one_run(whole: Path) -> None:
-    import json
-
     record = json.loads((whole / "run.json").read_text())
     assert {name: model["state"] for name, model in record["models"].items()} == {
         "input": "done",
@@ -148,19 +183,34 @@ def test_single_images_windows_and_sequences_are_models_of_one_run(whole: Path) 
     assert len(set(images.values())) == 3 * 8
 
 
-@pytest.mark.parametrize("executor", ["processes:devices=cpu+cpu"])
+@pytest.mark.slow
 def test_parts_in_other_processes_make_the_same_images(
-    executor: str, gopro: Path, weights: list[str], whole: Path, tmp_path: Path
+    gopro: Path, weights: list[str], whole: Path, tmp_path: Path
 ) -> None:
-    run(gopro, tmp_path / "run", "input", *weights, executor=executor)
+    run(gopro, tmp_path / "run", "input", *weights, executor="processes:devices=cpu+cpu")
     assert restored(tmp_path / "run") == restored(whole)
+
+
+def test_a_network_of_others_gets_its_window_in_its_own_process(
+    gopro: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "import torch\n"
+        "class Earlier(torch.nn.Module):\n"
+        "    frames = 3\n"
+        "    def forward(self, window):\n"
+        "        return window[:, 0]\n"
+    )
+    run(gopro, tmp_path / "run", f"{tmp_path / 'own.py'}:Earlier")
+    pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))
+    for pair in pairs:
+        (made,) = (tmp_path / "run/images").glob(f"*/{pair.id}.png")
+        assert (read(made) == read(pair.frame(pair.at - 1).degraded)).all()
 
 
 def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
     gopro: Path, weights: list[str], whole: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     shutil.copytree(whole, tmp_path / "run")
     for cells in (tmp_path / "run/cells").glob("*.jsonl"):
         lines = cells.read_bytes().splitlines(keepends=True)
@@ -185,10 +235,6 @@ def test_a_part_of_the_frames_comes_out_as_in_the_whole_run(
 def test_a_changed_neighbour_does_the_frames_of_its_sequence_anew(
     gopro: Path, weights: list[str], whole: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
-    from bench.image import write_png
-
     shutil.copytree(gopro, tmp_path / "gopro")
     run(tmp_path / "gopro", tmp_path / "run", "input", *weights)
     before = restored(tmp_path / "run")
@@ -208,8 +254,6 @@ def test_a_changed_neighbour_does_the_frames_of_its_sequence_anew(
 def test_a_model_that_sees_frames_is_left_out_where_there_are_none(
     gopro: Path, weights: list[str], tmp_path: Path
 ) -> None:
-    import json
-
     for spec, said in (
         ("gopro", "sees 5 frames; this suite has no sequences: open the suite with frames="),
         ("gopro:frames=3", "sees 5 frames; this suite gives 3: open it with frames=5"),
