@@ -13,6 +13,7 @@ from typing import Any
 from bench.core.formats import to_json
 from bench.core.names import parse_spec
 from bench.runs.record import ModelRecord
+from bench.suites.frames import without_frames
 from models.catalogue import model_cards
 from models.variants import without_variants
 
@@ -46,6 +47,11 @@ TRAINED_FOR_NOISE = Mark(
     "trained for the one noise level of these images (a non-blind denoiser)",
     apart=True,
 )
+FRAMES = Mark(
+    "≡",
+    "sees neighbouring frames",
+    "sees neighbouring frames of the sequence, where the others see one image",
+)
 
 
 UNDERTRAINED = "undertrained"
@@ -64,6 +70,8 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(NOISE)
     elif (sigma := _sigma(suite)) is not None and sigma in (_sigma(learned_on), level):
         found.append(TRAINED_FOR_NOISE)
+    if "frames" in info.told:
+        found.append(FRAMES)
     if info.separation == "overlap":
         found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))
     if info.separation == "unknown":
@@ -72,7 +80,7 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(Mark("‼", UNDERTRAINED, f"undertrained, no result: {why}"))
     elif short := _short_training(header):
         found.append(Mark("°", "trained briefly", short))
-    if isinstance(learned_on, str) and learned_on != suite:
+    if isinstance(learned_on, str) and without_frames(learned_on) != without_frames(suite):
         found.append(Mark("§", f"trained on {learned_on}", f"trained on {learned_on}"))
     return tuple(found)
 

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 import bench as product
+from bench.framework.marks import marks_of
 from bench.image import read, write_png
 from bench.photographs.restoring import restore_frames
 from bench.photographs.video import look_at
 from bench.runs.executors.frames import Frames, Player
+from bench.runs.store import RunFolder
 from bench.suites.table import open_suite
 from models.architectures.video_cnn import VideoCNN
 from models.architectures.video_rnn import VideoRNN
@@ -178,6 +180,9 @@ def test_single_images_windows_and_sequences_are_models_of_one_run(whole: Path) 
     }
     assert record["models"]["video-cnn"]["remarks"] == ["sees 5 frames for one"]
     assert "carries what it saw" in record["models"]["video-rnn"]["remarks"][0]
+    found = RunFolder(whole).record().models
+    symbols = {name: [m.symbol for m in marks_of(one, "gopro")] for name, one in found.items()}
+    assert [name for name, own in symbols.items() if "≡" in own] == ["video-cnn", "video-rnn"]
     images = restored(whole)
     assert len(images) == 3 * 8
     assert len(set(images.values())) == 3 * 8
