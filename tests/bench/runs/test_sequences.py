@@ -237,6 +237,20 @@ def test_a_part_of_the_frames_comes_out_as_in_the_whole_run(
     assert few.items() <= restored(whole).items()
 
 
+def test_a_neighbour_that_cannot_be_read_costs_those_that_see_it_alone(
+    gopro: Path, weights: list[str], tmp_path: Path
+) -> None:
+    shutil.copytree(gopro, tmp_path / "gopro")
+    (tmp_path / "gopro/test/GOPR0384_11_00/blur/000004.png").write_bytes(b"no image")
+    made = run(tmp_path / "gopro", tmp_path / "run", "input", *weights)
+    failed = {(one.model, str(one.image)[-6:]) for one in made.record.failures}
+    # the window reaches two frames on; what is carried comes from before
+    assert failed == {
+        ("input", "000004"), ("video-rnn", "000004"),
+        ("video-cnn", "000002"), ("video-cnn", "000003"), ("video-cnn", "000004"),
+    }  # fmt: skip
+
+
 def test_a_changed_neighbour_does_the_frames_of_its_sequence_anew(
     gopro: Path, weights: list[str], whole: Path, tmp_path: Path
 ) -> None:
