@@ -11,7 +11,7 @@ from bench.core.errors import BenchError
 from bench.core.plugins import extended
 from models import recipes
 from models.published import PUBLISHED, Checkpoint
-from models.recipes import PRESETS, QUICK, UNTRAINED, Recipe
+from models.recipes import PRESETS, QUICK, QUICK_FEW, UNTRAINED, Recipe
 
 NONCOMMERCIAL = "BENCH_NONCOMMERCIAL"
 """The environment variable that, not empty, permits networks whose licences forbid commerce."""
@@ -230,7 +230,7 @@ MODELS: dict[str, Card] = {
             build="models.architectures.video_rnn:VideoRNN",
             citation="Nah et al. 2019, doi:10.1109/CVPR.2019.00829; Zhong et al. 2020, "
             "doi:10.1007/978-3-030-58539-6_12",
-            recipe=QUICK,
+            recipe=QUICK_FEW,
             paper=recipes.ESTRNN,
             frames=5,
             recurrent=True,

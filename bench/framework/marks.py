@@ -14,6 +14,7 @@ from bench.core.formats import to_json
 from bench.core.names import parse_spec
 from bench.records import TOO_LARGE
 from bench.runs.record import ModelRecord
+from bench.suites.frames import without_frames
 from models.catalogue import model_cards
 from models.variants import without_variants
 
@@ -47,6 +48,11 @@ TRAINED_FOR_NOISE = Mark(
     "trained for the one noise level of these images (a non-blind denoiser)",
     apart=True,
 )
+FRAMES = Mark(
+    "≡",
+    "sees neighbouring frames",
+    "sees neighbouring frames of the sequence, where the others see one image",
+)
 
 
 UNDERTRAINED = "undertrained"
@@ -67,6 +73,8 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(TRAINED_FOR_NOISE)
     if in_tiles := next((r for r in info.remarks if r.startswith(TOO_LARGE)), ""):
         found.append(Mark("#", "worked in tiles", f"{in_tiles}: seams are possible"))
+    if "frames" in info.told:
+        found.append(FRAMES)
     if info.separation == "overlap":
         found.append(Mark("¶", "learned from test images", info.separation_note, apart=True))
     if info.separation == "unknown":
@@ -75,7 +83,7 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(Mark("‼", UNDERTRAINED, f"undertrained, no result: {why}"))
     elif short := _short_training(header):
         found.append(Mark("°", "trained briefly", short))
-    if isinstance(learned_on, str) and learned_on != suite:
+    if isinstance(learned_on, str) and without_frames(learned_on) != without_frames(suite):
         found.append(Mark("§", f"trained on {learned_on}", f"trained on {learned_on}"))
     return tuple(found)
 

@@ -42,6 +42,7 @@ from models.training.train import Job, estimate
 from models.variants import parted, variants
 from models.weights import header_of, steps_of
 from models.weights_folder import WeightsFolder
+from models.windows import reach_of
 
 OnOverlap = Literal["refuse", "mark"]
 """What becomes of weights that learned from test images."""
@@ -418,11 +419,13 @@ def _is_reference(output: Path | None, pair: Pair) -> bool:
 
 
 def told_to(restorer: Restorer, pairs: Iterable[Pair]) -> tuple[Told, ...]:
-    """Return what a restorer is told of the degradation of some of the images."""
+    """Return what a restorer is told beside each image, of some of them."""
     known = list(pairs)
     told: list[Told] = ["psf"] if restorer.needs_psf and any_psf(known) else []
     if restorer.uses_noise and any(pair.knows_noise for pair in known):
         told.append("noise")
+    if reach_of(restorer).frames > 1:
+        told.append("frames")
     return tuple(told)
 
 

@@ -27,7 +27,7 @@ SCHEMA = 5
 Status = Literal["running", "interrupted", "done"]
 State = Literal["pending", "done", "not applicable", "failed"]
 Origin = Literal["none", "loaded", "trained"]
-Told = Literal["psf", "noise"]
+Told = Literal["psf", "noise", "frames"]
 """What a model is given beside the image: the true blur, the true noise level."""
 Separation = Literal["nothing learned", "separate", "unknown", "overlap"]
 """Whether test images may be among those that a model learned from."""
@@ -109,7 +109,7 @@ class ModelRecord:
     separation_note: str
     """How that was seen, or which test images it learned from; empty for nothing learned."""
     told: tuple[Told, ...]
-    """What it was told of the degradation, which others have to do without."""
+    """What it was told or shown beside the image, which others have to do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

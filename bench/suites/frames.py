@@ -149,3 +149,14 @@ def too_few(wanted: int, given: int) -> str:
 def no_frame_before(pair: Pair) -> str:
     """Say why a pair has no frame before it."""
     return NO_CLIP if pair.clip is None else FIRST
+
+
+def without_frames(spec: str) -> str:
+    """Return the spec of the same images, each by itself.
+
+    >>> without_frames("gopro:blur=blur,frames=5")
+    'gopro:blur=blur'
+    """
+    name, _, options = spec.partition(":")
+    left = [part for part in options.split(",") if part and not part.startswith(f"{OPTION}=")]
+    return ":".join([name, ",".join(left)] if left else [name])

@@ -2,7 +2,8 @@
 
 Su et al. 2017 (DBN), doi:10.1109/CVPR.2017.33: five frames are stacked before the first
 convolution, and what comes out is added to the middle one. The trunk is that of `rescnn` here, so
-that the two differ in nothing but what they see.
+that the two differ in nothing but what they see. The weights of the neighbours begin at nothing: it
+begins as a network of single images, and learns what neighbours add.
 """
 
 from __future__ import annotations
@@ -32,14 +33,19 @@ class VideoCNN(nn.Module):
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.config = config = VideoCNNConfig(**options)
-        self.frames = config.frames
-        self.head = nn.Conv2d(12 * config.frames, config.width, 3, padding=1)
+        self.frames, self.middle = config.frames, config.frames // 2
+        self.head = nn.Conv2d(12, config.width, 3, padding=1)
+        self.around = nn.Conv2d(12 * (config.frames - 1), config.width, 3, padding=1, bias=False)
+        silence(self.around)
         self.body = residual_blocks(config.width, config.blocks)
         self.tail = nn.Conv2d(config.width, 12, 3, padding=1)
         silence(self.tail)
 
     def forward(self, window: torch.Tensor) -> torch.Tensor:
         """See the class."""
-        stacked = F.pixel_unshuffle(window.flatten(1, 2), 2)  # (B,3T,H,W) -> (B,12T,H/2,W/2)
-        correction = self.tail(self.body(self.head(stacked)))  # (B,12,H/2,W/2)
-        return window[:, self.frames // 2] + F.pixel_shuffle(correction, 2)
+        middle = window[:, self.middle]
+        others = torch.cat([window[:, : self.middle], window[:, self.middle + 1 :]], dim=1)
+        others = F.pixel_unshuffle(others.flatten(1, 2), 2)  # (B,3(T-1),H,W) -> (B,12(T-1),H/2,W/2)
+        seen = self.head(F.pixel_unshuffle(middle, 2)) + self.around(others)
+        correction = self.tail(self.body(seen))  # (B,12,H/2,W/2)
+        return middle + F.pixel_shuffle(correction, 2)

@@ -34,9 +34,10 @@ def film(count: int, high: int = 22, wide: int = 30) -> torch.Tensor:
     return torch.rand(1, count, 3, high, wide, generator=torch.Generator().manual_seed(0))
 
 
-def taught(network: torch.nn.Module) -> torch.nn.Module:
-    """Return a network whose last layers, which begin at nothing, do something."""
+def taught(build: type[torch.nn.Module]) -> torch.nn.Module:
+    """Return the same network each time, whose layers that begin at nothing do something."""
     torch.manual_seed(1)
+    network = build()
     for parameter in network.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.05)
@@ -44,11 +45,11 @@ def taught(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def window_restorer(**options: object) -> WindowRestorer:
-    return WindowRestorer("w", taught(VideoCNN()), multiple=2, **options)
+    return WindowRestorer("w", taught(VideoCNN), multiple=2, **options)
 
 
 def recurrent_restorer(**options: object) -> RecurrentRestorer:
-    return RecurrentRestorer("r", taught(VideoRNN()), multiple=2, **options)
+    return RecurrentRestorer("r", taught(VideoRNN), multiple=2, **options)
 
 
 def test_what_a_network_sees_follows_from_its_frames() -> None:
@@ -109,7 +110,7 @@ def test_a_recurrent_network_carries_what_it_saw_and_forgets_where_a_sequence_be
 def test_frame_by_frame_a_recurrent_network_makes_what_it_learned_to_make_of_them_in_a_row() -> (
     None
 ):
-    network, frames = taught(VideoRNN()), film(4)
+    network, frames = taught(VideoRNN), film(4)
     with torch.inference_mode():
         in_a_row = network(frames)
     restorer = RecurrentRestorer("r", network, multiple=2)

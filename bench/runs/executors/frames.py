@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 
 import torch
 
-from bench.core.errors import NotApplicable
+from bench.core.errors import BenchError, NotApplicable
 from bench.image import Pixels, to_pixels, to_tensor
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Clip, Pair
@@ -16,10 +18,10 @@ from bench.suites.frames import no_frame_before, window_of
 from bench.suites.opening import Views, open_pair
 from bench.suites.outputs import names_of
 from models.restorer import Hints, Restorer
-from models.windows import ALONE, reach_of, stacked
+from models.windows import ALONE, Reach, reach_of, stacked
 
 KEPT = 8
-"""Frames that stay in memory, the last used: neighbours share most of their windows."""
+"""Frames that stay in memory at least, the last used: neighbours share most of their windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,16 @@ class Frame:
 
 
 class Frames:
-    """Opens pairs; the frames of clips stay a while. Safe among threads."""
+    """Opens pairs; the frames of clips stay a while. Safe among threads.
 
-    def __init__(self) -> None:
+    ``reaches`` are what models see that will ask for frames.
+    """
+
+    def __init__(self, reaches: Iterable[Reach] = ()) -> None:
+        windows = [reach for reach in reaches if not reach.recurrent]
+        self._before = max((reach.before for reach in windows), default=0)
+        self._after = max((reach.after for reach in windows), default=0)
+        self._most = max(KEPT, self._before + self._after + 3)
         self._kept: OrderedDict[tuple[Clip, int, tuple[str, ...]], Frame] = OrderedDict()
         self._lock = Lock()
 
@@ -50,9 +59,16 @@ class Frames:
         frame = _opened(pair)
         with self._lock:
             self._kept[key] = frame
-            while len(self._kept) > KEPT:
+            while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return frame
+
+    def fetch(self, pair: Pair) -> None:
+        """Open what models see around a pair, so that it is here when they come to it."""
+        if pair.clip is not None and (self._before or self._after):
+            for frame in window_of(pair, self._before, self._after):
+                with suppress(BenchError, OSError):  # whoever needs it says so
+                    self.open(frame)
 
 
 def reference_of(pair: Pair, scorer: Scorer, frames: Frames | None = None) -> Prepared:

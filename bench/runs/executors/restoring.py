@@ -29,6 +29,7 @@ from bench.suites.identity import pair_digest
 from bench.suites.opening import Views
 from models.identity import output_digest
 from models.restorer import Restorer, tiles_for_memory
+from models.windows import reach_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -77,7 +78,7 @@ def restore_and_score(
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
         crew = max(1, min(4, cores() - 1))
         queue = _Queue(writers, folder, progress, total, room=2 * crew)
-        frames = Frames()
+        frames = Frames(map(reach_of, restorers.values()))
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
@@ -99,6 +100,7 @@ def restore_and_score(
 
 def _open(pair: Pair, scorer: Scorer, folder: RunFolder, frames: Frames) -> Opened:
     views = frames.open(pair).views
+    frames.fetch(pair)
     if pair.needs_views:
         _write_views(pair, views, folder)
     return Opened(

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 import bench as product
+from bench.framework.marks import marks_of
 from bench.image import read, write_png
 from bench.photographs.restoring import restore_frames
 from bench.photographs.video import look_at
 from bench.runs.executors.frames import Frames, Player
+from bench.runs.store import RunFolder
 from bench.suites.table import open_suite
 from models.architectures.video_cnn import VideoCNN
 from models.architectures.video_rnn import VideoRNN
@@ -178,6 +180,9 @@ def test_single_images_windows_and_sequences_are_models_of_one_run(whole: Path) 
     }
     assert record["models"]["video-cnn"]["remarks"] == ["sees 5 frames for one"]
     assert "carries what it saw" in record["models"]["video-rnn"]["remarks"][0]
+    found = RunFolder(whole).record().models
+    symbols = {name: [m.symbol for m in marks_of(one, "gopro")] for name, one in found.items()}
+    assert [name for name, own in symbols.items() if "≡" in own] == ["video-cnn", "video-rnn"]
     images = restored(whole)
     assert len(images) == 3 * 8
     assert len(set(images.values())) == 3 * 8
@@ -230,6 +235,20 @@ def test_a_part_of_the_frames_comes_out_as_in_the_whole_run(
     few = restored(tmp_path / "run")
     assert len(few) == 2 * 3
     assert few.items() <= restored(whole).items()
+
+
+def test_a_neighbour_that_cannot_be_read_costs_those_that_see_it_alone(
+    gopro: Path, weights: list[str], tmp_path: Path
+) -> None:
+    shutil.copytree(gopro, tmp_path / "gopro")
+    (tmp_path / "gopro/test/GOPR0384_11_00/blur/000004.png").write_bytes(b"no image")
+    made = run(tmp_path / "gopro", tmp_path / "run", "input", *weights)
+    failed = {(one.model, str(one.image)[-6:]) for one in made.record.failures}
+    # the window reaches two frames on; what is carried comes from before
+    assert failed == {
+        ("input", "000004"), ("video-rnn", "000004"),
+        ("video-cnn", "000002"), ("video-cnn", "000003"), ("video-cnn", "000004"),
+    }  # fmt: skip
 
 
 def test_a_changed_neighbour_does_the_frames_of_its_sequence_anew(
