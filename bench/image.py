@@ -37,7 +37,8 @@ SUFFIXES = frozenset(
 )
 MOST_PIXELS = 178_956_970
 """More are not read: at twice the size that it warns of, Pillow takes a file for an attack."""
-_PNG_SPEED = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+_PNG_SPEED = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
+"""Fast: size matters less. One filter for all rows takes less time than a choice for each."""
 
 
 class ImageError(BenchError):
@@ -305,11 +306,28 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """Return PNG bytes that decode to the same pixels. Fast compression: size matters less."""
-    done, data = cv2.imencode(".png", pixels[:, :, ::-1], _PNG_SPEED)
+    """Return PNG bytes that decode to the same pixels."""
+    repeat = samples_repeat(pixels)
+    strategy = cv2.IMWRITE_PNG_STRATEGY_DEFAULT if repeat else cv2.IMWRITE_PNG_STRATEGY_RLE
+    options = [*_PNG_SPEED, cv2.IMWRITE_PNG_STRATEGY, strategy]
+    done, data = cv2.imencode(".png", pixels[:, :, ::-1], options)
     if not done:
         raise ImageError(f"could not encode an image of shape {pixels.shape}")
     return data.tobytes()
+
+
+def samples_repeat(pixels: NDArray[Any]) -> bool:
+    """Whether each pixel (H, W, C) repeats itself: grey in three channels, 8 bits in 16.
+
+    Deflate then needs its search for what came before; of other photographs it finds next to
+    nothing, and runs of equal bytes alone (RFC 1951; zlib's Z_RLE) are found in half the time.
+    """
+    if pixels.dtype == np.uint16 and np.array_equal(pixels >> 8, pixels & 255):
+        return True
+    channels = pixels.shape[2]
+    return channels > 2 and all(
+        np.array_equal(pixels[:, :, 0], pixels[:, :, index]) for index in (1, 2)
+    )
 
 
 def write_png(path: Path, pixels: Pixels) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.files import write_atomic
-from bench.image import ImageError
+from bench.image import ImageError, samples_repeat
 from bench.photographs.reading import Photograph
 
 QUALITY = 95
@@ -111,11 +111,11 @@ def _png(photograph: Photograph, exif: bytes) -> bytes:
         chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photograph.xmp))
     if exif:
         chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    chunks += [(b"IDAT", zlib.compress(filtered.data, _PNG_LEVEL)), (b"IEND", b"")]
+    strategy = zlib.Z_DEFAULT_STRATEGY if samples_repeat(pixels) else zlib.Z_RLE
+    packer = zlib.compressobj(1, strategy=strategy)
+    packed = packer.compress(filtered.data) + packer.flush()
+    chunks += [(b"IDAT", packed), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
-
-
-_PNG_LEVEL = 4
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -285,6 +285,17 @@ def test_png_round_trip_is_exact_and_standard(tmp_path: Path, rgb: Pixels) -> No
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), rgb)
 
 
+def test_a_png_of_colour_grey_or_one_value_is_exact_and_no_larger_than_opencvs(
+    photograph: Pixels,
+) -> None:
+    grey = np.ascontiguousarray(np.repeat(photograph[:, :, 1:2], 3, axis=2))
+    for pixels in (photograph, grey, np.full_like(photograph, 200)):
+        data = encode_png(pixels)
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), pixels)
+        usual = cv2.imencode(".png", pixels[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        assert len(data) < 1.15 * len(usual) + 5000  # flat: less than 1 % of the samples
+
+
 def test_a_view_is_written_as_what_it_shows(rgb: Pixels) -> None:
     view = rgb[::2, ::-1]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_png(view)))), view)
