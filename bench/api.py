@@ -34,7 +34,10 @@ from bench.runs.store import RunFolder
 from bench.suites import Suite
 from bench.suites.table import open_suite
 from models.catalogue import baselines, model_cards
+from models.shipped.table import shipped_of
+from models.shipped.telling import told
 from models.specs import label
+from models.variants import parted
 from models.weights_folder import WeightsFolder
 
 if TYPE_CHECKING:
@@ -224,6 +227,8 @@ def run(
     listener = progress or Unheard()
     opened = open_suite(suite, data, progress=listener.update)
     chosen = asked.models if models else _that_can_run(asked.models, opened, listener)
+    if train == "never" and preset == "quick" and not (recipe or prepare):
+        chosen = _with_shipped(chosen, opened, out, listener)
     measured = asked.metrics or choose_metrics(at_hand(opened.card.metrics)).all
     if limit is not None and limit >= len(opened.pairs("test")):
         limit = None  # all of them: the same run, and no part of the test set
@@ -281,6 +286,26 @@ def _that_can_run(standard: Sequence[str], suite: Suite, listener: Progress) -> 
     if untold:
         listener.note(f"left out: {', '.join(untold)}: the blur of these images is not known")
     return tuple(name for name in standard if name not in {*idle, *untold})
+
+
+def _with_shipped(
+    models: Sequence[str], suite: Suite, out: Path | None, listener: Progress
+) -> tuple[str, ...]:
+    """Return the models with the shipped weights, under their own name, for those networks that
+    were never trained on the suite."""
+    kept, cards = WeightsFolder(), model_cards()
+    found = []
+    for spec in models:
+        name, named = parted(spec)
+        row = shipped_of(name, suite.card.task)
+        own = None if out is None else out / "training" / f"{name}.safetensors"
+        here = kept.all_of(name, suite.key) or (own is not None and own.is_file())
+        if row is None or here or name not in cards:
+            found.append(spec)
+            continue
+        listener.note(f"  {spec}: no weights of this suite here; runs as {told(row)}")
+        found.append("@".join([row.name, *(["+".join(named)] if named else [])]))
+    return tuple(dict.fromkeys(found))
 
 
 def score(

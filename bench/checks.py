@@ -167,7 +167,10 @@ def check_compression(order: CompressionOrder) -> CheckedCompression:
         raise BenchError(f"'{model}' is a variant; expected the model itself, {parted(model)[0]}")
     card, form = _check_model(model, order.weights), form_of(model)
     if form in ("factory", "outputs") or (
-        card is not None and card.recipe is None and card.checkpoint is None
+        card is not None
+        and card.recipe is None
+        and card.checkpoint is None
+        and card.shipped is None
     ):
         what = "is classical: it has no network" if card else "is no file of weights"
         raise BenchError(

@@ -193,6 +193,8 @@ def _source(model: str, card: Card | None, weights: Path | None) -> Path:
         return file
     if card.checkpoint is not None:
         return weights or published_file(card)
+    if card.shipped is not None:
+        return weights or card.shipped.file
     return weights or WeightsFolder().only(card.name)
 
 

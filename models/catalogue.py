@@ -12,6 +12,7 @@ from bench.core.plugins import extended
 from models import recipes
 from models.published import PUBLISHED, Checkpoint
 from models.recipes import PRESETS, QUICK, QUICK_FEW, UNTRAINED, Recipe
+from models.shipped.table import GERUNDS, SHIPPED, Shipped
 
 NONCOMMERCIAL = "BENCH_NONCOMMERCIAL"
 """The environment variable that, not empty, permits networks whose licences forbid commerce."""
@@ -56,6 +57,8 @@ class Card:
     measured against it."""
     checkpoint: Checkpoint | None = None
     """The published file that its weights are, and its architecture is recognised from."""
+    shipped: Shipped | None = None
+    """The weights that come with the package for a network of the table, which this then is."""
 
     def preset(self, name: str) -> Recipe:
         """Return a recipe by its name. Raises `BenchError` where the card has none."""
@@ -609,10 +612,27 @@ def published_card(name: str, checkpoint: Checkpoint) -> Card:
     )
 
 
+def shipped_card(row: Shipped) -> Card:
+    """Return the row of weights that come with the package: a network that is ready to run."""
+    network = MODELS[row.network]
+    return replace(
+        network,
+        name=row.name,
+        title=f"{network.title}, shipped weights for {GERUNDS[row.task]}",
+        tasks=(row.task,),
+        recipe=None,
+        paper=None,
+        standard=False,
+        shipped=row,
+    )
+
+
 def model_cards() -> dict[str, Card]:
-    """Return the table with the published networks and the models of third-party packages."""
+    """Return the table with the shipped and the published networks and the models of third-party
+    packages."""
+    shipped = {name: shipped_card(row) for name, row in SHIPPED.items()}
     published = {name: published_card(name, found) for name, found in PUBLISHED.items()}
-    return extended({**MODELS, **published}, "restoration_bench.models", Card)
+    return extended({**MODELS, **shipped, **published}, "restoration_bench.models", Card)
 
 
 def baselines() -> dict[str, str]:

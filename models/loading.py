@@ -75,7 +75,7 @@ def load_restorer(
 
     if card is not None:
         of_card = partial(_load_card, card, name, device, weights, random_weights, tile)
-        if card.name in MODELS or card.checkpoint is not None:
+        if card.name in MODELS or card.checkpoint is not None or card.shipped is not None:
             return varied(of_card)
         return Contained(lambda: varied(of_card))
     if form == "outputs":
@@ -125,6 +125,10 @@ def _load_card(
 ) -> Restorer:
     if card.checkpoint is not None:
         return load_spandrel(weights or published_file(card), name, device, tile)
+    if card.shipped is not None:
+        network = _built(card)
+        load_weights(network, weights or card.shipped.file, card.shipped.network)
+        return _restorer(network, card, name, device, tile)
     if card.recipe is None:
         built = load_object(card.build)(**card.options)
         return _wrap(built, card.build, name=name, device=device, tile=tile, multiple=card.multiple)

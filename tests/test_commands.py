@@ -41,6 +41,7 @@ PAGES = (
     "docs/machines.md",
     "docs/metrics.md",
     "docs/video.md",
+    "docs/shipped.md",
     "results/README.md",
 )
 
@@ -61,6 +62,8 @@ READ = {
     "bench train cyclegan --suite gopro --set network.norm=group --set network.spectral=true": (
         "9 GB; test_construction.py"
     ),
+    "bench run --suite demo --train never --models input,litenet,rescnn,unet": "test_shipped.py",
+    "bench run --suite demo --models input,litenet,litenet-shipped-deblur": "minutes",
     "bench train dncnn --suite photos:sigma=5-50 --data holiday": "test_tasks.py",
     "bench train swinir --suite div2k:scale=4 --from x4_before.safetensors --devices 4": "3.9 GB",
     "bench report results/gopro/A results/gopro/B": "A and B stand for digests",
@@ -141,6 +144,9 @@ RUN = [
     "bench suites make photographs --out data/mine --blur shake,defocus",
     "bench run --suite folder --data mine",
     "bench restore weights.safetensors photo.jpg --out restored",
+    "bench models litenet",
+    "bench restore litenet photo.jpg --out deblurred",
+    "bench restore litenet-shipped-denoise photo.jpg --out denoised",
     "bench restore nlm photos --out restored-photos --before-after --format jpeg",
     "bench export weights.safetensors --to onnx --out exported.onnx",
     "bench profile unet --export edge.onnx",

@@ -27,6 +27,8 @@ from bench.suites.table import suite_cards
 from models.catalogue import Card, model_cards
 from models.published_files import checkpoint_of, find_published, how_to_get
 from models.recipe_files import written
+from models.shipped.table import SHIPPED, shipped_of
+from models.shipped.telling import as_row, credits, told
 from models.variants import variants
 from models.weights_folder import WeightsFolder
 
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 
 
 def _first_two(names: Sequence[str]) -> str:
-    """Return two names, and how many more there are: a list of models is 80 columns wide."""
-    return ", ".join(names[:2]) + (f" +{len(names) - 2}" if len(names) > 2 else "")
+    """Return two names, and whether there are more: a list of models is 80 columns wide."""
+    return ", ".join(names[:2]) + ("…" if len(names) > 2 else "")
 
 
 def models(
@@ -86,6 +88,7 @@ def models(
             "name": n,
             "weights": [str(path) for path in _weights(card, kept)],
             "published": _figures_of(n),
+            "shipped": _shipped(card, whole=bool(name) or as_json),
         }
         for n, card in chosen.items()
     ]
@@ -97,7 +100,7 @@ def models(
         every = {suite.task for suite in suite_cards().values()}
         print_table(
             "",
-            ("model", "family", "tasks", "M params", "GMACs", "needs"),
+            ("model", "family", "tasks", "params", "GMACs", "needs"),
             (
                 (
                     r["name"],
@@ -130,7 +133,18 @@ def _figures_of(name: str) -> list[dict[str, Any]]:
     ]
 
 
+def _shipped(card: Card, *, whole: bool) -> list[dict[str, Any]]:
+    """Return what comes with the package of a network, or what the weights of this name are: the
+    names alone, or all that the files say."""
+    own = [
+        row for row in SHIPPED.values() if row in (card.shipped, shipped_of(card.name, row.task))
+    ]
+    return [as_row(row) if whole else {"name": row.name} for row in own]
+
+
 def _weights(card: Card, kept: WeightsFolder) -> list[Path]:
+    if card.shipped is not None:
+        return [card.shipped.file]
     if card.checkpoint is None:
         return sorted(kept.all_of(card.name))
     found = find_published(card)
@@ -143,7 +157,7 @@ def _words(card: Card, what: str) -> tuple[str, ...]:
 
 def _needs(row: dict[str, Any]) -> str:
     if row["recipe"]:
-        return "weights here" if row["weights"] else "training"
+        return "weights here" if row["weights"] else "nothing" if row["shipped"] else "training"
     if row["checkpoint"]:
         by = "download" if row["checkpoint"]["url"] else "by hand"
         return "weights here" if row["weights"] else by
@@ -182,6 +196,10 @@ def _show_model(row: dict[str, Any]) -> None:
     say(f"needs: {_needs(row)}")
     for path in row["weights"]:
         say(f"weights: {path}")
+    for one in row["shipped"]:
+        say_prose(f"shipped: {told(SHIPPED[one['name']])}")
+    for line in credits() if row["shipped"] else ():
+        say_prose(f"learned from: {line}")
     if row["checkpoint"]:
         card = model_cards()[row["name"]]
         found = checkpoint_of(card)

@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import say
+from bench.cli.console import say_prose
 from bench.metrics.set_table import set_metric_cards
 from bench.metrics.table import DEFAULT, metric_cards
 from bench.runs.executors.table import executors
 from models.catalogue import NONCOMMERCIAL, Card
+from models.shipped.table import shipped_of
+from models.shipped.telling import told
 from models.weights_folder import WeightsFolder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,13 +59,16 @@ OwnWeights = Annotated[
 
 
 def weights_of(card: Card | None, given: Path | None, quiet: bool) -> Path | None:
-    """Return `OwnWeights`: those given, else the only ones of a network of the catalogue, and say
-    which unless ``quiet``. Raises `BenchError` where there are none, or several."""
-    if given is not None or card is None or card.recipe is None:
+    """Return `OwnWeights`: those given, else the only ones of a network of the catalogue that were
+    trained here, else those that come with it, and say which unless ``quiet``. Raises `BenchError`
+    where there are none, or several."""
+    if given is not None or card is None or (card.recipe is None and card.shipped is None):
         return given
-    found = WeightsFolder().only(card.name)
+    kept = WeightsFolder()
+    row = card.shipped or (None if kept.all_of(card.name) else shipped_of(card.name))
+    found = kept.only(card.name) if row is None else row.file
     if not quiet:
-        say(f"weights: {found}")
+        say_prose(f"weights: {found}" if row is None else f"weights: {told(row)}")
     return found
 
 

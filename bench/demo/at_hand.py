@@ -10,6 +10,7 @@ from bench.checks import check_restoring
 from bench.core.errors import BenchError
 from models.catalogue import Card, model_cards
 from models.published_files import find_published
+from models.shipped.table import shipped_of
 from models.specs import label
 from models.weights_folder import WeightsFolder
 
@@ -46,6 +47,8 @@ def _asked(spec: str) -> Choice:
         return Choice(name=label(spec), about=spec, spec=spec)
     weights = WeightsFolder().all_of(card.name) if card.recipe else []
     if card.recipe and not weights:
+        if (row := shipped_of(card.name)) is not None:
+            return _asked(spec.replace(card.name, row.name, 1))
         WeightsFolder().only(card.name)  # says how they come about
     about = card.title
     return Choice(

@@ -168,6 +168,8 @@ class Planner:
                     entry.weights, entry.origin = published_file(card), "loaded"
                 except BenchError as error:
                     entry.drop("failed", str(error))
+            elif card and card.shipped:
+                entry.weights, entry.origin = card.shipped.file, "loaded"
             elif card and card.recipe:
                 try:
                     self._plan_weights(entry, card)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench.core.errors import BenchError
-from bench.image import Pixels, read
-from bench.suites.table import Split
+
+if TYPE_CHECKING:
+    from bench.image import Pixels
+    from bench.suites.table import Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,10 @@ class Photograph:
 
     def pixels(self) -> Pixels:
         """Return it, (H, W, 3) uint8; a grey one has equal channels. See `path`."""
+        import numpy as np  # those who only list the photographs need neither
+
+        from bench.image import read
+
         if self.path.suffix == ".npz":
             grey: Pixels = np.load(self.path)["data"]
             return np.repeat(grey[..., None], 3, axis=2)
@@ -71,9 +76,9 @@ def _skimage(
 
 
 PHOTOGRAPHS: tuple[Photograph, ...] = (
-    _skimage("rocket", 72, "SpaceX", "rocket.jpg"),
+    _skimage("rocket", 72, "SpaceX", "rocket.jpg", licence="public domain"),
     _skimage("brick", 20, "texture of CC0Textures", "brick.png"),
-    _skimage("grass", 20, "texture of CC0Textures", "grass.png"),
+    _skimage("grass", 20, "linolafett, DeviantArt", "grass.png"),
     _skimage("gravel", 20, "texture of CC0Textures", "gravel.png"),
     _skimage("retina", 16, "Mikael Häggström", "retina.jpg"),
     _skimage("hubble", 16, "NASA, ESA", "hubble_deep_field.jpg", licence=_NASA),

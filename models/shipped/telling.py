@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from safetensors import safe_open
-
 from models.shipped.photographs import PHOTOGRAPHS
 from models.shipped.table import GERUNDS, Shipped
 from models.suffixes import HEADER_KEY
@@ -25,6 +23,8 @@ def credits() -> list[str]:
 def figures_of(row: Shipped) -> dict[str, float]:
     """Return the means over the validation crops that the file tells: ``psnr`` and ``ssim`` of what
     is restored, ``input_psnr`` and ``input_ssim`` of the untouched."""
+    from safetensors import safe_open  # those who only list models do not read them
+
     with safe_open(row.file, framework="numpy") as file:
         found: dict[str, Any] = json.loads(file.metadata()[HEADER_KEY])
     return dict(found["validation"])

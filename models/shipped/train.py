@@ -79,13 +79,19 @@ def trained(row: Shipped, out: Path) -> Trained:
     return train(job, _shown)
 
 
+LEARNED_ON = "photographs that come with packages"
+"""Instead of a suite's name: what reports say that the network was trained on."""
+
+
 def pack(weights: Path, header: WeightsHeader, to: Path) -> None:
     """Write weights in half precision: whoever loads them copies them into single precision."""
     network = build_network(MODELS[header.model], 0)
     network.load_state_dict(load_file(weights))
     if not all(bool(torch.isfinite(value.half()).all()) for value in network.state_dict().values()):
         raise OverflowError(f"'{weights}' has weights that half precision cannot hold")
-    save_weights(to, network.half(), header, {"photographs": "\n".join(credits())})
+    save_weights(
+        to, network.half(), replace(header, suite=LEARNED_ON), {"photographs": "\n".join(credits())}
+    )
 
 
 def _shown(what: str, done: float, total: float, detail: str = "", /) -> None:

@@ -18,20 +18,22 @@ from bench.image import Pixels
 from bench.photographs.reading import Photograph
 from models.catalogue import model_cards
 from models.loading import build_network
+from models.shipped.table import SHIPPED
 from models.weights import save_weights
 from models.weights_folder import WeightsFolder
 from tests.support.commands import called
 from tests.support.training import header_of
 
 
-def test_models_at_hand_are_the_classical_ones_and_those_trained_here(
+def test_models_at_hand_are_the_classical_ones_the_shipped_ones_and_those_trained_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_RESULTS", str(tmp_path))
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
-    assert list(choices()) == ["nlm", "tv", "unsharp"]
-    with pytest.raises(BenchError, match="no weights for 'rescnn'"):
-        choices(["nlm", "rescnn"])
+    assert list(choices()) == ["nlm", "tv", "unsharp", *SHIPPED]
+    assert list(choices(["nlm", "rescnn"])) == ["nlm", "rescnn-shipped-deblur"]
+    with pytest.raises(BenchError, match="no weights for 'cnn'"):
+        choices(["nlm", "cnn"])
     made = tmp_path / "rescnn.safetensors"
     save_weights(made, build_network(model_cards()["rescnn"], 0), header_of("rescnn"))
     kept = WeightsFolder().keep(made, "demo", "0" * 16)

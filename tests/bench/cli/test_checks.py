@@ -48,7 +48,7 @@ WRONG = [
     ("restore unett photo.png", "did you mean 'unet'"),
     ("restore nlm gone.png", "no photograph or folder 'gone.png'"),
     ("restore unet photo.png --weights gone.pth", "no weights at 'gone.pth'"),
-    ("restore unet photo.png", "no weights for 'unet'"),
+    ("restore cnn photo.png", "no weights for 'cnn'"),
     ("score gone --reference .", "no folder 'gone'"),
     ("score . --reference gone", "no folder 'gone'"),
     ("score . --reference . --metrics sim", "did you mean 'ssim'"),

@@ -102,11 +102,11 @@ def test_weights_are_the_only_ones_or_asked_for(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     photo(tmp_path / "a.png", photograph, 0)
-    assert "no weights for 'rescnn'" in called("restore", "rescnn", "a.png", status=2)
+    assert "no weights for 'cnn'" in called("restore", "cnn", "a.png", status=2)
     made = tmp_path / "rescnn.safetensors"
     save_weights(made, build_network(model_cards()["rescnn"], 0), header_of("rescnn"))
     first = WeightsFolder().keep(made, "demo", "0" * 16)
-    assert f"weights: {first}" in called("restore", "rescnn", "a.png")
+    assert f"weights: {first}" in called("restore", "rescnn", "a.png")  # before the shipped ones
     second = WeightsFolder().keep(made, "holiday", "1" * 16)
     asked = called("restore", "rescnn", "a.png", "--overwrite", status=2)
     assert "trained 2 times, on different images; say which is meant" in asked
