@@ -202,13 +202,14 @@ def run(
 
     The same call again does only what is missing, and anew what has changed since: ``changed``
     says otherwise: ``refuse``, or begin ``afresh``. Weights that learned from test images fail,
-    unless ``overlap`` is ``mark``. No ``models`` are the suite's standard ones, without networks
-    that have no weights and nothing here to learn from, no
+    unless ``overlap`` is ``mark``. With ``train`` ``never``, networks that were not trained on the
+    suite run with the weights that come with them, under the name of these. No ``models`` are the
+    suite's standard ones, without networks that have no weights and nothing here to learn from, no
     ``metrics`` the suite's own. ``profile`` is the (height, width) at which costs are measured, or
     (batch, height, width), ``suite`` for that of the suite's own images, a list of several, None
-    for no costs. ``recipe`` are changes to the preset of every
-    network trained, ``KEY=VALUE`` (`models.recipe_files`). ``options`` are kept with the run as
-    what was asked for. What fails is listed in the run's record. Raises `BenchError` for what
+    for no costs. ``recipe`` are changes to the preset of every network trained, ``KEY=VALUE``
+    (`models.recipe_files`). ``options`` are kept with the run as what was asked for. What fails is
+    listed in the run's record. Raises `BenchError` for what
     cannot begin, and KeyboardInterrupt; the same call then goes on.
     """
     asked = check_run(

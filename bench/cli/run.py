@@ -94,7 +94,10 @@ def run(
     device: Device = "auto",
     train: Annotated[
         Literal["missing", "never", "always"],
-        typer.Option(help="Train networks that have no weights, none, or all of them anew."),
+        typer.Option(
+            help="Train networks that have no weights, none (those that come with weights run with "
+            "these), or all of them anew."
+        ),
     ] = "missing",
     preset: PresetName = "quick",
     budget: Annotated[
