@@ -97,7 +97,7 @@ def test_a_folder_of_numbered_frames_has_sequences_and_one_of_photographs_has_no
         ("gopro:frames=4", "expected an odd number from 3 to 99"),
         ("gopro:frames=1", "expected an odd number"),
         ("gopro:frames=five", "expected an odd number"),
-        ("bsd68:frames=5", "have no neighbours; frames= is for gopro, reds, folder or photos"),
+        ("bsd68:frames=5", "have no neighbours; frames= is for gopro, reds, folder, photos"),
         ("gopro:sigma=5-50,frames=5", "give one, as sigma=50"),
     ],
 )
