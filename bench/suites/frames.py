@@ -24,7 +24,6 @@ OPTION = "frames"
 MOST = 99
 """The longest window; what is carried from frame to frame has no such bound."""
 ABOUT = "models may see so many neighbouring frames, an odd number, for each that they restore"
-SEQUENCES = "gopro, reds, folder or photos"
 NO_CLIP = "no sequences: open the suite with frames=, as gopro:frames=5, where it has any"
 FIRST = "the first frame of its sequence: there is none before it"
 
@@ -32,10 +31,13 @@ _NUMBER = re.compile(r"(.*?)(\d+)")
 _NONE = -2  # what no number follows
 
 
-def read_frames(spec: str, given: Mapping[str, str], sequences: bool) -> tuple[int, dict[str, str]]:
+def read_frames(
+    spec: str, given: Mapping[str, str], having: Sequence[str]
+) -> tuple[int, dict[str, str]]:
     """Return what ``frames=N`` of a suite asks for, 1 without it, and its full form.
 
-    Raises `BenchError`, with the suite's spec, for nonsense and where there are no ``sequences``.
+    ``having`` are the suites that have sequences. Raises `BenchError`, with the suite's spec, for
+    nonsense and where it is none of them.
     """
     if OPTION not in given:
         return 1, {}
@@ -46,10 +48,10 @@ def read_frames(spec: str, given: Mapping[str, str], sequences: bool) -> tuple[i
             f"'{spec}': {OPTION}={text}; expected an odd number from 3 to {MOST}: the frame itself "
             "and as many before it as after it"
         )
-    if not sequences:
+    if spec.partition(":")[0] not in having:
         raise BenchError(
             f"'{spec}': its images are no frames of sequences, so they have no neighbours; "
-            f"{OPTION}= is for {SEQUENCES}"
+            f"{OPTION}= is for {', '.join(having)}"
         )
     return count, {OPTION: str(count)}
 

@@ -347,7 +347,7 @@ def open_suite(spec: str, data: Path | None = None, progress: Update = unheard) 
         suite = with_degrading(suite, levels, canonical(card.name, options))
     if (sizing := read_sizing(spec, options)[0]) is not None:
         suite = with_sizing(suite, sizing)
-    window, _ = read_frames(spec, options, card.sequences)
+    window, _ = read_frames(spec, options, [card.name])
     return with_frames(suite, window) if window > 1 else suite
 
 
@@ -363,7 +363,8 @@ def resolve_suite(spec: str) -> tuple[SuiteCard, dict[str, str]]:
     card = cards[choose("suite", name, cards)]
     options = _defaults(card)
     _, sizes = read_sizing(spec, given)
-    _, frames = read_frames(spec, given, card.sequences)
+    having = [row.name for row in cards.values() if row.sequences]
+    _, frames = read_frames(spec, given, having)
     levels, degrading = read_degrading(spec, given, card.options)
     if frames and levels is not None and levels.low < levels.high:
         raise BenchError(

@@ -2,8 +2,10 @@
 
 Su et al. 2017 (DBN), doi:10.1109/CVPR.2017.33: five frames are stacked before the first
 convolution, and what comes out is added to the middle one. The trunk is that of `rescnn` here, so
-that the two differ in nothing but what they see. The weights of the neighbours begin at nothing: it
-begins as a network of single images, and learns what neighbours add.
+that the two differ in nothing but what they see. What is stacked of the neighbours are their
+differences from the middle frame, by weights that begin at nothing: it begins as a network of
+single images and learns what neighbours add. With the frames themselves stacked, 400 steps against
+noise of sigma 25 came out 1.1 dB lower.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class VideoCNN(nn.Module):
         """See the class."""
         middle = window[:, self.middle]
         others = torch.cat([window[:, : self.middle], window[:, self.middle + 1 :]], dim=1)
+        others = others - middle[:, None]
         others = F.pixel_unshuffle(others.flatten(1, 2), 2)  # (B,3(T-1),H,W) -> (B,12(T-1),H/2,W/2)
         seen = self.head(F.pixel_unshuffle(middle, 2)) + self.around(others)
         correction = self.tail(self.body(seen))  # (B,12,H/2,W/2)

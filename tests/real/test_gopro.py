@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.core.errors import BenchError
 from bench.image import read
 from bench.suites.table import open_suite
 
@@ -47,3 +48,8 @@ def test_the_test_folder_itself_will_do(gopro: Path) -> None:
     suite = open_suite("gopro", gopro / "test")
     assert len(suite.pairs("test")) == 1
     assert suite.pairs("train") == []
+
+
+def test_pairs_that_are_thirteen_frames_apart_are_no_neighbours(gopro: Path) -> None:
+    with pytest.raises(BenchError, match="none of its 1 test images follows another"):
+        open_suite("gopro:frames=5", gopro)

@@ -75,6 +75,33 @@ def test_numbers_are_compared_as_numbers_whatever_zeros_stand_before_them() -> N
     assert sorted(found) == [[0, 1, 2], [3], [4], [5]]
 
 
+@pytest.mark.parametrize(
+    ("spec", "degraded", "sharp"),
+    [
+        ("reds:frames=3", "val/val_blur/{s:03d}/{n:08d}.png", "val/val_sharp/{s:03d}/{n:08d}.png"),
+        ("reds:frames=3", "test/input/{s:03d}-{n:08d}.png", "test/target/{s:03d}-{n:08d}.png"),
+        (
+            "gopro:frames=3",
+            "test/blur/GOPR0384_11_0{s}-{n:06d}.png",
+            "test/sharp/GOPR0384_11_0{s}-{n:06d}.png",
+        ),
+    ],
+)
+def test_sequences_are_found_in_every_layout(
+    spec: str, degraded: str, sharp: str, tmp_path: Path
+) -> None:
+    for sequence in (0, 1):
+        for number, pixels in enumerate(sharp_frames(3, (10 + 90 * sequence, 20))):
+            for pattern in (degraded, sharp):
+                write_png(tmp_path / pattern.format(s=sequence, n=number), pixels)
+    pairs = open_suite(spec, tmp_path).pairs("test")
+    assert len(pairs) == 6
+    assert [pair.at for pair in pairs] == [0, 1, 2, 0, 1, 2]
+    last = window_of(pairs[2], 1, 1)
+    assert [frame.at for frame in last] == [1, 2, 2]
+    assert {frame.cluster for frame in last} == {pairs[0].cluster}
+
+
 def test_a_folder_of_numbered_frames_has_sequences_and_one_of_photographs_has_none(
     tmp_path: Path,
 ) -> None:
@@ -97,7 +124,7 @@ def test_a_folder_of_numbered_frames_has_sequences_and_one_of_photographs_has_no
         ("gopro:frames=4", "expected an odd number from 3 to 99"),
         ("gopro:frames=1", "expected an odd number"),
         ("gopro:frames=five", "expected an odd number"),
-        ("bsd68:frames=5", "have no neighbours; frames= is for gopro, reds, folder or photos"),
+        ("bsd68:frames=5", "have no neighbours; frames= is for gopro, reds, folder, photos"),
         ("gopro:sigma=5-50,frames=5", "give one, as sigma=50"),
     ],
 )

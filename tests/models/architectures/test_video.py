@@ -46,6 +46,16 @@ def test_an_untrained_window_network_sees_no_neighbours_and_learns_to_at_the_sec
     assert all(part.any() for part in weights.split(12, dim=1))  # of each neighbour
 
 
+def test_copies_of_one_frame_tell_the_window_network_nothing() -> None:
+    torch.manual_seed(0)
+    network, alone = VideoCNN(), VideoCNN()
+    for part in (network.around, network.tail):
+        nn.init.normal_(part.weight, std=0.05)
+    alone.load_state_dict({**network.state_dict(), "around.weight": torch.zeros(32, 48, 3, 3)})
+    window = torch.rand(1, 1, 3, 16, 16).expand(-1, 5, -1, -1, -1)
+    assert torch.equal(network(window), alone(window))
+
+
 def test_the_gradient_of_the_last_frame_reaches_the_first() -> None:
     torch.manual_seed(0)
     network = VideoRNN()
