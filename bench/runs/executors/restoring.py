@@ -1,8 +1,8 @@
 """Restore and score image by image, with all models inside.
 
 Each reference is decoded and featurised once for all models. The next image is decoded, and
-finished ones are written and scored, while a model works; at most a few images are in memory at a
-time. Cells are appended in a fixed order, whichever thread was faster.
+finished ones are rounded, scored and written, while a model works; at most a few images are in
+memory at a time. Cells are appended in a fixed order, whichever thread was faster.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.core.errors import BenchError, NotApplicable, message_of
 from bench.core.parallel import ahead, cores
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
-from bench.image import Pixels, quantise, to_pixels, to_tensor, write_png
+from bench.image import quantise, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
@@ -79,13 +79,15 @@ def restore_and_score(
             if (names := [name for name in restorers if pair.id not in writers[name].done])
         )
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
+        here = [r for r in restorers.values() if r.network is not None]  # no process of its own
+        pinned = any(restorer.device.type == "cuda" for restorer in here)
         crew = max(1, min(4, cores() - 1))
         queue = _Queue(writers, folder, progress, total, room=2 * crew)
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
         try:
             for (pair, names), opened in ahead(
-                reader, lambda w: _open(w[0], scorer, folder), waiting, room=1
+                reader, lambda w: _open(w[0], scorer, folder, pinned), waiting, room=1
             ):
                 for name in names:
                     inputs = inputs_of(restorers[name], digests[name], pair, scorer)
@@ -99,12 +101,14 @@ def restore_and_score(
     return queue.failures
 
 
-def _open(pair: Pair, scorer: Scorer, folder: RunFolder) -> Opened:
+def _open(pair: Pair, scorer: Scorer, folder: RunFolder, pinned: bool) -> Opened:
+    """Decode a pair; ``pinned``: into memory that a GPU copies from by itself."""
     views = open_pair(pair)
+    tensor = to_tensor(views.degraded)
     if pair.needs_views:
         _write_views(pair, views, folder)
     return Opened(
-        to_tensor(views.degraded),
+        tensor.pin_memory() if pinned else tensor,
         Hints(
             image=pair.id,
             psf=views.psf,
@@ -162,7 +166,7 @@ def _cell(
     settled: Future[Cell] = Future()
     try:
         opened = opening.result()
-        pixels = to_pixels(work.restorer.restore(opened.tensor, opened.hints))
+        restored = work.restorer.restore(opened.tensor, opened.hints)
         tiles = tiles_for_memory(work.restorer, *opened.tensor.shape[-2:])
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
@@ -171,11 +175,14 @@ def _cell(
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
     else:
-        return behind.submit(_finish, folder, replace(work, tiles=tiles), pixels, scorer, opened)
+        return behind.submit(_finish, folder, replace(work, tiles=tiles), restored, scorer, opened)
     return settled
 
 
-def _finish(folder: RunFolder, work: Work, pixels: Pixels, scorer: Scorer, opened: Opened) -> Cell:
+def _finish(
+    folder: RunFolder, work: Work, restored: torch.Tensor, scorer: Scorer, opened: Opened
+) -> Cell:
+    pixels = to_pixels(restored)  # here, for a GPU would wait for it
     scores = scorer.score(pixels, opened.prepared)
     try:
         write_png(folder.image_path(work.label, work.image), pixels)
