@@ -169,7 +169,7 @@ class NetworkRestorer:
         """See `Restorer.restore`; any batch size. Raises `ImageSizeError` for a wrong result."""
         if degraded.ndim != 4 or degraded.shape[1] != 3:
             raise ImageSizeError(f"expected (B,3,H,W), got {tuple(degraded.shape)}")
-        image = degraded.to(self.device, self.dtype)
+        image = degraded.to(self.device, self.dtype, non_blocking=True)  # where it is pinned
         if self.channels == 3:
             return self._restore(image).float().cpu()
         if bool((image[:, :1] == image).all()):

@@ -194,6 +194,13 @@ def test_a_cuda_graph_makes_the_same_picture_of_each_size(own: str) -> None:
     assert isinstance(worker(graphed).call, GraphedNetwork)
 
 
+@pytest.mark.gpu
+def test_an_image_in_pinned_memory_is_restored_as_any_other(own: str) -> None:
+    restorer = load_restorer(f"{own}:seeded", "cuda")
+    for image in (WIDE, HIGH, WIDE / 2):
+        assert torch.equal(restorer.restore(image.pin_memory()), restorer.restore(image))
+
+
 def test_mixed_precision_is_a_module_that_others_can_run() -> None:
     made = Autocast(nn.Conv2d(3, 3, 1), torch.device("cpu"))(WIDE)
     assert made.dtype == torch.bfloat16

@@ -11,7 +11,7 @@ from threading import Lock
 import torch
 
 from bench.core.errors import BenchError, NotApplicable
-from bench.image import Pixels, to_pixels, to_tensor
+from bench.image import to_tensor
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Clip, Pair
 from bench.suites.frames import no_frame_before, window_of
@@ -22,6 +22,9 @@ from models.windows import ALONE, Reach, reach_of, stacked
 
 KEPT = 8
 """Frames that stay in memory at least, the last used: neighbours share most of their windows."""
+
+ALONE_KEPT = 3
+"""Images of no clip that stay: the one that models work on, the next, and the one being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +37,34 @@ class Frame:
 
 
 class Frames:
-    """Opens pairs; the frames of clips stay a while. Safe among threads.
+    """Opens pairs, which stay while models work on them; the frames of clips a while longer. Safe
+    among threads.
 
-    ``reaches`` are what models see that will ask for frames.
+    ``reaches`` are what models see that will ask for frames; ``pinned``: into memory that a GPU
+    copies from by itself.
     """
 
-    def __init__(self, reaches: Iterable[Reach] = ()) -> None:
+    def __init__(self, reaches: Iterable[Reach] = (), pinned: bool = False) -> None:
         windows = [reach for reach in reaches if not reach.recurrent]
         self._before = max((reach.before for reach in windows), default=0)
         self._after = max((reach.after for reach in windows), default=0)
         self._most = max(KEPT, self._before + self._after + 3)
-        self._kept: OrderedDict[tuple[Clip, int, tuple[str, ...]], Frame] = OrderedDict()
+        self._pinned = pinned
+        self._kept: OrderedDict[tuple[Clip | str, int, tuple[str, ...]], Frame] = OrderedDict()
         self._lock = Lock()
 
     def open(self, pair: Pair) -> Frame:
         """Read a pair, unless it is still here. Raises as `bench.suites.opening.open_pair`."""
-        if pair.clip is None:
-            return _opened(pair)
-        key = pair.clip, pair.at, pair.prepare
+        key = pair.clip or pair.id, pair.at, pair.prepare
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        frame = _opened(pair)
+        frame = _opened(pair, self._pinned)
+        most = ALONE_KEPT if pair.clip is None else self._most
         with self._lock:
             self._kept[key] = frame
-            while len(self._kept) > self._most:
+            while len(self._kept) > most:
                 self._kept.popitem(last=False)
         return frame
 
@@ -79,7 +84,7 @@ def reference_of(pair: Pair, scorer: Scorer, frames: Frames | None = None) -> Pr
     return scorer.reference(found.open(pair).views.reference, before)
 
 
-def _opened(pair: Pair) -> Frame:
+def _opened(pair: Pair, pinned: bool) -> Frame:
     views = open_pair(pair)
     hints = Hints(
         image=pair.id,
@@ -88,7 +93,8 @@ def _opened(pair: Pair) -> Frame:
         noise=views.noise,
         names=names_of(pair)[1:],
     )
-    return Frame(to_tensor(views.degraded), hints, views)
+    tensor = to_tensor(views.degraded)
+    return Frame(tensor.pin_memory() if pinned else tensor, hints, views)
 
 
 class Player:
@@ -104,17 +110,20 @@ class Player:
         self._reach = reach_of(restorer)
         self._clip: Clip | None = None
         self._at = -1
-        self._last: tuple[Clip, int, Pixels] | None = None
+        self._last: tuple[Clip, int, torch.Tensor] | None = None
 
-    def restored(self, pair: Pair) -> Pixels:
-        """Return the restored image, (H, W, 3) uint8. Raises what the model raises."""
+    def restored(self, pair: Pair) -> torch.Tensor:
+        """Return the restored image, (1,3,H,W) where the model works: `to_pixels` waits for that.
+
+        Raises what the model raises.
+        """
         if self._last is not None and self._last[:2] == (pair.clip, pair.at):
             return self._last[2]
-        pixels = to_pixels(self._restored(pair))
-        self._last = None if pair.clip is None else (pair.clip, pair.at, pixels)
-        return pixels
+        image = self._restored(pair)
+        self._last = None if pair.clip is None else (pair.clip, pair.at, image)
+        return image
 
-    def before(self, pair: Pair) -> Pixels | str:
+    def before(self, pair: Pair) -> torch.Tensor | str:
         """Return the restored frame before a pair's, or why there is none.
 
         Asked for before the pair's own, it costs nothing where that was the last one restored.

@@ -1,8 +1,8 @@
 """Restore and score image by image, with all models inside.
 
 Each reference is decoded and featurised once for all models. The next image is decoded, and
-finished ones are written and scored, while a model works; at most a few images are in memory at a
-time. Cells are appended in a fixed order, whichever thread was faster.
+finished ones are rounded, scored and written, while a model works; at most a few images are in
+memory at a time. Cells are appended in a fixed order, whichever thread was faster.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import torch
+
 from bench.core.errors import BenchError, NotApplicable, message_of
 from bench.core.parallel import ahead, cores
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
-from bench.image import Pixels, quantise, write_png
+from bench.image import quantise, to_pixels, write_png
 from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
@@ -76,9 +78,11 @@ def restore_and_score(
             if (names := [name for name in restorers if pair.id not in writers[name].done])
         )
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
+        here = [r for r in restorers.values() if r.network is not None]  # no process of its own
+        pinned = any(restorer.device.type == "cuda" for restorer in here)
         crew = max(1, min(4, cores() - 1))
         queue = _Queue(writers, folder, progress, total, room=2 * crew)
-        frames = Frames(map(reach_of, restorers.values()))
+        frames = Frames(map(reach_of, restorers.values()), pinned)
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
@@ -160,8 +164,8 @@ def _cell(
     try:
         opened = opening.result()
         before = work.player.before(work.pair) if scorer.compares_frames else NO_FRAMES
-        pixels = work.player.restored(work.pair)
-        seen = (length // work.pair.scale for length in pixels.shape[:2])
+        restored = work.player.restored(work.pair)
+        seen = (length // work.pair.scale for length in restored.shape[-2:])
         work = replace(work, tiles=tiles_for_memory(work.player.restorer, *seen))
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
@@ -170,18 +174,19 @@ def _cell(
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
     else:
-        return behind.submit(_finish, folder, work, (pixels, before), scorer, opened)
+        return behind.submit(_finish, folder, work, (restored, before), scorer, opened)
     return settled
 
 
 def _finish(
     folder: RunFolder,
     work: Work,
-    made: tuple[Pixels, Pixels | str],
+    made: tuple[torch.Tensor, torch.Tensor | str],
     scorer: Scorer,
     opened: Opened,
 ) -> Cell:
-    pixels, before = made
+    pixels = to_pixels(made[0])  # here, for a GPU would wait for it
+    before = made[1] if isinstance(made[1], str) else to_pixels(made[1])
     scores = scorer.score(pixels, opened.prepared, before)
     try:
         write_png(folder.image_path(work.label, work.image), pixels)

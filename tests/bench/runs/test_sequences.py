@@ -13,11 +13,14 @@ import torch
 
 import bench as product
 from bench.framework.marks import marks_of
-from bench.image import read, write_png
+from bench.image import read, to_pixels, write_png
+from bench.metrics.scorer import Scorer
 from bench.photographs.restoring import restore_frames
 from bench.photographs.video import look_at
-from bench.runs.executors.frames import Frames, Player
+from bench.records import Pair
+from bench.runs.executors.frames import ALONE_KEPT, Frames, Player, reference_of
 from bench.runs.store import RunFolder
+from bench.suites.opening import Views, open_pair
 from bench.suites.table import open_suite
 from models.architectures.video_cnn import VideoCNN
 from models.architectures.video_rnn import VideoRNN
@@ -75,12 +78,34 @@ def test_frames_come_out_alike_in_whatever_order_they_are_asked_for(gopro: Path)
     assert (lone.restored(pairs[4]) == in_order["video-rnn", 4]).all()
 
 
+def test_an_image_is_read_once_for_all_that_ask(
+    gopro: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ordinary image, too: a model must not wait for its decoding."""
+    read_now: list[str] = []
+
+    def noted(pair: Pair) -> Views:
+        read_now.append(pair.id)
+        return open_pair(pair)
+
+    monkeypatch.setattr("bench.runs.executors.frames.open_pair", noted)
+    scorer = Scorer(["psnr"])
+    pairs = list(open_suite("gopro", gopro).pairs("test"))
+    frames = Frames()
+    for pair in pairs:
+        reference_of(pair, scorer, frames)
+        for _ in range(3):
+            frames.open(pair)
+    assert read_now == [pair.id for pair in pairs]
+    assert len(frames._kept) == ALONE_KEPT
+
+
 def test_a_film_comes_out_as_the_same_frames_of_a_suite_do(gopro: Path) -> None:
     pairs = list(open_suite("gopro:frames=5", gopro).pairs("test"))[:4]
     for name, kind in (("video-cnn", WindowRestorer), ("video-rnn", RecurrentRestorer)):
         restorer = kind(name, network(name), multiple=2)
         player = Player(restorer, Frames())
-        of_suite = [player.restored(pair) for pair in pairs]
+        of_suite = [to_pixels(player.restored(pair)) for pair in pairs]
         for _ in range(2):  # the second film knows nothing of the first
             of_film = list(restore_frames(restorer, [read(pair.degraded) for pair in pairs]))
             assert len(of_film) == 4
