@@ -221,6 +221,7 @@ def test_parts_in_other_processes_make_the_same_images(
     assert restored(tmp_path / "run") == restored(whole)
 
 
+@pytest.mark.slow
 def test_a_network_of_others_gets_its_window_in_its_own_process(
     gopro: Path, tmp_path: Path
 ) -> None:
