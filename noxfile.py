@@ -1,5 +1,5 @@
-"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage`, `gpu`, `audit` and `performance`: each
-installs all that it needs."""
+"""Sessions `demo`, `lint`, `tests`, `slow`, `coverage`, `gpu`, `audit`, `versions` and
+`performance`: each installs all that it needs."""
 
 from __future__ import annotations
 
@@ -90,6 +90,31 @@ def audit(session: nox.Session) -> None:
         return
     pinned = ("-r", "constraints.txt", "--no-deps", "--disable-pip")
     session.run("pip-audit", *pinned, "--vulnerability-service", "osv", *session.posargs)
+
+
+TELLING = [
+    "tests/bench/compute",
+    "tests/models",
+    *(f"tests/bench/cli/test_{name}.py" for name in ("cli", "checks", "restore")),
+    "tests/bench/test_image.py",
+    "tests/bench/test_photographs.py",
+]
+"""The tests that a version of a package is most likely to break."""
+
+
+OF_EACH = [("3.11", "lowest-direct"), *((f"3.{minor}", "highest") for minor in range(11, 15))]
+"""Lowest versions are older than a later Python, and have no wheels for it."""
+
+
+@nox.session
+@nox.parametrize("python,which", OF_EACH)
+def versions(session: nox.Session, which: str) -> None:
+    """Run telling tests with the lowest versions declared, and with the newest on each Python."""
+    if session.venv_backend != "uv":
+        session.skip("only uv can resolve to the lowest versions")
+    session.install("--resolution", which, "--upgrade", "-e", ".[dev]")
+    session.env["OMP_NUM_THREADS"] = "1"
+    session.run("pytest", "-m", "not slow", *(session.posargs or TELLING))
 
 
 @nox.session
