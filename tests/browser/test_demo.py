@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from bench.demo.at_hand import choices
 from bench.demo.serving import serve
 from bench.demo.trying import Workshop
 from bench.image import Pixels, read
+from models.shipped.table import SHIPPED
 from tests.browser.rater import DRAWN, PIXELS
 from tests.support.nginx import PLAIN, find_nginx, proxied
 from tests.support.ports import free_port
@@ -291,23 +292,27 @@ def test_behind_a_proxy_as_documented_it_works_below_a_path(
 
 @pytest.mark.slow
 def test_the_command_tells_its_address_and_a_stopped_server_keeps_nothing(tmp_path: Path) -> None:
-    started = subprocess.Popen(
-        [sys.executable, "-m", "bench", "demo", "--no-browser", "--port", "0", "--json"],
-        env={**os.environ, "TMPDIR": str(tmp_path), "BENCH_RESULTS": str(tmp_path / "results")},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert started.stdout is not None
-    told = ""
-    while not told.rstrip().endswith("}"):
-        line = started.stdout.readline()
-        assert line, "it ended before it served"
-        told += line
-    said = json.loads(told)
-    assert said["models"] == ["nlm", "tv", "unsharp"]
-    assert said["address"].startswith("http://127.0.0.1:")
-    assert [path.name.startswith("bench-demo-") for path in tmp_path.iterdir()] == [True]
-    started.send_signal(signal.SIGTERM)
-    assert started.wait(30) == 130
-    started.stdout.close()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "bench", "demo", "--no-browser", "--port", "0", "--json"],
+            env={**os.environ, "TMPDIR": str(tmp_path), "BENCH_RESULTS": str(tmp_path / "results")},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as started,
+        ExitStack() as failing,
+    ):
+        failing.callback(started.kill)  # leaving a process means to wait for its end
+        assert started.stdout is not None
+        told = ""
+        while not told.rstrip().endswith("}"):
+            line = started.stdout.readline()
+            assert line, "it ended before it served"
+            told += line
+        said = json.loads(told)
+        assert said["models"] == ["nlm", "tv", "unsharp", *SHIPPED]
+        assert said["address"].startswith("http://127.0.0.1:")
+        assert [path.name.startswith("bench-demo-") for path in tmp_path.iterdir()] == [True]
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(30) == 130
+        failing.pop_all()
     assert list(tmp_path.iterdir()) == []
