@@ -9,6 +9,7 @@ from collections.abc import Callable
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from gradio import routes
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,6 +63,7 @@ async def serve(
     Whatever visits left is removed at the end.
     """
     visits = Visits()
+    routes.DEFAULT_TEMP_DIR = str(visits.uploads)  # type: ignore[attr-defined]  # Gradio asks for it once, when it is imported
     try:
         app = gr.mount_gradio_app(
             FastAPI(openapi_url=None),

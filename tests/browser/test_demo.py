@@ -32,6 +32,7 @@ from bench.core.listening import listen
 from bench.demo.at_hand import choices
 from bench.demo.serving import serve
 from bench.demo.trying import Workshop
+from bench.demo.visits import GRADIO_FOLDER
 from bench.image import Pixels, read
 from models.shipped.table import SHIPPED
 from tests.browser.rater import DRAWN, PIXELS
@@ -292,10 +293,12 @@ def test_behind_a_proxy_as_documented_it_works_below_a_path(
 
 @pytest.mark.slow
 def test_the_command_tells_its_address_and_a_stopped_server_keeps_nothing(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != GRADIO_FOLDER}
+    environment |= {"TMPDIR": str(tmp_path), "BENCH_RESULTS": str(tmp_path / "results")}
     with (
         subprocess.Popen(
             [sys.executable, "-m", "bench", "demo", "--no-browser", "--port", "0", "--json"],
-            env={**os.environ, "TMPDIR": str(tmp_path), "BENCH_RESULTS": str(tmp_path / "results")},
+            env=environment,
             stdout=subprocess.PIPE,
             text=True,
         ) as started,
