@@ -305,10 +305,13 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
         raise ImageError(f"'{path}' is not a readable image ({error})") from error
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """Return PNG bytes that decode to the same pixels."""
-    repeat = samples_repeat(pixels)
-    strategy = cv2.IMWRITE_PNG_STRATEGY_DEFAULT if repeat else cv2.IMWRITE_PNG_STRATEGY_RLE
+def encode_png(pixels: Pixels, *, searched: bool = False) -> bytes:
+    """Return PNG bytes that decode to the same pixels.
+
+    ``searched``: by Deflate's own search, which leaves nothing that could be compressed again.
+    """
+    search = searched or samples_repeat(pixels)
+    strategy = cv2.IMWRITE_PNG_STRATEGY_DEFAULT if search else cv2.IMWRITE_PNG_STRATEGY_RLE
     options = [*_PNG_SPEED, cv2.IMWRITE_PNG_STRATEGY, strategy]
     done, data = cv2.imencode(".png", pixels[:, :, ::-1], options)
     if not done:

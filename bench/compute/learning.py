@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from bench.compute.profile import Measurement
 from bench.core.errors import BenchError
-from models.specs import card_of, model_file
+from models.catalogue import model_cards
+from models.specs import model_file
+from models.variants import parted
 
 
 def _figure(name: str) -> Callable[[Measurement], float | str]:
     def figure(measured: Measurement) -> float | str:
         path = measured.weights or model_file(measured.spec)
         if path is None:
-            card = card_of(measured.spec)
+            card = model_cards().get(parted(measured.spec)[0])
             learns = card is None or card.recipe is not None or card.checkpoint is not None
             return "its weights were not trained" if learns else 0.0
         if path.suffix.lower() != ".safetensors":
