@@ -37,7 +37,7 @@ from models.catalogue import baselines, model_cards
 from models.shipped.table import shipped_of
 from models.shipped.telling import told
 from models.specs import label
-from models.variants import parted
+from models.variants import parted, renamed
 from models.weights_folder import WeightsFolder
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ def _with_shipped(
     kept, cards = WeightsFolder(), model_cards()
     found = []
     for spec in models:
-        name, named = parted(spec)
+        name, _ = parted(spec)
         row = shipped_of(name, suite.card.task)
         own = None if out is None else out / "training" / f"{name}.safetensors"
         here = kept.all_of(name, suite.key) or (own is not None and own.is_file())
@@ -305,7 +305,7 @@ def _with_shipped(
             found.append(spec)
             continue
         listener.note(f"  {spec}: no weights of this suite here; runs as {told(row)}")
-        found.append("@".join([row.name, *(["+".join(named)] if named else [])]))
+        found.append(renamed(spec, row.name))
     return tuple(dict.fromkeys(found))
 
 

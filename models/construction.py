@@ -72,8 +72,7 @@ def normalise(network: nn.Module, norm: str) -> None:
     if not found:
         raise BenchError(
             f"norm={norm}: {type(network).__name__} normalises nowhere, so there is nothing to "
-            "exchange; those that do are cyclegan, deblurgan, resnet, t1t4-gan, unet-classic and "
-            "unet-gan"
+            "exchange; leave 'norm' away"
         )
     for layer, name, child in found:
         channels = child.num_channels if isinstance(child, nn.GroupNorm) else child.num_features

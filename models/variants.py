@@ -136,6 +136,16 @@ def parted(spec: str) -> tuple[str, tuple[str, ...]]:
     return found[1], tuple(name for name in known if name in named)
 
 
+def renamed(spec: str, name: str) -> str:
+    """Return the spec of the model ``name`` with the variants that ``spec`` names.
+
+    >>> renamed("unet@x8+tlc", "unet-shipped-deblur")
+    'unet-shipped-deblur@tlc+x8'
+    """
+    _, named = parted(spec)
+    return f"{name}@{'+'.join(named)}" if named else name
+
+
 def precision_of(spec: str) -> str:
     """Return the variant of a spec that is a precision, nothing where it has none.
 

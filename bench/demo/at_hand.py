@@ -12,6 +12,7 @@ from models.catalogue import Card, model_cards
 from models.published_files import find_published
 from models.shipped.table import shipped_of
 from models.specs import label
+from models.variants import renamed
 from models.weights_folder import WeightsFolder
 
 
@@ -48,7 +49,7 @@ def _asked(spec: str) -> Choice:
     weights = WeightsFolder().all_of(card.name) if card.recipe else []
     if card.recipe and not weights:
         if (row := shipped_of(card.name)) is not None:
-            return _asked(spec.replace(card.name, row.name, 1))
+            return _asked(renamed(spec, row.name))
         WeightsFolder().only(card.name)  # says how they come about
     about = card.title
     return Choice(

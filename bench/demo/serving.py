@@ -63,7 +63,8 @@ async def serve(
     Whatever visits left is removed at the end.
     """
     visits = Visits()
-    routes.DEFAULT_TEMP_DIR = str(visits.uploads)  # type: ignore[attr-defined]  # Gradio asks for it once, when it is imported
+    # GRADIO_TEMP_DIR was read when Gradio was imported, before there was a visit
+    routes.DEFAULT_TEMP_DIR = str(visits.uploads)  # type: ignore[attr-defined]
     try:
         app = gr.mount_gradio_app(
             FastAPI(openapi_url=None),

@@ -6,7 +6,7 @@ machine. How they lie on disk says `bench.suites.made`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from bench.suites.made import Item, Manifest, Order, make, open_made, usable
 from bench.suites.table import Suite, SuiteCard
 
 if TYPE_CHECKING:
+    from bench.degrade.pipeline import Degraded
+    from bench.image import Pixels
     from bench.suites.demo_plan import DemoShot
 
 VERSION = 2
@@ -50,16 +52,22 @@ def make_demo(root: Path, shots: Sequence[DemoShot], progress: Update = unheard)
     """Make ``shots`` under ``root`` and return the manifest; an older demo suite is replaced."""
     from bench.suites import demo_plan
 
-    items = [
+    order = Order("the demo suite", IDENTITY, items_of(shots, demo_plan.make), {"notes": NOTES})
+    return make(root, order, progress, replace=True)
+
+
+def items_of(
+    shots: Sequence[DemoShot], make: Callable[[DemoShot], tuple[Pixels, Degraded]]
+) -> list[Item]:
+    """Return what ``make``, which must be picklable, will make of each shot."""
+    return [
         Item(
             shot.id,
             shot.split,
             cluster=shot.scene,
             strata=shot.strata,
-            make=partial(demo_plan.make, shot),
+            make=partial(make, shot),
             parameters=shot.as_dict(),
         )
         for shot in shots
     ]
-    order = Order("the demo suite", IDENTITY, items, {"notes": NOTES})
-    return make(root, order, progress, replace=True)

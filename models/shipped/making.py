@@ -6,7 +6,7 @@ gone through JPEG, so that a network learns to leave alone what is sharp already
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from bench.core.identity import digest_of
 from bench.core.progress import Update, unheard
 from bench.degrade.pipeline import Degradation, Degraded
 from bench.image import Pixels
+from bench.suites.demo import items_of
 from bench.suites.demo_plan import DemoShot, drawn_place
 from bench.suites.demo_plan import make as make_shot
-from bench.suites.made import Item, Order, make
+from bench.suites.made import Order, make
 from models.shipped.photographs import PHOTOGRAPHS, Photograph
 
 KINDS = ("shake", "defocus", "shake", "motion", "none")
@@ -33,25 +34,15 @@ def make_pairs(
     root: Path, photographs: Sequence[Photograph] = PHOTOGRAPHS, update: Update = unheard
 ) -> None:
     """Make the pairs under ``root``, unless they are there: the same files on every machine."""
-    shots = [(one, _shot(one, number)) for one in photographs for number in range(one.pieces)]
-    items = [
-        Item(
-            shot.id,
-            shot.split,
-            cluster=shot.scene,
-            strata=shot.strata,
-            make=partial(_make, photograph, shot),
-            parameters=shot.as_dict(),
-        )
-        for photograph, shot in shots
-    ]
-    plan = digest_of([shot.as_dict() for _, shot in shots])
+    shots = [_shot(one, number) for one in photographs for number in range(one.pieces)]
+    items = items_of(shots, partial(_make, {one.name: one for one in photographs}))
+    plan = digest_of([shot.as_dict() for shot in shots])
     order = Order("the pairs of the shipped weights", {"suite": "shipped", "plan": plan}, items)
     make(root, order, update, replace=True)
 
 
-def _make(photograph: Photograph, shot: DemoShot) -> tuple[Pixels, Degraded]:
-    return make_shot(shot, _pixels(photograph))
+def _make(photographs: Mapping[str, Photograph], shot: DemoShot) -> tuple[Pixels, Degraded]:
+    return make_shot(shot, _pixels(photographs[shot.photograph]))
 
 
 @lru_cache(maxsize=2)

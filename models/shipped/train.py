@@ -2,8 +2,8 @@
 
     python -m models.shipped.train [--out results/shipped] [NAME ..]
 
-Needs `pip install -e '.[shipped]'`. About ten minutes of one thread for each; stopped, the same
-command goes on.
+Needs `pip install -e '.[shipped]'`. Minutes of one thread for each; stopped, the same command goes
+on.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -271,16 +272,16 @@ def validation_crops(pairs: Sequence[Pair], told_noise: bool = False, reach: Rea
     for pair in spread(pairs, VALIDATION_CROPS):
         images = cache.open(pair)
         top, left = (max(0, (side - VALIDATION_SIDE) // 2) for side in images[0].shape[:2])
+        cut = partial(_validation_piece, top=top, left=left)
         for image, scale, found in zip(images, (1, pair.scale), (degraded, reference), strict=True):
-            piece = square(image, top * scale, left * scale, VALIDATION_SIDE * scale)
-            found.append(floats(piece))
+            found.append(floats(cut(image, scale)))
         if reach != ALONE:
-
-            def middle(image: Image, scale: int) -> Piece:
-                return square(image, top * scale, left * scale, VALIDATION_SIDE * scale)  # noqa: B023
-
-            degraded[-1] = floats(window_pieces(pair, reach, cache, middle)[0])
+            degraded[-1] = floats(window_pieces(pair, reach, cache, cut)[0])
         if told_noise:
             level = (pair.degradation or {}).get("sigma")
             degraded[-1] = with_noise_map(degraded[-1], level)
     return torch.stack(degraded), torch.stack(reference)
+
+
+def _validation_piece(image: Image, scale: int, top: int, left: int) -> Piece:
+    return square(image, top * scale, left * scale, VALIDATION_SIDE * scale)

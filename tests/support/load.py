@@ -72,7 +72,7 @@ class Server:
     def kill(self) -> None:
         """End the process at once, whatever it is doing (SIGKILL)."""
         self._spent = self.cpu_seconds
-        for process in self._processes():
+        for process in self._all():
             process.kill()
         self.process.join()
         self.process.close()
@@ -83,10 +83,10 @@ class Server:
         """CPU time of all its processes so far."""
         if self.process is None:
             return self._spent
-        times = [process.cpu_times() for process in self._processes()]
+        times = [process.cpu_times() for process in self._all()]
         return self._spent + sum(float(spent.user + spent.system) for spent in times)
 
-    def _processes(self) -> list[psutil.Process]:
+    def _all(self) -> list[psutil.Process]:
         first = psutil.Process(self.process.pid)
         return [*first.children(recursive=True), first]
 

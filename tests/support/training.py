@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -19,6 +20,8 @@ from safetensors.torch import load_file
 from bench.core.identity import digest_of
 from bench.records import Pair
 from models.architectures.patchgan import PatchGAN
+from models.catalogue import Card
+from models.recipes import Recipe
 from models.training.train import Job, train
 from models.weights import PairDigests, ValidationFigures, WeightsHeader, header_as_found
 
@@ -34,6 +37,21 @@ def discriminator() -> PatchGAN:
 def normalising_discriminator() -> PatchGAN:
     """Return a judge that sees a batch as a whole."""
     return PatchGAN(width=8, strided=2, norm="batch")
+
+
+def job_of(pairs: Sequence[Pair], folder: Path, card: Card, recipe: Recipe, **changed: Any) -> Job:
+    """Return a training of two steps on the first four pairs, validated on the others, but for what
+    is ``changed``."""
+    wanted = Job(
+        card=card,
+        recipe=recipe,
+        suite="demo",
+        train=pairs[:4],
+        val=pairs[4:],
+        folder=folder,
+        budget="2steps",
+    )
+    return replace(wanted, **changed)
 
 
 def header_of(model: str, **changed: Any) -> WeightsHeader:

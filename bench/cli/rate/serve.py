@@ -57,7 +57,11 @@ def serve(
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Take requests in so many.", show_default="2 on PostgreSQL"),
+        typer.Option(
+            min=1,
+            help="Take requests in so many processes.",
+            show_default="1 on SQLite, 2 on PostgreSQL",
+        ),
     ] = None,
     as_json: Json = False,
     db: Db = DEFAULT_DB,

@@ -22,8 +22,8 @@ from models.training.data import validation_crops
 from models.training.discriminators import after_step
 from models.training.gan import Adversarial
 from models.training.plan import Task
-from models.training.train import Job, train
-from tests.support.training import DISCRIMINATOR, NORMALISING_DISCRIMINATOR
+from models.training.train import train
+from tests.support.training import DISCRIMINATOR, NORMALISING_DISCRIMINATOR, job_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -119,18 +119,6 @@ RECIPE = Recipe(batch=2, crop=32, validate_every=2, learning_rate=1e-3)
 GAN = replace(RECIPE, method="gan", adversary=Adversary("wgan", 0.01, 1e-3, steps=2))
 
 
-def job(pairs: list[Pair], folder: Path, card: Card, recipe: Recipe) -> Job:
-    return Job(
-        card=card,
-        recipe=recipe,
-        suite="demo",
-        train=pairs[:4],
-        val=pairs[4:],
-        folder=folder,
-        budget="2steps",
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
@@ -143,7 +131,7 @@ def test_weights_are_loaded_back_into_the_layers_that_they_were_trained_in(
     pairs: list[Pair], tmp_path: Path, name: str, changes: tuple[str, ...]
 ) -> None:
     recipe = changed(RECIPE, changes)
-    trained = train(job(pairs, tmp_path, card(name), recipe))
+    trained = train(job_of(pairs, tmp_path, card(name), recipe))
     assert trained.header.options.items() >= recipe.network.items()
     by_file = load_restorer(str(trained.weights))
     kind = KINDS[recipe.network["norm"] or "none"]
@@ -167,7 +155,7 @@ def test_a_training_that_cannot_begin_so_says_why(
     pairs: list[Pair], tmp_path: Path, changes: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(BenchError, match=said):
-        train(job(pairs, tmp_path, card("unet-gan"), changed(RECIPE, changes)))
+        train(job_of(pairs, tmp_path, card("unet-gan"), changed(RECIPE, changes)))
 
 
 # --- a critic whose weights are cut ---------------------------------------------------------------
@@ -209,4 +197,4 @@ def test_a_range_of_nothing_is_refused(pairs: list[Pair], tmp_path: Path) -> Non
         MODELS["gan"], options={"widths": (8, 12)}, discriminator=NORMALISING_DISCRIMINATOR
     )
     with pytest.raises(BenchError, match=r"adversary\.clip=0; expected more than 0"):
-        train(job(pairs, tmp_path, small, changed(GAN, ("adversary.clip=0",))))
+        train(job_of(pairs, tmp_path, small, changed(GAN, ("adversary.clip=0",))))

@@ -26,7 +26,7 @@ from models.training.losses import psnr
 from models.training.plan import Task
 from models.training.train import Job, train
 from tests.support.ports import free_port
-from tests.support.training import DISCRIMINATOR, content_of, curves
+from tests.support.training import DISCRIMINATOR, content_of, curves, job_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,15 +49,7 @@ SMALL = replace(
 
 
 def job(pairs: list[Pair], folder: Path, steps: int, recipe: Recipe = RECIPE) -> Job:
-    return Job(
-        card=SMALL,
-        recipe=recipe,
-        suite="demo",
-        train=pairs[:4],
-        val=pairs[4:],
-        folder=folder,
-        budget=f"{steps}steps",
-    )
+    return job_of(pairs, folder, SMALL, recipe, budget=f"{steps}steps")
 
 
 @pytest.mark.slow

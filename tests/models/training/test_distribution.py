@@ -16,7 +16,7 @@ from models.recipes import Adversary, Recipe
 from models.training.distribution import DistributionMetrics, unwatched
 from models.training.train import Job, train
 from tests.support.backbones import put_inception
-from tests.support.training import DISCRIMINATOR, curves, pairs_in
+from tests.support.training import DISCRIMINATOR, curves, job_of, pairs_in
 
 
 @pytest.fixture
@@ -53,16 +53,7 @@ def gan(folder_suite: Path, folder: Path) -> Job:
         method="gan", adversary=Adversary("bce", 0.01), batch=1, crop=32, validate_every=1
     )
     card = replace(MODELS["gan"], options={"widths": (8,)}, discriminator=DISCRIMINATOR)
-    pairs = pairs_in(folder_suite)
-    return Job(
-        card=card,
-        recipe=recipe,
-        suite="demo",
-        train=pairs[:4],
-        val=pairs[4:],
-        folder=folder,
-        budget="2steps",
-    )
+    return job_of(pairs_in(folder_suite), folder, card, recipe)
 
 
 @pytest.mark.slow

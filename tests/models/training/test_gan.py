@@ -29,6 +29,7 @@ from tests.support.training import (
     content_of,
     curves,
     discriminator,
+    job_of,
     processes,
     train_until_killed,
 )
@@ -54,16 +55,7 @@ def job(
     card: Card = SMALL,
     **changes: Any,
 ) -> Job:
-    wanted = Job(
-        card=card,
-        recipe=recipe,
-        suite="demo",
-        train=pairs[:4],
-        val=pairs[4:],
-        folder=folder,
-        budget=f"{steps}steps",
-    )
-    return replace(wanted, **changes)
+    return job_of(pairs, folder, card, recipe, budget=f"{steps}steps", **changes)
 
 
 @pytest.mark.parametrize("loss", list(GAMES))

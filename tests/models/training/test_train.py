@@ -25,7 +25,7 @@ from models.training.losses import psnr
 from models.training.train import Job, estimate, train
 from tests.support.backbones import put_backbone
 from tests.support.progress import steps
-from tests.support.training import content_of
+from tests.support.training import content_of, job_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -65,15 +65,7 @@ class TwoScales(nn.Module):
 
 def job(pairs: list[Pair], folder: Path, budget: str, card: Card = TINY, **changes: object) -> Job:
     recipe = replace(card.preset("quick"), **changes)  # type: ignore[arg-type]
-    return Job(
-        card=replace(card, recipe=recipe),
-        recipe=recipe,
-        suite="demo",
-        train=pairs[:4],
-        val=pairs[4:],
-        folder=folder,
-        budget=budget,
-    )
+    return job_of(pairs, folder, replace(card, recipe=recipe), recipe, budget=budget)
 
 
 def curves(folder: Path, quantity: str) -> list[float]:

@@ -233,7 +233,6 @@ def test_an_address_that_cannot_be_used_says_why(address: str, message: str) -> 
 WRITER = """
 import os, signal, sys
 from sqlalchemy import event
-from raters.trials.quota import Counts
 from raters.trials.session import Session
 from raters.database.store import Store
 
