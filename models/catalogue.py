@@ -618,7 +618,7 @@ def shipped_card(row: Shipped) -> Card:
     return replace(
         network,
         name=row.name,
-        title=f"{network.title}, shipped weights for {GERUNDS[row.task]}",
+        title=f"{network.title}, for {GERUNDS[row.task]}",
         tasks=(row.task,),
         recipe=None,
         paper=None,

@@ -131,7 +131,9 @@ def _short_training(header: Mapping[str, Any]) -> str:
     if paper and recipe == to_json(paper) and (given is None or _as_long(budget, given)):
         return ""
     steps = header.get("planned_steps")
-    said = f"trained for {budget}" + (f" ({steps} steps)" if steps else "")
+    in_steps = bool(steps) and budget.strip().endswith("steps")
+    length = f"{steps} steps" if in_steps else f"{budget} ({steps} steps)" if steps else budget
+    said = f"trained for {length}"
     return said + (f"; its paper trains for {given}" if given else "")
 
 

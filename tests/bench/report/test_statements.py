@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import bench
 from bench.cli import app
 from bench.core.formats import to_json
-from bench.framework.marks import TRAINED_FOR_NOISE, marks_of
+from bench.framework.marks import TRAINED_FOR_NOISE, _short_training, marks_of
 from bench.records import Pair, Score
 from bench.report import summary_table, write_report
 from bench.runs.record import WeightsRecord
@@ -508,3 +508,11 @@ def test_a_model_that_makes_no_image_worse_has_a_smallest_gain(clean: RunFolder)
     worst = pd.read_csv(clean.path / "report" / "tables" / "worst.csv").set_index("model")
     assert list(worst.loc["nlm", "kind"]) == ["worst", "smallest gain"]
     assert list(worst.loc["unsharp", "kind"]) == ["worst", "largest loss"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"), [("6000steps", "6000 steps"), ("90s", "90s (6000 steps)")]
+)
+def test_how_long_a_network_was_trained_is_said_once(budget: str, said: str) -> None:
+    header = {"model": "rescnn", "recipe": {}, "budget": budget, "planned_steps": 6000}
+    assert _short_training(header) == f"trained for {said}"
