@@ -202,7 +202,7 @@ def test_leaks_of_files_and_of_sides_are_found_where_they_are(
                 .values(png=written(parts))
             )
     favourite = next(key for key, label in labels.items() if label == "tv")
-    monkeypatch.setattr(Chooser, "_sides", lambda self, pair, place: pair.second == favourite)
+    monkeypatch.setattr(Chooser, "_sides", lambda self, row, position: row.other_model == favourite)
     report = audit(store.url, name)
     assert found(report, "PNG chunk tEXt", "model 'restoreformer' as it is")
     assert found(report, "PNG chunk tEXt", "model 'tv' as it is")
