@@ -296,7 +296,7 @@ def _files_per_s(start: Start, job: ProfileJob) -> float:
     noise = np.random.default_rng(0).standard_normal((job.height, job.width, 3))
     smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
     pixels = np.clip(128 + 64 * (smooth - smooth.mean()) / max(smooth.std(), 1e-6), 0, 255)
-    limit = min(1.0, job.seconds / 5)
+    limit = min(0.5, job.seconds / 5)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.png", Path(folder) / "out.png"
         write_png(source, pixels.astype(np.uint8))

@@ -29,7 +29,7 @@ COPIED = {"cpu": 1 << 28, "cuda": 1 << 30}
 """Bytes of what is copied: more than caches hold."""
 
 
-def measure_peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.25) -> Peak:
+def measure_peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.1) -> Peak:
     """Measure a device's `Peak` in a precision, each part for ``seconds`` after one warm-up.
 
     The quickest pass counts. Float32 on a GPU is multiplied with TF32 where convolutions are.
