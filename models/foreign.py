@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ class SpandrelNetwork(torch.nn.Module):
         super().__init__()
         self.model: torch.nn.Module = descriptor.model
         self._descriptor = descriptor
+        # without spandrel's inference_mode, which torch.compile cannot enter in the midst of one
+        self._call = unwrap(type(descriptor).__call__)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """See the class."""
-        restored: torch.Tensor = self._descriptor(image)
+        restored: torch.Tensor = self._call(self._descriptor, image)
         return restored
 
 

@@ -173,6 +173,22 @@ def test_a_compiled_network_makes_the_same_picture(own: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+def test_a_compiled_published_checkpoint_makes_the_same_picture(tmp_path: Path) -> None:
+    from spandrel.architectures.NAFNet import NAFNet
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = NAFNet(width=8, middle_blk_num=1, enc_blk_nums=[1], dec_blk_nums=[1])
+        for name, scale in network.named_parameters():
+            if name.endswith(("beta", "gamma")):  # at zero its blocks do nothing
+                nn.init.normal_(scale)
+    torch.save(network.state_dict(), tmp_path / "nafnet.pth")
+    plain, compiled = (load_restorer(f"{tmp_path}/nafnet.pth{how}") for how in ("", "@compile"))
+    assert difference(compiled.restore(WIDE), plain.restore(WIDE)) < 1e-5
+
+
+@pytest.mark.slow
 def test_a_compiler_that_is_not_there_is_said_in_a_line(
     own: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
