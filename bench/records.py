@@ -292,6 +292,14 @@ class Profile:
     samples: tuple[tuple[float, ...], ...] = ()
     noisy: str | None = ""
 
+    @property
+    def single(self) -> bool:
+        """Whether it varies and one sample is all that is known of it: it has no interval then."""
+        return self.value is not None and self.low is None and sum(map(len, self.samples)) == 1
+
+
+ONE_SAMPLE = "1 sample, no interval"
+"""What is said of such a figure (`Profile.single`) wherever an interval would stand."""
 
 TOO_LARGE = "out of memory on a whole image"
 """How a model's remark begins that images were worked on in tiles after memory ran out."""

@@ -101,6 +101,7 @@ class Measurement:
         for name, found in self._found().items():
             number = ((None, None, None), found) if isinstance(found, str) else (found, None)
             (value, low, high), missing = number
+            alone = ((value,),) if quantities()[name].once and value is not None else ()
             rows.append(
                 Profile(
                     model=self.model,
@@ -116,7 +117,7 @@ class Measurement:
                     low=low,
                     high=high,
                     missing=missing,
-                    samples=samples.get(name, ()),
+                    samples=samples.get(name, alone),
                     noisy=None,
                 )
             )
@@ -163,10 +164,7 @@ class Measurement:
         samples = self._samples()
         found["process_memory_mb"] = self._sampled("process_memory", samples["process_memory_mb"])
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
-        energy = next((report.energy for report in self.reports if report.energy), None)
-        found["energy_j"] = (
-            (energy.joules / energy.passes, None, None) if energy else self.reason("energy")
-        )
+        found["energy_j"] = self._sampled("energy", samples["energy_j"])
         return {
             name: found[name] if name in found else self._by_row(row)
             for name, row in quantities().items()
@@ -200,13 +198,15 @@ class Measurement:
         return dict(zip(names, (middle, late, (value, low, high)), strict=True))
 
     def _samples(self) -> dict[str, Samples]:
-        """Return what was measured more than once, one tuple for each process."""
+        """Return what processes measured each for themselves, one tuple for each process."""
         memory = [r.process_memory for r in self.reports if r.process_memory is not None]
+        energy = [r.energy for r in self.reports if r.energy is not None]
         cold = [r.cold_start_s for r in self.reports if r.cold_start_s is not None]
         return {
             "latency_ms": tuple(timing.passes_ms for timing in self._timings()),
             "process_memory_mb": tuple((size / 1e6,) for size in memory),
             "cold_start_s": tuple((seconds,) for seconds in cold),
+            "energy_j": tuple((one.joules / one.passes,) for one in energy),
         }
 
     def _tiles(self) -> list[str]:

@@ -80,13 +80,14 @@ class Cost:
 
     ``low`` and ``high``: its 95 % interval, the value itself where there is none; where it is
     ``noisy``, which says why, the range that it lies in: from the smallest median of a process to
-    the largest, and its interval.
+    the largest, and its interval. ``single``: one sample is all that is known, which has neither.
     """
 
     value: float
     low: float
     high: float
     noisy: str = ""
+    single: bool = False
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -106,7 +107,7 @@ def cost_of(figures: Mapping[str, Profile], quantity: str) -> Cost | None:
     low = value if figure.low is None else figure.low
     high = value if figure.high is None else figure.high
     if not figure.noisy:
-        return Cost(value, low, high)
+        return Cost(value, low, high, single=figure.single)
     ends = [low, value, high, *(median(passes) for passes in figure.samples if passes)]
     time = cost_of(figures, "latency_ms") if quantity != "latency_ms" else None
     if time and time.value and len(figure.samples) < 2:

@@ -32,11 +32,13 @@ class Bar:
     low: float
     high: float
     noisy: bool
+    single: bool = False
 
     @property
     def written(self) -> str:
         """The number beside the bar."""
-        return f"{significant(self.value)} {MARK}" if self.noisy else significant(self.value)
+        text = significant(self.value)
+        return f"{text} {MARK}" if self.noisy else f"{text} (1 sample)" if self.single else text
 
 
 def bars(analysis: Analysis, conditions: CostConditions, styles: Mapping[str, Look]) -> list[Plot]:
@@ -62,7 +64,9 @@ def _bar(analysis: Analysis, name: str, quantity: str, conditions: CostCondition
         return None
     low, high = (end if end else cost.value for end in (cost.low, cost.high))
     factor = row_of(quantity).factor
-    return Bar(name, cost.value * factor, low * factor, high * factor, bool(cost.noisy))
+    return Bar(
+        name, cost.value * factor, low * factor, high * factor, bool(cost.noisy), cost.single
+    )
 
 
 def _chart(

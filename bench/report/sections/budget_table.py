@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
 from bench.framework.budgets import budget_steps
+from bench.records import ONE_SAMPLE
 from bench.report.drawing.axes import axis_title
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import significant
@@ -40,13 +41,14 @@ def section(context: Context) -> Content | Missing:
                 row = row_of(cost)
                 budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
                 noisy = joint.noise.get(step.model, {}).get(cost, "")
+                single = step.model in joint.single.get(cost, ())
                 ends = [significant(end * row.factor) for end in (step.least, step.budget)]
                 rows.append(
                     [
                         TableCell(axis_title(cost)),
                         TableCell(
                             f"{budget} {MARK}" if noisy else budget,
-                            f"[{', '.join(ends)}]" if noisy else "",
+                            f"[{', '.join(ends)}]" if noisy else ONE_SAMPLE if single else "",
                             sort=step.budget,
                         ),
                         TableCell(step.model),
@@ -65,17 +67,21 @@ def section(context: Context) -> Content | Missing:
                         "tied": "; ".join(step.tied),
                         "noisy": noisy or None,
                         "range_low": step.least if noisy else None,
+                        "single": single,
                     }
                 )
     if few := too_few(most):
         return few
     noisy_costs = any(record["noisy"] for record in records)
+    single_costs = any(record["single"] for record in records)
     if not rows:
         return Missing("no model is better than doing nothing")
     return Content(
         [
             "The best model as a budget grows. A budget is held against the upper end of a cost’s "
-            "interval" + (", or of its range where it is noisy." if noisy_costs else "."),
+            "interval"
+            + (", or of its range where it is noisy" if noisy_costs else "")
+            + (", or the value itself where one sample is all there is." if single_costs else "."),
             Table(
                 "budgets",
                 f"What to take within a budget, on {found.conditions}",

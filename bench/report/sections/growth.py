@@ -78,6 +78,7 @@ class Spot:
     low: float
     high: float
     noisy: bool
+    single: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,7 @@ class Sweep:
                         low=low,
                         high=cost.high,
                         noisy=bool(cost.noisy),
+                        single=cost.single,
                     )
                 )
         return found
@@ -193,7 +195,7 @@ def _plot(
 
 def _written(spot: Spot, factor: float) -> str:
     text = significant(spot.value * factor)
-    return f"{text} {MARK}" if spot.noisy else text
+    return f"{text} {MARK}" if spot.noisy else f"{text} (1 sample)" if spot.single else text
 
 
 def _lines(analysis: Analysis, sweep: Sweep, quantity: str) -> Iterator[tuple[str, Sequence[Spot]]]:
