@@ -300,6 +300,8 @@ class Profile:
 
 ONE_SAMPLE = "1 sample, no interval"
 """What is said of such a figure (`Profile.single`) wherever an interval would stand."""
+ONE = "1 sample"
+"""What is said of it beside the range of a noisy one."""
 
 TOO_LARGE = "out of memory on a whole image"
 """How a model's remark begins that images were worked on in tiles after memory ran out."""

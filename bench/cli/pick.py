@@ -14,7 +14,7 @@ from bench.cli.options import Json, Study
 from bench.compute.noise import MARK, summary
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
-from bench.records import ONE_SAMPLE
+from bench.records import ONE, ONE_SAMPLE
 
 if TYPE_CHECKING:
     from bench.framework.budgets import Candidate, Limit, Pick
@@ -154,9 +154,10 @@ def _figure(one: Candidate, axis: str) -> str:
         return "—"
     value, low, high = one.figures[axis]
     text = f"{value:.4g} {MARK}" if axis in one.noisy else f"{value:.4g}"
+    text = text if low == high else f"{text} [{low:.4g}, {high:.4g}]"
     if axis in one.single:
-        return f"{text} ({ONE_SAMPLE})"
-    return text if low == high else f"{text} [{low:.4g}, {high:.4g}]"
+        text += f" ({ONE if axis in one.noisy else ONE_SAMPLE})"
+    return text
 
 
 def _wider(given: str, value: float) -> str:
@@ -173,7 +174,7 @@ def _why(found: Pick, one: Candidate) -> str:
         return ", ".join(_between(limit, one) for limit in broken) + "; measure anew"
     if broken:
         return ", ".join(
-            f"{limit.axis.name} {'was' if limit.axis.name in one.single else 'may be'} "
+            f"{limit.axis.name} {'was' if _sampled_once(one, limit) else 'may be'} "
             f"{limit.needed(*one.figures[limit.axis.name][1:]):.4g}"
             for limit in broken
         )
@@ -181,6 +182,11 @@ def _why(found: Pick, one: Candidate) -> str:
         share = "over 0.99" if one.beaten > 0.99 else f"{one.beaten:.2f}"
         return f"{found.chosen} is better with probability {share}"
     return one.reason or ""
+
+
+def _sampled_once(one: Candidate, limit: Limit) -> bool:
+    """Whether the figure is one sample, of which nothing says what else it may be."""
+    return limit.axis.name in one.single and limit.axis.name not in one.noisy
 
 
 def _between(limit: Limit, one: Candidate) -> str:

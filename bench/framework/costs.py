@@ -80,7 +80,8 @@ class Cost:
 
     ``low`` and ``high``: its 95 % interval, the value itself where there is none; where it is
     ``noisy``, which says why, the range that it lies in: from the smallest median of a process to
-    the largest, and its interval. ``single``: one sample is all that is known, which has neither.
+    the largest, and its interval. ``single``: one sample is all that is
+    known, which has no interval; a range rests on it.
     """
 
     value: float
@@ -114,7 +115,7 @@ def cost_of(figures: Mapping[str, Profile], quantity: str) -> Cost | None:
         # It was measured once, or follows from the latency: it varies as that does.
         slower = [end / time.value for end in (time.low, time.high)]
         ends += [value / s if row_of(quantity).higher_is_better else value * s for s in slower]
-    return Cost(value, min(ends), max(ends), figure.noisy)
+    return Cost(value, min(ends), max(ends), figure.noisy, figure.single)
 
 
 def read_figures(run: RunFolder) -> list[Profile]:

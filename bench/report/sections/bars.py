@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
 from bench.framework.costs import CostConditions
+from bench.records import ONE
 from bench.report.drawing.axes import explain, log_axis
 from bench.report.drawing.numbers import counted, significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
@@ -38,7 +39,8 @@ class Bar:
     def written(self) -> str:
         """The number beside the bar."""
         text = significant(self.value)
-        return f"{text} {MARK}" if self.noisy else f"{text} (1 sample)" if self.single else text
+        text = f"{text} {MARK}" if self.noisy else text
+        return f"{text} ({ONE})" if self.single else text
 
 
 def bars(analysis: Analysis, conditions: CostConditions, styles: Mapping[str, Look]) -> list[Plot]:

@@ -16,7 +16,7 @@ from bench.framework.costs import (
     measured_with,
     why_no_figure,
 )
-from bench.records import ONE_SAMPLE
+from bench.records import ONE, ONE_SAMPLE
 from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -144,7 +144,7 @@ def cost_cell(
     if cost.noisy or (figure.low is not None and figure.high is not None):
         detail = f"[{significant(cost.low * factor)}, {significant(cost.high * factor)}]"
     if cost.single:
-        detail = ONE_SAMPLE
+        detail = f"{detail} {ONE}" if cost.noisy else ONE_SAMPLE
     return TableCell(
         f"{text} {MARK}" if cost.noisy else text,
         detail,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,7 @@ def test_pick_says_nothing_of_samples_where_costs_have_intervals(run: RunFolder)
 def test_the_report_says_of_each_figure_that_it_is_one_sample(run: RunFolder) -> None:
     page = Page(write_report([run]).read_text(encoding="utf-8"))
     assert ONE_SAMPLE in page.text
+    assert "surely keeps to it, or does by its 1 sample." in page.text
     with (run.path / "report" / "tables" / "costs.csv").open(newline="") as file:
         single = {
             (r["model"], r["quantity"]) for r in csv.DictReader(file) if r["single"] == "True"
@@ -90,7 +92,23 @@ def test_a_count_and_a_figure_with_an_interval_are_no_single_samples() -> None:
     noisy = figure("m", "cold_start_s", 2.0, samples=((2.0,),), noisy="load 9 on 1 thread")
     cost = cost_of({"cold_start_s": noisy}, "cold_start_s")
     assert cost is not None
-    assert not cost.single  # what is said of it is that it is noisy
+    assert cost.single  # of a noisy one, too: its range rests on the sample
+
+
+def test_of_a_noisy_cost_pick_still_says_that_it_is_one_sample(tmp_path: Path) -> None:
+    noise = {"noisy": "load 9 on 1 thread"}
+    rows = [
+        figure(
+            "m", "latency_ms", 10.0, low=9.0, high=12.0, samples=((9.0, 12.0), (10.0,)), **noise
+        ),
+        figure("m", "cold_start_s", 2.0, unit="s", samples=((2.0,),), **noise),
+    ]
+    scores = {"m": [20.0, 21.0]}
+    noisy = simple_run(tmp_path / "run", scores, ["a", "b"], profiles=rows)
+    shown = asked(noisy, "--max", "cold_start_s=3").output
+    assert "2 ≈ [1.8, 2.4] (1 sample)" in shown
+    assert f"cold_start_s of m: {ONE_SAMPLE}" in shown
+    assert "cold_start_s may be 2.4" in asked(noisy, "--max", "cold_start_s=1").output
 
 
 def test_a_profile_has_an_interval_of_all_processes_that_measured_and_else_one_sample() -> None:
