@@ -25,7 +25,7 @@ from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
 from bench.metrics.set_table import choose_metrics, set_metric_cards
 from bench.metrics.table import at_hand, resolve
-from bench.records import ProfileSize, RunSpec
+from bench.records import ProfileSize, RunSpec, Tile, tile_of
 from bench.runs.finding import find_run, folder_for
 from bench.runs.record import RunRecord
 from bench.runs.scoring import FolderScores, score_folder
@@ -189,7 +189,7 @@ def run(
     budget: str | None = None,
     recipe: Sequence[str] = (),
     profile: ProfileSize = "suite",
-    tile: int | None = None,
+    tile: Tile = None,
     seed: int = 0,
     executor: str = "local",
     changed: Changed = "redo",
@@ -207,10 +207,10 @@ def run(
     suite's standard ones, without networks that have no weights and nothing here to learn from, no
     ``metrics`` the suite's own. ``profile`` is the (height, width) at which costs are measured, or
     (batch, height, width), ``suite`` for that of the suite's own images, a list of several, None
-    for no costs. ``recipe`` are changes to the preset of every network trained, ``KEY=VALUE``
-    (`models.recipe_files`). ``options`` are kept with the run as what was asked for. What fails is
-    listed in the run's record. Raises `BenchError` for what
-    cannot begin, and KeyboardInterrupt; the same call then goes on.
+    for no costs. ``tile`` is that of networks (`bench.records.Tile`). ``recipe`` are changes to
+    the preset of every network trained, ``KEY=VALUE`` (`models.recipe_files`). ``options`` are kept
+    with the run as what was asked for. What fails is listed in the run's record. Raises
+    `BenchError` for what cannot begin, and KeyboardInterrupt; the same call then goes on.
     """
     asked = check_run(
         suite,
@@ -244,7 +244,7 @@ def run(
         budget=budget,
         preset=preset,
         seed=seed,
-        tile=tile,
+        tile=tile_of(tile),
         prepare=tuple(prepare),
         recipe=tuple(recipe),
     )

@@ -158,6 +158,29 @@ class Learned:
     pixels: str
 
 
+LEAST_TILE = 32
+
+Tile = int | Literal["auto"] | None
+"""The side of the tiles that networks work in, in pixels; ``auto``: whole images where the free
+memory holds them, else tiles as large as it holds (`models.memory`); None: whole images."""
+
+
+def tile_of(given: str | int | None) -> Tile:
+    """Read ``auto``, ``whole`` or a side in pixels. Raises `BenchError` for anything else.
+
+    >>> tile_of("auto"), tile_of("whole"), tile_of("256")
+    ('auto', None, 256)
+    """
+    if given == "auto":
+        return "auto"
+    if given is None or given == "whole":
+        return None
+    text = str(given)
+    if not (text.isascii() and text.isdecimal()) or int(text) < LEAST_TILE:
+        raise BenchError(f"--tile {given}: expected auto, whole, or pixels from {LEAST_TILE} up")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """Everything that decides a run's numbers. Equal specs mean the same run.
@@ -177,7 +200,7 @@ class RunSpec:
     budget: str | None = None
     preset: str = "quick"
     seed: int = 0
-    tile: int | None = None
+    tile: Tile = None
     prepare: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     """Changes to the preset of each model trained (`models.recipe_files`)."""
@@ -269,9 +292,23 @@ class Profile:
     samples: tuple[tuple[float, ...], ...] = ()
     noisy: str | None = ""
 
+    @property
+    def single(self) -> bool:
+        """Whether it varies and one sample is all that is known of it: it has no interval then."""
+        return self.value is not None and self.low is None and sum(map(len, self.samples)) == 1
+
+
+ONE_SAMPLE = "1 sample, no interval"
+"""What is said of such a figure (`Profile.single`) wherever an interval would stand."""
+ONE = "1 sample"
+"""What is said of it beside the range of a noisy one."""
 
 TOO_LARGE = "out of memory on a whole image"
-"""How a model's remark begins that images were worked on in tiles, which may show in them."""
+"""How a model's remark begins that images were worked on in tiles after memory ran out."""
+TOO_LARGE_FOR_FREE = "too large for the free memory"
+"""How it begins where the tiles were chosen beforehand (`Tile` ``auto``)."""
+IN_TILES = (TOO_LARGE, TOO_LARGE_FOR_FREE)
+"""How any remark begins that images were worked on in tiles, which may show in them."""
 
 
 @dataclass(frozen=True, slots=True)

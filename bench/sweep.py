@@ -11,7 +11,7 @@ import itertools
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,7 +21,7 @@ from bench.checks import check_run
 from bench.core.errors import BenchError, message_of
 from bench.core.names import choose, parse_spec
 from bench.core.progress import Progress, Unheard
-from bench.records import ProfileSize, profile_size, profile_text
+from bench.records import LEAST_TILE, ProfileSize, Tile, profile_size, profile_text, tile_of
 from bench.runs.executors.table import executor_named
 from bench.suites.table import canonical
 from models.specs import card_of
@@ -50,7 +50,7 @@ class Terms:
     recipes: tuple[tuple[str, ...], ...] = ()
     """Of an ablation: further changes, each set of which is a run of its own."""
     profile: ProfileSize = "suite"
-    tile: int | None = None
+    tile: Tile = None
     executor: str = "local"
     overlap: Literal["refuse", "mark"] = "refuse"
 
@@ -263,7 +263,12 @@ def _value(key: str, value: Any) -> Any:
         if whole and value and len(set(value)) == len(value):
             return tuple(value)
         expected = "a list of different whole numbers, such as [0, 1, 2]"
-    elif key in ("limit", "tile"):
+    elif key == "tile":
+        with suppress(BenchError):
+            if type(value) in (int, str):
+                return tile_of(value)
+        expected = f'"auto", "whole", or pixels from {LEAST_TILE} up'
+    elif key == "limit":
         if type(value) is int and value > 0:
             return value
         expected = "a whole number above 0"

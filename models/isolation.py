@@ -26,6 +26,7 @@ import psutil
 import torch
 
 from bench.core.errors import BenchError, NotApplicable, message_of
+from bench.records import Tile
 from models.identity import model_digest
 from models.loading import load_restorer
 from models.restorer import NOTHING_KNOWN, Hints, Restorer
@@ -79,7 +80,7 @@ class Isolated:
     network: torch.nn.Module | None = None
 
     def __init__(
-        self, spec: str, device: str = "cpu", tile: int | None = None, limit: float = LIMIT
+        self, spec: str, device: str = "cpu", tile: Tile = None, limit: float = LIMIT
     ) -> None:
         self.limit = limit
         self.device = torch.device(device)

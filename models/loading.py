@@ -14,11 +14,13 @@ from bench.core.errors import BenchError, NotApplicable
 from bench.core.files import sha256_of
 from bench.core.plugins import load_object
 from bench.image import read, to_tensor
+from bench.records import Tile
 from bench.suites.outputs import Outputs
 from models.catalogue import MODELS, Card, model_cards
 from models.construction import construct
 from models.contract import Contained
 from models.foreign import NoiseMapRestorer, load_onnx, load_spandrel
+from models.memory import choose_tiles
 from models.own_code import load_own
 from models.published_files import published_file
 from models.restorer import CPU, NOTHING_KNOWN, Hints, NetworkRestorer, Restorer
@@ -51,15 +53,19 @@ def load_restorer(
     device: str = "cpu",
     weights: Path | None = None,
     random_weights: bool = False,
-    tile: int | None = None,
+    tile: Tile = None,
 ) -> Restorer:
     """Make the model that ``spec`` names ready to run on ``device``.
 
     ``weights`` fill a network of the catalogue; ``random_weights`` (seeded) stand in for them where
     only the cost is measured, but not for a published network, which its file describes. ``tile``
-    cuts large images for networks; None: whole images. Raises `BenchError` for whatever is missing,
-    damaged or unfit.
+    cuts large images for networks (`bench.records.Tile`). Raises `BenchError` for whatever is
+    missing, damaged or unfit.
     """
+    if tile == "auto":
+        restorer = load_restorer(spec, device, weights, random_weights)
+        choose_tiles(restorer)
+        return restorer
     card = card_of(spec)
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise BenchError(f"device '{device}': torch finds no CUDA device here; give --device cpu")

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from models.contract import Contained
+from models.ensemble import Ensemble
 from models.restorer import OVERLAP, NetworkRestorer, Restorer
 
 PROBE = 64
@@ -84,22 +85,56 @@ def free_bytes(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def cut_to_fit(restorer: Restorer, height: int, width: int, free: int | None = None) -> int | None:
+def choose_tiles(restorer: Restorer) -> None:
+    """Have a network choose its tiles by the free memory from now on (`cut_to_fit`).
+
+    It chooses at the first image of each size and keeps to that: images of a size are done alike.
+    After memory ran out nevertheless, it keeps to the smaller tiles of that.
+    """
+    inner = _inside(restorer)
+    if not isinstance(inner, NetworkRestorer):
+        return
+    chosen: dict[tuple[int, int], int | None] = {}
+
+    def fit(height: int, width: int) -> None:
+        size = min(height, width), max(height, width)  # an ensemble turns images
+        if size in chosen:
+            inner.cut(chosen[size])
+            return
+        inner.fit = None  # what is measured is restored, too
+        try:
+            chosen[size] = cut_to_fit(inner, height, width)
+        finally:
+            inner.fit = fit
+
+    inner.fit = fit
+
+
+def _inside(restorer: Restorer) -> Restorer:
+    while isinstance(restorer, Contained | Ensemble):
+        restorer = restorer.inner
+    return restorer
+
+
+def cut_to_fit(
+    restorer: Restorer, height: int, width: int, *, batch: int = 1, free: int | None = None
+) -> int | None:
     """Have a network work on an image in tiles where the free memory holds no more.
 
-    ``free``: bytes, those of the device where None. Returns the tiles' side, None for the image as
-    a whole and for what is no network or has tiles of its own. A tile has room for what is shared.
+    ``batch``: images in a pass. ``free``: bytes, those of the device where None. Returns the tiles'
+    side, None for the image as a whole and for what is no network or has tiles of its own. A tile
+    has room for what is shared.
     """
-    inner = restorer.inner if isinstance(restorer, Contained) else restorer
+    inner = _inside(restorer)
     if not isinstance(inner, NetworkRestorer) or inner.fixed:
         return None
     inner.cut(None)
-    if height * width <= SMALL:
+    if batch * height * width <= SMALL:
         return None
     free = free_bytes(inner.device) if free is None else free
     if inner.device.type == "cpu":
-        free -= IMAGES * height * width * max(1, inner.scale or 1) ** 2
-    side = math.isqrt(max(0, int(SHARE * free / bytes_per_pixel(inner))))
+        free -= IMAGES * batch * height * width * max(1, inner.scale or 1) ** 2
+    side = math.isqrt(max(0, int(SHARE * free / batch / bytes_per_pixel(inner))))
     if side * side >= height * width:
         return None
     side = max(side // 64 * 64, 4 * OVERLAP)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
 from bench.image import ImageSizeError
-from bench.records import TOO_LARGE
+from bench.records import IN_TILES, TOO_LARGE, TOO_LARGE_FOR_FREE
 
 Network = Callable[[torch.Tensor], Any]
 """(B,C,H,W) -> (B,C,H*scale,W*scale): a `torch.nn.Module`, or anything called like one.
@@ -34,7 +34,7 @@ OVERLAP = 48
 
 SMALLEST_TILE = 16
 
-_IN_TILES = re.compile(rf"{TOO_LARGE}: worked in tiles of (\d+)x(\d+)")
+_WORKED = re.compile(rf"(?:{'|'.join(IN_TILES)}): worked in tiles of (\d+)x(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,8 @@ class NetworkRestorer:
         """Whether an image that is too large for the memory is worked on in smaller tiles."""
         self.fixed = isinstance(tile, tuple)
         """Whether the network takes no other tiles."""
+        self.fit: Callable[[int, int], None] | None = None
+        """Chooses the tiles for an image of this height and width, where they are to be chosen."""
         if tile is not None:
             high, wide = both(tile)
             self._tile = high // steps[0] * steps[0], wide // steps[1] * steps[1]
@@ -149,12 +151,19 @@ class NetworkRestorer:
             store(self.network.to(device=self.device, dtype=dtype), self._layout)
 
     def cut(self, tile: int | None) -> None:
-        """Work in tiles of this side from now on, None: on whole images; not where it is fixed."""
+        """Work in tiles of this side from now on, as the free memory asks, and remark it; None: on
+        whole images; not where it is fixed."""
         if not self.fixed:
             self._tile = None
             if tile is not None:
                 high, wide = (max(tile // step, 1) * step for step in self.multiple)
                 self._tile = high, wide
+            self._remark_tiles(TOO_LARGE_FOR_FREE)
+
+    def _remark_tiles(self, why: str) -> None:
+        self.remarks = [text for text in self.remarks if not text.startswith(IN_TILES)]
+        if self._tile is not None:
+            self.remarks.append(f"{why}: worked in tiles of {self._tile[0]}x{self._tile[1]}")
 
     def compute(
         self, dtype: torch.dtype | None = None, layout: torch.memory_format | None = None
@@ -179,6 +188,8 @@ class NetworkRestorer:
 
     def _restore(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
+        if self.fit is not None:
+            self.fit(height, width)
         image = mirror_to(image, *self.padded(height, width))
         restored = self._as_large_as_possible(image)
         return restored[..., : height * self._enlarges, : width * self._enlarges]
@@ -217,11 +228,10 @@ class NetworkRestorer:
                 smaller = self._smaller_tile(sides) if is_out_of_memory(error) else None
                 if smaller is None:
                     raise
-            self._tile = smaller
+            self._tile, self.fit = smaller, None  # what ran out is surer than what is reckoned
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self.remarks = [text for text in self.remarks if not text.startswith(TOO_LARGE)]
-            self.remarks.append(f"{TOO_LARGE}: worked in tiles of {smaller[0]}x{smaller[1]}")
+            self._remark_tiles(TOO_LARGE)
 
     def _smaller_tile(self, side: int) -> tuple[int, int] | None:
         """Return tiles of half the side, None where they would be too small or may not be."""
@@ -291,7 +301,7 @@ def tiles_for_memory(restorer: Restorer, height: int, width: int) -> tuple[int, 
     Known by the restorer's remarks, which come from other processes, too. None: it was not.
     """
     for remark in getattr(restorer, "remarks", ()):
-        if found := _IN_TILES.fullmatch(remark):
+        if found := _WORKED.fullmatch(remark):
             high, wide = int(found[1]), int(found[2])
             return (high, wide) if height > high or width > wide else None
     return None

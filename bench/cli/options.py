@@ -24,9 +24,14 @@ Device = Annotated[
 ]
 
 Tile = Annotated[
-    int | None,
-    typer.Option(min=32, help="Work in tiles of this size.", show_default="whole images"),
+    str,
+    typer.Option(
+        metavar="auto|whole|N",
+        help="Work in tiles of N pixels; auto: of what the free memory holds, and on whole images "
+        "where it holds them.",
+    ),
 ]
+"""Read by `bench.records.tile_of`."""
 
 
 EXECUTOR_HELP = (

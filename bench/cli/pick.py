@@ -14,6 +14,7 @@ from bench.cli.options import Json, Study
 from bench.compute.noise import MARK, summary
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
+from bench.records import ONE, ONE_SAMPLE
 
 if TYPE_CHECKING:
     from bench.framework.budgets import Candidate, Limit, Pick
@@ -50,7 +51,8 @@ def pick(
     """Choose the best model within a budget, and say which others cannot be told from it.
 
     A limit is held against the worse 95 % confidence bound of a figure. Of a noisy cost the limits
-    inside its range are neither kept nor broken, which is said. Where nothing fits, the
+    inside its range are neither kept nor broken, which is said. Of a cost with one sample there is
+    no interval: the sample is held against the limit, which is said, too. Where nothing fits, the
     smallest changes of the budget that admit a model are given. Costs are those measured under one
     set of conditions: figures of another device, size, batch or number of threads are not mixed in.
     Exit status 1: nothing surely fits.
@@ -109,7 +111,7 @@ def _show(found: Pick) -> None:
         (
             (
                 c.model,
-                *(_figure(c.figures.get(name), name in c.noisy) for name in axes),
+                *(_figure(c, name) for name in axes),
                 _WORDS[c.state],
                 _why(found, c),
             )
@@ -147,12 +149,15 @@ def _show_noise(found: Pick, run: Path) -> None:
     say(next_line("profile", "--again", run))
 
 
-def _figure(figure: tuple[float, float, float] | None, noisy: bool) -> str:
-    if figure is None:
+def _figure(one: Candidate, axis: str) -> str:
+    if axis not in one.figures:
         return "—"
-    value, low, high = figure
-    text = f"{value:.4g} {MARK}" if noisy else f"{value:.4g}"
-    return text if low == high else f"{text} [{low:.4g}, {high:.4g}]"
+    value, low, high = one.figures[axis]
+    text = f"{value:.4g} {MARK}" if axis in one.noisy else f"{value:.4g}"
+    text = text if low == high else f"{text} [{low:.4g}, {high:.4g}]"
+    if axis in one.single:
+        text += f" ({ONE if axis in one.noisy else ONE_SAMPLE})"
+    return text
 
 
 def _wider(given: str, value: float) -> str:
@@ -169,13 +174,19 @@ def _why(found: Pick, one: Candidate) -> str:
         return ", ".join(_between(limit, one) for limit in broken) + "; measure anew"
     if broken:
         return ", ".join(
-            f"{limit.axis.name} may be {limit.needed(*one.figures[limit.axis.name][1:]):.4g}"
+            f"{limit.axis.name} {'was' if _sampled_once(one, limit) else 'may be'} "
+            f"{limit.needed(*one.figures[limit.axis.name][1:]):.4g}"
             for limit in broken
         )
     if one.beaten is not None and found.chosen:
         share = "over 0.99" if one.beaten > 0.99 else f"{one.beaten:.2f}"
         return f"{found.chosen} is better with probability {share}"
     return one.reason or ""
+
+
+def _sampled_once(one: Candidate, limit: Limit) -> bool:
+    """Whether the figure is one sample, of which nothing says what else it may be."""
+    return limit.axis.name in one.single and limit.axis.name not in one.noisy
 
 
 def _between(limit: Limit, one: Candidate) -> str:

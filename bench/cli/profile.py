@@ -26,7 +26,7 @@ from bench.compute.noise import MARK, seen
 from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
-from bench.records import Profile
+from bench.records import ONE_SAMPLE, Profile
 from models.specs import label
 from models.variants import precision_of
 
@@ -165,7 +165,7 @@ def profile(
                     k: number_to_json(v) if isinstance(v, float) else v
                     for k, v in asdict(row).items()
                 }
-                | {"meaning": row_of(row.quantity).meaning}
+                | {"meaning": row_of(row.quantity).meaning, "single": row.single}
                 for row in rows
             ]
         )
@@ -261,7 +261,10 @@ def _show_sizes(measured: Sequence[Measurement]) -> None:
                 f"{found.conditions.height}x{found.conditions.width}",
                 found.conditions.batch,
                 f"{size:.4g}",
-                *(_value(one[name]) for name in shown),
+                *(
+                    f"{_value(one[name])}{f' ({ONE_SAMPLE})' if one[name].single else ''}"
+                    for name in shown
+                ),
                 "; ".join(dict.fromkeys(one[name].missing or "" for name in shown)).strip("; "),
             )
             for found, size, one in zip(measured, pixels, of_each, strict=True)
@@ -300,13 +303,19 @@ def _show_figures(model: str, rows: Sequence[Profile]) -> None:
             (
                 row.quantity,
                 _value(row),
-                "" if row.low is None or row.high is None else f"[{row.low:,.5g}, {row.high:,.5g}]",
+                _interval(row),
                 row.unit,
                 row.missing or "",
             )
             for row in rows
         ),
     )
+
+
+def _interval(row: Profile) -> str:
+    if row.single:
+        return ONE_SAMPLE
+    return "" if row.low is None or row.high is None else f"[{row.low:,.5g}, {row.high:,.5g}]"
 
 
 def _value(row: Profile) -> str:

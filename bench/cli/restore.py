@@ -9,10 +9,8 @@ import typer
 
 from bench.checks import check_restoring
 from bench.cli.console import ShownProgress, complain, print_json, say
-from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, OwnWeights, weights_of
-from bench.core.errors import BenchError
-
-LEAST_TILE = 32
+from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, OwnWeights, Tile, weights_of
+from bench.records import tile_of
 
 
 def restore(
@@ -40,13 +38,7 @@ def restore(
     ] = False,
     device: Device = "auto",
     weights: OwnWeights = None,
-    tile: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|whole|N",
-            help="Work in tiles of N pixels; auto: of what the free memory holds.",
-        ),
-    ] = "auto",
+    tile: Tile = "auto",
     noncommercial: Noncommercial = False,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +46,7 @@ def restore(
 
     EXIF, colour profile, 16 bits, transparency and grey are kept, and a film's rate and sound.
     """
-    side = _side(tile)
+    side = tile_of(tile)
     card = check_restoring(model, weights=weights, images=images)
 
     from bench.photographs.work import as_row, plan, restore_all
@@ -68,9 +60,7 @@ def restore(
     restorer = load_restorer(model, device=pick_device(device), weights=weights, tile=side)
     rows = []
     with ShownProgress() as progress:
-        for done in restore_all(
-            restorer, items, form=form, choose_tile=tile == "auto", heard=progress.update
-        ):
+        for done in restore_all(restorer, items, form=form, heard=progress.update):
             rows.append(as_row(done))
             if done.error:
                 complain(f"{done.source}: {done.error}")
@@ -85,12 +75,3 @@ def restore(
         say(f"restored images: {len(rows) - failed} of {len(rows)}, in {out}")
     if failed:
         raise typer.Exit(1)
-
-
-def _side(tile: str) -> int | None:
-    """Read ``--tile``; None for tiles that are chosen, and for whole images."""
-    if tile in ("auto", "whole"):
-        return None
-    if not tile.isdecimal() or int(tile) < LEAST_TILE:
-        raise BenchError(f"--tile {tile}: expected auto, whole, or pixels from {LEAST_TILE} up")
-    return int(tile)

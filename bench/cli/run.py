@@ -33,7 +33,7 @@ from bench.cli.train import BUDGET_HELP, PresetName, RecipeFile, SetFields
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
-from bench.records import profile_size
+from bench.records import profile_size, tile_of
 from bench.suites.table import suite_cards
 from models.recipe_files import changes_of
 
@@ -114,7 +114,7 @@ def run(
             "costs over sizes and batches."
         ),
     ] = "suite",
-    tile: Tile = None,
+    tile: Tile = "whole",
     noncommercial: Noncommercial = False,
     seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
     executor: Annotated[str, typer.Option(help=EXECUTOR_HELP)] = "local",
@@ -151,7 +151,7 @@ def run(
         for k, v in locals().items()
         if v is not None
     }
-    size = profile_size(profile)
+    size, side = profile_size(profile), tile_of(tile)
     changes = changes_of(recipe, set_ or ())
     if changes and train == "never":
         raise BenchError("--recipe and --set say how to train, and --train never trains nothing")
@@ -190,7 +190,7 @@ def run(
                 budget=budget,
                 recipe=changes,
                 profile=size,
-                tile=tile,
+                tile=side,
                 seed=seed,
                 executor=executor,
                 changed="afresh" if fresh else "refuse" if keep else "redo",

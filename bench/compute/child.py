@@ -136,6 +136,7 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
     from models.contract import Contained
     from models.ensemble import Ensemble
     from models.loading import load_restorer
+    from models.memory import cut_to_fit
     from models.restorer import Hints, NetworkRestorer
 
     image = torch.rand(job.batch, 3, job.height, job.width)
@@ -148,13 +149,16 @@ def _start(job: ProfileJob, tell: Tell) -> Start:
         device=job.device,
         weights=weights,
         random_weights=weights is None,
-        tile=job.tile,
+        tile=None if job.tile == "auto" else job.tile,  # chosen below, before what is counted
     )
     if isinstance(restorer, Contained):
         restorer = restorer.inner  # what holds it back is no cost of the model's
     worker = restorer.inner if isinstance(restorer, Ensemble) else restorer
     if isinstance(worker, NetworkRestorer):
         worker.shrinks = False  # what is measured is what was asked for, or missing
+    if job.tile == "auto":
+        side = cut_to_fit(restorer, job.height, job.width, batch=job.batch)
+        tell(ProfileReport(chosen_tile=side or 0))
     if restorer.network is None and job.dtype != "float32":
         raise BenchError(f"no network: it computes in its own precision, not in {job.dtype}")
     loaded = time.perf_counter()

@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.core.errors import BenchError
 from bench.core.formats import from_json, to_json
+from bench.records import Tile
 
 ADVICE = "both sides must be of one version: install it again"
 
@@ -37,7 +38,7 @@ class ProfileJob:
     dtype: str
     passes: int
     seconds: float
-    tile: int | None
+    tile: Tile
     scale: int
     count: bool
     peak: bool = False
@@ -126,6 +127,8 @@ class ProfileReport:
     """Those that torch really uses."""
     imports_s: float | None = None
     load_s: float | None = None
+    chosen_tile: int | None = None
+    """The side of the tiles that it chose, 0 for the image as a whole."""
     first_pass_s: float | None = None
     process_memory: int | None = None
     latency: Timing | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.compute.quantities import Quantity, quantities
 from bench.core.errors import BenchError
 from bench.core.plugins import load_object
 from bench.core.progress import Update, unheard
-from bench.records import Profile
+from bench.records import Profile, Tile
 from bench.statistics.intervals import quantile_with_interval
 from models.variants import precision_of
 
@@ -47,7 +48,8 @@ class Conditions:
     processes: int = 3
     passes: int = 30
     seconds: float = 10.0
-    tile: int | None = None
+    tile: Tile = None
+    """With ``auto`` every process chooses by the memory that is free then, and tells."""
     scale: int = 1
     """What a model without a scale of its own is asked to enlarge by."""
     limit: float = 600.0
@@ -58,7 +60,7 @@ class Conditions:
         if self.device.partition(":")[0] not in ("cpu", "cuda"):
             raise BenchError(f"device '{self.device}': expected cpu, cuda or cuda:N")
         for name in ("height", "width", "batch", "processes", "passes", "threads", "tile", "scale"):
-            if (value := getattr(self, name)) is not None and value < 1:
+            if (value := getattr(self, name)) not in (None, "auto") and value < 1:
                 raise BenchError(f"{name} {value}: expected at least 1")
         if self.seconds <= 0 or self.limit <= 0:
             raise BenchError("seconds and limit: expected more than 0")
@@ -99,6 +101,7 @@ class Measurement:
         for name, found in self._found().items():
             number = ((None, None, None), found) if isinstance(found, str) else (found, None)
             (value, low, high), missing = number
+            alone = ((value,),) if quantities()[name].once and value is not None else ()
             rows.append(
                 Profile(
                     model=self.model,
@@ -114,7 +117,7 @@ class Measurement:
                     low=low,
                     high=high,
                     missing=missing,
-                    samples=samples.get(name, ()),
+                    samples=samples.get(name, alone),
                     noisy=None,
                 )
             )
@@ -126,8 +129,7 @@ class Measurement:
         notes = [f"a process failed: {r.failed}" for r in self.reports if r.failed is not None]
         if self.where:
             notes.append(self.where)
-        if self.conditions.tile:
-            notes.append(f"in tiles of {self.conditions.tile} pixels")
+        notes += self._tiles()
         if differ := disagreement([timing.passes_ms for timing in timings]):
             notes.append(f"noisy: {differ}")
         if repeated := sum(timing.repeated for timing in timings):
@@ -162,10 +164,7 @@ class Measurement:
         samples = self._samples()
         found["process_memory_mb"] = self._sampled("process_memory", samples["process_memory_mb"])
         found["cold_start_s"] = self._sampled("cold_start", samples["cold_start_s"])
-        energy = next((report.energy for report in self.reports if report.energy), None)
-        found["energy_j"] = (
-            (energy.joules / energy.passes, None, None) if energy else self.reason("energy")
-        )
+        found["energy_j"] = self._sampled("energy", samples["energy_j"])
         return {
             name: found[name] if name in found else self._by_row(row)
             for name, row in quantities().items()
@@ -199,14 +198,30 @@ class Measurement:
         return dict(zip(names, (middle, late, (value, low, high)), strict=True))
 
     def _samples(self) -> dict[str, Samples]:
-        """Return what was measured more than once, one tuple for each process."""
+        """Return what processes measured each for themselves, one tuple for each process."""
         memory = [r.process_memory for r in self.reports if r.process_memory is not None]
+        energy = [r.energy for r in self.reports if r.energy is not None]
         cold = [r.cold_start_s for r in self.reports if r.cold_start_s is not None]
         return {
             "latency_ms": tuple(timing.passes_ms for timing in self._timings()),
             "process_memory_mb": tuple((size / 1e6,) for size in memory),
             "cold_start_s": tuple((seconds,) for seconds in cold),
+            "energy_j": tuple((one.joules / one.passes,) for one in energy),
         }
+
+    def _tiles(self) -> list[str]:
+        """Say in which tiles processes worked: in several where the free memory differed."""
+        asked = self.conditions.tile
+        if asked != "auto":
+            return [f"in tiles of {asked} pixels"] if asked else []
+        chose = Counter(r.chosen_tile for r in self.reports if r.chosen_tile is not None)
+        return [
+            f"in tiles of {side} pixels"
+            + (f" in {times} of {chose.total()} processes" if len(chose) > 1 else "")
+            + ", as the free memory asked"
+            for side, times in chose.items()
+            if side
+        ]
 
     def _timings(self) -> list[Timing]:
         return [report.latency for report in self.reports if report.latency is not None]

@@ -27,7 +27,8 @@ class Quantity:
     ``unit``; a name that several rows have is the first of them of which there is any figure.
     ``depends``: figures of different conditions, of different input, or none at all are apart.
     ``passes``: the quantile of latency's passes that it follows from. ``timed``: it takes time, and
-    a busy machine lengthens it (`bench.compute.noise`). ``measure`` is for rows that
+    a busy machine lengthens it (`bench.compute.noise`). ``once``: measured in one process alone,
+    and another would tell otherwise: one sample. ``measure`` is for rows that
     `bench.compute.profile` does not know: it gets the `Measurement` of one model and returns the
     value or the reason why there is none; ``module:function``, or the function itself.
     """
@@ -45,6 +46,7 @@ class Quantity:
     aliases: Mapping[str, float] = field(default_factory=dict)
     passes: float | None = None
     timed: bool = False
+    once: bool = False
     measure: str | Callable[[Any], float | str] | None = None
 
     @property
@@ -209,6 +211,7 @@ QUANTITIES: dict[str, Quantity] = {
             higher_is_better=True,
             aliases={"images_s": 1.0},
             timed=True,
+            once=True,
             measure="bench.compute.roofline:files_per_s",
         ),
         Quantity(
@@ -240,6 +243,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Device's arithmetic",
             higher_is_better=True,
             timed=True,
+            once=True,
             measure="bench.compute.roofline:device_tflops",
         ),
         Quantity(
@@ -250,6 +254,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Device's bandwidth",
             higher_is_better=True,
             timed=True,
+            once=True,
             measure="bench.compute.roofline:device_gb_s",
         ),
         Quantity(

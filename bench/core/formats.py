@@ -10,6 +10,7 @@ import json
 import math
 import types
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -101,7 +102,7 @@ def from_json(kind: type[T], found: Any, source: str, advice: str) -> T:
     """Make a dataclass of a JSON object that has exactly its fields, each of its type.
 
     Fields are text, numbers, booleans, ``Literal`` texts, other dataclasses, tuples and mappings
-    from text of these, any of them or None, or ``Any``: whatever was found. Raises
+    from text of these, any of them, several or None, or ``Any``: whatever was found. Raises
     `BenchError` that names ``source``, the key, what was found and what was expected.
     """
     read: T = _Reader(source, advice).read(kind, found, "")
@@ -118,8 +119,15 @@ class _Reader:
         if kind is Any:
             return found
         if origin in (types.UnionType, Union):
-            (inner,) = (arg for arg in args if arg is not type(None))
-            return None if found is None else self.read(inner, found, key)
+            if found is None:
+                return None
+            inners = [arg for arg in args if arg is not type(None)]
+            if len(inners) == 1:
+                return self.read(inners[0], found, key)
+            for inner in inners:
+                with suppress(BenchError):
+                    return self.read(inner, found, key)
+            raise self._wrong(key, found, _expected(kind))
         if origin is Literal:
             if isinstance(found, str) and found in args:
                 return found
@@ -187,8 +195,8 @@ def _under(key: str, name: str) -> str:
 def _expected(kind: Any) -> str:
     origin, args = get_origin(kind), get_args(kind)
     if origin in (types.UnionType, Union):
-        (inner,) = (arg for arg in args if arg is not type(None))
-        return f"{_expected(inner)} or null"
+        kinds = [arg for arg in args if arg is not type(None)]
+        return " or ".join([*map(_expected, kinds), "null"])
     if origin is Literal:
         return "one of " + ", ".join(map(repr, args))
     return "a list" if origin is tuple else _WORDS.get(kind, "an object")

@@ -25,6 +25,7 @@ from bench.photographs.restoring import restore_photograph
 from bench.photographs.writing import write_photograph
 from bench.records import Score
 from models.loading import load_restorer
+from models.memory import choose_tiles
 from models.restorer import Restorer
 
 FULL_REFERENCE = ("psnr", "ssim")
@@ -117,6 +118,7 @@ class Workshop:
     ) -> Version:
         try:
             restorer = self.restorer(name)
+            choose_tiles(restorer)  # anew: by what is free now
             cuda = restorer.device.type == "cuda"
             if cuda:
                 torch.cuda.reset_peak_memory_stats(restorer.device)

@@ -62,7 +62,8 @@ class Candidate:
     within it, because noisy costs reach across the limits in ``broken``; "over", outside it, by the
     limits in ``broken``; "apart", told more than the others (`ScoreTable.apart`); "unknown"
     without a figure, ``reason`` says of what. ``figures``: axis -> value, low, high in the axis's
-    unit. ``noisy``: axis -> why, where low and high are the range of a noisy cost. ``beaten``: the
+    unit. ``noisy``: axis -> why, where low and high are the range of a noisy cost. ``single``:
+    axes of which one sample is all that is known, low and high being its value. ``beaten``: the
     probability that the chosen model is better, None with one scene.
     """
 
@@ -73,6 +74,7 @@ class Candidate:
     beaten: float | None = None
     reason: str | None = None
     noisy: Mapping[str, str] = field(default_factory=dict)
+    single: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ def pick(
 
     ``maxima`` and ``minima`` bound metrics, ``people`` or costs, by name or alias: a maximum holds
     for the upper end of a model's 95 % interval, or of the range of a noisy cost, a minimum for the
-    lower end. The base is never chosen. Raises `BenchError` for an unknown name and for a limit
-    that no number keeps.
+    lower end. Of one sample there is the value alone, which a note says. The base is never chosen.
+    Raises `BenchError` for an unknown name and for a limit that no number keeps.
     """
     axis = resolve_axis(evidence, quality)[0]
     if axis.kind == "cost":
@@ -139,6 +141,10 @@ def pick(
         for i in range(len(joint.models))
     ]
     noisy = [joint.noise.get(name, {}) for name in joint.models]
+    single = [
+        tuple(axis for axis, names in joint.single.items() if name in names)
+        for name in joint.models
+    ]
     kept = [
         {
             limit.given: limit.keeps(*f[limit.axis.name][1:], limit.axis.name in why)
@@ -163,7 +169,9 @@ def pick(
             apart = told_apart(float(p[chosen, i]))
             state = "untested" if apart is None else "behind" if apart else "tied"
             state = "chosen" if i == chosen else state
-        return Candidate(joint.models[i], state, figures[i], broken[i], beaten, noisy=noisy[i])
+        return Candidate(
+            joint.models[i], state, figures[i], broken[i], beaten, noisy=noisy[i], single=single[i]
+        )
 
     ranked = [candidate(i) for i in sorted(order, key=lambda i: (i not in inside, not doubtful[i]))]
     unknown = [

@@ -80,13 +80,15 @@ class Cost:
 
     ``low`` and ``high``: its 95 % interval, the value itself where there is none; where it is
     ``noisy``, which says why, the range that it lies in: from the smallest median of a process to
-    the largest, and its interval.
+    the largest, and its interval. ``single``: one sample is all that is
+    known, which has no interval; a range rests on it.
     """
 
     value: float
     low: float
     high: float
     noisy: str = ""
+    single: bool = False
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -106,14 +108,14 @@ def cost_of(figures: Mapping[str, Profile], quantity: str) -> Cost | None:
     low = value if figure.low is None else figure.low
     high = value if figure.high is None else figure.high
     if not figure.noisy:
-        return Cost(value, low, high)
+        return Cost(value, low, high, single=figure.single)
     ends = [low, value, high, *(median(passes) for passes in figure.samples if passes)]
     time = cost_of(figures, "latency_ms") if quantity != "latency_ms" else None
     if time and time.value and len(figure.samples) < 2:
         # It was measured once, or follows from the latency: it varies as that does.
         slower = [end / time.value for end in (time.low, time.high)]
         ends += [value / s if row_of(quantity).higher_is_better else value * s for s in slower]
-    return Cost(value, min(ends), max(ends), figure.noisy)
+    return Cost(value, min(ends), max(ends), figure.noisy, figure.single)
 
 
 def read_figures(run: RunFolder) -> list[Profile]:

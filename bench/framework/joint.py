@@ -18,6 +18,7 @@ from bench.compute.quantities import names, row_of
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.framework.costs import (
+    Cost,
     CostConditions,
     Figures,
     all_conditions,
@@ -33,7 +34,7 @@ from bench.framework.costs import (
 from bench.framework.scores import ScoreTable
 from bench.metrics.table import ALIASES as METRIC_ALIASES
 from bench.metrics.table import metric_cards
-from bench.records import Profile
+from bench.records import ONE_SAMPLE, Profile
 from bench.statistics.claims import Claims
 from bench.statistics.clusters import cluster_draws, cluster_means
 
@@ -97,6 +98,8 @@ class Joint:
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
     noise: Mapping[str, Mapping[str, str]]
+    single: Mapping[str, frozenset[str]]
+    """Axis -> the models of which one sample is all that is known of it."""
 
     @property
     def reach(self) -> tuple[Floats, Floats]:
@@ -226,6 +229,7 @@ def join(
     draws = np.zeros((samples, *shape))
     sources: list[str] = []
     noise: dict[str, dict[str, str]] = {}
+    single: dict[str, list[str]] = {}
     for position, axis in enumerate(found):
         if axis.kind == "metric":
             scores = table.values[axis.name][common][:, columns]
@@ -256,12 +260,14 @@ def join(
             }
             require_same((by[axis.name], at.machine) for at, by in behind.values())
             for row, (name, (_, figures)) in enumerate(behind.items()):
-                source, noisy = _put_cost(
+                source, cost = _put_cost(
                     figures, axis.name, (values, low, high, draws), (row, position), seed
                 )
                 sources.append(source)
-                if noisy:
-                    noise.setdefault(name, {})[axis.name] = noisy
+                if cost.noisy:
+                    noise.setdefault(name, {})[axis.name] = cost.noisy
+                if cost.single:
+                    single.setdefault(axis.name, []).append(name)
     number = len(kept)
     return Joint(
         models=kept,
@@ -276,8 +282,9 @@ def join(
         base=draws[:, number] if base else None,
         base_value=values[number] if base else None,
         left_out=left_out,
-        notes=tuple(_notes(table, metrics, common, sources)),
+        notes=(*_notes(table, metrics, common, sources), *_single(single)),
         noise=noise,
+        single={axis: frozenset(names) for axis, names in single.items()},
     )
 
 
@@ -359,14 +366,22 @@ def _put_people(
 
 def _put_cost(
     figures: Mapping[str, Profile], quantity: str, into: Arrays, where: tuple[int, int], seed: int
-) -> tuple[str, str]:
-    """Fill in a cost; return how its draws were made, and why it is noisy, "" where it is not."""
+) -> tuple[str, Cost]:
+    """Fill in a cost; return how its draws were made, and the cost."""
     values, low, high, draws = into
     cost = cost_of(figures, quantity)
     assert cost is not None
     values[where], low[where], high[where] = cost.value, cost.low, cost.high
     draws[:, *where], source = cost_draws(figures, quantity, len(draws), seed)
-    return source, cost.noisy
+    return source, cost
+
+
+def _single(single: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say of which costs one sample is all that is known, and what follows."""
+    return [
+        f"{axis} of {', '.join(names)}: {ONE_SAMPLE}: limits and comparisons rest on it alone"
+        for axis, names in single.items()
+    ]
 
 
 def _notes(

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.core.formats import to_json
 from bench.core.names import parse_spec
-from bench.records import TOO_LARGE
+from bench.records import IN_TILES
 from bench.runs.record import ModelRecord
 from bench.suites.frames import without_frames
 from models.catalogue import model_cards
@@ -71,7 +71,7 @@ def marks_of(info: ModelRecord, suite: str) -> tuple[Mark, ...]:
         found.append(NOISE)
     elif (sigma := _sigma(suite)) is not None and sigma in (_sigma(learned_on), level):
         found.append(TRAINED_FOR_NOISE)
-    if in_tiles := next((r for r in info.remarks if r.startswith(TOO_LARGE)), ""):
+    if in_tiles := next((r for r in info.remarks if r.startswith(IN_TILES)), ""):
         found.append(Mark("#", "worked in tiles", f"{in_tiles}: seams are possible"))
     if "frames" in info.told:
         found.append(FRAMES)

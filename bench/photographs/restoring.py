@@ -10,36 +10,32 @@ import numpy as np
 
 from bench.image import ImageError, Pixels
 from bench.photographs.reading import Photograph, Samples
-from models.memory import cut_to_fit
-from models.restorer import Hints, Restorer
+from models.restorer import Hints, Restorer, tiles_for_memory
 from models.windows import reach_of, stacked, windows
 
 if TYPE_CHECKING:
     import torch
 
 ALONE = "'{}' sees {} frames of a film: a photograph stands for all of them"
-CUT = "in tiles of {0}x{0}, as the free memory asks"
+CUT = "in tiles of {}x{}, as the free memory asks"
 
 
-def restore_photograph(
-    restorer: Restorer, photograph: Photograph, *, choose_tile: bool = True
-) -> Photograph:
+def restore_photograph(restorer: Restorer, photograph: Photograph) -> Photograph:
     """Return a photograph restored in its own numbers, with its bits, alpha, profile and EXIF.
 
     Grey stays one channel: the mean of the three that a model makes. Alpha is not restored, but
-    enlarged (bilinear) where the model enlarges. With ``choose_tile`` a network works in tiles
-    where the free memory asks for them. Raises what the model raises.
+    enlarged (bilinear) where the model enlarges. Raises what the model raises.
     """
     notes = list(photograph.notes)
     if (frames := reach_of(restorer).frames) > 1:
         notes.append(ALONE.format(restorer.name, frames))
-    if choose_tile and (side := cut_to_fit(restorer, *photograph.size)) is not None:
-        notes.append(CUT.format(side))
     if photograph.most > 255 and getattr(restorer, "bits", 16) == 8:
         notes.append(f"'{restorer.name}' works on 8 bits: the other 8 are not of the photograph")
     restored = from_tensor(
         restorer.restore(to_tensor(photograph.colour)), photograph.colour.dtype.type
     )
+    if cut := tiles_for_memory(restorer, *photograph.size):
+        notes.append(CUT.format(*cut))
     if photograph.colour.shape[2] == 1:
         mean = restored.mean(axis=2, keepdims=True)
         restored = np.rint(mean).astype(photograph.colour.dtype)
@@ -55,23 +51,25 @@ def restore_frames(
     restorer: Restorer,
     frames: Iterable[Pixels],
     *,
-    choose_tile: bool = True,
     note: Callable[[str], object] = lambda text: None,
 ) -> Iterator[Pixels]:
     """Yield the frames of a film restored, each (H, W, 3) uint8, in order.
 
     A model that sees neighbouring frames gets them, the first and the last repeated at the ends;
-    one that carries a state begins with the first frame. Tiles are chosen then, as in
-    `restore_photograph`; ``note`` is told what is to be said. Raises what the model raises.
+    one that carries a state begins with the first frame. ``note`` is told of the tiles that memory
+    asked for, each once. Raises what the model raises.
     """
     reach = reach_of(restorer)
+    cut: tuple[int, int] | None = None
     around = (0, 0) if reach.recurrent else (reach.before, reach.after)
     for number, window in enumerate(windows(map(to_tensor, frames), *around)):
-        if number == 0 and choose_tile:
-            side = cut_to_fit(restorer, *window[0].shape[-2:])
-            note(CUT.format(side)) if side is not None else None
         seen = stacked(window) if len(window) > 1 else window[0]
-        yield from_tensor(restorer.restore(seen, Hints(begins=number == 0)), np.uint8)
+        restored = restorer.restore(seen, Hints(begins=number == 0))
+        now = tiles_for_memory(restorer, *window[0].shape[-2:])
+        if now and now != cut:
+            note(CUT.format(*now))
+        cut = now
+        yield from_tensor(restored, np.uint8)
 
 
 def to_tensor(samples: Samples) -> torch.Tensor:

@@ -100,7 +100,7 @@ def _found_in(folder: Path) -> list[Path]:
 
 
 def restore_all(
-    restorer: Restorer, items: Sequence[Item], *, form: str, choose_tile: bool, heard: Update
+    restorer: Restorer, items: Sequence[Item], *, form: str, heard: Update
 ) -> Iterator[Done]:
     """Restore photographs and films; yield what became of each. One never stops the others."""
     for number, item in enumerate(items):
@@ -111,20 +111,20 @@ def restore_all(
 
         try:
             if video.is_film(item.source):
-                yield _film(restorer, item, choose_tile, frame)
+                yield _film(restorer, item, frame)
             else:
-                yield _photograph(restorer, item, form, choose_tile)
+                yield _photograph(restorer, item, form)
         except Exception as error:  # noqa: BLE001  one never stops the others
             yield Done(source=item.source, target=None, error=message_of(error))
         heard("restore", number + 1, len(items), item.source.name)
 
 
-def _photograph(restorer: Restorer, item: Item, form: str, choose_tile: bool) -> Done:
+def _photograph(restorer: Restorer, item: Item, form: str) -> Done:
     from bench.photographs.beside import before_after
     from bench.photographs.restoring import restore_photograph
 
     before = read_photograph(item.source)
-    after = restore_photograph(restorer, before, choose_tile=choose_tile)
+    after = restore_photograph(restorer, before)
     notes = after.notes + write_photograph(item.target, after, form)
     if item.beside is not None:
         both = before_after(before, after, ("before", f"after: {restorer.name}"))
@@ -132,13 +132,13 @@ def _photograph(restorer: Restorer, item: Item, form: str, choose_tile: bool) ->
     return Done(source=item.source, target=item.target, beside=item.beside, notes=notes)
 
 
-def _film(restorer: Restorer, item: Item, choose_tile: bool, heard: video.Heard) -> Done:
+def _film(restorer: Restorer, item: Item, heard: video.Heard) -> Done:
     from bench.photographs.restoring import restore_frames
 
     notes: list[str] = []
 
     def restored(frames: Iterator[Pixels]) -> Iterator[Pixels]:
-        return restore_frames(restorer, frames, choose_tile=choose_tile, note=notes.append)
+        return restore_frames(restorer, frames, note=notes.append)
 
     started = time.monotonic()
     frames = video.restore_film(item.source, item.target, restored, heard)

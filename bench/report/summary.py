@@ -7,6 +7,7 @@ from dataclasses import replace
 from bench.compute.noise import MARK
 from bench.compute.quantities import shown_in
 from bench.framework.marks import legend, symbols
+from bench.records import ONE_SAMPLE
 from bench.report.drawing.numbers import title
 from bench.report.drawing.tables import TableCell
 from bench.report.reading.analysis import Analysis, analyse
@@ -72,8 +73,10 @@ def _text(cell: TableCell) -> str:
 
 
 def _cost(cell: TableCell) -> str:
-    """Return a cost; a noisy one with its range, which says more than the figure."""
-    return f"{cell.text} {cell.detail}" if MARK in cell.text else cell.text
+    """Return a cost; a noisy one with its range, which says more than the figure, and one sample as
+    such."""
+    told = MARK in cell.text or cell.detail == ONE_SAMPLE
+    return f"{cell.text} {cell.detail}" if told else cell.text
 
 
 def _note(analysis: Analysis, name: str) -> str:

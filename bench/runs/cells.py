@@ -40,7 +40,7 @@ class Cell:
 
     ``measured`` are the strata that were measured from the image, the same in every model's cell.
     ``inputs`` is None in cells of versions that did not keep it. ``tiles``: the (height, width) of
-    those that the image was worked on in because the memory did not hold it whole.
+    those that the image was worked on in because the memory did not hold it whole, or would not.
     """
 
     image: str
@@ -85,14 +85,17 @@ class Cell:
             raise ValueError(f"no cell: {error}") from error
 
 
-def tiled(cells: Iterable[Cell]) -> str:
-    """Say how many images were worked on in tiles for want of memory, and in which; "" for none."""
+def tiled(cells: Iterable[Cell], why: str = TOO_LARGE) -> str:
+    """Say how many images were worked on in tiles for want of memory, and in which; "" for none.
+
+    ``why``: one of `bench.records.IN_TILES`.
+    """
     kept = list(cells)
     sizes = Counter(cell.tiles for cell in kept if cell.tiles)
     if not sizes:
         return ""
     each = ", ".join(f"{n} in tiles of {high}x{wide}" for (high, wide), n in sizes.items())
-    return f"{TOO_LARGE}: of {len(kept)} images {each}"
+    return f"{why}: of {len(kept)} images {each}"
 
 
 def cells_in(path: Path) -> Iterator[Cell]:

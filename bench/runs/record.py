@@ -1,7 +1,8 @@
 """run.json: what measuring a run leaves for reporting on it. The only reader and writer of it.
 
 `read` takes run.json of any schema and gives a `RunRecord`; `UPGRADES` holds what is done for the
-old ones. Schema 5 (this one) tells changes to recipes. Schema 4 tells what models were told of the
+old ones. Schema 6 (this one) may say that tiles were chosen by the free memory. Schema 5 tells
+changes to recipes. Schema 4 tells what models were told of the
 degradation. Schema 3 tells the digest of each model, whether it may have learned from test images,
 and the metrics of whole sets.
 Schema 2 has the keys of schema 1, but every key is always there: in schema 1, runs of before there
@@ -22,7 +23,7 @@ from bench.core.files import write_atomic
 from bench.core.formats import Format, Upgrade, with_defaults
 from bench.records import Failure, RunSpec
 
-SCHEMA = 5
+SCHEMA = 6
 
 Status = Literal["running", "interrupted", "done"]
 State = Literal["pending", "done", "not applicable", "failed"]
@@ -194,11 +195,17 @@ def _recipes_as_they_are(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "spec": with_defaults(record["spec"], {"recipe": []})}
 
 
+def _tiles_as_asked(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 5 to 6: tiles were of a side that was given, or none; which 6 says alike."""
+    return record
+
+
 UPGRADES: dict[int, Upgrade] = {
     1: _always_there,
     2: _with_identity,
     3: _told_nothing_known,
     4: _recipes_as_they_are,
+    5: _tiles_as_asked,
 }
 """Schema -> how the next one is made of it."""
 

@@ -24,7 +24,17 @@ from bench.metrics.set_table import Chosen, choose_metrics, set_metric_cards
 from bench.metrics.sets import SetScorer
 from bench.metrics.table import metric_card
 from bench.prepare import tone_note
-from bench.records import TOO_LARGE, Failure, Pair, Place, ProfileSize, RunSpec, places
+from bench.records import (
+    IN_TILES,
+    TOO_LARGE,
+    TOO_LARGE_FOR_FREE,
+    Failure,
+    Pair,
+    Place,
+    ProfileSize,
+    RunSpec,
+    places,
+)
 from bench.runs.cells import tiled
 from bench.runs.costs import measure_costs, usual_size
 from bench.runs.executors.restoring import inputs_of
@@ -230,10 +240,11 @@ class RunJob:
         )
         outcome = self.place.restore(shard, self.progress, ready)
         self.failures = outcome.failures
+        why = TOO_LARGE_FOR_FREE if self.spec.tile == "auto" else TOO_LARGE
         for entry in self.entries:
             remarks = outcome.remarks.get(entry.label, entry.remarks)
-            in_tiles = tiled(self.folder.cells(entry.label))  # earlier calls' images, too
-            entry.remarks = tuple(r for r in remarks if not r.startswith(TOO_LARGE))
+            in_tiles = tiled(self.folder.cells(entry.label), why)  # earlier calls' images, too
+            entry.remarks = tuple(r for r in remarks if not r.startswith(IN_TILES))
             entry.remarks += (in_tiles,) if in_tiles else ()
             for remark in entry.remarks if entry.label in outcome.remarks else ():
                 self.progress.note(f"  {entry.label}: {remark}")

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
 from bench.framework.costs import CostConditions
+from bench.records import ONE
 from bench.report.drawing.axes import explain, log_axis
 from bench.report.drawing.numbers import counted, significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
@@ -32,11 +33,14 @@ class Bar:
     low: float
     high: float
     noisy: bool
+    single: bool = False
 
     @property
     def written(self) -> str:
         """The number beside the bar."""
-        return f"{significant(self.value)} {MARK}" if self.noisy else significant(self.value)
+        text = significant(self.value)
+        text = f"{text} {MARK}" if self.noisy else text
+        return f"{text} ({ONE})" if self.single else text
 
 
 def bars(analysis: Analysis, conditions: CostConditions, styles: Mapping[str, Look]) -> list[Plot]:
@@ -62,7 +66,9 @@ def _bar(analysis: Analysis, name: str, quantity: str, conditions: CostCondition
         return None
     low, high = (end if end else cost.value for end in (cost.low, cost.high))
     factor = row_of(quantity).factor
-    return Bar(name, cost.value * factor, low * factor, high * factor, bool(cost.noisy))
+    return Bar(
+        name, cost.value * factor, low * factor, high * factor, bool(cost.noisy), cost.single
+    )
 
 
 def _chart(

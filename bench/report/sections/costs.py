@@ -16,6 +16,7 @@ from bench.framework.costs import (
     measured_with,
     why_no_figure,
 )
+from bench.records import ONE, ONE_SAMPLE
 from bench.report.drawing.content import Block, Content
 from bench.report.drawing.numbers import significant
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -78,6 +79,7 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
             "low": f.low,
             "high": f.high,
             "missing": f.missing,
+            "single": f.single,
             **_noise(cost_of(figures, q)),
             "limited": limited(figures) if row_of(q).passes is not None else "",
         }
@@ -130,7 +132,7 @@ def _noise(cost: Cost | None) -> dict[str, str | float | None]:
 def cost_cell(
     analysis: Analysis, name: str, quantity: str, conditions: CostConditions
 ) -> TableCell:
-    """Return a cost in the unit of its column; a noisy one marked, with its range."""
+    """Return a cost in the unit of its column; a noisy one with its range, one sample as such."""
     figure = analysis.figure(name, quantity, conditions)
     cost = analysis.cost(name, quantity, conditions)
     if figure is None:
@@ -141,6 +143,8 @@ def cost_cell(
     text, detail = significant(cost.value * factor), ""
     if cost.noisy or (figure.low is not None and figure.high is not None):
         detail = f"[{significant(cost.low * factor)}, {significant(cost.high * factor)}]"
+    if cost.single:
+        detail = f"{detail} {ONE}" if cost.noisy else ONE_SAMPLE
     return TableCell(
         f"{text} {MARK}" if cost.noisy else text,
         detail,

@@ -11,6 +11,7 @@ from bench.framework.acceptability import acceptability
 from bench.framework.budgets import budget_steps
 from bench.framework.joint import Joint
 from bench.framework.ranking import fronts, ranks
+from bench.records import ONE
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import percent, significant
@@ -35,7 +36,9 @@ def _by_budget(found: Facts) -> str:
     for step in budget_steps(found.evidence, joint):
         budget = f"{significant(step.budget * row.factor)} {row.page_unit}".strip()
         noisy = found.costs[0] in joint.noise.get(step.model, {})
-        steps.append(f"{step.model} from {budget}{f' {MARK}' if noisy else ''}")
+        single = step.model in joint.single.get(found.costs[0], ())
+        word = f" {MARK}" * noisy + f" ({ONE})" * single
+        steps.append(f"{step.model} from {budget}{word}")
     if not steps:
         return f"By {quality} no model is worth its {row.word}."
     return f"As the budget of {row.word} grows, take by {quality}: {_and(steps)}."

@@ -15,6 +15,7 @@ from bench.compute.growth import Point, growth, largest_that_fits
 from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
 from bench.framework.costs import CostConditions, cost_of
+from bench.records import ONE
 from bench.report.drawing.axes import explain, log_axis, with_unit
 from bench.report.drawing.content import Block
 from bench.report.drawing.numbers import counted, fixed, significant
@@ -78,6 +79,7 @@ class Spot:
     low: float
     high: float
     noisy: bool
+    single: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,7 @@ class Sweep:
                         low=low,
                         high=cost.high,
                         noisy=bool(cost.noisy),
+                        single=cost.single,
                     )
                 )
         return found
@@ -193,7 +196,8 @@ def _plot(
 
 def _written(spot: Spot, factor: float) -> str:
     text = significant(spot.value * factor)
-    return f"{text} {MARK}" if spot.noisy else text
+    text = f"{text} {MARK}" if spot.noisy else text
+    return f"{text} ({ONE})" if spot.single else text
 
 
 def _lines(analysis: Analysis, sweep: Sweep, quantity: str) -> Iterator[tuple[str, Sequence[Spot]]]:

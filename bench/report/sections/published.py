@@ -15,6 +15,7 @@ from PIL import Image
 
 from bench.core.names import parse_spec
 from bench.published import REPORTS, Figure, Report
+from bench.records import IN_TILES
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.numbers import fixed, title
 from bench.report.drawing.tables import Column, Table, TableCell
@@ -273,8 +274,9 @@ def _differs(analysis: Analysis, row: Row, report: Report, images: int) -> Itera
             yield f"{known.get(name, name)}: theirs with, ours without"
         elif name not in report.variants:
             yield f"{known.get(name, name)}: ours with, theirs without"
-    if record.spec.tile:
+    if isinstance(record.spec.tile, int):
         yield f"the way: in tiles of {record.spec.tile} pixels"
+    yield from (f"the way: {said}" for said in row.info.remarks if said.startswith(IN_TILES))
     weights = row.info.weights
     if weights and weights.header:
         yield OUR_TERMS

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.core.errors import message_of
 from bench.core.progress import Progress
 from bench.metrics.scorer import Scorer
-from bench.records import Failure, Pair
+from bench.records import Failure, Pair, Tile
 from bench.runs.executors.restoring import restore_and_score
 from bench.runs.store import RunFolder
 from models.isolation import Isolated
@@ -39,7 +39,7 @@ class Shard:
     pairs: tuple[Pair, ...]
     metrics: tuple[str, ...]
     device: str
-    tile: int | None
+    tile: Tile
     border: int
     no_reference: str
 

@@ -60,7 +60,7 @@ def test_a_run_from_python_has_a_command_of_what_decides_its_numbers(tmp_path: P
     spec = replace(record.spec, limit=2, prepare=("clahe", "wavelet"), tile=64)
     found = parsed(shlex.split(command_of(replace(record, spec=spec))))
     assert (found["suite"], found["models"], found["metrics"]) == ("demo", "m,n", "psnr")
-    assert (found["limit"], found["prepare"], found["tile"]) == (2, "clahe,wavelet", 64)
+    assert (found["limit"], found["prepare"], found["tile"]) == (2, "clahe,wavelet", "64")
 
 
 def test_the_page_shows_the_command_of_every_run_and_of_the_report(tmp_path: Path) -> None:
