@@ -27,7 +27,7 @@ def precision_of(execution: Execution, device: str) -> Precision:
     if torch.device(device).type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        able = torch.cpu.get_capabilities()
+        able = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.10 does not tell: none
         native = any(able.get(name, False) for name in FAST_ON_CPU)
     return "bfloat16" if native else "float32"
 
