@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_the_precision_is_what_the_processor_is_fast_in(monkeypatch: pytest.Monk
         ({"avx512_f": True, "avx512_bf16": False}, "float32"),
         ({}, "float32"),
     ):
-        tells = lambda able=able: able
+        tells = partial(dict, able)
         monkeypatch.setattr("torch.cpu.get_capabilities", tells, raising=False)
         assert precision_of(auto, "cpu") == expected
         assert precision_of(FULL, "cpu") == "float32"
