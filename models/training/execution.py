@@ -27,7 +27,8 @@ def precision_of(execution: Execution, device: str) -> Precision:
     if torch.device(device).type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.10 does not tell: none
+        # torch 2.10 does not tell
+        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         native = any(able.get(name, False) for name in FAST_ON_CPU)
     return "bfloat16" if native else "float32"
 
