@@ -20,6 +20,7 @@ from bench.checks import check_profile, check_rescoring, check_run, check_scorin
 from bench.compute.environment import pick_device
 from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.core.progress import Progress, Unheard
 from bench.image import Pixels, read
 from bench.metrics.scorer import Scorer
@@ -252,7 +253,8 @@ def run(
 
     destination = out or folder_for(opened.card.name, spec)
     listener.note(
-        f"{opened.card.title}; {len(chosen)} models, {len(measured)} metrics; {destination}"
+        f"{opened.card.title}; {counted(len(chosen), 'model')}, "
+        f"{counted(len(measured), 'metric')}; {destination}"
     )
     return Run(
         run_suite(

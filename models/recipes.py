@@ -104,7 +104,8 @@ class Recipe:
     losses: Mapping[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
     adversary: Adversary | None = None
     pyramid: bool = False
-    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    optimiser: Literal["adam", "adamw", "sgd", "muon"] = "adamw"
+    """muon: kernels of convolutions by Muon, all else by AdamW (`models.training.muon`)."""
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.99)
     """Of Adam; the first is the momentum of SGD. A short training cannot wait for a memory of a
@@ -204,10 +205,11 @@ QUICK_CYCLE = replace(
     "its first normalisation takes away",
 )  # fmt: skip
 QUICK_LITENET = replace(
-    QUICK, augment=(*QUICK.augment, "colours"), batch=4, validate_every=200,
+    QUICK, augment=(*QUICK.augment, "colours"), optimiser="muon", average=0.99, batch=4,
+    validate_every=200,
     source="ours, for minutes on two cores: colours change places in half of the crops, because a "
     "few training scenes teach colours that other scenes do not have; twice as many steps, each "
-    "half as large",
+    "half as large; Muon, and the mean of the weights, bring 0.1 dB more on scenes not learnt from",
 )  # fmt: skip
 QUICK_X4 = replace(QUICK, crop=32)
 QUICK_GAN_X4 = replace(QUICK_GAN, crop=32)

@@ -1,4 +1,5 @@
-"""Names and specs as users type them: looked up in tables, with the nearest one suggested."""
+"""Names and specs as users type them: looked up in tables, with the nearest one suggested; and how
+many there are of what."""
 
 from __future__ import annotations
 
@@ -70,3 +71,8 @@ def choose(kind: str, name: str, known: Iterable[str]) -> str:
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
     where = f" ('bench {kind}s' lists them all)" if kind in ("suite", "model", "metric") else ""
     raise BenchError(f"no {kind} '{name}'; {hint}{where}")
+
+
+def counted(number: int, what: str) -> str:
+    """Return ``1 image``, ``2 images``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}".replace(",", " ")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bench.core.errors import BenchError
-from bench.core.names import choose
+from bench.core.names import choose, counted
 from bench.framework.scores import CLEAN, INFINITE, Bools, ScoreTable, read_scores
 from bench.metrics.table import ALIASES
 from bench.runs.store import RunFolder
@@ -55,8 +55,8 @@ class Comparison:
         unit = f" {self.unit}" if self.unit else ""
         sense = "higher" if self.higher_is_better else "lower"
         lines = [
-            f"{self.metric} ({sense} is better) on {_count(self.images, 'image')} "
-            f"in {_count(self.clusters, 'scene')}",
+            f"{self.metric} ({sense} is better) on {counted(self.images, 'image')} "
+            f"in {counted(self.clusters, 'scene')}",
             f"  {self.a}: {self.mean_a:.4g}{unit}",
             f"  {self.b}: {self.mean_b:.4g}{unit}",
             f"  {self.a} - {self.b}: {self.difference:+.4g}{unit}"
@@ -68,7 +68,7 @@ class Comparison:
             adjusted = f", {self.p_adjusted:.3g} adjusted for all models" if several else ""
             lines.append(f"  p = {self.p:.3g} ({how} of whole scenes){adjusted}")
         lines.append(f"  {self._verdict()}")
-        lines += [f"  left out: {_count(n, 'image')}: {why}" for why, n in self.excluded.items()]
+        lines += [f"  left out: {counted(n, 'image')}: {why}" for why, n in self.excluded.items()]
         if self.note:
             lines.append(f"  note: {self.note}")
         return "\n".join(lines)
@@ -164,16 +164,12 @@ def _as_tested(
 def _nothing_in_common(table: ScoreTable, a: str, b: str, metric: str) -> str:
     none = np.zeros(len(table.images), dtype=bool)
     reasons = "; ".join(
-        f"{_count(n, 'image')}: {why}" for why, n in table.left_out(metric, (a, b), none).items()
+        f"{counted(n, 'image')}: {why}" for why, n in table.left_out(metric, (a, b), none).items()
     )
     return (
         f"'{a}' and '{b}' have no image with a finite {metric} in common ({reasons}); "
         "choose another metric or other models"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

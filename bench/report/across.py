@@ -23,13 +23,14 @@ from scipy.stats import t as student
 from bench.core.files import write_atomic
 from bench.core.identity import digest_of
 from bench.core.layout import across_folder, file_name
+from bench.core.names import counted
 from bench.core.version import VERSION
 from bench.framework.across import Overall, Scored, overall
 from bench.framework.marks import Mark, symbols
 from bench.framework.marks import legend as marks_legend
 from bench.records import RunSpec
 from bench.report.drawing.html import render, text_of
-from bench.report.drawing.numbers import counted, fixed, interval, title
+from bench.report.drawing.numbers import fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.page import policy
 from bench.report.reading.analysis import Analysis, analyse
@@ -387,6 +388,8 @@ def _convention(suite: Suite) -> Iterator[str]:
         mean_over = over(suite.analysis, metric).strip()
         convention = data.metrics[metric].convention
         yield f"{suite.key}, {title(metric)}: {convention}; mean {mean_over}{cut}{part}."
+    if rest := [title(metric) for metric in suite.analysis.shown[SHOWN:]]:
+        yield f"{suite.key}: not shown here, but in the report of each run: {', '.join(rest)}."
 
 
 def _caveats(suites: Sequence[Suite]) -> Iterator[str]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from bench.compute.elsewhere import CostFile
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
+from bench.core.names import counted
 from bench.core.version import VERSION
 from bench.framework.people import HumanScale
 from bench.report.drawing.content import Html
 from bench.report.drawing.html import render, text_of
-from bench.report.drawing.numbers import counted
 from bench.report.drawing.tables import Table
 from bench.report.drawing.theme import Plot
 from bench.report.reading.analysis import analyse

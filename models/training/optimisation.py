@@ -11,11 +11,13 @@ from torch.optim.swa_utils import AveragedModel
 
 from bench.core.errors import BenchError
 from models.recipes import Recipe, Schedule, ScheduleKind
+from models.training.muon import Muon
 
 OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
     "sgd": torch.optim.SGD,
+    "muon": Muon,
 }
 
 SMALLEST_GAIN = 1e-4

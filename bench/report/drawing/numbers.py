@@ -100,10 +100,5 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def counted(number: int, what: str) -> str:
-    """Return ``1 image``, ``2 images``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}".replace(",", " ")
-
-
 def _exponent(value: float) -> int:
     return math.floor(math.log10(abs(value)))

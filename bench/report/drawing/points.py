@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
+from bench.core.names import counted
 from bench.report.drawing.labels import Box, place
-from bench.report.drawing.numbers import counted
 from bench.report.drawing.theme import INK, MUTED, PAPER, Look, settle
 
 NAMED = 16

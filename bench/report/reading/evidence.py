@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.compute.quantities import row_of
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.framework.costs import CostConditions
 from bench.framework.joint import PEOPLE, Axis, Evidence, Joint, join
 from bench.report.drawing.content import Missing
-from bench.report.drawing.numbers import counted, decimals, fixed, significant
+from bench.report.drawing.numbers import decimals, fixed, significant
 from bench.report.reading.analysis import Analysis, memory
 
 if TYPE_CHECKING:

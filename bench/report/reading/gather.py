@@ -18,11 +18,10 @@ from bench.compute.elsewhere import CostFile
 from bench.compute.noise import seen
 from bench.core.errors import BenchError
 from bench.core.layout import file_name
-from bench.core.names import parse_spec
+from bench.core.names import counted, parse_spec
 from bench.framework.costs import CostConditions, all_conditions, conditions_of, read_figures
 from bench.framework.scores import ScoreTable
 from bench.records import Profile
-from bench.report.drawing.numbers import counted
 from bench.report.reading.match import mismatch, read_part
 from bench.runs.record import MetricRecord, ModelRecord, RunRecord
 from bench.runs.store import RunFolder

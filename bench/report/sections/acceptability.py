@@ -8,11 +8,12 @@ import numpy as np
 
 from bench.compute.noise import MARK
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.framework.acceptability import Acceptable, acceptability
 from bench.framework.joint import Joint
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import counted, percent
+from bench.report.drawing.numbers import percent
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import GRID, INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.context import Context

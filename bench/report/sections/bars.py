@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 
 from bench.compute.noise import MARK
 from bench.compute.quantities import plotted_in, row_of
+from bench.core.names import counted
 from bench.framework.costs import CostConditions
 from bench.records import ONE
 from bench.report.drawing.axes import explain, log_axis
-from bench.report.drawing.numbers import counted, significant
+from bench.report.drawing.numbers import significant
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from bench.core.names import counted
 from bench.report.drawing.axes import explain, height_of_rows, model_axis, value_axis, with_unit
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import counted, title
+from bench.report.drawing.numbers import title
 from bench.report.drawing.theme import WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context

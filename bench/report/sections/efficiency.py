@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from bench.compute.noise import MARK
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.framework.challenge import WEIGHTS, Scores, efficiency
 from bench.framework.hypervolume import Covered, covered
 from bench.framework.joint import Joint, join
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import MISSING, counted, percent, significant
+from bench.report.drawing.numbers import MISSING, percent, significant
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import FEWEST, Facts, too_few

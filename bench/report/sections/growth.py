@@ -14,11 +14,12 @@ from matplotlib.ticker import FixedLocator
 from bench.compute.growth import Point, growth, largest_that_fits
 from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
+from bench.core.names import counted
 from bench.framework.costs import CostConditions, cost_of
 from bench.records import ONE
 from bench.report.drawing.axes import explain, log_axis, with_unit
 from bench.report.drawing.content import Block
-from bench.report.drawing.numbers import counted, fixed, significant
+from bench.report.drawing.numbers import fixed, significant
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, PAPER, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bench.core.names import counted
 from bench.report.drawing.axes import explain, height_of_rows, model_axis, value_axis
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import counted, fixed, interval, title
+from bench.report.drawing.numbers import fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import MUTED, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis

@@ -9,9 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.names import counted
 from bench.framework.scores import ScoreTable
 from bench.report.drawing.content import Block, Content, Missing
-from bench.report.drawing.numbers import counted, fixed, title
+from bench.report.drawing.numbers import fixed, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, Plot, drawing, finish
 from bench.report.reading.context import Context

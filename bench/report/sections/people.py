@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from bench.core.names import counted
 from bench.report.drawing.axes import explain
-from bench.report.drawing.numbers import MISSING, counted, fixed, interval, percent
+from bench.report.drawing.numbers import MISSING, fixed, interval, percent
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, WIDTH, Look, Plot, drawing, finish
 from raters.statistics.agreement import Share

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.framework.costs import figure_under, read_costs
 from bench.framework.joint import Evidence
 from bench.framework.preference import Preference, Slope, regress
 from bench.framework.scores import read_scores
 from bench.report.drawing.axes import axis_title, in_words
 from bench.report.drawing.content import Content, Missing
-from bench.report.drawing.numbers import counted, fixed, interval, percent
+from bench.report.drawing.numbers import fixed, interval, percent
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.reading.evidence import Facts

@@ -8,12 +8,13 @@ from shlex import quote
 from typing import Any
 
 from bench.compute.quantities import shown_in
+from bench.core.names import counted
 from bench.framework.scores import CLEAN, INFINITE
 from bench.framework.significance import Standing
 from bench.metrics.table import DEFAULT
 from bench.prepare import tone_note
 from bench.report.drawing.content import Content
-from bench.report.drawing.numbers import counted, fixed, interval, title
+from bench.report.drawing.numbers import fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis, memory
 from bench.report.reading.context import Context

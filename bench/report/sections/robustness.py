@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from bench.core.names import counted
 from bench.report.drawing.axes import explain, with_unit
 from bench.report.drawing.content import Block, Content, Missing
-from bench.report.drawing.numbers import counted, fixed, interval, title
+from bench.report.drawing.numbers import fixed, interval, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, PAPER, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis, strata

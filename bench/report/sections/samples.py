@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.core.names import counted
 from bench.report.drawing.content import Content, Missing
 from bench.report.drawing.crops import (
     Overview,
@@ -20,7 +21,7 @@ from bench.report.drawing.crops import (
     where_to_look,
 )
 from bench.report.drawing.html import render
-from bench.report.drawing.numbers import counted, fixed, title
+from bench.report.drawing.numbers import fixed, title
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context

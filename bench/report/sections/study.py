@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.framework.people import HumanScale
 from bench.framework.trust import kinds
 from bench.report.drawing.content import Block, Content, Html, Missing
 from bench.report.drawing.html import render
-from bench.report.drawing.numbers import counted, fixed, interval
+from bench.report.drawing.numbers import fixed, interval
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.reading.context import Context
 from bench.report.sections.people import (

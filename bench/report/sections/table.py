@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.errors import BenchError
-from bench.core.names import choose
+from bench.core.names import choose, counted
 from bench.core.plugins import extended, load_object
 from bench.report.drawing.content import Content, Html, Missing
-from bench.report.drawing.numbers import counted
 from bench.report.drawing.tables import Table
 from bench.report.drawing.theme import Plot
 from bench.report.reading.context import Context

@@ -15,12 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.image import Pixels, read
 from bench.report.drawing.axes import explain
 from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import png_uri
 from bench.report.drawing.html import render
-from bench.report.drawing.numbers import counted, percent, significant
+from bench.report.drawing.numbers import percent, significant
 from bench.report.drawing.theme import INK, WIDTH, Look, Plot, drawing, finish
 from bench.report.reading.analysis import Analysis
 from bench.report.reading.context import Context

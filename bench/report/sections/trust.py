@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
+from bench.core.names import counted
 from bench.framework.judged import Judged, centred, halves, judged
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
@@ -29,7 +30,7 @@ from bench.report.drawing.content import Block, Content, Missing
 from bench.report.drawing.crops import Tile, Window, tile, where_they_differ
 from bench.report.drawing.html import render
 from bench.report.drawing.labels import Box, place
-from bench.report.drawing.numbers import counted, fixed, interval, significant, title
+from bench.report.drawing.numbers import fixed, interval, significant, title
 from bench.report.drawing.points import written
 from bench.report.drawing.tables import Column, Table, TableCell
 from bench.report.drawing.theme import INK, MUTED, PAPER, WIDTH, Look, Plot, drawing, finish, settle

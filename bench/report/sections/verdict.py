@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.core.names import counted
 from bench.framework.marks import UNDERTRAINED
-from bench.report.drawing.numbers import counted, fixed, title
+from bench.report.drawing.numbers import fixed, title
 from bench.report.reading.analysis import Analysis
 from bench.report.sections.costs import launch_lines
 from bench.statistics.claims import TOO_FEW, told_apart

@@ -130,7 +130,7 @@ def test_the_rate_rises_then_falls_to_a_hundredth() -> None:
 
 def test_a_recipe_with_a_typo_says_what_is_known() -> None:
     network = UNet(widths=(8,), blocks=(1,))
-    with pytest.raises(BenchError, match="no optimiser 'adma'; known: adamw, adam, sgd"):
+    with pytest.raises(BenchError, match="no optimiser 'adma'; known: adamw, adam, sgd, muon"):
         optimiser_for(network.parameters(), Recipe(optimiser="adma"))  # type: ignore[arg-type]
     with pytest.raises(BenchError, match="no schedule 'cosin'; known: constant, cosine"):
         rates(Schedule("cosin"))  # type: ignore[arg-type]
