@@ -69,6 +69,11 @@ class Suite:
         """The measures that are shown, of different kinds, the first the one that ranks."""
         return self.analysis.shown[:SHOWN]
 
+    @property
+    def averages(self) -> bool:
+        """Whether means over seeds stand here: they are not tested, so nothing is called best."""
+        return any(len(names) > 1 for names in self.rows.values())
+
     def scores(self, metric: str, model: str) -> Floats:
         """Return a model's scores (N,) that means are made of, over its seeds; NaN elsewhere."""
         table = self.analysis.data.table
@@ -282,7 +287,8 @@ def _cell(suite: Suite, metric: str, model: str) -> TableCell:
         return TableCell.missing(f"not run on {suite.key}")
     analysis, names = suite.analysis, suite.rows[model]
     if len(names) == 1:
-        return result_cell(analysis, metric, names[0])
+        cell = result_cell(analysis, metric, names[0])
+        return replace(cell, mark="") if suite.averages else cell
     column = suite.scores(metric, model)
     known = np.isfinite(column)
     if not known.any():
@@ -388,6 +394,8 @@ def _convention(suite: Suite) -> Iterator[str]:
         mean_over = over(suite.analysis, metric).strip()
         convention = data.metrics[metric].convention
         yield f"{suite.key}, {title(metric)}: {convention}; mean {mean_over}{cut}{part}."
+    if suite.averages:
+        yield f"{suite.key}: nothing is marked, for means of several seeds are not tested."
     if rest := [title(metric) for metric in suite.analysis.shown[SHOWN:]]:
         yield f"{suite.key}: not shown here, but in the report of each run: {', '.join(rest)}."
 

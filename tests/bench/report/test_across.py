@@ -145,6 +145,30 @@ def test_seeds_of_one_model_are_one_row_and_other_runs_of_it_are_left_out(tmp_pa
     assert rank.notes == ("no other model is ranked in all suites",)
 
 
+def test_beside_means_of_seeds_nothing_is_called_best_or_tied(tmp_path: Path) -> None:
+    one = {"a": [30.0, 31.0] * 3, "b": [31.0, 32.0] * 3}
+    runs = [
+        run_of(tmp_path / "seed0", "kodak24:sigma=25", one),
+        run_of(tmp_path / "seed1", "kodak24:sigma=25", {"a": [10.0, 11.0] * 3}, seed=1),
+    ]
+    untested = "kodak24:sigma=25: nothing is marked, for means of several seeds are not tested."
+    table = across(runs).table
+    assert {row[0].text: row[1].mark for row in table.rows} == {"a": "", "b": ""}
+    assert untested in table.legend
+    alone = across(runs[:1]).table
+    assert {row[0].text: row[1].mark for row in alone.rows} == {"a": "", "b": "best"}
+    assert untested not in alone.legend
+
+
+def test_what_was_measured_but_is_not_shown_is_named(tmp_path: Path) -> None:
+    metrics = {name: Score(1.0) for name in ("psnr", "ssim", "vif")}
+    pairs = [Pair(f"i{n}", tmp_path / "x", tmp_path / "y", f"s{n}") for n in range(4)]
+    values = {"a": {pair.id: metrics for pair in pairs}}
+    legend = across([write_run(tmp_path / "run", pairs, values, list(metrics))]).table.legend
+    (said,) = (line for line in legend if "not shown here" in line)
+    assert said.endswith("not shown here, but in the report of each run: VIF.")
+
+
 def test_who_is_told_more_is_marked_and_has_no_rank_among_the_others(
     runs: list[RunFolder],
 ) -> None:
