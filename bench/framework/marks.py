@@ -6,6 +6,7 @@ there is anybody else to rank.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -132,9 +133,15 @@ def _short_training(header: Mapping[str, Any]) -> str:
         return ""
     steps = header.get("planned_steps")
     in_steps = bool(steps) and budget.strip().endswith("steps")
-    length = f"{steps} steps" if in_steps else f"{budget} ({steps} steps)" if steps else budget
+    spent = _spaced(budget)
+    length = f"{steps} steps" if in_steps else f"{spent} ({steps} steps)" if steps else spent
     said = f"trained for {length}"
-    return said + (f"; its paper trains for {given}" if given else "")
+    return said + (f"; its paper trains for {_spaced(given)}" if given else "")
+
+
+def _spaced(budget: str) -> str:
+    """Write a budget as words: ``100 epochs`` for 100epochs; seconds stay ``75s``."""
+    return re.sub(r"(?<=\d)(?=steps|epochs)", " ", budget)
 
 
 def _as_long(budget: str, other: str) -> bool:
