@@ -189,15 +189,15 @@ def test_a_compiled_published_checkpoint_makes_the_same_picture(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_compiler_that_is_not_there_is_said_in_a_line(
-    own: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compiler_that_is_not_there_is_said_in_a_line(own: str) -> None:
     from torch._inductor import config
 
-    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
-    monkeypatch.setattr(config, "force_disable_caches", True)
     torch._dynamo.reset()
-    with pytest.raises(BenchError, match=r"^torch.compile cannot compile 'own:seeded@compile': .+"):
+    none = {"cpp.cxx": (None, "no-such-compiler"), "force_disable_caches": True}
+    with (
+        config.patch(none),
+        pytest.raises(BenchError, match=r"^torch.compile cannot compile 'own:seeded@compile': .+"),
+    ):
         load_restorer(f"{own}:seeded@compile").restore(WIDE)
 
 
