@@ -116,7 +116,10 @@ def run(
     ] = "suite",
     tile: Tile = "whole",
     noncommercial: Noncommercial = False,
-    seed: Annotated[int, typer.Option(help="Seed of training.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(help="Seed of training; but for 0, kept weights of others are passed over."),
+    ] = 0,
     executor: Annotated[str, typer.Option(help=EXECUTOR_HELP)] = "local",
     keep: Annotated[
         bool,

@@ -306,12 +306,18 @@ class Planner:
     def _fits(self, card: Card, weights: Path) -> bool:
         """Say whether weights were learnt from images prepared alike, and as the run asks for.
 
-        A run that asks for nothing better than ``quick`` takes any. Of weights of others nobody
-        knows how they were learnt.
+        A run that asks for nothing better than ``quick`` takes any, and one that asks for no seed
+        but the usual one those of any seed. Of weights of others nobody knows how they were learnt.
         """
         header = read_header(weights)
         prepare = header.prepare if header else ()
         if prepare != self.spec.prepare:
+            return False
+        if header and self.spec.seed not in (0, header.seed):
+            self.progress.note(
+                f"  {card.name}: passes over {weights}: its seed is {header.seed}, not "
+                f"{self.spec.seed}"
+            )
             return False
         recipe, wanted = header.recipe if header else None, self._recipe(card)
         if header and header.undertrained:

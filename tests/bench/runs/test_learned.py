@@ -254,3 +254,6 @@ def test_weights_of_other_training_images_of_a_suite_are_passed_over_and_it_is_s
     second = bench.run("gopro", **options, train="never", out=Path("two")).record.models["rescnn"]
     assert second.weights is not None
     assert (second.weights.file, second.separation) == (str(own), "separate")
+    seeded = bench.run("gopro", **options, seed=1, train="never", out=Path("three"), progress=told)
+    assert seeded.record.models["rescnn"].state == "failed"
+    assert f"  rescnn: passes over {own}: its seed is 0, not 1" in told.notes
