@@ -27,14 +27,19 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Do one step down the gradients there are."""
+        """Do one step down the gradients there are; ``closure``, which makes them, first."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             kernels = [p for p in group["params"] if _filters(p) and p.grad is not None]
             for alike in _by_shape(kernels):
                 self._turn(alike, group["lr"], group["weight_decay"])
             for kernel in kernels:
                 kernel.grad = None  # AdamW passes over what has none
-        return super().step(closure)
+        super().step()
+        return loss
 
     def _turn(self, kernels: list[torch.Tensor], rate: float, decay: float) -> None:
         """Do a step of kernels of one shape together: on a CPU each call takes long."""

@@ -516,3 +516,9 @@ def test_a_model_that_makes_no_image_worse_has_a_smallest_gain(clean: RunFolder)
 def test_how_long_a_network_was_trained_is_said_once(budget: str, said: str) -> None:
     header = {"model": "rescnn", "recipe": {}, "budget": budget, "planned_steps": 6000}
     assert _short_training(header) == f"trained for {said}"
+
+
+def test_a_papers_epochs_are_words() -> None:
+    header = {"model": "unet-gan", "recipe": {}, "budget": "400steps", "planned_steps": 400}
+    said = "trained for 400 steps; its paper trains for 100 epochs"
+    assert _short_training(header) == said

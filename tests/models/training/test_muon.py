@@ -78,6 +78,27 @@ def test_what_is_no_kernel_moves_as_adamw_moves_it() -> None:
         assert torch.allclose(own, other, atol=1e-6) is not is_kernel
 
 
+def test_a_closure_makes_the_gradients_before_the_step() -> None:
+    given, before = network(), network()
+    optimiser = optimiser_for(given.parameters(), RECIPE)
+
+    def closure() -> torch.Tensor:
+        loss = given(torch.ones(1, 3, 8, 8)).square().mean()
+        loss.backward()
+        return loss
+
+    assert optimiser.step(closure) > 0
+    after_one = network()
+    twin = optimiser_for(after_one.parameters(), RECIPE)
+    after_one(torch.ones(1, 3, 8, 8)).square().mean().backward()
+    twin.step()
+    for own, other, begun in zip(
+        given.parameters(), after_one.parameters(), before.parameters(), strict=True
+    ):
+        assert torch.equal(own, other)
+        assert not torch.equal(own, begun)
+
+
 def test_weights_decay_in_both_parts() -> None:
     learner = network()
     optimiser = Muon(learner.parameters(), lr=0.1, weight_decay=0.5)
