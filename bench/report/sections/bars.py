@@ -85,8 +85,8 @@ def _chart(
     with drawing(WIDTH, 0.85 + 0.27 * len(shown)) as (figure, axes):
         scale = _draw(axes, shown, styles)
         axes.set_xlabel(f"{head}, {unit}{scale}\n{conditions.of(quantity)}".strip())
-        if any(bar.low < bar.high for bar in shown):
-            explain(figure, "Lines: 95 % intervals.")
+        if lines := _lines(shown):
+            explain(figure, lines)
         number = analysis.data.conditions().index(conditions)
         name = f"cost-{quantity}".replace("_", "-")
         without = len(analysis.order) - len(found)
@@ -105,18 +105,27 @@ def _chart(
         )
 
 
+def _lines(shown: list[Bar]) -> str:
+    """Say what the lines of a chart are; "" where it has none."""
+    noisy = {bar.noisy for bar in shown if bar.low < bar.high}
+    kinds = {False: "Lines: 95 % intervals.", True: "Dashed lines: ranges of noisy costs."}
+    return " ".join(kinds[one] for one in sorted(noisy))
+
+
 def _draw(axes: Axes, shown: list[Bar], styles: Mapping[str, Look]) -> str:
     """Draw the bars, with room for a number after each; return a word on the scale."""
     ends = [end for bar in shown for end in (bar.low, bar.high)]
     start, scale = 0.0, ""
+    room = 0.02 + 0.018 * max(len(bar.written) for bar in shown)  # of the width, for the numbers
     if max(ends) > LINEAR * min(ends):
         span = math.log10(max(ends) / min(ends))
         start, scale = min(ends) / 10 ** (0.12 * span), " (log scale)"
         axes.set_xscale("log")
-        axes.set_xlim(start, max(ends) * 10 ** (0.3 * span))
-        log_axis(axes, 1.4 * span)
+        beyond = max(0.3, 1.12 * room / (1 - room))
+        axes.set_xlim(start, max(ends) * 10 ** (beyond * span))
+        log_axis(axes, (1.1 + beyond) * span)
     else:
-        axes.set_xlim(0, 1.2 * max(ends))
+        axes.set_xlim(0, max(ends) * max(1.2, 1 / (1 - room)))
     for position, bar in enumerate(shown):
         look = styles[bar.name]
         style: dict[str, Any] = {"color": look.colour}

@@ -9,7 +9,7 @@ from bench.records import Profile
 from bench.report.drawing.theme import Plot, looks
 from bench.report.reading.analysis import Analysis, analyse
 from bench.report.reading.gather import gather
-from bench.report.sections.bars import MODELS, bars
+from bench.report.sections.bars import MODELS, Bar, _lines, bars
 from tests.support.runs import costs, simple_run
 
 
@@ -52,3 +52,12 @@ def test_many_models_are_cut_to_the_best_and_counted(tmp_path: Path) -> None:
     plot = drawn(analysed(tmp_path / "run", figures, 30))["cost-latency-ms"]
     assert plot.alt.count(", m") == MODELS - 1
     assert plot.notes == ["6 further models in the table."]
+
+
+def test_the_lines_of_a_chart_are_called_what_they_are() -> None:
+    known = Bar("a", 2.0, 1.0, 3.0, noisy=False)
+    noisy, alone = replace(known, noisy=True), replace(known, low=2.0, high=2.0)
+    assert _lines([known, alone]) == "Lines: 95 % intervals."
+    assert _lines([noisy, alone]) == "Dashed lines: ranges of noisy costs."
+    assert _lines([noisy, known]) == f"{_lines([known])} {_lines([noisy])}"
+    assert _lines([alone]) == ""
