@@ -104,11 +104,15 @@ class Training(LightningModule):
     def forward(self, degraded: torch.Tensor) -> torch.Tensor:
         """Return what the network makes of (B,3,H,W); in validation, with what is kept of it."""
         if self.training:
-            restored: torch.Tensor = self.network(laid_out(degraded, self.network))
-            return restored.flatten(0, -4)  # frames that are restored in a row are images
+            return self.restored_by(self.network, degraded)
         kept = self.network if self.averaged is None else self.averaged.module
         whole: torch.Tensor = kept(laid_out(degraded, kept))
         return target_of(whole, self.task.reach)
+
+    def restored_by(self, network: torch.nn.Module, degraded: torch.Tensor) -> torch.Tensor:
+        """Return what a network that learns makes of (B,3,H,W), or of windows of frames."""
+        restored: torch.Tensor = network(laid_out(degraded, network))
+        return restored.flatten(0, -4)  # frames that are restored in a row are images
 
     def step(
         self, batch: Item, optimisers: Sequence[Any]
@@ -124,6 +128,10 @@ class Training(LightningModule):
             self.manual_backward(loss)
         else:
             loss.backward()  # type: ignore[no-untyped-call]
+        self.follow(optimiser)
+
+    def follow(self, optimiser: Any) -> None:
+        """Take one step of an optimiser along the gradients there are, cut as the recipe says."""
         if self.recipe.clip is not None:
             groups = _bare(optimiser).param_groups
             parameters = [parameter for group in groups for parameter in group["params"]]

@@ -20,6 +20,8 @@ OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "muon": Muon,
 }
 
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+
 SMALLEST_GAIN = 1e-4
 """A validation is better where it is so: by this part of a loss, or by so many dB."""
 
@@ -57,10 +59,13 @@ def averaged(network: torch.nn.Module, decay: float) -> AveragedModel | None:
     if decay == 0:
         return None
 
-    def mean(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
-        return old + (new - old) * (1 - min(decay, (1 + int(count)) / (10 + int(count))))
+    def mean(old: Tensors, new: Tensors, count: torch.Tensor | int) -> None:
+        if old[0].is_floating_point():
+            torch._foreach_lerp_(old, new, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+        else:  # a buffer that counts
+            torch._foreach_copy_(old, new)
 
-    return AveragedModel(network, avg_fn=mean, use_buffers=True).requires_grad_(False)
+    return AveragedModel(network, multi_avg_fn=mean, use_buffers=True).requires_grad_(False)
 
 
 class Rates:

@@ -41,6 +41,10 @@ class Task:
     seed: int = 0
     teacher: Path | None = None
     """A file of weights whose network is followed, too."""
+    devices: int = 1
+    """Among which each batch is dealt out, on whatever machines."""
+    replicas: int = 1
+    """Equal parts of a batch, which threads of one CPU take through copies of the network."""
 
     @property
     def told_noise(self) -> bool:
@@ -81,9 +85,12 @@ class Plan:
     step_seconds: float | None
     """As timed before the first step; None for a budget in steps."""
     threads: int
+    """Of torch's, for each operation."""
     input_psnr: float
     input_ssim: float
     """Of the untouched validation crops; where the task is to enlarge, by bicubic interpolation."""
+    replicas: int = 1
+    """See `Task`; older plans say nothing of them."""
 
     def write(self, path: Path) -> None:
         """Write the plan as JSON."""

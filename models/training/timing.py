@@ -20,6 +20,7 @@ from models.training.data import PairedCrops
 from models.training.losses import psnr, ssim
 from models.training.methods import training_of
 from models.training.plan import Plan, Task
+from models.training.replicas import most_replicas
 from models.training.resident import views_for
 from models.windows import target_of
 
@@ -37,7 +38,10 @@ FEWEST = 2
 """Steps that a budget in time has to buy: one step teaches nothing."""
 
 WORTH_IT = 2.0
-"""All threads are taken if a step is more than so many times as fast as with one."""
+"""All threads are taken for each operation if a step is so many times as fast as with one."""
+
+WORTH_PARTING = 1.2
+"""Batches are dealt out to threads if a step is so many times as fast as with one."""
 
 
 def make_plan(
@@ -49,8 +53,10 @@ def make_plan(
     """
     threads, step_seconds, limit = torch.get_num_threads(), None, None
     steps = budget.steps or round((budget.epochs or 0) * task.epoch)
-    if budget.seconds is not None:
-        threads, timing = _choose_threads(task, TIMING_SHARE * budget.seconds)
+    if budget.seconds is None:
+        threads, task = dealt_out(task)
+    else:
+        threads, task, timing = _choose_threads(task, TIMING_SHARE * budget.seconds)
         step_seconds, limit = timing.step, PATIENCE * budget.seconds
         left = since + budget.seconds - time.monotonic()
         steps = int(left / (timing.step + timing.validation / task.period))
@@ -74,6 +80,7 @@ def make_plan(
         limit_seconds=limit,
         step_seconds=step_seconds,
         threads=threads,
+        replicas=task.replicas,
         input_psnr=float(psnr(untouched, reference).mean()),
         input_ssim=float(ssim(untouched, reference).mean()),
     )
@@ -91,21 +98,33 @@ class StepTiming:
     validation: float
 
 
-def _choose_threads(task: Task, seconds: float) -> tuple[int, StepTiming]:
-    """Take one thread unless all are much faster.
+def dealt_out(task: Task) -> tuple[int, Task]:
+    """Return the threads for each operation, and the task with as many replicas as there can be."""
+    most = torch.get_num_threads()
+    count = most_replicas(task, most)
+    return (most if count == 1 else 1), replace(task, replicas=count)
 
-    They wait for each other after every small operation. Two threads were seen to be 1.7 times as
-    fast as one on idle cores, and ten times as slow where anything else wanted a core.
+
+def _choose_threads(task: Task, seconds: float) -> tuple[int, Task, StepTiming]:
+    """Return the threads for each operation, the task with its replicas, and the time of a step.
+
+    One thread, unless more are much faster: replicas before threads for each operation, which
+    wait for each other (see `models.training.replicas`).
     """
     most = torch.get_num_threads()
     if torch.device(task.device).type != "cpu":
-        return most, time_steps(task, seconds)
+        return most, task, time_steps(task, seconds)
     with threads(1):
         one = time_steps(task, seconds)
+        if (count := most_replicas(task, most)) > 1:
+            parted = replace(task, replicas=count)
+            timing = time_steps(parted, seconds)
+            if one.mean > WORTH_PARTING * timing.mean:
+                return 1, parted, timing
     if most <= WORTH_IT:
-        return 1, one
+        return 1, task, one
     every = time_steps(task, seconds)
-    return (most, every) if one.mean > WORTH_IT * every.mean else (1, one)
+    return (most, task, every) if one.mean > WORTH_IT * every.mean else (1, task, one)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ from models.training.losses import left_out
 from models.training.outcome import undertrained
 from models.training.plan import Plan, Task, Tell
 from models.training.quiet import interruptible, quiet
-from models.training.timing import StepTiming, make_plan, threads, time_steps
+from models.training.timing import StepTiming, dealt_out, make_plan, threads, time_steps
 from models.training.windows import required_reach
 from models.weights import (
     MASKED,
@@ -144,6 +144,7 @@ def train(job: Job, update: Update = unheard, note: Note | None = None) -> Train
         task = _task(job)
         if plan is None:
             plan = _planned(job, task, files=files, terms=terms, since=since, update=update)
+        task = replace(task, replicas=plan.replicas)
         tell = partial(update, f"train {job.card.name}")
         learned = learned_from([*job.train, *job.val], update)
         ended = _fit(task, plan, files=files, since=since, job=job, tell=tell)
@@ -175,7 +176,9 @@ def estimate(job: Job) -> TimeEstimate:
     if plan is not None and plan.step_seconds is not None:
         return TimeEstimate(plan.steps, plan.step_seconds, limits.seconds or 0.0)
     steps = max(1, limits.steps or round((limits.epochs or 0) * task.epoch))
-    timing: StepTiming = time_steps(task, ESTIMATE_SECONDS)
+    count, task = dealt_out(task)
+    with threads(count):
+        timing: StepTiming = time_steps(task, ESTIMATE_SECONDS)
     each = timing.step + timing.validation / min(task.period, steps)
     return TimeEstimate(steps, timing.step, steps * each)
 
@@ -264,6 +267,7 @@ def _task(job: Job) -> Task:
         card=job.card,
         seed=job.seed,
         teacher=job.teacher,
+        devices=job.devices * job.nodes,
     )
 
 
@@ -424,7 +428,11 @@ def _header(
         input_psnr=plan.input_psnr,
         input_ssim=plan.input_ssim,
     )
-    executed = {**terms.execution, "layout": layout_name(task.network)}
+    executed = {
+        **terms.execution,
+        "layout": layout_name(task.network),
+        "replicas": plan.replicas,
+    }
     return WeightsHeader(
         **{
             **{field.name: getattr(terms, field.name) for field in fields(TrainingTerms)},

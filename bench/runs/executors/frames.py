@@ -29,27 +29,37 @@ ALONE_KEPT = 3
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An image as a model is given it, (1,3,H,W), and what came of reading it."""
+    """An image as a model is given it, (1,3,H,W), and what came of reading it.
+
+    ``uploaded`` is the same on a GPU, where networks work there.
+    """
 
     tensor: torch.Tensor
     hints: Hints
     views: Views
+    uploaded: torch.Tensor | None = None
+
+    def given(self, restorer: Restorer) -> torch.Tensor:
+        """Return the image where a restorer's network works, or for all others on the CPU."""
+        if self.uploaded is None or restorer.network is None:
+            return self.tensor
+        return self.uploaded if self.uploaded.device == restorer.device else self.tensor
 
 
 class Frames:
     """Opens pairs, which stay while models work on them; the frames of clips a while longer. Safe
     among threads.
 
-    ``reaches`` are what models see that will ask for frames; ``pinned``: into memory that a GPU
-    copies from by itself.
+    ``reaches`` are what models see that will ask for frames; ``device`` is where those models work
+    that take images of it: a GPU is brought each while it works on others.
     """
 
-    def __init__(self, reaches: Iterable[Reach] = (), pinned: bool = False) -> None:
+    def __init__(self, reaches: Iterable[Reach] = (), device: torch.device | None = None) -> None:
         windows = [reach for reach in reaches if not reach.recurrent]
         self._before = max((reach.before for reach in windows), default=0)
         self._after = max((reach.after for reach in windows), default=0)
         self._most = max(KEPT, self._before + self._after + 3)
-        self._pinned = pinned
+        self._upload = None if device is None or device.type != "cuda" else Upload(device)
         self._kept: OrderedDict[tuple[Clip | str, int, tuple[str, ...]], Frame] = OrderedDict()
         self._lock = Lock()
 
@@ -60,7 +70,9 @@ class Frames:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        frame = _opened(pair, self._pinned)
+        frame = _opened(pair)
+        if self._upload is not None:
+            frame = replace(frame, uploaded=self._upload(frame.tensor))
         most = ALONE_KEPT if pair.clip is None else self._most
         with self._lock:
             self._kept[key] = frame
@@ -84,7 +96,26 @@ def reference_of(pair: Pair, scorer: Scorer, frames: Frames | None = None) -> Pr
     return scorer.reference(found.open(pair).views.reference, before)
 
 
-def _opened(pair: Pair, pinned: bool) -> Frame:
+class Upload:
+    """Brings images to a GPU on a stream of its own, which the GPU's work does not wait for.
+
+    The thread that asks waits until the image is there.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        """Return an image of the CPU on the GPU."""
+        with torch.cuda.stream(self._stream):
+            there = image.pin_memory().to(self._stream.device, non_blocking=True)
+        self._stream.synchronize()
+        # it is read on another stream: its memory is not the next upload's before that is done
+        there.record_stream(torch.cuda.default_stream(self._stream.device))
+        return there
+
+
+def _opened(pair: Pair) -> Frame:
     views = open_pair(pair)
     hints = Hints(
         image=pair.id,
@@ -93,8 +124,7 @@ def _opened(pair: Pair, pinned: bool) -> Frame:
         noise=views.noise,
         names=names_of(pair)[1:],
     )
-    tensor = to_tensor(views.degraded)
-    return Frame(tensor.pin_memory() if pinned else tensor, hints, views)
+    return Frame(to_tensor(views.degraded), hints, views)
 
 
 class Player:
@@ -138,11 +168,11 @@ class Player:
     def _restored(self, pair: Pair) -> torch.Tensor:
         if pair.clip is None or self._reach == ALONE:
             frame = self._frames.open(pair)
-            return self.restorer.restore(frame.tensor, frame.hints)
+            return self.restorer.restore(frame.given(self.restorer), frame.hints)
         if self._reach.recurrent:
             return self._carried(pair, pair.clip)
         seen = window_of(pair, self._reach.before, self._reach.after)
-        window = stacked([self._frames.open(frame).tensor for frame in seen])
+        window = stacked([self._frames.open(frame).given(self.restorer) for frame in seen])
         return self.restorer.restore(window, self._frames.open(pair).hints)
 
     def _carried(self, pair: Pair, clip: Clip) -> torch.Tensor:
@@ -151,6 +181,6 @@ class Player:
         for number in range(behind + 1, pair.at + 1):
             frame = self._frames.open(pair.frame(number))
             hints = replace(frame.hints, begins=number == 0)
-            restored = self.restorer.restore(frame.tensor, hints)
+            restored = self.restorer.restore(frame.given(self.restorer), hints)
         self._clip, self._at = clip, pair.at
         return restored

@@ -79,10 +79,10 @@ def restore_and_score(
         )
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
         here = [r for r in restorers.values() if r.network is not None]  # no process of its own
-        pinned = any(restorer.device.type == "cuda" for restorer in here)
+        device = here[0].device if len({restorer.device for restorer in here}) == 1 else None
         crew = max(1, min(SCORING, cores() - 1))
         queue = _Queue(writers, folder, progress, total, room=crew + 1)
-        frames = Frames(map(reach_of, restorers.values()), pinned)
+        frames = Frames(map(reach_of, restorers.values()), device)
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))

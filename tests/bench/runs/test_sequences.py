@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,38 @@ def test_an_image_is_read_once_for_all_that_ask(
             frames.open(pair)
     assert read_now == [pair.id for pair in pairs]
     assert len(frames._kept) == ALONE_KEPT
+
+
+def test_an_image_on_a_gpu_is_given_to_networks_that_work_there_and_to_nothing_else(
+    gopro: Path,
+) -> None:
+    pair = next(iter(open_suite("gopro", gopro).pairs("test")))
+    frame = Frames().open(pair)
+    there = replace(frame, uploaded=frame.tensor.to("meta"))
+    here = WindowRestorer("here", network("video-cnn"), multiple=2)
+    away = WindowRestorer("away", network("video-cnn").to("meta"), device="meta", multiple=2)
+    classical = WindowRestorer("classical", lambda image: image, device="meta")
+    assert there.given(away) is there.uploaded
+    for restorer in (here, classical):
+        assert there.given(restorer) is frame.tensor
+    assert frame.given(away) is frame.tensor
+
+
+@pytest.mark.gpu
+def test_images_come_to_a_gpu_on_a_stream_of_their_own_and_come_out_the_same(gopro: Path) -> None:
+    pairs = list(open_suite("gopro", gopro).pairs("test"))
+    here = Player(WindowRestorer("v", network("video-cnn"), multiple=2), Frames())
+    frames = Frames(device=torch.device("cuda:0"))
+    restorer = WindowRestorer("v", network("video-cnn"), device="cuda:0", multiple=2)
+    there = Player(restorer, frames)
+    for pair in pairs:
+        uploaded = frames.open(pair).uploaded
+        assert uploaded is not None
+        assert uploaded.is_cuda
+        assert torch.equal(uploaded.cpu(), frames.open(pair).tensor)
+        torch.testing.assert_close(
+            there.restored(pair), here.restored(pair), atol=2e-3, rtol=0, check_device=False
+        )
 
 
 def test_a_film_comes_out_as_the_same_frames_of_a_suite_do(gopro: Path) -> None:

@@ -113,6 +113,7 @@ def test_weights_say_how_they_were_computed_and_go_on_only_so(
     assert header.execution == {
         "precision": "bfloat16",
         "layout": "channels last",
+        "replicas": 1,
         "compile": False,
         "fused": True,
     }

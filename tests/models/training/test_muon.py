@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from models.recipes import Recipe
-from models.training.muon import AS_ADAM, Muon, orthogonal
+from models.training.muon import AS_ADAM, Muon, _of_a_size, orthogonal, turned
 from models.training.optimisation import optimiser_for
 
 RECIPE = Recipe(optimiser="muon", learning_rate=0.01, weight_decay=0.0)
@@ -44,6 +44,19 @@ def test_singular_vectors_stay_and_singular_values_come_near_one() -> None:
         values = found.diagonal(dim1=1, dim2=2)
         torch.testing.assert_close(found, torch.diag_embed(values), atol=1e-5, rtol=0)
         assert 0.65 < values.min() <= values.max() < 1.25
+
+
+def test_kernels_of_other_shapes_that_are_turned_together_turn_as_alone() -> None:
+    generator = torch.manual_seed(0)
+    shapes = (32, 32, 3, 3), (12, 32, 3, 3), (32, 12, 3, 3), (32, 32, 3, 3), (8, 4, 5, 5), (3, 1, 3)
+    kernels = [torch.randn(shape, generator=generator) for shape in shapes]
+    kernels[0] = kernels[0].contiguous(memory_format=torch.channels_last)
+    for kernel, found in zip(kernels, turned(kernels), strict=True):
+        alone = orthogonal(kernel.flatten(1)[None])[0].view_as(kernel)
+        torch.testing.assert_close(found, alone, atol=2e-5, rtol=1e-4)
+    large = torch.Size((256, 2304)), *[torch.Size((16, 144))] * 9
+    assert _of_a_size(large) == [[0], list(range(1, 10))]
+    assert _of_a_size((torch.Size((9, 9)), torch.Size((8, 10)))) == [[0, 1]]
 
 
 def test_where_the_network_computes_in_bfloat16_its_steps_are_in_float32() -> None:

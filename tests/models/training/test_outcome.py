@@ -97,7 +97,7 @@ def test_a_budget_that_buys_one_step_is_refused_before_it_begins(
     from models.training import timing
 
     slow = StepTiming(mean=9.0, step=9.0, validation=1.0)
-    monkeypatch.setattr(timing, "_choose_threads", lambda task, seconds: (1, slow))
+    monkeypatch.setattr(timing, "_choose_threads", lambda task, seconds: (1, task, slow))
     task = Task(network=None, recipe=QUICK, pairs=[], validation=())  # type: ignore[arg-type]
     with pytest.raises(BenchError, match=r"20 s buys 0 steps here: one takes 9 s.*--budget 2steps"):
         timing.make_plan(task, {}, Budget(seconds=20), 0, time.monotonic() - 12)
