@@ -8,7 +8,7 @@ one, and ten times as slow where anything else wanted a core. Replicas wait for 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -70,19 +70,20 @@ def most_replicas(task: Task, cores: int) -> int:
         and recipe.method == "plain"
         and task.teacher is None
         and not recipe.execution.compile
-        and divisible(task.network, task.validation[0])
+        and divisible(task.network, task.validation[0].shape[1:-2])
     )
     return count if able else 1
 
 
-def divisible(network: torch.nn.Module, images: torch.Tensor) -> bool:
+def divisible(network: torch.nn.Module, shape: Sequence[int]) -> bool:
     """Say whether a network that learns makes of a batch what it makes of its parts.
 
-    One that takes statistics of the batch does not, nor one that draws at random.
+    One that takes statistics of the batch does not, nor one that draws at random. ``shape`` is that
+    of an input without batch, height and width.
     """
     learner = copy.deepcopy(network).train()
-    corner = images[:1, ..., :64, :64]
-    batch = laid_out(torch.cat([corner, 0.5 * corner.flip(-1)]), learner)
+    generator = torch.Generator().manual_seed(0)
+    batch = laid_out(torch.rand(2, *shape, 64, 64, generator=generator), learner)
     buffers = [buffer.clone() for buffer in learner.buffers()]
     drawn = torch.get_rng_state()
     with torch.no_grad(), torch.random.fork_rng([]):
