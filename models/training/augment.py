@@ -2,7 +2,8 @@
 
 flip (left to right), rot90 (by quarters of a turn), rotate (by up to 10 degrees), scale (shrunk to
 between half the size and all of it), jitter (contrast, brightness and saturation, never out of
-range and the same straight line for both, so that noise stays noise) and colours (half of the
+range and the same straight line for both, so that noise stays noise), contrast (half of the crops
+pale, down to 0.3 of their contrast, so that a network meets what is faint) and colours (half of the
 crops have red, green and blue in any order, so that a few scenes become scenes of many colours;
 what a camera's mosaic or JPEG did to green is then done to any of them).
 """
@@ -20,13 +21,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-AUGMENTATIONS = frozenset({"flip", "rot90", "rotate", "scale", "jitter", "colours"})
+AUGMENTATIONS = frozenset({"flip", "rot90", "rotate", "scale", "jitter", "contrast", "colours"})
 
 MOST_DEGREES = 10.0
 SMALLEST_SCALE = 0.5
 LEAST_CONTRAST, LEAST_SATURATION = 0.7, 0.5
 LUMA = (0.299, 0.587, 0.114)
-COLOURS_SHARE = 0.5
+LEAST_PALE = 0.3
+COLOURS_SHARE = PALE_SHARE = 0.5
 
 
 Image = NDArray[Any] | torch.Tensor
@@ -129,13 +131,18 @@ class Jitter:
     saturation: float
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator) -> Jitter:
-        """Draw one."""
-        return cls(
-            float(rng.uniform(LEAST_CONTRAST, 1)),
-            float(rng.uniform(0, 1)),
-            float(rng.uniform(LEAST_SATURATION, 1)),
-        )
+    def drawn(cls, names: Collection[str], rng: np.random.Generator) -> Jitter | None:
+        """Draw one for the augmentations named, None if none of them needs it."""
+        contrast = saturation = 1.0
+        level = 0.0
+        if "jitter" in names:
+            contrast, level, saturation = (
+                float(rng.uniform(least, 1)) for least in (LEAST_CONTRAST, 0, LEAST_SATURATION)
+            )
+        if "contrast" in names and rng.random() < PALE_SHARE:
+            contrast *= float(rng.uniform(LEAST_PALE, 1))
+            level = float(rng.uniform(0, 1))
+        return None if contrast == saturation == 1 else cls(contrast, level, saturation)
 
     def apply(self, image: torch.Tensor) -> torch.Tensor:
         """(3,H,W) -> (3,H,W); [0,1] stays inside [0,1]."""

@@ -166,7 +166,7 @@ class PairedCrops(Dataset[Item]):
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
         turns = turns if "rot90" in self._augment else 0
         mirrored = mirrored and "flip" in self._augment
-        jitter = Jitter.drawn(rng) if "jitter" in self._augment else None
+        jitter = Jitter.drawn(self._augment, rng)
         order = colour_order(rng) if "colours" in self._augment else None
 
         def cut(image: Image, scale: int) -> Piece:

@@ -86,9 +86,9 @@ def test_whose_authors_average_the_weights_has_them_averaged(name: str) -> None:
     assert paper(name).average == 0.999  # ema_decay and E_decay in their files of options
 
 
-def test_litenet_departs_from_the_quick_recipe_by_colours_batch_and_optimiser_alone() -> None:
+def test_litenet_departs_from_the_quick_recipe_by_crops_batch_and_optimiser_alone() -> None:
     recipe = MODELS["litenet"].preset("quick")
-    augment = (*QUICK.augment, "colours")
+    augment = (*QUICK.augment, "colours", "contrast")
     twice = 2 * (QUICK.validate_every or 0)  # as many crops between validations
     changed = replace(QUICK, source=recipe.source, augment=augment, batch=4, validate_every=twice)
     assert recipe == replace(changed, optimiser="muon", average=0.99)

@@ -32,7 +32,7 @@ def crops(pair: Pair, *augment: str, seed: int = 1) -> PairedCrops:
     )
 
 
-@pytest.mark.parametrize("name", sorted(AUGMENTATIONS - {"jitter"}))
+@pytest.mark.parametrize("name", sorted(AUGMENTATIONS - {"jitter", "contrast"}))
 def test_what_happens_to_one_image_happens_to_the_other(pair: Pair, name: str) -> None:
     for degraded, reference in (crops(pair, name)[index] for index in range(30)):
         assert degraded.shape == reference.shape == (3, 32, 32)
@@ -92,10 +92,30 @@ def test_jitter_stays_in_range_and_is_one_straight_line() -> None:
     rng = np.random.default_rng(0)
     image = torch.rand(3, 16, 16)
     for _ in range(20):
-        jitter = Jitter.drawn(rng)
+        jitter = Jitter.drawn(["flip", "jitter"], rng)
+        assert jitter is not None
         found = jitter.apply(image)
         assert float(found.min()) >= 0
         assert float(found.max()) <= 1
         noise = torch.randn(3, 16, 16) * 0.1
         both = jitter.apply(image + noise) - found  # f(x + n) - f(x) does not depend on x
         assert torch.allclose(both, jitter.apply(noise) - jitter.apply(0 * noise), atol=1e-6)
+
+
+def test_half_of_the_crops_are_pale_and_both_sides_by_as_much(pair: Pair) -> None:
+    plain, mixed = crops(pair), crops(pair, "contrast")
+    found: list[float] = []
+    for index in range(60):
+        (before, _), (degraded, reference) = plain[index], mixed[index]
+        contrast = float(degraded.std() / before.std())
+        found.append(contrast)
+        level = degraded - contrast * before  # a straight line: what is left is one number
+        assert float(level.std()) < 1e-5
+        # here the one side is 1 minus the other, and so it is after the same straight line
+        assert torch.allclose(reference, contrast + 2 * level.mean() - degraded, atol=1e-5)
+        assert 0 <= float(degraded.min()) <= float(degraded.max()) <= 1
+    assert 20 <= sum(one > 0.9999 for one in found) <= 40
+    assert 0.29 < min(found) < 0.4
+    rng = np.random.default_rng(0)
+    assert Jitter.drawn(["flip", "colours"], rng) is None
+    assert rng.random() == np.random.default_rng(0).random()  # nor was anything drawn

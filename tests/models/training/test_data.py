@@ -112,7 +112,7 @@ def test_every_augmentation_happens(pairs: list[Pair]) -> None:
 
 
 def test_an_unknown_augmentation_is_refused(pairs: list[Pair]) -> None:
-    with pytest.raises(BenchError, match="no augmentation blur; known: colours, flip, jitter"):
+    with pytest.raises(BenchError, match="no augmentation blur; known: colours, contrast, flip"):
         PairedCrops(
             pairs, side=32, seed=0, augment=("flip", "blur"), start=0, stop=1, cache=ViewCache()
         )
