@@ -165,6 +165,11 @@ class NetworkRestorer:
         if self._tile is not None:
             self.remarks.append(f"{why}: worked in tiles of {self._tile[0]}x{self._tile[1]}")
 
+    @property
+    def whole(self) -> bool:
+        """Whether every image is worked on as a whole, as things stand."""
+        return self._tile is None and self.fit is None
+
     def compute(
         self, dtype: torch.dtype | None = None, layout: torch.memory_format | None = None
     ) -> None:

@@ -20,7 +20,7 @@ from bench.core.names import choose
 from bench.suites.table import open_suite
 from models.catalogue import MODELS
 from models.loading import build_network
-from models.recipes import Recipe
+from models.recipes import QUICK, Recipe
 from models.shipped.making import make_pairs
 from models.shipped.table import SHIPPED, TASKS, Shipped
 from models.shipped.telling import credits
@@ -40,6 +40,8 @@ def recipe_of(row: Shipped) -> Recipe:
         optimiser="adamw",
         batch=8,
         average=0.998,
+        schedule=QUICK.schedule,
+        weight_decay=QUICK.weight_decay,
         validate_every=500,
         patience=None,
         budget=f"{row.steps}steps",

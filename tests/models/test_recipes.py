@@ -12,7 +12,7 @@ import torch
 from bench.core.errors import BenchError
 from models.catalogue import MODELS, Card
 from models.loading import build_network
-from models.recipes import QUICK, QUICK_FEW, Recipe
+from models.recipes import QUICK, QUICK_FEW, Recipe, Schedule
 from models.training.augment import AUGMENTATIONS
 from models.training.budget import parse_budget
 from models.training.losses import LOSSES
@@ -91,7 +91,8 @@ def test_litenet_departs_from_the_quick_recipe_by_crops_batch_and_optimiser_alon
     augment = (*QUICK.augment, "colours", "contrast")
     twice = 2 * (QUICK.validate_every or 0)  # as many crops between validations
     changed = replace(QUICK, source=recipe.source, augment=augment, batch=4, validate_every=twice)
-    assert recipe == replace(changed, optimiser="muon", average=0.99)
+    mean = replace(changed, average=0.998, schedule=(Schedule("cosine", floor=0.3),))
+    assert recipe == replace(mean, optimiser="muon", weight_decay=0.1)
 
 
 @pytest.mark.parametrize(

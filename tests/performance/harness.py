@@ -27,7 +27,7 @@ from models.loading import load_restorer
 from models.training.train import Job, train
 
 PHOTOGRAPHS = ("astronaut.png", "ihc.png", "retina.jpg", "hubble_deep_field.jpg")
-OVERHEAD, GROWTH, ROUNDS = 1.25, 1.05, 5
+OVERHEAD, GROWTH, ROUNDS = 1.15, 1.05, 5
 
 
 class Silent:

@@ -2,7 +2,8 @@
 
 Each reference is decoded and featurised once for all models. The next image is decoded, and
 finished ones are rounded, scored and written, while a model works; at most a few images are in
-memory at a time. Cells are appended in a fixed order, whichever thread was faster.
+memory at a time. Small ones are restored abreast (`bench.runs.executors.abreast`). Cells are
+appended in a fixed order, whichever thread was faster.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.image import quantise, to_pixels, write_png
 from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
+from bench.runs.executors.abreast import Abreast
 from bench.runs.executors.frames import Frames, Player, reference_of
 from bench.runs.store import RunFolder
 from bench.suites import strata
@@ -81,11 +83,15 @@ def restore_and_score(
         here = [r for r in restorers.values() if r.network is not None]  # no process of its own
         device = here[0].device if len({restorer.device for restorer in here}) == 1 else None
         crew = max(1, min(SCORING, cores() - 1))
-        queue = _Queue(writers, folder, progress, total, room=crew + 1)
-        frames = Frames(map(reach_of, restorers.values()), device)
+        abreast = Abreast(restorers, one_by_one=scorer.compares_frames)
+        queue = _Queue(writers, folder, progress, total, room=max(crew, abreast.count) + 1)
+        frames = Frames(map(reach_of, restorers.values()), device, abreast.count)
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
+        beside = stack.enter_context(
+            ThreadPoolExecutor(abreast.count, "restore", torch.set_num_threads, (1,))
+        )
         try:
             for (pair, names), opened in ahead(
                 reader, lambda w: _open(w[0], scorer, folder, frames), waiting, room=1
@@ -93,10 +99,15 @@ def restore_and_score(
                 for name in names:
                     inputs = inputs_of(restorers[name], digests[name], pair, scorer)
                     work = Work(players[name], name, pair, inputs)
-                    queue.put(name, pair.id, _cell(work, opened, scorer, folder, behind))
+                    if opened.exception() is None and abreast.takes(name, frames.open(pair).tensor):
+                        cell = beside.submit(_whole_cell, work, opened, scorer, folder)
+                    else:
+                        cell = _cell(work, opened, scorer, folder, behind)
+                    queue.put(name, pair.id, cell)
             queue.settle_all()
         except BaseException:  # interrupted: what has not begun is left, what was finished kept
-            behind.shutdown(wait=True, cancel_futures=True)
+            for pool in (beside, behind):
+                pool.shutdown(wait=True, cancel_futures=True)
             queue.settle_all()
             raise
     return queue.failures
@@ -162,31 +173,50 @@ def _cell(
     """Restore now; return the cell to come, or what went wrong, as a future."""
     settled: Future[Cell] = Future()
     try:
-        opened = opening.result()
+        made = _restored(work, opening, scorer)
+    except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
+        settled.set_exception(error)
+        return settled
+    if isinstance(made, Cell):
+        settled.set_result(made)
+        return settled
+    return behind.submit(_finish, folder, made, scorer, opening.result())
+
+
+def _whole_cell(work: Work, opening: Future[Opened], scorer: Scorer, folder: RunFolder) -> Cell:
+    """Restore, score and write."""
+    made = _restored(work, opening, scorer)
+    return made if isinstance(made, Cell) else _finish(folder, made, scorer, opening.result())
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a work: the restored image, and the frame before it, or why there is none."""
+
+    work: Work
+    restored: torch.Tensor
+    before: torch.Tensor | str
+
+
+def _restored(work: Work, opening: Future[Opened], scorer: Scorer) -> Made | Cell:
+    """Restore; where that does not apply, return the cell that says why. Raises as the model."""
+    try:
+        opening.result()
         before = work.player.before(work.pair) if scorer.compares_frames else NO_FRAMES
         restored = work.player.restored(work.pair)
-        seen = (length // work.pair.scale for length in restored.shape[-2:])
-        work = replace(work, tiles=tiles_for_memory(work.player.restorer, *seen))
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
-        settled.set_result(Cell(work.image, missing, measured, work.inputs))
-    except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
-        settled.set_exception(error)
-    else:
-        return behind.submit(_finish, folder, work, (restored, before), scorer, opened)
-    return settled
+        return Cell(work.image, missing, measured, work.inputs)
+    high, wide = (length // work.pair.scale for length in restored.shape[-2:])
+    tiles = tiles_for_memory(work.player.restorer, high, wide)
+    return Made(replace(work, tiles=tiles), restored, before)
 
 
-def _finish(
-    folder: RunFolder,
-    work: Work,
-    made: tuple[torch.Tensor, torch.Tensor | str],
-    scorer: Scorer,
-    opened: Opened,
-) -> Cell:
-    pixels = to_pixels(made[0])  # here, for a GPU would wait for it
-    before = made[1] if isinstance(made[1], str) else to_pixels(made[1])
+def _finish(folder: RunFolder, made: Made, scorer: Scorer, opened: Opened) -> Cell:
+    work = made.work
+    pixels = to_pixels(made.restored)  # here, for a GPU would wait for it
+    before = made.before if isinstance(made.before, str) else to_pixels(made.before)
     scores = scorer.score(pixels, opened.prepared, before)
     try:
         write_png(folder.image_path(work.label, work.image), pixels)

@@ -1,0 +1,174 @@
+"""Small images restored abreast on a CPU: the same cells in the same order, whatever fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.image import read
+from bench.metrics.scorer import Scorer
+from bench.records import Failure, Pair, RunSpec
+from bench.runs.executors import abreast
+from bench.runs.executors.abreast import Abreast, safe
+from bench.runs.executors.restoring import restore_and_score
+from bench.runs.store import RunFolder
+from models.architectures.unet import UNet
+from models.execution import autocast
+from models.restorer import NetworkRestorer, Restorer
+from tests.support.progress import Told
+from tests.support.training import pairs_in
+
+Fault = Callable[[torch.Tensor], None]
+
+
+@pytest.fixture
+def pairs(folder_suite: Path) -> list[Pair]:
+    return pairs_in(folder_suite)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def restorer(at_work: Fault | None = None) -> NetworkRestorer:
+    """A small network; ``at_work`` is called with each image in the thread that restores it."""
+    torch.manual_seed(0)
+    network = UNet(widths=(8, 12), blocks=(1, 1))
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.05)
+
+    def look(module: nn.Module, given: tuple[torch.Tensor]) -> None:
+        if at_work is not None and threading.current_thread() is not threading.main_thread():
+            at_work(given[0])
+
+    network.register_forward_pre_hook(look)
+    return NetworkRestorer("small", network, multiple=4)
+
+
+def restored(
+    pairs: list[Pair], folder: Path, made: Restorer, progress: Any = None
+) -> tuple[RunFolder, list[Failure]]:
+    metrics = ("psnr", "ssim", "st-lpips-alex")
+    spec = RunSpec(suite="folder", data=str(folder), models=("small",), metrics=metrics)
+    run = RunFolder(folder) if folder.exists() else RunFolder.create(folder, spec)
+    scorer, progress = Scorer(metrics), progress or Told()
+    return run, restore_and_score(pairs, {"small": made}, scorer, run, progress, {"small": "0"})
+
+
+def test_two_images_at_once_on_a_thread_each_come_to_the_cells_of_one_by_one(
+    pairs: list[Pair], tmp_path: Path, two_threads: None
+) -> None:
+    together, seen = threading.Barrier(2, timeout=60), []
+
+    def at_work(image: torch.Tensor) -> None:
+        seen.append(torch.get_num_threads())
+        together.wait()  # broken, if no second image is restored at the same time
+
+    run, failures = restored(pairs, tmp_path / "abreast", restorer(at_work))
+    assert failures == []
+    assert seen == [1] * 6
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    alone, _ = restored(pairs, tmp_path / "alone", restorer())
+    ours, theirs = list(run.cells("small")), list(alone.cells("small"))
+    assert [cell.image for cell in ours] == [pair.id for pair in pairs]
+    assert ours == theirs
+    for pair in pairs:
+        files = (one.image_path("small", pair.id) for one in (run, alone))
+        assert np.array_equal(*map(read, files))
+
+
+def test_what_fails_on_an_image_loses_that_image_alone_and_is_tried_again(
+    pairs: list[Pair], tmp_path: Path, two_threads: None
+) -> None:
+    bad = read(pairs[2].degraded)[0, 0, 0] / 255
+
+    def at_work(image: torch.Tensor) -> None:
+        if abs(float(image[0, 0, 0, 0]) - bad) < 1e-6:
+            raise ValueError("no such image")
+
+    run, failures = restored(pairs, tmp_path / "run", restorer(at_work))
+    assert failures == [Failure("small", pairs[2].id, "ValueError: no such image")]
+    assert [cell.image for cell in run.cells("small")] == [
+        pair.id for pair in pairs if pair is not pairs[2]
+    ]
+    assert restored(pairs, tmp_path / "run", restorer())[1] == []
+    assert {cell.image for cell in run.cells("small")} == {pair.id for pair in pairs}
+
+
+def test_interrupted_it_keeps_what_was_finished_and_goes_on(
+    pairs: list[Pair], tmp_path: Path, two_threads: None
+) -> None:
+    class Impatient(Told):
+        def update(self, stage: str, done: float, total: float, text: str = "") -> None:
+            if done == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restored(pairs, tmp_path / "run", restorer(), Impatient())
+    run = RunFolder(tmp_path / "run")
+    kept = [cell.image for cell in run.cells("small")]
+    assert 2 <= len(kept) <= 5
+    seen: list[int] = []
+    restored(pairs, tmp_path / "run", restorer(lambda image: seen.append(1)))
+    assert len(seen) == 6 - len(kept)
+    assert sorted(cell.image for cell in run.cells("small")) == [pair.id for pair in pairs]
+
+
+class Foreign(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image
+
+
+class Stateful(NetworkRestorer):
+    pass
+
+
+def test_only_networks_of_ours_on_whole_images_on_a_cpu_are_safe() -> None:
+    def ours() -> UNet:
+        return UNet(widths=(8,), blocks=(1,))
+
+    assert safe(NetworkRestorer("n", ours(), multiple=2))
+    cut, choosing = (NetworkRestorer("n", ours(), multiple=2) for _ in range(2))
+    cut.cut(64)
+    choosing.fit = lambda height, width: None
+    for other in (
+        NetworkRestorer("n", Foreign()),
+        NetworkRestorer("n", lambda image: image),
+        NetworkRestorer("n", ours().to("meta"), device="meta"),
+        NetworkRestorer("n", ours(), multiple=2, tile=64),
+        Stateful("n", ours(), multiple=2),
+        autocast(NetworkRestorer("n", ours(), multiple=2)),
+        cut,
+        choosing,
+    ):
+        assert not safe(other)
+
+
+def test_images_are_restored_abreast_as_far_as_the_memory_holds_that_many(
+    two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 512, 512)
+    assert Abreast({"small": restorer()}).takes("small", large)
+    monkeypatch.setattr(abreast, "free_bytes", lambda device: 10_000_000)
+    scarce = Abreast({"small": restorer(), "foreign": NetworkRestorer("foreign", Foreign())})
+    assert scarce.takes("small", small)
+    assert not scarce.takes("small", large)
+    assert not scarce.takes("foreign", small)
+    assert scarce.count == 2
+    one_by_one = Abreast({"small": restorer()}, one_by_one=True)
+    assert one_by_one.count == 1
+    assert not one_by_one.takes("small", small)
+    torch.set_num_threads(1)
+    assert Abreast({"small": restorer()}).count == 1
