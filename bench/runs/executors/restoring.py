@@ -84,6 +84,8 @@ def restore_and_score(
         device = here[0].device if len({restorer.device for restorer in here}) == 1 else None
         crew = max(1, min(SCORING, cores() - 1))
         abreast = Abreast(restorers, one_by_one=scorer.compares_frames)
+        # what one thread says of itself, later threads take for their own number
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
         queue = _Queue(writers, folder, progress, total, room=max(crew, abreast.count) + 1)
         frames = Frames(map(reach_of, restorers.values()), device, abreast.count)
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}

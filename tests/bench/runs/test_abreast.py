@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def test_two_images_at_once_on_a_thread_each_come_to_the_cells_of_one_by_one(
     assert failures == []
     assert seen == [1] * 6
     assert torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 2
     torch.set_num_threads(1)
     alone, _ = restored(pairs, tmp_path / "alone", restorer())
     ours, theirs = list(run.cells("small")), list(alone.cells("small"))
