@@ -51,20 +51,13 @@ class Frames:
     among threads.
 
     ``reaches`` are what models see that will ask for frames; ``device`` is where those models work
-    that take images of it: a GPU is brought each while it works on others. ``abreast`` images are
-    worked on at once.
+    that take images of it: a GPU is brought each while it works on others.
     """
 
-    def __init__(
-        self,
-        reaches: Iterable[Reach] = (),
-        device: torch.device | None = None,
-        abreast: int = 1,
-    ) -> None:
+    def __init__(self, reaches: Iterable[Reach] = (), device: torch.device | None = None) -> None:
         windows = [reach for reach in reaches if not reach.recurrent]
         self._before = max((reach.before for reach in windows), default=0)
         self._after = max((reach.after for reach in windows), default=0)
-        self._alone = ALONE_KEPT + 2 * (abreast - 1)  # those being worked on, and those waiting
         self._most = max(KEPT, self._before + self._after + 3)
         self._upload = None if device is None or device.type != "cuda" else Upload(device)
         self._kept: OrderedDict[tuple[Clip | str, int, tuple[str, ...]], Frame] = OrderedDict()
@@ -80,7 +73,7 @@ class Frames:
         frame = _opened(pair)
         if self._upload is not None:
             frame = replace(frame, uploaded=self._upload(frame.tensor))
-        most = self._alone if pair.clip is None else self._most
+        most = ALONE_KEPT if pair.clip is None else self._most
         with self._lock:
             self._kept[key] = frame
             while len(self._kept) > most:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,7 +25,7 @@ from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
 from bench.runs.executors.abreast import Abreast
-from bench.runs.executors.frames import Frames, Player, reference_of
+from bench.runs.executors.frames import Frame, Frames, Player, reference_of
 from bench.runs.store import RunFolder
 from bench.suites import strata
 from bench.suites.identity import pair_digest
@@ -87,7 +87,7 @@ def restore_and_score(
         # what one thread says of itself, later threads take for their own number
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         queue = _Queue(writers, folder, progress, total, room=max(crew, abreast.count) + 1)
-        frames = Frames(map(reach_of, restorers.values()), device, abreast.count)
+        frames = Frames(map(reach_of, restorers.values()), device)
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
         reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
@@ -101,8 +101,12 @@ def restore_and_score(
                 for name in names:
                     inputs = inputs_of(restorers[name], digests[name], pair, scorer)
                     work = Work(players[name], name, pair, inputs)
-                    if opened.exception() is None and abreast.takes(name, frames.open(pair).tensor):
-                        cell = beside.submit(_whole_cell, work, opened, scorer, folder)
+                    frame: Frame | None = None
+                    with suppress(Exception):  # told by whoever needs it
+                        opened.result()
+                        frame = frames.open(pair)
+                    if frame is not None and abreast.takes(name, frame.tensor):
+                        cell = beside.submit(_whole_cell, work, frame, opened, scorer, folder)
                     else:
                         cell = _cell(work, opened, scorer, folder, behind)
                     queue.put(name, pair.id, cell)
@@ -185,9 +189,11 @@ def _cell(
     return behind.submit(_finish, folder, made, scorer, opening.result())
 
 
-def _whole_cell(work: Work, opening: Future[Opened], scorer: Scorer, folder: RunFolder) -> Cell:
-    """Restore, score and write."""
-    made = _restored(work, opening, scorer)
+def _whole_cell(
+    work: Work, frame: Frame, opening: Future[Opened], scorer: Scorer, folder: RunFolder
+) -> Cell:
+    """Restore, score and write a frame that is looked at alone, abreast of others."""
+    made = _restored(work, opening, scorer, frame)
     return made if isinstance(made, Cell) else _finish(folder, made, scorer, opening.result())
 
 
@@ -200,12 +206,20 @@ class Made:
     before: torch.Tensor | str
 
 
-def _restored(work: Work, opening: Future[Opened], scorer: Scorer) -> Made | Cell:
-    """Restore; where that does not apply, return the cell that says why. Raises as the model."""
+def _restored(
+    work: Work, opening: Future[Opened], scorer: Scorer, frame: Frame | None = None
+) -> Made | Cell:
+    """Restore; where that does not apply, return the cell that says why. Raises as the model.
+
+    A ``frame`` that is given needs neither its neighbours nor those before it.
+    """
     try:
         opening.result()
         before = work.player.before(work.pair) if scorer.compares_frames else NO_FRAMES
-        restored = work.player.restored(work.pair)
+        if frame is None:
+            restored = work.player.restored(work.pair)
+        else:
+            restored = work.player.restorer.restore(frame.given(work.player.restorer), frame.hints)
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
