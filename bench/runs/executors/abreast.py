@@ -23,17 +23,19 @@ class Abreast:
 
     def __init__(self, restorers: Mapping[str, Restorer], one_by_one: bool = False) -> None:
         threads = 1 if one_by_one else torch.get_num_threads()
-        able = {name: one for name, one in restorers.items() if threads > 1 and safe(one)}
-        self.count = threads if able else 1
-        self._largest = {name: self._pixels(one) for name, one in able.items()}
+        self._able = {name: one for name, one in restorers.items() if threads > 1 and safe(one)}
+        self.count = threads if self._able else 1
+        self._largest: dict[str, int] = {}
 
     def takes(self, name: str, image: torch.Tensor) -> bool:
         """Say whether ``count`` images of this size, (..,H,W), may be restored by it at once."""
-        return image.shape[-1] * image.shape[-2] <= self._largest.get(name, 0)
-
-    def _pixels(self, restorer: NetworkRestorer) -> int:
-        free = SHARE * free_bytes(restorer.device) / self.count
-        return int(free / bytes_per_pixel(restorer))
+        if name not in self._able:
+            return False
+        if name not in self._largest:
+            one = self._able[name]
+            free = SHARE * free_bytes(one.device) / self.count
+            self._largest[name] = int(free / bytes_per_pixel(one))
+        return image.shape[-1] * image.shape[-2] <= self._largest[name]
 
 
 def safe(restorer: Restorer) -> TypeGuard[NetworkRestorer]:

@@ -104,8 +104,9 @@ def restore_and_score(
                     frame: Frame | None = None
                     with suppress(Exception):  # told by whoever needs it
                         opened.result()
-                        frame = frames.open(pair)
-                    if frame is not None and abreast.takes(name, frame.tensor):
+                        found = frames.open(pair)
+                        frame = found if abreast.takes(name, found.tensor) else None
+                    if frame is not None:
                         cell = beside.submit(_whole_cell, work, frame, opened, scorer, folder)
                     else:
                         cell = _cell(work, opened, scorer, folder, behind)
