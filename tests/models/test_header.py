@@ -17,7 +17,9 @@ from models.loading import load_restorer
 from models.weights import (
     HEADER,
     UPGRADES,
+    Compressed,
     PairDigests,
+    Teacher,
     TrainingCost,
     ValidationFigures,
     WeightsHeader,
@@ -53,6 +55,8 @@ HEADERS = st.builds(
         flops=st.none() | NUMBER,
         best_seconds=NUMBER,
     ),
+    teacher=st.none() | st.builds(Teacher, output=NUMBER, features=NUMBER),
+    compressed=st.lists(st.builds(Compressed, amount=st.none() | NUMBER), max_size=2).map(tuple),
     validation=st.builds(
         ValidationFigures, psnr=NUMBER, ssim=NUMBER, input_psnr=NUMBER, input_ssim=NUMBER
     ),
