@@ -45,19 +45,26 @@ def shares(found: Measurement) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def test_a_large_convolution_is_bound_by_arithmetic_and_comes_near_the_peak(peak: Peak) -> None:
+def convolution(peak: Peak) -> tuple[float, float]:
+    """Return the shares of a model that has much to multiply."""
     network = torch.nn.Conv2d(128, 128, 3, padding=1)
     image = torch.rand(1, 128, 96, 96).contiguous(memory_format=torch.channels_last)
-    arithmetic, bandwidth = shares(measured(network, image, peak))
-    assert 25 < arithmetic < 250  # Winograd needs fewer operations than are counted
-    assert arithmetic > 3 * bandwidth
+    return shares(measured(network, image, peak))
 
 
-def test_an_elementwise_model_is_bound_by_bandwidth(peak: Peak) -> None:
-    image = torch.rand(1, 3, 2048, 2048)
-    arithmetic, bandwidth = shares(measured(torch.nn.Hardtanh(), image, peak))
+def elementwise(peak: Peak) -> tuple[float, float]:
+    """Return the shares of a model that has much to move."""
+    return shares(measured(torch.nn.Hardtanh(), torch.rand(1, 3, 2048, 2048), peak))
+
+
+def test_what_a_model_has_most_of_binds_it_and_shares_are_of_the_peaks_order(peak: Peak) -> None:
+    """How near they come on an idle machine: ``tests/performance/roofline.py``."""
+    arithmetic, bandwidth = convolution(peak)
+    assert arithmetic > bandwidth
+    assert 1 < arithmetic < 1000
+    arithmetic, bandwidth = elementwise(peak)
     assert arithmetic == 0
-    assert 15 < bandwidth < 400
+    assert 1 < bandwidth < 1000
 
 
 def test_traffic_is_what_each_operation_reads_and_writes() -> None:
