@@ -182,6 +182,8 @@ def test_a_sharp_one_made_worse_first_is_compared_with_itself(visitor: Visitor) 
     tab.get_by_text("It is sharp: make it worse first").click()
     tab.get_by_label("Noise (8-bit levels)").first.fill("20")
     tab.get_by_label("Noise (8-bit levels)").first.press("Tab")
+    # the slider beside it follows: what was typed is known before the button is pressed
+    expect(tab.get_by_label("Noise (8-bit levels)").nth(1)).to_have_value("20")
     visitor.restore()
     expect(tab.get_by_text("Finished.")).to_be_visible()
     assert "psnr (dB)" in tab.locator(".figures thead").inner_text()
