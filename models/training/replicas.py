@@ -28,7 +28,7 @@ class Replicas:
     def __init__(self, network: torch.nn.Module, count: int) -> None:
         self._networks = [network, *(_sharing(network) for _ in range(count - 1))]
         self._threads = ThreadPoolExecutor(
-            max(1, count - 1), "replica", initializer=torch.set_num_threads, initargs=(1,)
+            count - 1, "replica", initializer=torch.set_num_threads, initargs=(1,)
         )
 
     def learn(self, batch: Item, part: Callable[[torch.nn.Module, Item], T]) -> list[T]:

@@ -43,7 +43,12 @@ class Frame:
         """Return the image where a restorer's network works, or for all others on the CPU."""
         if self.uploaded is None or restorer.network is None:
             return self.tensor
-        return self.uploaded if self.uploaded.device == restorer.device else self.tensor
+        there, asked = self.uploaded.device, restorer.device
+        same = there.type == asked.type and asked.index in (
+            None,
+            there.index,
+        )  # "cuda": the current one
+        return self.uploaded if same else self.tensor
 
 
 class Frames:
@@ -99,16 +104,19 @@ def reference_of(pair: Pair, scorer: Scorer, frames: Frames | None = None) -> Pr
 class Upload:
     """Brings images to a GPU on a stream of its own, which the GPU's work does not wait for.
 
-    The thread that asks waits until the image is there.
+    The thread that asks waits until the image is there; None: the GPU has no room for it now.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+    def __call__(self, image: torch.Tensor) -> torch.Tensor | None:
         """Return an image of the CPU on the GPU."""
-        with torch.cuda.stream(self._stream):
-            there = image.pin_memory().to(self._stream.device, non_blocking=True)
+        try:
+            with torch.cuda.stream(self._stream):
+                there = image.pin_memory().to(self._stream.device, non_blocking=True)
+        except torch.OutOfMemoryError:  # who restores it may make room, and says so if not
+            return None
         self._stream.synchronize()
         # it is read on another stream: its memory is not the next upload's before that is done
         there.record_stream(torch.cuda.default_stream(self._stream.device))

@@ -81,7 +81,7 @@ def restore_and_score(
         )
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
         here = [r for r in restorers.values() if r.network is not None]  # no process of its own
-        device = here[0].device if len({restorer.device for restorer in here}) == 1 else None
+        device = next((one.device for one in here if one.device.type == "cuda"), None)
         crew = max(1, min(SCORING, cores() - 1))
         abreast = Abreast(restorers, one_by_one=scorer.compares_frames)
         # what one thread says of itself, later threads take for their own number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -12,10 +14,8 @@ from bench.compute.profile import Conditions, Measurement
 from bench.compute.roofline import measure_peak, said
 from bench.records import Profile
 
-
-@pytest.fixture(scope="module")
-def peak() -> Peak:
-    return measure_peak(torch.device("cpu"), torch.float32, seconds=0.2)
+ATTEMPTS = 5
+"""Of a measurement that other work may have disturbed."""
 
 
 def measured(network: torch.nn.Module, image: torch.Tensor, peak: Peak) -> Measurement:
@@ -45,26 +45,32 @@ def shares(found: Measurement) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def convolution(peak: Peak) -> tuple[float, float]:
-    """Return the shares of a model that has much to multiply."""
+def undisturbed(
+    network: torch.nn.Module, image: torch.Tensor, near: Callable[[float, float], bool]
+) -> tuple[float, float]:
+    """Return shares of a peak that is measured beside them: other work slows one of the two."""
+    for _ in range(ATTEMPTS):
+        peak = measure_peak(torch.device("cpu"), torch.float32, seconds=0.2)
+        found = shares(measured(network, image, peak))
+        if near(*found):
+            break
+    return found
+
+
+def test_a_large_convolution_is_bound_by_arithmetic_and_comes_near_the_peak() -> None:
     network = torch.nn.Conv2d(128, 128, 3, padding=1)
     image = torch.rand(1, 128, 96, 96).contiguous(memory_format=torch.channels_last)
-    return shares(measured(network, image, peak))
+    arithmetic, bandwidth = undisturbed(network, image, lambda share, _: 25 < share < 250)
+    assert 25 < arithmetic < 250  # Winograd needs fewer operations than are counted
+    assert arithmetic > 3 * bandwidth
 
 
-def elementwise(peak: Peak) -> tuple[float, float]:
-    """Return the shares of a model that has much to move."""
-    return shares(measured(torch.nn.Hardtanh(), torch.rand(1, 3, 2048, 2048), peak))
-
-
-def test_what_a_model_has_most_of_binds_it_and_shares_are_of_the_peaks_order(peak: Peak) -> None:
-    """How near they come on an idle machine: ``tests/performance/roofline.py``."""
-    arithmetic, bandwidth = convolution(peak)
-    assert arithmetic > bandwidth
-    assert 1 < arithmetic < 1000
-    arithmetic, bandwidth = elementwise(peak)
+def test_an_elementwise_model_is_bound_by_bandwidth() -> None:
+    image = torch.rand(1, 3, 2048, 2048)
+    network = torch.nn.Hardtanh()
+    arithmetic, bandwidth = undisturbed(network, image, lambda _, share: 15 < share < 400)
     assert arithmetic == 0
-    assert 1 < bandwidth < 1000
+    assert 15 < bandwidth < 400
 
 
 def test_traffic_is_what_each_operation_reads_and_writes() -> None:

@@ -23,6 +23,7 @@ from bench.runs.store import RunFolder
 from models.architectures.unet import UNet
 from models.execution import autocast
 from models.restorer import NetworkRestorer, Restorer
+from models.training.timing import threads
 from tests.support.progress import Told
 from tests.support.training import pairs_in
 
@@ -36,10 +37,8 @@ def pairs(folder_suite: Path) -> list[Pair]:
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with threads(2):
+        yield
 
 
 def restorer(at_work: Fault | None = None) -> NetworkRestorer:

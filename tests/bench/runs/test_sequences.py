@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,23 +112,32 @@ def test_an_image_on_a_gpu_is_given_to_networks_that_work_there_and_to_nothing_e
     away = WindowRestorer("away", network("video-cnn").to("meta"), device="meta", multiple=2)
     classical = WindowRestorer("classical", lambda image: image, device="meta")
     assert there.given(away) is there.uploaded
+    for asked, device in (("cuda", "cuda:1"), ("cuda:1", "cuda:1"), ("cuda:0", "cuda:1")):
+        away.device = torch.device(asked)  # "cuda" is where the current one is
+        uploaded = SimpleNamespace(device=torch.device(device))
+        shown = replace(frame, uploaded=uploaded).given(away)  # type: ignore[arg-type]
+        assert (shown is uploaded) is (asked != "cuda:0")
     for restorer in (here, classical):
         assert there.given(restorer) is frame.tensor
     assert frame.given(away) is frame.tensor
 
 
 @pytest.mark.gpu
-def test_images_come_to_a_gpu_on_a_stream_of_their_own_and_come_out_the_same(gopro: Path) -> None:
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_images_come_to_a_gpu_on_a_stream_of_their_own_and_come_out_the_same(
+    gopro: Path, device: str
+) -> None:
     pairs = list(open_suite("gopro", gopro).pairs("test"))
     here = Player(WindowRestorer("v", network("video-cnn"), multiple=2), Frames())
-    frames = Frames(device=torch.device("cuda:0"))
-    restorer = WindowRestorer("v", network("video-cnn"), device="cuda:0", multiple=2)
+    frames = Frames(device=torch.device(device))
+    restorer = WindowRestorer("v", network("video-cnn"), device=device, multiple=2)
     there = Player(restorer, frames)
     for pair in pairs:
         uploaded = frames.open(pair).uploaded
         assert uploaded is not None
         assert uploaded.is_cuda
         assert torch.equal(uploaded.cpu(), frames.open(pair).tensor)
+        assert frames.open(pair).given(restorer) is uploaded
         torch.testing.assert_close(
             there.restored(pair), here.restored(pair), atol=2e-3, rtol=0, check_device=False
         )

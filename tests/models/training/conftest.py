@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from bench.records import Pair
+from models.training.timing import threads
 from tests.support.training import pairs_in
 
 
@@ -20,7 +20,5 @@ def pairs(folder_suite: Path) -> list[Pair]:
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Bits depend on the number of threads; the processes started by tests have one too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with threads(1):
+        yield
