@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -13,10 +14,22 @@ from bench.core.progress import Update, unheard
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_thread = threading.local()
+
 
 def cores() -> int:
     """Return how many cores this machine has."""
     return os.cpu_count() or 1
+
+
+def keep_to_one_core() -> None:
+    """Have this thread deal out nothing: it is one of many that keep all cores busy anyway."""
+    _thread.on_one_core = True
+
+
+def keeps_to_one_core() -> bool:
+    """Say whether this thread does the whole of its work itself."""
+    return getattr(_thread, "on_one_core", False)
 
 
 def ahead(
@@ -44,7 +57,7 @@ def in_threads(
     ``update`` hears of every ``every``-th item and of the last. What the function raises is raised
     here; items not begun are then left.
     """
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(cores(), initializer=keep_to_one_core) as pool:
         try:
             for done, (_, future) in enumerate(ahead(pool, function, items, room=64), start=1):
                 yield future.result()

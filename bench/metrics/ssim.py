@@ -24,12 +24,12 @@ from bench.metrics.pixel import require
 from bench.metrics.window import (
     Floats,
     Samples,
-    bands,
     gaussian,
     in_parallel,
     inside,
     scratch,
     smooth,
+    tiles,
 )
 
 SIZE = 11
@@ -40,7 +40,7 @@ C2 = (0.03 * 255) ** 2
 
 @dataclass(frozen=True, slots=True)
 class WindowMeans:
-    """A reference, or one band of its rows: the samples, and their mean in each window."""
+    """A reference, or one tile of it: the samples, and their mean in each window."""
 
     samples: Samples
     mean: Floats
@@ -106,8 +106,8 @@ def _sum(rows: Floats) -> float:
 
 
 def _parts(planes: list[Samples]) -> list[Samples]:
-    """Cut all planes into bands."""
-    return [plane[rows] for plane in planes for rows in bands(plane.shape, SIZE)]
+    """Cut all planes into tiles."""
+    return [plane[tile] for plane in planes for tile in tiles(plane.shape, SIZE)]
 
 
 def _sides(parts: list[Samples], mix: Floats | None = None) -> list[WindowMeans]:
@@ -135,7 +135,7 @@ class Ssim(OnCpu):
         return [*picture.planes]
 
     def features(self, reference: Picture) -> list[WindowMeans]:
-        """Return the reference's sides, band by band. Raises Unscorable under `SMALLEST`."""
+        """Return the reference's sides, tile by tile. Raises Unscorable under `SMALLEST`."""
         require(reference, self.SMALLEST)
         return _sides(_parts(self.planes(reference)), self.MIX)
 
@@ -190,7 +190,7 @@ class MultiScaleSsim(OnCpu):
     SMALLEST = (SIZE - 1) * 2 ** (len(WEIGHTS) - 1) + 1
 
     def features(self, reference: Picture) -> list[list[WindowMeans]]:
-        """Return the reference's sides: 5 scales of R, of G and of B, band by band.
+        """Return the reference's sides: 5 scales of R, of G and of B, tile by tile.
 
         Raises Unscorable under 161x161 pixels.
         """

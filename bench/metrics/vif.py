@@ -22,6 +22,7 @@ from bench.metrics.window import (
     inside,
     scratch,
     smooth,
+    tiles,
 )
 
 NOISE = 2.0
@@ -33,11 +34,11 @@ WINDOWS = tuple(gaussian(size, size / 5) for size in SIZES)
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceBand:
-    """One band of rows of the reference at one scale.
+class ReferenceTile:
+    """One tile of the reference at one scale.
 
     ``inverse`` is 1/(variance + TINY), and 0 where the reference is flat. ``information`` is what
-    the reference's band carries.
+    the reference's tile carries.
     """
 
     samples: Plane
@@ -55,8 +56,8 @@ class Vif(OnCpu):
 
     SMALLEST = 41
 
-    def features(self, reference: Picture) -> list[list[ReferenceBand]]:
-        """Return the reference's sides, scale by scale and band by band.
+    def features(self, reference: Picture) -> list[list[ReferenceTile]]:
+        """Return the reference's sides, scale by scale and tile by tile.
 
         Raises Unscorable under 41x41 pixels, and for a constant reference: it carries no
         information of which a share could be kept.
@@ -70,7 +71,7 @@ class Vif(OnCpu):
             raise Unscorable("the reference is constant: it has no information to be kept")
         return scales
 
-    def compare(self, restored: Picture, features: list[list[ReferenceBand]]) -> float:
+    def compare(self, restored: Picture, features: list[list[ReferenceTile]]) -> float:
         """Return the information kept over the information there was."""
         kept = sum(
             sum(in_parallel(_kept, parts, sides, repeat(window)))
@@ -83,15 +84,15 @@ class Vif(OnCpu):
 
 
 def _parts(luma: Plane) -> Iterator[list[Plane]]:
-    """Yield the bands of each scale; a scale is the one before, filtered, every second pixel."""
+    """Yield the tiles of each scale; a scale is the one before, filtered, every second pixel."""
     for scale, window in enumerate(WINDOWS):
         if scale:
             parts = [luma[rows] for rows in bands(luma.shape, len(window), step=2)]
             luma = np.concatenate(in_parallel(halved, parts, repeat(window)))
-        yield [luma[rows] for rows in bands(luma.shape, len(window))]
+        yield [luma[tile] for tile in tiles(luma.shape, len(window))]
 
 
-def _side(samples: Plane, window: Floats) -> ReferenceBand:
+def _side(samples: Plane, window: Floats) -> ReferenceTile:
     mean = smooth(samples, window)
     square = np.multiply(samples, samples, out=scratch.like("product", samples))
     variance = smooth(square, window, into=scratch.like("variance", samples))
@@ -104,11 +105,11 @@ def _side(samples: Plane, window: Floats) -> ReferenceBand:
         inverse *= detailed
     variance /= NOISE
     variance += 1
-    return ReferenceBand(samples, mean, inverse, _log10_of_product(inside(variance, window)))
+    return ReferenceTile(samples, mean, inverse, _log10_of_product(inside(variance, window)))
 
 
-def _kept(samples: Plane, side: ReferenceBand, window: Floats) -> float:
-    """Return the information of the reference that a band of the restored image keeps.
+def _kept(samples: Plane, side: ReferenceTile, window: Floats) -> float:
+    """Return the information of the reference that a tile of the restored image keeps.
 
     The restored image is seen as gain x reference + noise. A negative gain keeps nothing. A flat
     restored image needs no case of its own: its covariance, hence its gain, vanishes.

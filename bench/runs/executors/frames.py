@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -23,8 +24,8 @@ from models.windows import ALONE, Reach, reach_of, stacked
 KEPT = 8
 """Frames that stay in memory at least, the last used: neighbours share most of their windows."""
 
-ALONE_KEPT = 3
-"""Images of no clip that stay: the one that models work on, the next, and the one being read."""
+ALONE_KEPT = 2
+"""Images of no clip that stay beside those being read: the models', and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +54,52 @@ class Frame:
 
 class Frames:
     """Opens pairs, which stay while models work on them; the frames of clips a while longer. Safe
-    among threads.
+    among threads: what several ask for at once is read once.
 
     ``reaches`` are what models see that will ask for frames; ``device`` is where those models work
-    that take images of it: a GPU is brought each while it works on others.
+    that take images of it: a GPU is brought each while it works on others. ``readers`` is how many
+    threads read ahead.
     """
 
-    def __init__(self, reaches: Iterable[Reach] = (), device: torch.device | None = None) -> None:
+    def __init__(
+        self,
+        reaches: Iterable[Reach] = (),
+        device: torch.device | None = None,
+        readers: int = 1,
+    ) -> None:
         windows = [reach for reach in reaches if not reach.recurrent]
         self._before = max((reach.before for reach in windows), default=0)
         self._after = max((reach.after for reach in windows), default=0)
-        self._most = max(KEPT, self._before + self._after + 3)
+        self._most = max(KEPT, self._before + self._after + 2 + readers)
+        self._alone = ALONE_KEPT + readers
         self._upload = None if device is None or device.type != "cuda" else Upload(device)
-        self._kept: OrderedDict[tuple[Clip | str, int, tuple[str, ...]], Frame] = OrderedDict()
+        self._kept: OrderedDict[tuple[Clip | str, int, tuple[str, ...]], Future[Frame]]
+        self._kept = OrderedDict()
         self._lock = Lock()
 
     def open(self, pair: Pair) -> Frame:
         """Read a pair, unless it is still here. Raises as `bench.suites.opening.open_pair`."""
         key = pair.clip or pair.id, pair.at, pair.prepare
+        most = self._alone if pair.clip is None else self._most
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            is_new = key not in self._kept
+            frame = self._kept.setdefault(key, Future())
+            self._kept.move_to_end(key)
+            while len(self._kept) > most:
+                self._kept.popitem(last=False)
+        if is_new:
+            try:
+                frame.set_result(self._read(pair))
+            except BaseException as error:  # noqa: BLE001  told all who wait; read anew later
+                with self._lock:
+                    self._kept.pop(key, None)
+                frame.set_exception(error)
+        return frame.result()
+
+    def _read(self, pair: Pair) -> Frame:
         frame = _opened(pair)
         if self._upload is not None:
             frame = replace(frame, uploaded=self._upload(frame.tensor))
-        most = ALONE_KEPT if pair.clip is None else self._most
-        with self._lock:
-            self._kept[key] = frame
-            while len(self._kept) > most:
-                self._kept.popitem(last=False)
         return frame
 
     def fetch(self, pair: Pair) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from bench.core.errors import BenchError, NotApplicable, message_of
-from bench.core.parallel import ahead, cores
+from bench.core.parallel import ahead, cores, keep_to_one_core
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
 from bench.image import quantise, to_pixels, write_png
@@ -37,6 +37,10 @@ from models.windows import reach_of
 SCORING = 16
 """Threads that score and write, at most, for each holds an image. PSNR, SSIM, VIF and the PNG of
 1280x720 take a thread 0.1 s; a GPU restores three or four in that time."""
+
+READING = 4
+"""Threads that read ahead, at most, and one for every so many cores. Two files of 1280x720 and the
+reference's part of those metrics take a thread 0.06 s."""
 
 
 class FolderError(BenchError):
@@ -82,21 +86,20 @@ def restore_and_score(
         total = len(pairs) * len(restorers) - sum(len(writer.done) for writer in writers.values())
         here = [r for r in restorers.values() if r.network is not None]  # no process of its own
         device = next((one.device for one in here if one.device.type == "cuda"), None)
-        crew = max(1, min(SCORING, cores() - 1))
+        crew = min(SCORING, cores())
+        readers = max(1, min(READING, cores() // READING))
         abreast = Abreast(restorers, one_by_one=scorer.compares_frames)
         # what one thread says of itself, later threads take for their own number
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         queue = _Queue(writers, folder, progress, total, room=max(crew, abreast.count) + 1)
-        frames = Frames(map(reach_of, restorers.values()), device)
+        frames = Frames(map(reach_of, restorers.values()), device, readers)
         players = {name: Player(restorer, frames) for name, restorer in restorers.items()}
-        reader = stack.enter_context(ThreadPoolExecutor(1, "decode"))
-        behind = stack.enter_context(ThreadPoolExecutor(crew, "score"))
-        beside = stack.enter_context(
-            ThreadPoolExecutor(abreast.count, "restore", torch.set_num_threads, (1,))
-        )
+        reader = stack.enter_context(ThreadPoolExecutor(readers, "decode", keep_to_one_core))
+        behind = stack.enter_context(ThreadPoolExecutor(crew, "score", keep_to_one_core))
+        beside = stack.enter_context(ThreadPoolExecutor(abreast.count, "restore", _on_one_core))
         try:
             for (pair, names), opened in ahead(
-                reader, lambda w: _open(w[0], scorer, folder, frames), waiting, room=1
+                reader, lambda w: _open(w[0], scorer, folder, frames), waiting, room=readers
             ):
                 for name in names:
                     inputs = inputs_of(restorers[name], digests[name], pair, scorer)
@@ -118,6 +121,11 @@ def restore_and_score(
             queue.settle_all()
             raise
     return queue.failures
+
+
+def _on_one_core() -> None:
+    keep_to_one_core()
+    torch.set_num_threads(1)
 
 
 def _open(pair: Pair, scorer: Scorer, folder: RunFolder, frames: Frames) -> Opened:

@@ -149,10 +149,16 @@ def test_images_under_the_window_are_unscorable(metric: Metric, smallest: int) -
 
 
 @pytest.mark.parametrize("metric", [Ssim(), SsimLuma()])
-@pytest.mark.parametrize("band", [1, 5000, 2**30])
-def test_the_size_of_the_bands_does_not_matter(
-    metric: Metric, band: int, photo: Pixels, worse: Pixels, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("tile", "widest"), [(1, 20), (5000, 64), (2**30, 2**30)])
+def test_the_size_of_the_tiles_does_not_matter(
+    metric: Metric,
+    tile: int,
+    widest: int,
+    photo: Pixels,
+    worse: Pixels,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usual = score(metric, worse, photo)
-    monkeypatch.setattr(window, "BAND", band)
+    monkeypatch.setattr(window, "TILE", tile)
+    monkeypatch.setattr(window, "WIDEST", widest)
     assert score(metric, worse, photo) == pytest.approx(usual, abs=1e-12)

@@ -92,12 +92,13 @@ def test_images_under_41_pixels_are_unscorable(size: tuple[int, int]) -> None:
         vif(noise(1, *size), noise(2, *size))
 
 
-@pytest.mark.parametrize("band", [1, 5000, 2**30])
-def test_the_size_of_the_bands_does_not_matter(
-    band: int, photo: Pixels, worse: Pixels, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("tile", "widest"), [(1, 20), (5000, 64), (2**30, 2**30)])
+def test_the_size_of_the_tiles_does_not_matter(
+    tile: int, widest: int, photo: Pixels, worse: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = vif(worse, photo)
-    monkeypatch.setattr(window, "BAND", band)
+    monkeypatch.setattr(window, "TILE", tile)
+    monkeypatch.setattr(window, "WIDEST", widest)
     assert vif(worse, photo) == pytest.approx(usual, abs=1e-12)
 
 

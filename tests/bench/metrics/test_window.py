@@ -1,4 +1,4 @@
-"""The window, its filter, and the bands that an image is cut into."""
+"""The window, its filter, and the tiles that an image is cut into."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
+from bench.core.parallel import in_threads
 from bench.metrics import window
-from bench.metrics.window import Scratch, bands, gaussian, halved, in_parallel, inside, smooth
+from bench.metrics.window import (
+    Scratch,
+    bands,
+    gaussian,
+    halved,
+    in_parallel,
+    inside,
+    smooth,
+    tiles,
+)
 
 
 @pytest.mark.parametrize(("size", "sigma"), [(11, 1.5), (17, 3.4), (3, 0.6)])
@@ -55,7 +65,21 @@ def test_bands_tile_the_valid_rows_without_gap_or_overlap(
 
 def test_bands_stay_near_their_size() -> None:
     for rows in bands((4001, 6001), 11):
-        assert (rows.stop - rows.start) * 6001 < 2 * window.BAND
+        assert (rows.stop - rows.start) * 6001 < 2 * window.TILE
+
+
+@pytest.mark.parametrize(
+    "shape", [(11, 11), (12, 900), (512, 512), (700, 1300), (41, 2**15), (4001, 6001)]
+)
+def test_tiles_cover_each_valid_window_once_and_stay_small(shape: tuple[int, int]) -> None:
+    covered = np.zeros([length - 10 for length in shape], np.uint8)
+    for rows, columns in tiles(shape, 11):
+        covered[rows.start : rows.stop - 10, columns.start : columns.stop - 10] += 1
+        high, wide = rows.stop - rows.start, columns.stop - columns.start
+        assert min(high, wide) >= 11
+        assert wide <= window.WIDEST
+        assert high * wide < 2 * window.TILE
+    assert (covered == 1).all()
 
 
 def test_work_comes_back_in_order_from_many_callers_at_once() -> None:
@@ -70,6 +94,16 @@ def test_work_comes_back_in_order_from_many_callers_at_once() -> None:
     for thread in callers:
         thread.join()
     assert found == {n: [item * n for item in range(200)] for n in range(6)}
+
+
+def test_one_of_many_threads_deals_nothing_out() -> None:
+    def score(item: int) -> list[threading.Thread]:
+        return in_parallel(lambda part: threading.current_thread(), range(8))
+
+    for threads in in_threads(score, range(3)):
+        assert len(set(threads)) == 1
+        assert "metric" not in threads[0].name
+    assert all("metric" in thread.name for thread in score(0))
 
 
 def test_scratch_arrays_are_reused_by_a_thread_and_not_shared_with_another() -> None:

@@ -20,6 +20,7 @@ from bench.runs.executors import abreast
 from bench.runs.executors.abreast import Abreast, safe
 from bench.runs.executors.restoring import restore_and_score
 from bench.runs.store import RunFolder
+from bench.suites.opening import Views, open_pair
 from models.architectures.unet import UNet
 from models.execution import autocast
 from models.restorer import NetworkRestorer, Restorer
@@ -89,6 +90,23 @@ def test_two_images_at_once_on_a_thread_each_come_to_the_cells_of_one_by_one(
     for pair in pairs:
         files = (one.image_path("small", pair.id) for one in (run, alone))
         assert np.array_equal(*map(read, files))
+
+
+def test_many_cores_read_several_images_ahead_and_come_to_the_same_cells(
+    pairs: list[Pair], tmp_path: Path, two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, _ = restored(pairs, tmp_path / "usual", restorer())
+    together = threading.Barrier(3, timeout=60)  # of 6 images, so that none waits alone
+
+    def met(pair: Pair) -> Views:
+        together.wait()
+        return open_pair(pair)
+
+    monkeypatch.setattr("bench.runs.executors.frames.open_pair", met)
+    monkeypatch.setattr("bench.runs.executors.restoring.cores", lambda: 16)
+    run, failures = restored(pairs, tmp_path / "many", restorer())
+    assert failures == []
+    assert list(run.cells("small")) == list(usual.cells("small"))
 
 
 def test_what_fails_on_an_image_loses_that_image_alone_and_is_tried_again(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,7 +101,38 @@ def test_an_image_is_read_once_for_all_that_ask(
         for _ in range(3):
             frames.open(pair)
     assert read_now == [pair.id for pair in pairs]
-    assert len(frames._kept) == ALONE_KEPT
+    assert len(frames._kept) == ALONE_KEPT + 1
+
+
+def test_a_frame_that_several_threads_ask_for_is_read_once_and_anew_after_a_failure(
+    gopro: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = next(iter(open_suite("gopro", gopro).pairs("test")))
+    begun, going, read_now = threading.Event(), threading.Event(), []
+
+    def slow(pair: Pair) -> Views:
+        read_now.append(pair.id)
+        begun.set()
+        going.wait(60)
+        if len(read_now) == 1:
+            raise OSError("the disk stumbled")
+        return open_pair(pair)
+
+    monkeypatch.setattr("bench.runs.executors.frames.open_pair", slow)
+    frames = Frames(readers=4)
+    going.set()
+    with pytest.raises(OSError, match="stumbled"):
+        frames.open(pair)
+    begun.clear()
+    going.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(frames.open, pair)
+        assert begun.wait(60)
+        others = [pool.submit(frames.open, pair) for _ in range(3)]
+        assert not first.done()
+        going.set()
+        assert all(other.result() is first.result() for other in others)
+    assert len(read_now) == 2
 
 
 def test_an_image_on_a_gpu_is_given_to_networks_that_work_there_and_to_nothing_else(
