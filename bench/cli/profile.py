@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,10 +22,12 @@ from bench.cli.console import (
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
 from bench.compute import roofline
 from bench.compute.launches import limited
-from bench.compute.noise import MARK, seen
+from bench.compute.noise import MARK, is_load, seen
 from bench.compute.quantities import quantities, row_of
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
+from bench.core.names import counted
+from bench.core.progress import part_of
 from bench.records import ONE_SAMPLE, Profile
 from models.specs import label
 from models.variants import precision_of
@@ -72,10 +74,20 @@ def profile(
         ),
     ] = None,
     size: Annotated[
-        str, typer.Option(help="Input HEIGHTxWIDTH in pixels, or several, separated by commas.")
+        str,
+        typer.Option(
+            "--size",
+            "--sizes",
+            help="Input HEIGHTxWIDTH in pixels, or several, separated by commas.",
+        ),
     ] = "256x256",
     batch: Annotated[
-        str, typer.Option(help="Images in one pass, or several numbers, separated by commas.")
+        str,
+        typer.Option(
+            "--batch",
+            "--batches",
+            help="Images in one pass, or several numbers, separated by commas.",
+        ),
     ] = "1",
     device: Device = "auto",
     threads: Annotated[
@@ -137,24 +149,28 @@ def profile(
     from bench.compute.profile import Conditions, measure
 
     where = pick_device(device)  # not by `bench.api`: nothing here needs torch but the processes
+    asked = [
+        Conditions(
+            *height_width,
+            batch=images,
+            device=where,
+            threads=number,
+            processes=processes,
+            passes=passes,
+            seconds=seconds,
+        )
+        for number in several
+        for images in batches
+        for height_width in sizes
+    ]
     with ShownProgress() as progress:
         measured = [
             found
-            for number in several
-            for images in batches
-            for height_width in sizes
+            for index, conditions in enumerate(asked)
             for found in measure(
                 [(label(model), model, weights)],
-                Conditions(
-                    *height_width,
-                    batch=images,
-                    device=where,
-                    threads=number,
-                    processes=processes,
-                    passes=passes,
-                    seconds=seconds,
-                ),
-                progress.update,
+                conditions,
+                part_of(progress.update, index, len(asked)),
             )
         ]
     rows = [row for found in measured for row in found.profiles()]
@@ -176,17 +192,35 @@ def profile(
             _show_sizes([found for found in measured if found.threads == one])
     else:
         _show_figures(model, rows)
-    for note in dict.fromkeys(note for found in measured for note in found.notes()):
+    for note in _notes(measured):
         say(f"note: {note}")
     for found in measured:
         if why := limited({row.quantity: row for row in found.profiles()}):
-            asked = found.conditions
-            say(f"{asked.height}x{asked.width}, batch {asked.batch}: {why}")
+            at = found.conditions
+            say(f"{at.height}x{at.width}, batch {at.batch}: {why}")
         if len(measured) == 1 and (near := roofline.said({r.quantity: r for r in rows})):
             say(near)
     if why := seen(rows):
         say_prose(f"{MARK} noisy: {why}; measure anew when the machine is quiet")
     _end(rows)
+
+
+def _notes(measured: Sequence[Measurement]) -> Iterable[str]:
+    """Return what is to be known of the figures, each with its conditions where there are several.
+
+    Of several, the load of those that are not noisy is left out.
+    """
+    if len(measured) == 1:
+        return measured[0].notes()
+    told: dict[str, list[str]] = {}
+    for found in measured:
+        at = found.conditions
+        where = f"{at.height}x{at.width} x{at.batch}, {counted(found.threads, 'thread')}"
+        quiet = not any(row.noisy for row in found.profiles())
+        for note in found.notes():
+            if not (quiet and is_load(note)):
+                told.setdefault(note, []).append(where)
+    return (f"{'; '.join(places)}: {note}" for note, places in told.items())
 
 
 def _export(
@@ -254,7 +288,7 @@ def _show_sizes(measured: Sequence[Measurement]) -> None:
     ]
     print_table(
         f"{first.model} on {first.device}, {precision_of(measured[0].spec) or first.dtype}, "
-        f"{first.threads} threads",
+        f"{counted(first.threads, 'thread')}",
         ("size", "batch", "megapixels", *shown, "missing"),
         (
             (
@@ -273,20 +307,29 @@ def _show_sizes(measured: Sequence[Measurement]) -> None:
     for name in shown:
         costs = [(size, cost_of(one, name)) for size, one in zip(pixels, of_each, strict=True)]
         points = [
-            Point(megapixels=size, value=cost.value, low=cost.low, high=cost.high)
+            Point(
+                megapixels=size,
+                value=cost.value,
+                low=cost.low,
+                high=cost.high,
+                single=cost.single,
+            )
             for size, cost in costs
             if cost
         ]
         if name != "throughput_mpix_s" and (found := growth(points)):
+            ends = f"[{found.low:.2f}, {found.high:.2f}]"
             say(
-                f"{name} grows as megapixels^{found.exponent:.2f} [{found.low:.2f}, "
-                f"{found.high:.2f}] from {found.smallest:.3g} to {found.largest:.3g} megapixels"
+                f"{name} grows as megapixels^{found.exponent:.2f} "
+                f"{f'({ONE_SAMPLE})' if found.single else ends} from {found.smallest:.3g} to "
+                f"{found.largest:.3g} megapixels"
             )
         if name == MEMORY_OF[first.device.partition(":")[0]]:
             room = memory_mb(first.device)
             if held := largest_that_fits(points, room):
                 say(
-                    f"reckoned to fit in {room / 1e3:.3g} GB: {held:.3g} megapixels in one pass; "
+                    f"reckoned to fit in {room / 1e3:.3g} GB: {'at least ' * held.at_least}"
+                    f"{held.megapixels:.3g} megapixels in one pass; "
                     "larger images are worked on in tiles"
                 )
 
@@ -297,7 +340,7 @@ def _show_figures(model: str, rows: Sequence[Profile]) -> None:
     precision = precision_of(model) or first.dtype
     print_table(
         f"{first.model} on {first.device}, {precision}, {first.batch}x3x{first.height}x"
-        f"{first.width}, {first.threads} threads",
+        f"{first.width}, {counted(first.threads, 'thread')}",
         ("quantity", "value", "95 % interval", "unit", "missing"),
         (
             (

@@ -12,12 +12,16 @@ LEAST = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A cost at one size: ``low`` and ``high`` bound it, its interval or the range of noise."""
+    """A cost at one size: ``low`` and ``high`` bound it, its interval or the range of noise.
+
+    ``single``: one sample is all that is known of it.
+    """
 
     megapixels: float
     value: float
     low: float
     high: float
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Growth:
     1 where each pixel costs the same; near 0 where something else decides, such as the launches of
     a GPU; 2 for attention over all pixels. ``low`` and ``high``: what it is at least and at most
     with every cost anywhere in its own range. Between ``smallest`` and ``largest`` megapixels.
+    ``single``: of a size one sample is all that is known, so that the ends tell nothing.
     """
 
     exponent: float
@@ -34,6 +39,18 @@ class Growth:
     high: float
     smallest: float
     largest: float
+    single: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """How many megapixels a memory is reckoned to hold in one pass.
+
+    ``at_least``: of what was measured a part was no pixel's, so that more may fit.
+    """
+
+    megapixels: float
+    at_least: bool
 
 
 def growth(points: Sequence[Point]) -> Growth | None:
@@ -61,10 +78,11 @@ def growth(points: Sequence[Point]) -> Growth | None:
         high=slope([point.high if w > 0 else point.low for w, point in pairs]),
         smallest=sizes[0],
         largest=sizes[-1],
+        single=any(point.single for point in points),
     )
 
 
-def largest_that_fits(points: Sequence[Point], memory_mb: float) -> float | None:
+def largest_that_fits(points: Sequence[Point], memory_mb: float) -> Fitting | None:
     """Reckon how many megapixels a memory holds, from what the two largest passes took of it.
 
     ``points`` are of memory, in MB. Memory grows at least as fast as the pixels once what does not
@@ -75,6 +93,7 @@ def largest_that_fits(points: Sequence[Point], memory_mb: float) -> float | None
     if len(by_size) < 2:
         return None
     (small, less), (large, more) = sorted(by_size.items())[-2:]
-    exponent = max(1.0, log(more / less) / log(large / small))
-    found: float = large * (memory_mb / more) ** (1 / exponent)
-    return found
+    exponent = log(more / less) / log(large / small)
+    return Fitting(
+        megapixels=large * (memory_mb / more) ** (1 / max(1.0, exponent)), at_least=exponent < 1
+    )

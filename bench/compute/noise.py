@@ -37,6 +37,11 @@ def at(row: Profile) -> At:
     return row.model, row.device, row.dtype, row.height, row.width, row.batch, row.threads
 
 
+def is_load(note: str) -> bool:
+    """Say whether a note of `bench.compute.profile.Measurement.notes` is of the machine's load."""
+    return _LOAD.search(note) is not None
+
+
 def disagreement(samples: Sequence[Sequence[float]]) -> str:
     """Say by how much the medians of processes differ where that is too much; else nothing."""
     medians = [median(passes) for passes in samples if passes]

@@ -35,5 +35,14 @@ class Unheard:
         """Show nothing."""
 
 
+def part_of(update: Update, index: int, count: int) -> Update:
+    """Return what hears of the ``index``-th, from 0, of ``count`` pieces of work of one length."""
+
+    def heard(stage: str, done: float, total: float, text: str = "", /) -> None:
+        update(stage, index * total + done, count * total, text)
+
+    return heard
+
+
 def unheard(stage: str, done: float, total: float, text: str = "", /) -> None:
     """Tell nobody."""

@@ -16,7 +16,7 @@ from bench.compute.noise import MARK
 from bench.compute.quantities import row_of
 from bench.core.names import counted
 from bench.framework.costs import CostConditions, cost_of
-from bench.records import ONE
+from bench.records import ONE, ONE_SAMPLE
 from bench.report.drawing.axes import explain, log_axis, with_unit
 from bench.report.drawing.content import Block
 from bench.report.drawing.numbers import fixed, significant
@@ -274,27 +274,38 @@ def _table(analysis: Analysis, sweep: Sweep) -> Table:
             row.append(
                 TableCell(
                     f"{fixed(found.exponent, 2)}{noise}",
-                    f"[{fixed(found.low, 2)}, {fixed(found.high, 2)}]",
+                    ONE_SAMPLE
+                    if found.single
+                    else f"[{fixed(found.low, 2)}, {fixed(found.high, 2)}]",
                     sort=found.exponent,
                 )
             )
             record |= {
                 f"{quantity}_exponent": found.exponent,
-                f"{quantity}_exponent_low": found.low,
-                f"{quantity}_exponent_high": found.high,
+                f"{quantity}_exponent_low": None if found.single else found.low,
+                f"{quantity}_exponent_high": None if found.single else found.high,
             }
         largest, beyond = _largest(analysis, sweep, name)
         row.append(TableCell(largest, notes=(beyond,) if beyond else ()))
         record |= {"largest": largest, "beyond": beyond}
         if fits and memory and room:
             held = largest_that_fits(_points(sweep.spots(analysis, name, memory)), room)
-            side = f"tiles of {64 * (math.isqrt(int(held * 1e6)) // 64):,}" if held else ""
-            row.append(
-                TableCell(significant(held), side, sort=held)
-                if held
-                else TableCell.missing("its memory is not known at two sizes")
-            )
-            record |= {"fits_megapixels": held, "memory_mb": room}
+            if held:
+                side = 64 * (math.isqrt(int(held.megapixels * 1e6)) // 64)
+                row.append(
+                    TableCell(
+                        f"{'≥ ' * held.at_least}{significant(held.megapixels)}",
+                        f"tiles of {side:,}",
+                        sort=held.megapixels,
+                    )
+                )
+            else:
+                row.append(TableCell.missing("its memory is not known at two sizes"))
+            record |= {
+                "fits_megapixels": held and held.megapixels,
+                "fits_at_least": held and held.at_least,
+                "memory_mb": room,
+            }
         rows.append(row)
         records.append(record)
     legend = [
@@ -305,7 +316,8 @@ def _table(analysis: Analysis, sweep: Sweep) -> Table:
     if fits and memory:
         legend.append(
             f"Would fit: reckoned from {row_of(memory).word} at the two largest sizes, not "
-            "measured; a larger image is worked on in tiles, of at most the side beneath it."
+            "measured; a larger image is worked on in tiles, of at most the side beneath it. ≥: "
+            "memory grew more slowly than the pixels, so that a part of it is none of theirs."
         )
     return Table(
         _name(sweep, "growth"),
@@ -318,7 +330,9 @@ def _table(analysis: Analysis, sweep: Sweep) -> Table:
 
 
 def _points(spots: Sequence[Spot]) -> list[Point]:
-    return [Point(megapixels=s.x, value=s.value, low=s.low, high=s.high) for s in spots]
+    return [
+        Point(megapixels=s.x, value=s.value, low=s.low, high=s.high, single=s.single) for s in spots
+    ]
 
 
 def _largest(analysis: Analysis, sweep: Sweep, name: str) -> tuple[str, str]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from bench.compute.growth import Point, growth, largest_that_fits
+from bench.compute.growth import Fitting, Point, growth, largest_that_fits
 
 SIZES = (0.1, 0.2, 0.4, 1.6)
 
 
-def point(megapixels: float, value: float, spread: float = 1.0) -> Point:
-    return Point(megapixels=megapixels, value=value, low=value / spread, high=value * spread)
+def point(megapixels: float, value: float, spread: float = 1.0, single: bool = False) -> Point:
+    low, high = value / spread, value * spread
+    return Point(megapixels=megapixels, value=value, low=low, high=high, single=single)
+
+
+def fits(points: list[Point], memory_mb: float) -> tuple[float, bool]:
+    found = largest_that_fits(points, memory_mb)
+    assert isinstance(found, Fitting)
+    return found.megapixels, found.at_least
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
@@ -30,6 +37,13 @@ def test_the_exponent_lies_between_what_the_ends_of_the_ranges_allow() -> None:
     assert found.high == pytest.approx(2.0)  # from 5 to 80 = 4^2 * 5
 
 
+def test_the_ends_tell_nothing_where_a_size_was_measured_once() -> None:
+    for once in (True, False):
+        found = growth([point(1, 10), point(4, 40, single=once)])
+        assert found is not None
+        assert found.single is once
+
+
 def test_one_size_shows_no_growth_and_costs_of_zero_are_left_out() -> None:
     assert growth([point(1, 3), point(1, 4)]) is None
     assert growth([point(1, 3), point(4, 0)]) is None
@@ -38,9 +52,9 @@ def test_one_size_shows_no_growth_and_costs_of_zero_are_left_out() -> None:
 
 def test_what_fits_is_reckoned_from_the_two_largest_sizes_and_grows_no_slower_than_pixels() -> None:
     linear = [point(0.01, 90), point(1, 100), point(2, 200)]
-    assert largest_that_fits(linear, 1000) == pytest.approx(10)
+    assert fits(linear, 1000) == (pytest.approx(10), False)
     square = [point(1, 100), point(2, 400)]
-    assert largest_that_fits(square, 10_000) == pytest.approx(10)  # 2 * sqrt(25)
-    fixed_part = [point(1, 100), point(2, 110)]  # most of it is no pixel's
-    assert largest_that_fits(fixed_part, 1100) == pytest.approx(20)
+    assert fits(square, 10_000) == (pytest.approx(10), False)  # 2 * sqrt(25)
+    fixed_part = [point(1, 100), point(2, 110)]  # most of it is no pixel's: more may fit
+    assert fits(fixed_part, 1100) == (pytest.approx(20), True)
     assert largest_that_fits([point(1, 100)], 1000) is None

@@ -96,9 +96,29 @@ def test_the_table_tells_exponents_the_largest_size_and_what_fits(three: Analysi
     assert (first["largest"], first["beyond"]) == ("400×800", "")
     assert (second["largest"], second["beyond"]) == ("200×400", "400×800: out of memory")
     assert first["fits_megapixels"] == pytest.approx(3.2)  # 16 GB are ten times 1.6 GB, at 0.32
+    assert not first["fits_at_least"]
     shown = tables["growth-by-size"].rows[1]
     assert shown[1].text == "2.00 ≈"
     assert shown[3].notes == ("400×800: out of memory",)
+
+
+def test_a_fixed_part_of_memory_and_figures_of_one_sample_are_said(tmp_path: Path) -> None:
+    figures = [
+        replace(row, samples=((row.value,),)) if row.quantity == "process_memory_mb" else row
+        for side, ms, memory in ((100, 10.0, 1000), (400, 160.0, 1600))
+        for row in measured("a", side, 1, ms, memory)
+    ]
+    figures = [
+        replace(row, low=None, high=None) if row.quantity == "process_memory_mb" else row
+        for row in figures
+    ]
+    table = made(analysed(tmp_path / "run", figures))[1]["growth-by-size"]
+    (record,), (row,) = table.records, table.rows
+    assert row[2].detail == "1 sample, no interval"
+    assert record["process_memory_mb_exponent_low"] is None
+    assert record["fits_at_least"]
+    assert row[4].text.startswith("≥ ")
+    assert any("≥: memory grew more slowly" in line for line in table.legend)
 
 
 def test_batches_are_drawn_apart_from_sizes(tmp_path: Path) -> None:
