@@ -252,8 +252,8 @@ MODELS: dict[str, Card] = {
             recipe=recipes.QUICK_LITENET,
             paper=UNTRAINED,
             multiple=2,
-            params=121_100,
-            gmacs=1.930,
+            params=159_148,
+            gmacs=2.534,
             standard=False,
         ),
         Card(

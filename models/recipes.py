@@ -207,9 +207,7 @@ QUICK_CYCLE = replace(
 QUICK_LITENET = replace(
     QUICK, augment=(*QUICK.augment, "colours", "contrast"), optimiser="muon", batch=4,
     average=0.998, schedule=(Schedule("cosine", floor=0.3),), weight_decay=0.1, validate_every=200,
-    network={"blocks": 8},
-    source="ours, for minutes on two cores, of eight blocks: 159,148 parameters, 2.53 GMAC at "
-    "256x256; colours change places in half of the crops, because a "
+    source="ours, for minutes on two cores; colours change places in half of the crops, because a "
     "few training scenes teach colours that other scenes do not have, and half are paler, because "
     "they are all sharper than a soft one; twice as many steps, each half as large; Muon, and a "
     "long mean of weights that go on moving, bring 0.1 dB more on scenes not learnt from",

@@ -187,16 +187,26 @@ def _executed_somehow(header: dict[str, Any]) -> dict[str, Any]:
     return dict(with_defaults(header, {"execution": {}}))
 
 
+def _litenet_of_six_blocks(header: dict[str, Any]) -> dict[str, Any]:
+    """Schema 5 to 6: litenet has eight blocks now; it had six where its options do not say."""
+    if header.get("model") != "litenet":
+        return header
+    recipe, options = header.get("recipe") or {}, {"blocks": 6, **(header.get("options") or {})}
+    network = {"blocks": options["blocks"], **(recipe.get("network") or {})}
+    return {**header, "options": options, "recipe": {**recipe, "network": network}}
+
+
 UPGRADES: dict[int, Upgrade] = {
     1: _always_there,
     2: _unknown_images,
     3: _plain_networks,
     4: _executed_somehow,
+    5: _litenet_of_six_blocks,
 }
 """Schema of a header -> how the next one is made of it."""
 
 HEADER = Format(
-    kind=WeightsHeader, schema=5, upgrades=UPGRADES, advice="train again or take another file"
+    kind=WeightsHeader, schema=6, upgrades=UPGRADES, advice="train again or take another file"
 )
 
 

@@ -43,16 +43,16 @@ class LiteNetConfig:
     """
 
     width: int = 32
-    blocks: int = 6
+    blocks: int = 8
     attend: int = 2
     luma: float = 6.0
     chroma: float = 2.0
 
 
 class LiteNet(nn.Module):
-    """(B,3,H,W) in [0,1], H and W even -> (B,3,H,W). 121,100 parameters.
+    """(B,3,H,W) in [0,1], H and W even -> (B,3,H,W). 159,148 parameters.
 
-    1.95 GMAC at 256x256.
+    2.53 GMAC at 256x256.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -20,7 +20,7 @@ from bench.core.names import choose
 from bench.suites.table import open_suite
 from models.catalogue import MODELS
 from models.loading import build_network
-from models.recipes import QUICK, Recipe
+from models.recipes import Recipe
 from models.shipped.making import make_pairs
 from models.shipped.table import SHIPPED, TASKS, Shipped
 from models.shipped.telling import credits
@@ -31,19 +31,15 @@ from models.weights import WeightsHeader, save_weights
 def recipe_of(row: Shipped) -> Recipe:
     """Return how a network is trained: its quick recipe, for longer, and the mean of its weights.
 
-    The photographs are few: colours change places, as in litenet's own recipe. All learn by AdamW,
-    and litenet has the six blocks of its card.
+    The photographs are few: colours change places in all, as in litenet's own recipe.
     """
     quick = MODELS[row.network].preset("quick")
+    augment = dict.fromkeys((*quick.augment, "colours"))
     return replace(
         quick,
-        augment=("flip", "rot90", "colours"),
-        optimiser="adamw",
+        augment=tuple(augment),
         batch=8,
         average=0.998,
-        network={},
-        schedule=QUICK.schedule,
-        weight_decay=QUICK.weight_decay,
         validate_every=500,
         patience=None,
         budget=f"{row.steps}steps",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from bench.core.errors import BenchError
+from models.architectures.litenet import LiteNet
 from models.loading import load_restorer
 from models.weights import (
     HEADER,
@@ -110,6 +111,28 @@ def test_the_first_headers_of_schema_1_are_read_as_they_were_meant(tmp_path: Pat
 
 def test_every_older_schema_has_its_upgrade() -> None:
     assert sorted(UPGRADES) == list(range(1, HEADER.schema))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "blocks"),
+    [
+        ({}, {}, 6),
+        ({"network": {}}, {"width": 32}, 6),
+        ({"network": {"blocks": 4}}, {"blocks": 4}, 4),
+    ],
+)
+def test_litenet_of_an_older_file_has_the_blocks_that_it_learned_with(
+    recipe: dict[str, Any], options: dict[str, Any], blocks: int, tmp_path: Path
+) -> None:
+    found = HEADER.to_json(header_of("litenet")) | {
+        "schema": 5, "recipe": recipe, "options": options,
+    }  # fmt: skip
+    network, path = LiteNet(blocks=blocks), tmp_path / "litenet.safetensors"
+    save_file(network.state_dict(), path, metadata={"restoration_bench": json.dumps(found)})
+    for restorer in (load_restorer("litenet", weights=path), load_restorer(str(path))):
+        assert isinstance(restorer.network, LiteNet)
+        assert len(restorer.network.body) == blocks
+    assert len(LiteNet().body) == 8
 
 
 def test_a_file_of_others_has_no_header_and_fills_whatever_it_fits(tmp_path: Path) -> None:

@@ -9,9 +9,7 @@ from dataclasses import asdict, fields, replace
 import pytest
 import torch
 
-from bench.compute.operations import count
 from bench.core.errors import BenchError
-from models.architectures.litenet import LiteNet
 from models.catalogue import MODELS, Card
 from models.loading import build_network
 from models.recipes import QUICK, QUICK_FEW, Recipe, Schedule
@@ -94,11 +92,7 @@ def test_litenet_departs_from_the_quick_recipe_as_it_says_alone() -> None:
     twice = 2 * (QUICK.validate_every or 0)  # as many crops between validations
     changed = replace(QUICK, source=recipe.source, augment=augment, batch=4, validate_every=twice)
     mean = replace(changed, average=0.998, schedule=(Schedule("cosine", floor=0.3),))
-    eight = replace(mean, network={"blocks": 8})
-    assert recipe == replace(eight, optimiser="muon", weight_decay=0.1)
-    network = LiteNet(**recipe.network)
-    assert sum(parameter.numel() for parameter in network.parameters()) == 159_148
-    assert count(network, (1, 3, 256, 256)).macs == pytest.approx(2.53e9, rel=2e-3)
+    assert recipe == replace(mean, optimiser="muon", weight_decay=0.1)
 
 
 @pytest.mark.parametrize(
