@@ -222,6 +222,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Of peak arithmetic",
             higher_is_better=True,
             timed=True,
+            once=True,
             measure="bench.compute.roofline:arithmetic_percent",
         ),
         Quantity(
@@ -233,6 +234,7 @@ QUANTITIES: dict[str, Quantity] = {
             heading="Of peak bandwidth",
             higher_is_better=True,
             timed=True,
+            once=True,
             measure="bench.compute.roofline:bandwidth_percent",
         ),
         Quantity(

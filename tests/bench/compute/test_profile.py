@@ -221,6 +221,7 @@ def test_shares_of_the_peak_are_told_of_a_network_and_files_of_any_model(well_be
     found = rows(net)
     for name in ("arithmetic_percent", "bandwidth_percent", "device_tflops", "device_gb_s"):
         assert found[name].value > 0
+        assert found[name].single  # the peak is measured once, and so is what follows from it
     assert found["files_per_s"].value > 0
     other = rows(sharpener)
     assert other["files_per_s"].value > 0
