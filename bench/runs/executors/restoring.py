@@ -1,6 +1,6 @@
 """Restore and score image by image, with all models inside.
 
-Each reference is decoded and featurised once for all models. The next image is decoded, and
+Each reference is decoded and featurised once for all models. What comes next is decoded, and
 finished ones are rounded, scored and written, while a model works; at most a few images are in
 memory at a time. Small ones are restored abreast (`bench.runs.executors.abreast`). Cells are
 appended in a fixed order, whichever thread was faster.
