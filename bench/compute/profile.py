@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from bench.compute.noise import disagreement, with_noise
 from bench.compute.processes import Child
 from bench.compute.quantities import Quantity, quantities
 from bench.core.errors import BenchError
+from bench.core.parallel import cores
 from bench.core.plugins import load_object
 from bench.core.progress import Update, unheard
 from bench.records import Profile, Tile
@@ -266,7 +266,7 @@ def measure(
         if spec.startswith("outputs:"):
             reports[index].append(ProfileReport(failed="outputs only: nothing is run"))
     copying = copies.possible(conditions.device)
-    together = 1 if copying else max(1, min(4, _cpus()))
+    together = 1 if copying else max(1, min(4, cores()))
     done = 0
     with copies.Stock() as stock:
         for start in range(0, len(runnable), together):
@@ -342,10 +342,3 @@ def _job(model: tuple[str, str, Path | None], asked: Conditions, first: bool) ->
         scale=asked.scale,
         count=first,
     )
-
-
-def _cpus() -> int:
-    """Return the number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -18,7 +18,9 @@ _thread = threading.local()
 
 
 def cores() -> int:
-    """Return how many cores this machine has."""
+    """Return how many cores this process may use: a cluster's job has few of a machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

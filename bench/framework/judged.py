@@ -5,7 +5,6 @@ People judged a piece of an image; metrics are of that same piece.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +18,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from bench.core.errors import BenchError
+from bench.core.parallel import cores, keep_to_one_core
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
 from bench.image import Pixels, read
@@ -243,7 +243,7 @@ def _scored_anew(scale: HumanScale, metrics: Sequence[str]) -> dict[str, Floats]
                 for name, value in scorer.score(piece(path), prepared).items():
                     found[name][number, column] = _finite(value)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores(), initializer=keep_to_one_core) as pool:
         try:
             list(pool.map(score, range(len(scale.answers.crops)), scale.answers.crops))
         except BenchError as error:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.errors import BenchError
 from bench.core.files import locked, sha256_of
 from bench.core.identity import BESIDE
-from bench.core.parallel import in_threads
+from bench.core.parallel import cores, in_threads
 from bench.core.progress import Update, unheard
 from bench.records import Pair
 from bench.suites.table import Split, Suite, SuiteCard, canonical
@@ -276,7 +275,7 @@ def _make_all(part: Path, order: Order, progress: Update) -> Manifest:
     import skimage
 
     rows: dict[str, dict[str, Any]] = {}
-    with ThreadPoolExecutor(max(1, min(order.workers, os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(max(1, min(order.workers, cores()))) as pool:
         futures = [pool.submit(_make_one, part, item) for item in order.items]
         try:
             for done, future in enumerate(as_completed(futures), start=1):

@@ -7,7 +7,6 @@ interruptions nor the number of devices change it.
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ import torch
 from torch.utils.data import Dataset
 
 from bench.core.errors import BenchError
+from bench.core.parallel import cores
 from bench.image import Floats, Pixels
 from bench.records import Pair
 from bench.suites.opening import Views, open_pair
@@ -47,7 +47,7 @@ class ViewCache:
     """Opened pairs, the most recently used ones up to ``limit`` bytes. Safe among threads."""
 
     def __init__(self, limit: float | None = None) -> None:
-        self._readers = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._readers = ThreadPoolExecutor(cores(), "decode")
         roomy = max(CACHE_BYTES, CACHE_SHARE * psutil.virtual_memory().available)
         self._limit, self._used = roomy if limit is None else limit, 0
         self._views: OrderedDict[str, Views] = OrderedDict()

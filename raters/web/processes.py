@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import psutil
 import uvicorn
 
+from bench.core.parallel import cores
 from raters.web.address import Address
 from raters.web.app import create_app, server
 
@@ -44,7 +44,7 @@ def suitable(backend: str) -> int:
 
     SQLite's writers come one after the other, whatever waits for them.
     """
-    return 1 if backend == "sqlite" else min(2, psutil.cpu_count() or 1)
+    return 1 if backend == "sqlite" else min(2, cores())
 
 
 @contextmanager
