@@ -10,8 +10,6 @@ Run as ``python tests/performance/people.py``.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage
+from alone import taken_by
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -132,17 +131,14 @@ def fill(store: Store, study: str) -> int:
 
 def measured(what: str, command: list[str]) -> bool:
     """Run a command; print its time by the clock and the processor's, and its memory."""
-    begun = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    seconds, spent = time.perf_counter() - begun, used.ru_utime + used.ru_stime
-    megabytes = used.ru_maxrss / 1e3
+    taken = taken_by(command)
     print(
-        f"{what}: {spent:.0f} s of processor time, {seconds:.0f} s on the clock (at most "
-        f"{SECONDS:.0f} s on an idle machine), {megabytes:.0f} MB (at most {MEGABYTES:.0f})"
+        f"{what}: {taken.processor:.0f} s of processor time, {taken.seconds:.0f} s on the clock "
+        f"(at most {SECONDS:.0f} s on an idle machine), {taken.megabytes:.0f} MB (at most "
+        f"{MEGABYTES:.0f})"
     )
-    return child.returncode == 0 and min(seconds, spent) <= SECONDS and megabytes <= MEGABYTES
+    quick = min(taken.seconds, taken.processor) <= SECONDS
+    return taken.status == 0 and quick and taken.megabytes <= MEGABYTES
 
 
 def main() -> int:

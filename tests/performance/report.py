@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import skimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.compute.memory import peak_resident
 from bench.image import Pixels, read, write_png
 from bench.records import Pair, Profile, Score
 from bench.runs.store import RunFolder
@@ -124,7 +124,7 @@ def report(folder: Path, profile: bool) -> None:
             sort="cumulative",
         )
     page = write_report([RunFolder(folder)]) if not profile else folder / "report" / "index.html"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    peak = peak_resident() / 1e6
     found = {
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - busy,
