@@ -15,7 +15,8 @@ from statistics import median
 import cv2
 import numpy as np
 import skimage
-from alone import taken_by
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.image import read, to_pixels, to_tensor, write_png
 from bench.metrics.scorer import Scorer
@@ -25,6 +26,7 @@ from bench.runs.store import RunFolder
 from models.catalogue import MODELS
 from models.loading import load_restorer
 from models.training.train import Job, train
+from tests.support.alone import taken_by
 
 PHOTOGRAPHS = ("astronaut.png", "ihc.png", "retina.jpg", "hubble_deep_field.jpg")
 OVERHEAD, GROWTH, ROUNDS = 1.15, 1.05, 5

@@ -18,7 +18,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage
-from alone import taken_by
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -29,6 +28,7 @@ from raters.database import schema
 from raters.database.store import Store
 from raters.studies.changes import close_study
 from raters.studies.creation import StudyOptions, create_study
+from tests.support.alone import taken_by
 from tests.support.runs import write_run
 
 MODELS, IMAGES, SCENES, SIZE = 20, 40, 10, (144, 192)

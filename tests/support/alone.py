@@ -1,4 +1,4 @@
-"""What a command takes, measured from a small process: no script of its own, others import it.
+"""What a command takes, measured from a small process.
 
 Linux counts the memory of the process that starts another as the other's own, until that takes
 more.
