@@ -88,15 +88,12 @@ def build(workshop: Workshop, visits: Visits) -> gr.Blocks:
             visit = str(request.session_hash)
             worse = Worse(blur=blur, extent=extent, noise=noise)
             try:
-                yield from _tried(workshop, visits, visit, path, chosen, worse)
+                yield from tried(workshop, visits, visit, path, chosen, worse)
             except BenchError as error:
                 raise gr.Error(str(error), duration=None, print_exception=False) from None
 
         def remember(path: str | None, request: gr.Request) -> None:
             visits.uploaded(str(request.session_hash), path)
-
-        def leave(request: gr.Request) -> None:
-            visits.left(str(request.session_hash))
 
         photograph.change(
             remember,
@@ -113,12 +110,12 @@ def build(workshop: Workshop, visits: Visits) -> gr.Blocks:
             show_progress_on=status,
             api_visibility="private",
         )
-        blocks.unload(leave)
+        blocks.unload(lambda: None)  # or Gradio's page holds no connection while it is open
     blocks.queue(default_concurrency_limit=1, max_size=32)
     return blocks
 
 
-def _tried(
+def tried(
     workshop: Workshop,
     visits: Visits,
     visit: str,
@@ -126,18 +123,23 @@ def _tried(
     chosen: Sequence[str],
     worse: Worse,
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield what is shown after each model: a line, the viewer's scenes, the table."""
+    """Yield what is shown after each model: a line, the viewer's scenes, the table.
+
+    It ends when the visitor leaves. Raises `BenchError` for what cannot be tried.
+    """
     if path is None:
         raise BenchError("there is no photograph yet: upload, paste or take one")
     if not chosen:
         raise BenchError("no model is chosen: choose one or more")
     photograph = workshop.read(Path(path))
-    folder = visits.folder(visit)
     done: list[Version] = []
-    yield _saying(done, chosen), "[]", ""
-    for version in workshop.versions(photograph, chosen, worse, folder):
-        done.append(version)
-        yield _saying(done, chosen), scenes(done, folder), table(done, workshop.metrics)
+    with visits.working(visit) as folder:
+        yield _saying(done, chosen), "[]", ""
+        for version in workshop.versions(photograph, chosen, worse, folder):
+            if not visits.is_here(visit):
+                return  # others wait for their turn
+            done.append(version)
+            yield _saying(done, chosen), scenes(done, folder), table(done, workshop.metrics)
 
 
 def _saying(done: Sequence[Version], chosen: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import gradio as gr
 import uvicorn
@@ -51,6 +52,20 @@ class WithIcon:
         await self.app(scope, receive, sent)
 
 
+class WithPresence:
+    """Gradio's app, whose pages are here as long as each holds its connection."""
+
+    def __init__(self, app: ASGIApp, visits: Visits) -> None:
+        self.app, self.visits = app, visits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        before, _, visit = scope.get("path", "").rpartition("/")
+        held = self.visits.present(visit) if before.endswith("/heartbeat") else nullcontext()
+        with held:
+            await self.app(scope, receive, send)
+
+
 async def serve(
     workshop: Workshop,
     listening: socket.socket,
@@ -88,7 +103,7 @@ async def serve(
             show_error=True,
         )
         config = uvicorn.Config(
-            WithIcon(app),
+            WithPresence(WithIcon(app), visits),
             access_log=False,
             log_level="warning",
             server_header=False,

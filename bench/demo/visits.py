@@ -1,7 +1,7 @@
 """What a visit to the page leaves on the disk, and that nothing of it stays.
 
 All lies below one temporary folder, which goes when the server ends. A visit's own folder and its
-uploads go when the visitor leaves.
+upload go when the visitor leaves: when the connection goes that an open page holds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -37,39 +39,76 @@ class Visits:
         self.root = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.uploads = self.root / "uploads"
         self.uploads.mkdir()
-        self._of: dict[str, list[Path]] = defaultdict(list)
+        self._made: dict[str, Path] = {}
+        self._uploads: dict[str, Path] = {}
+        self._here: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._before = os.environ.get(GRADIO_FOLDER)
         os.environ[GRADIO_FOLDER] = str(self.uploads)
 
-    def folder(self, visit: str) -> Path:
-        """Return a new folder of a visit; what the visit has made before is removed."""
+    @contextmanager
+    def present(self, visit: str) -> Iterator[None]:
+        """While a connection of the visit's page is open; after the last one nothing stays."""
+        with self._lock:
+            self._here[visit] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._here[visit] -= 1
+            self._sweep(visit)
+
+    def is_here(self, visit: str) -> bool:
+        """Whether somebody waits for what the visit has asked for."""
+        with self._lock:
+            return self._here[visit] > 0
+
+    @contextmanager
+    def working(self, visit: str) -> Iterator[Path]:
+        """Make a new folder of a visit; what the visit has made before is removed.
+
+        The folder stays until the next one, or until the visitor leaves. Who has left before the
+        work ends, or even before it begins, leaves nothing either.
+        """
         made = self.root / secrets.token_urlsafe(16)  # nobody can guess it
         with self._lock:
-            before, self._of[visit] = self._of[visit], []
-            self._of[visit] = [path for path in before if self.uploads in path.parents] + [made]
-        for path in before:
-            if self.uploads not in path.parents:
-                shutil.rmtree(path, ignore_errors=True)
+            before, self._made[visit] = self._made.get(visit), made
+        if before:
+            _remove(before)
         made.mkdir()
-        return made
+        try:
+            yield made
+        finally:
+            self._sweep(visit)
+            if not self.is_here(visit):
+                _remove(made)  # what was being written when the folder went
 
     def uploaded(self, visit: str, upload: str | None) -> None:
-        """Remember whose an upload is; the visit's uploads before it are removed."""
+        """Remember whose an upload is; the visit's upload before it is removed."""
         with self._lock:
-            before = [path for path in self._of[visit] if self.uploads in path.parents]
-            kept = [path for path in self._of[visit] if self.uploads not in path.parents]
-            self._of[visit] = [*kept, *([Path(upload)] if upload else [])]
-        for path in before:
-            if upload is None or path != Path(upload):
-                _remove(path)
+            before = self._uploads.pop(visit, None)
+            if upload:
+                self._uploads[visit] = Path(upload)
+        self._remove_upload(before)
+        self._sweep(visit)
 
-    def left(self, visit: str) -> None:
+    def _sweep(self, visit: str) -> None:
         """Remove all that a visit has left."""
         with self._lock:
-            paths = self._of.pop(visit, [])
-        for path in paths:
-            _remove(path)
+            if self._here[visit] > 0:
+                return
+            del self._here[visit]
+            made, upload = self._made.pop(visit, None), self._uploads.pop(visit, None)
+        if made:
+            _remove(made)
+        self._remove_upload(upload)
+
+    def _remove_upload(self, upload: Path | None) -> None:
+        """Remove an upload that no visit has any more: Gradio names it by what is in it, so that
+        two who try the same photograph have the same file."""
+        with self._lock:
+            if upload and upload not in self._uploads.values():
+                _remove(upload)
 
     def close(self) -> None:
         """Remove everything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 
 from bench.core.errors import BenchError
 from bench.demo.at_hand import choices
+from bench.demo.page import tried
 from bench.demo.showing import scenes
 from bench.demo.trying import Workshop, Worse, made_worse
 from bench.demo.visits import PREFIX, Visits
-from bench.image import Pixels
+from bench.image import Pixels, write_png
 from bench.photographs.reading import Photograph
 from models.catalogue import model_cards
 from models.loading import build_network
@@ -52,21 +54,81 @@ def test_a_visit_leaves_nothing_and_a_killed_server_no_folder(
     visits = Visits()
     assert not abandoned.exists()
     uploads = [visits.uploads / name / "a.png" for name in ("one", "two")]
-    for upload in uploads:
-        upload.parent.mkdir()
-        upload.write_bytes(b"photograph")
-        visits.uploaded("me", str(upload))
-    assert not uploads[0].parent.exists()  # another has taken its place
-    first, second = visits.folder("me"), visits.folder("me")
-    assert not first.exists()
-    assert uploads[1].exists()
-    other = visits.folder("you")
-    visits.left("me")
-    assert not second.exists()
-    assert not uploads[1].parent.exists()
-    assert other.exists()
+    with visits.present("you"):
+        with visits.present("me"), visits.present("me"):  # one of them the same, broken off
+            for upload in uploads:
+                upload.parent.mkdir()
+                upload.write_bytes(b"photograph")
+                visits.uploaded("me", str(upload))
+            assert not uploads[0].parent.exists()  # another has taken its place
+            made = []
+            for visit in ("me", "me", "you"):
+                with visits.working(visit) as folder:
+                    made.append(folder)
+            assert [folder.exists() for folder in made] == [False, True, True]
+            assert uploads[1].exists()
+            assert visits.is_here("me")
+        assert not visits.is_here("me")
+        assert not uploads[1].parent.exists()
+        assert [folder.exists() for folder in made] == [False, False, True]
     visits.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_left_before_the_work_ended_or_began_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    visits = Visits()
+    with ExitStack() as page:
+        page.enter_context(visits.present("me"))
+        with visits.working("me") as made:
+            (made / "a.png").write_bytes(b"restored")
+            page.close()
+            made.mkdir()  # what was being written when the folder went
+            (made / "b.png").write_bytes(b"restored")
+    assert not made.exists()
+    with visits.working("me") as made:  # it had waited in the queue
+        (made / "a.png").write_bytes(b"restored")
+    assert not made.exists()
+    upload = visits.uploads / "a.png"
+    upload.write_bytes(b"photograph")
+    visits.uploaded("me", str(upload))  # the page's last words
+    assert not upload.exists()
+    visits.close()
+
+
+def test_models_do_not_work_on_for_somebody_who_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    visits, workshop = Visits(), Workshop(choices(["unsharp", "tv"]), "cpu", 400_000)
+    upload = visits.uploads / "a.png"
+    write_png(upload, np.full((48, 48, 3), 90, np.uint8))
+    with visits.present("me"):
+        shown = tried(workshop, visits, "me", str(upload), ["unsharp", "tv"], Worse())
+        lines = [next(shown)[0] for _ in range(2)]
+    assert lines == ["Model 1 of 2: unsharp is at work …"] * 2
+    assert list(shown) == []
+    visits.close()
+
+
+def test_two_with_the_same_photograph_take_it_from_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    visits = Visits()
+    upload = visits.uploads / "of its content" / "a.png"
+    upload.parent.mkdir()
+    upload.write_bytes(b"photograph")
+    with visits.present("they"):
+        with visits.present("me"), visits.present("you"):
+            for visit in ("me", "you", "they"):
+                visits.uploaded(visit, str(upload))
+            visits.uploaded("you", None)
+        assert upload.exists()
+    assert not upload.parent.exists()
+    visits.close()
 
 
 def test_noise_is_of_the_levels_asked_for_and_grey_stays_grey() -> None:
