@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import psutil
 import torch
 from safetensors.torch import load_file
 
 from bench.core.errors import BenchError
+from bench.core.limits import memory
 from models.suffixes import SUFFIXES
 
 State = Mapping[str, Any]
@@ -116,7 +116,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def _require_memory(path: Path, size: int) -> None:
-    free = psutil.virtual_memory().available
+    free = memory().available
     if size > free:
         raise BenchError(
             f"'{path}' is {size / 1e9:.1f} GB but only {free / 1e9:.1f} GB of memory are free"

@@ -26,6 +26,7 @@ import psutil
 import torch
 
 from bench.core.errors import BenchError, NotApplicable, message_of
+from bench.core.limits import memory
 from bench.records import Tile
 from models.identity import model_digest
 from models.loading import load_restorer
@@ -189,7 +190,7 @@ class Isolated:
 
 def _memory_fault(process: int | None) -> str | None:
     """Return why a process has to end for the memory that it holds, None where it has not."""
-    machine = psutil.virtual_memory()
+    machine = memory()
     if machine.available >= LEAST_FREE * machine.total:
         return None
     try:

@@ -14,6 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from bench.core.limits import memory
 from models.contract import Contained
 from models.ensemble import Ensemble
 from models.restorer import OVERLAP, NetworkRestorer, Restorer
@@ -80,9 +81,7 @@ def free_bytes(device: torch.device) -> int:
     """Return the memory that is free on a device now."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+    return memory().available
 
 
 def choose_tiles(restorer: Restorer) -> None:

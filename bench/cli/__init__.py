@@ -12,6 +12,7 @@ import typer
 from bench.cli.verbs import HELP_OPTIONS, Verb, group_of
 from bench.core.errors import BenchError, disk_fault
 from bench.core.layout import move_results
+from bench.core.limits import tell_torch
 from bench.core.version import VERSION
 
 VERBS: dict[str, Verb] = {
@@ -93,6 +94,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # in the locale C, what has no letter is a "?"
             stream.reconfigure(errors="replace")
+    tell_torch()
     from bench.cli.console import complain, reserving_stdout  # and what prints tables
 
     try:

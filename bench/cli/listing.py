@@ -15,6 +15,7 @@ from bench.cli.console import ShownProgress, print_json, print_table, say, say_p
 from bench.cli.options import Json
 from bench.core.errors import BenchError
 from bench.core.formats import to_json
+from bench.core.limits import cores
 from bench.core.names import choose
 from bench.metrics.backbones import BACKBONES, has_backbone
 from bench.metrics.card import GROUPS, MetricCard
@@ -365,8 +366,7 @@ def _time() -> MetricCosts:
     with ShownProgress() as progress:
         costs = measure_metrics(metric_cards(), progress=progress.update)
     here = cpu()
-    cores = here["usable_cores"] or here["logical_cores"]
-    found = MetricCosts(machine=f"{here['model']}, {cores} cores", costs=costs)
+    found = MetricCosts(machine=f"{here['model']}, {cores()} cores", costs=costs)
     keep_costs(found)
     return found
 

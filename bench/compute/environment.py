@@ -22,6 +22,7 @@ import psutil
 from bench.compute.processes import THREAD_VARIABLES
 from bench.core.errors import BenchError, Unscorable
 from bench.core.extras import INSTALL
+from bench.core.limits import granted_cores, memory, usable_cores
 from bench.core.version import VERSION
 
 PACKAGES = (
@@ -138,15 +139,12 @@ def doctor() -> dict[str, dict[str, Any]]:
 
 def cpu() -> dict[str, Any]:
     """Return the processor, its cores, and how many of them this process may use."""
-    import psutil
-
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return {
         "model": _cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
-        "usable_cores": usable,
-        "cgroup_cores": _cgroup_cores(Path("/sys/fs/cgroup")),
+        "usable_cores": usable_cores(),
+        "cgroup_cores": granted_cores(),
     }
 
 
@@ -235,23 +233,11 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _cgroup_cores(root: Path) -> float | None:
-    """Return how many cores' time a control group grants, None where there is no limit."""
-    with suppress(OSError, ValueError):  # version 2: "quota period", or "max period"
-        quota, period = (root / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with suppress(OSError, ValueError):
-        granted = int((root / "cpu" / "cpu.cfs_quota_us").read_text())
-        each = int((root / "cpu" / "cpu.cfs_period_us").read_text())
-        return None if granted < 0 else granted / each
-    return None
-
-
 def memory_mb(device: str = "cpu") -> int:
-    """Return the memory of the machine, or of the GPU that ``device`` means, in 10^6 bytes."""
+    """Return the memory that this process may use, or a GPU's (``device``), in 10^6 bytes."""
     if device != "cpu" and (found := gpu(device)):
         return int(found["memory_mb"])
-    return round(psutil.virtual_memory().total / 1e6)
+    return round(memory().total / 1e6)
 
 
 def _driver() -> str | None:

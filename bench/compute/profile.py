@@ -17,7 +17,7 @@ from bench.compute.noise import disagreement, with_noise
 from bench.compute.processes import Child
 from bench.compute.quantities import Quantity, quantities
 from bench.core.errors import BenchError
-from bench.core.parallel import cores
+from bench.core.limits import cores
 from bench.core.plugins import load_object
 from bench.core.progress import Update, unheard
 from bench.records import Profile, Tile

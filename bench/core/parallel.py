@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from bench.core.limits import cores
 from bench.core.progress import Update, unheard
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _thread = threading.local()
-
-
-def cores() -> int:
-    """Return how many cores this process may use: a cluster's job has few of a machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def keep_to_one_core() -> None:

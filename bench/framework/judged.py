@@ -18,7 +18,8 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from bench.core.errors import BenchError
-from bench.core.parallel import cores, keep_to_one_core
+from bench.core.limits import cores
+from bench.core.parallel import keep_to_one_core
 from bench.framework.people import HumanScale
 from bench.framework.scores import ScoreTable
 from bench.image import Pixels, read

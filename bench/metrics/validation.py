@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.errors import BenchError
-from bench.core.parallel import ahead, cores
+from bench.core.limits import cores
+from bench.core.parallel import ahead
 from bench.core.progress import Update, unheard
 from bench.image import read
 from bench.metrics.opinions import Opinion, OpinionSet

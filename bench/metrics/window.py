@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.parallel import cores, keeps_to_one_core
+from bench.core.limits import cores
+from bench.core.parallel import keeps_to_one_core
 
 Result = TypeVar("Result")
 Samples = NDArray[Any]

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from bench.core.errors import BenchError
 from bench.core.files import locked, sha256_of
 from bench.core.identity import BESIDE
-from bench.core.parallel import cores, in_threads
+from bench.core.limits import cores
+from bench.core.parallel import in_threads
 from bench.core.progress import Update, unheard
 from bench.records import Pair
 from bench.suites.table import Split, Suite, SuiteCard, canonical

@@ -16,12 +16,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from torch.utils.data import Dataset
 
 from bench.core.errors import BenchError
-from bench.core.parallel import cores
+from bench.core.limits import cores, memory
 from bench.image import Floats, Pixels
 from bench.records import Pair
 from bench.suites.opening import Views, open_pair
@@ -48,7 +47,7 @@ class ViewCache:
 
     def __init__(self, limit: float | None = None) -> None:
         self._readers = ThreadPoolExecutor(cores(), "decode")
-        roomy = max(CACHE_BYTES, CACHE_SHARE * psutil.virtual_memory().available)
+        roomy = max(CACHE_BYTES, CACHE_SHARE * memory().available)
         self._limit, self._used = roomy if limit is None else limit, 0
         self._views: OrderedDict[str, Views] = OrderedDict()
         self._lock = threading.Lock()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from bench.core.parallel import cores
+from bench.core.limits import cores
 from raters.web.address import Address
 from raters.web.app import create_app, server
 

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from queue import SimpleQueue
 
-from bench.core.parallel import cores
+from bench.core.limits import cores
 from bench.core.progress import Progress
 from bench.runs.executors.parts import Lost, Part, restore_in_parts, restore_part
 from bench.runs.executors.shard import Outcome, Shard

@@ -28,7 +28,7 @@ from bench.compute.profile import Conditions, Measurement, measure
 from bench.core.errors import BenchError
 from bench.core.files import write_atomic
 from bench.core.layout import VARIABLE, results
-from bench.core.parallel import cores
+from bench.core.limits import cores
 from bench.core.progress import Progress
 from bench.runs.executors.parts import Lost, Part, restore_in_parts, restore_part
 from bench.runs.executors.shard import Outcome, Shard

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from bench.core.errors import BenchError
-from bench.core.parallel import cores
+from bench.core.limits import cores
 from bench.core.progress import Progress
 from bench.records import Failure
 from bench.runs.executors.devices import restore_on_devices

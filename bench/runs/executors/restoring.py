@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from bench.core.errors import BenchError, NotApplicable, message_of
-from bench.core.parallel import ahead, cores, keep_to_one_core
+from bench.core.limits import cores
+from bench.core.parallel import ahead, keep_to_one_core
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
 from bench.image import quantise, to_pixels, write_png

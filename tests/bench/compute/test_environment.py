@@ -13,7 +13,6 @@ import torch
 import bench
 from bench.compute.environment import (
     PACKAGES,
-    _cgroup_cores,
     code,
     decoders,
     doctor,
@@ -67,20 +66,6 @@ def test_nothing_personal_is_recorded(monkeypatch):
     assert "xyzzy-secret" not in text
     assert str(Path.home()) + "/" not in text
     assert str(Path.cwd()) not in text
-
-
-def test_cpu_limit_of_a_control_group_is_read_in_both_versions(tmp_path):
-    assert _cgroup_cores(tmp_path) is None
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("150000\n")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert _cgroup_cores(tmp_path) == 1.5
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
-    assert _cgroup_cores(tmp_path) is None
-    (tmp_path / "cpu.max").write_text("250000 100000\n")
-    assert _cgroup_cores(tmp_path) == 2.5
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert _cgroup_cores(tmp_path) is None
 
 
 def test_doctor_says_what_is_found_and_what_is_not(monkeypatch, tmp_path):
