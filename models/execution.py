@@ -131,7 +131,8 @@ class GraphedNetwork:
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):
+            # other threads read ahead and score on the GPU meanwhile, which is none of its business
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 made = self._network(given)
         except RuntimeError as error:
             reason = message_of(error).splitlines()[0]

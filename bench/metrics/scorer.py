@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from bench.core.errors import Unscorable
@@ -46,6 +47,7 @@ class Scorer:
         self.border, self._no_reference = border, no_reference
         self._cards = {name: metric_card(name) for name in self.names}
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
+        self._beside = _beside(device)
         self.compares_frames = any(card.consecutive for card in self._cards.values())
         """Whether any metric asks for the frame before each image, too."""
 
@@ -86,7 +88,8 @@ class Scorer:
             if shown is None:
                 continue  # its score says why
             try:
-                prepared.features[name] = self._metrics[name].features(shown)
+                with self._beside():
+                    prepared.features[name] = self._metrics[name].features(shown)
             except Unscorable as reason:
                 prepared.missing[name] = str(reason)
         return prepared
@@ -119,9 +122,23 @@ class Scorer:
         if isinstance(restored, str):
             return Score.missing(restored)
         try:
-            value = float(self._metrics[name].compare(restored, prepared.features.get(name)))
+            with self._beside():
+                value = float(self._metrics[name].compare(restored, prepared.features.get(name)))
         except Unscorable as error:
             return Score.missing(str(error))
         if math.isnan(value):
             return Score.missing(f"{name} came out as not a number for this image")
         return Score(value)
+
+
+def _beside(device: str) -> Callable[[], AbstractContextManager[Any]]:
+    """Return what metrics compute within: on a GPU a stream of their own, beside restoring.
+
+    All threads share it: what one has put there (weights, a reference's features) is ready for the
+    next.
+    """
+    if not device.startswith("cuda"):
+        return nullcontext
+    import torch
+
+    return partial(torch.cuda.stream, torch.cuda.Stream(device))  # type: ignore[no-untyped-call]

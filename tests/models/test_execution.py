@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from torch import nn
 from bench.compute.calls import count_calls, observe_calls
 from bench.compute.operations import weight_bytes
 from bench.core.errors import BenchError
+from bench.runs.executors.frames import Upload
 from models.execution import Autocast, GraphedNetwork
 from models.export import ExportedNetwork, bound, difference, export_onnx
 from models.loading import load_restorer
@@ -208,6 +211,29 @@ def test_a_cuda_graph_makes_the_same_picture_of_each_size(own: str) -> None:
     for image in (WIDE, HIGH, WIDE / 2):
         assert difference(graphed.restore(image), plain.restore(image)) < 1e-5
     assert isinstance(worker(graphed).call, GraphedNetwork)
+
+
+@pytest.mark.gpu
+def test_a_cuda_graph_is_recorded_while_other_threads_use_the_gpu(own: str) -> None:
+    plain = load_restorer(f"{own}:seeded", "cuda")
+    graphed = load_restorer(f"{own}:seeded@cudagraph", "cuda")
+    done = Event()
+
+    def upload() -> int:
+        upload, count = Upload(torch.device("cuda")), 0
+        while not done.is_set():
+            count += upload(torch.rand(1, 3, 256, 256 + count % 64)) is not None  # pinned anew
+        return count
+
+    with ThreadPoolExecutor(1) as beside:
+        counted = beside.submit(upload)
+        try:
+            for size in range(32, 64, 4):
+                image = WIDE[..., :size, :size]
+                assert difference(graphed.restore(image), plain.restore(image)) < 1e-5
+        finally:
+            done.set()
+        assert counted.result() > 0
 
 
 @pytest.mark.gpu

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bench.core.errors import BenchError, Unscorable
 from bench.image import ImageError, ImageSizeError, Picture, Pixels, read, write_png
@@ -42,10 +43,25 @@ class Counting(OnCpu):
         return float(features)
 
 
+class Streams:
+    """1 where all is computed on one stream, which is not the one that networks work on."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def features(self, reference: Picture) -> torch.cuda.Stream:
+        return torch.cuda.current_stream()
+
+    def compare(self, restored: Picture, features: torch.cuda.Stream) -> float:
+        own = torch.cuda.current_stream()
+        return float(own == features != torch.cuda.default_stream())
+
+
 @pytest.fixture
 def extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Add the metrics above to the table, as an outside package would."""
-    for name, factory in (("nan", "NotANumber"), ("counting", "Counting")):
+    added = {"nan": "NotANumber", "counting": "Counting", "streams": "Streams"}
+    for name, factory in added.items():
         card = replace(METRICS["psnr"], name=name, factory=f"{__name__}:{factory}")
         monkeypatch.setitem(METRICS, name, card)
 
@@ -188,3 +204,18 @@ def test_a_saved_png_scores_what_the_pixels_score(tmp_path: Path) -> None:
     scorer = Scorer(PIXELWISE)
     again = score(scorer, read(tmp_path / "x.png"), read(tmp_path / "y.png"))
     assert again == score(scorer, x, y)
+
+
+@pytest.mark.gpu
+def test_metrics_compute_beside_networks_on_a_gpu_and_find_what_a_cpu_does(extra: None) -> None:
+    scorer = Scorer(["streams", "st-lpips-alex"], "cuda")
+    on_cpu = Scorer(["st-lpips-alex"])
+    with ThreadPoolExecutor(4) as threads:
+        found = list(
+            threads.map(lambda n: score(scorer, image(n, 96, 96), image(n + 8, 96, 96)), range(8))
+        )
+    assert [one["streams"].value for one in found] == [1.0] * 8
+    for number, one in enumerate(found):
+        expected = score(on_cpu, image(number, 96, 96), image(number + 8, 96, 96))
+        value = expected["st-lpips-alex"].value
+        assert one["st-lpips-alex"].value == pytest.approx(value, rel=1e-3)  # TF32 convolutions
