@@ -21,12 +21,12 @@ from bench.core.limits import cores
 from bench.core.parallel import ahead, keep_to_one_core
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
-from bench.image import quantise, to_pixels, write_png
+from bench.image import quantise, write_png
 from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
 from bench.runs.executors.abreast import Abreast
-from bench.runs.executors.frames import Frame, Frames, Player, reference_of
+from bench.runs.executors.frames import Frame, Frames, Player, fetched, reference_of, when_made
 from bench.runs.store import RunFolder
 from bench.suites import strata
 from bench.suites.identity import pair_digest
@@ -214,6 +214,7 @@ class Made:
     work: Work
     restored: torch.Tensor
     before: torch.Tensor | str
+    when: torch.cuda.Event | None
 
 
 def _restored(
@@ -236,13 +237,13 @@ def _restored(
         return Cell(work.image, missing, measured, work.inputs)
     high, wide = (length // work.pair.scale for length in restored.shape[-2:])
     tiles = tiles_for_memory(work.player.restorer, high, wide)
-    return Made(replace(work, tiles=tiles), restored, before)
+    return Made(replace(work, tiles=tiles), restored, before, when_made(restored))
 
 
 def _finish(folder: RunFolder, made: Made, scorer: Scorer, opened: Opened) -> Cell:
     work = made.work
-    pixels = to_pixels(made.restored)  # here, for a GPU would wait for it
-    before = made.before if isinstance(made.before, str) else to_pixels(made.before)
+    pixels = fetched(made.restored, made.when)
+    before = made.before if isinstance(made.before, str) else fetched(made.before, made.when)
     scores = scorer.score(pixels, opened.prepared, before)
     try:
         write_png(folder.image_path(work.label, work.image), pixels)

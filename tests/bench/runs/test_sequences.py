@@ -22,7 +22,14 @@ from bench.metrics.scorer import Scorer
 from bench.photographs.restoring import restore_frames
 from bench.photographs.video import look_at
 from bench.records import Pair
-from bench.runs.executors.frames import ALONE_KEPT, Frames, Player, reference_of
+from bench.runs.executors.frames import (
+    ALONE_KEPT,
+    Frames,
+    Player,
+    fetched,
+    reference_of,
+    when_made,
+)
 from bench.runs.store import RunFolder
 from bench.suites.opening import Views, open_pair
 from bench.suites.table import open_suite
@@ -174,6 +181,28 @@ def test_images_come_to_a_gpu_on_a_stream_of_their_own_and_come_out_the_same(
         torch.testing.assert_close(
             there.restored(pair), here.restored(pair), atol=2e-3, rtol=0, check_device=False
         )
+
+
+@pytest.mark.gpu
+def test_images_come_from_a_gpu_that_goes_on_working() -> None:
+    images = [torch.rand(1, 3, 96, 128, device="cuda") for _ in range(3)]
+    expected = [to_pixels(image.cpu()) for image in images]
+    made = []
+    for image in images:
+        torch.cuda._sleep(10_000_000)  # clock cycles
+        image.sub_(0)
+        made.append(when_made(image))
+    torch.cuda._sleep(4_000_000_000)  # what the GPU was given since: two seconds and more
+    found = [fetched(image, when) for image, when in zip(images, made, strict=True)]
+    assert not torch.cuda.default_stream().query()
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_images_of_a_cpu_are_taken_as_they_are() -> None:
+    image = torch.rand(1, 3, 24, 32)
+    assert when_made(image) is None
+    assert np.array_equal(fetched(image, None), to_pixels(image))
 
 
 def test_a_film_comes_out_as_the_same_frames_of_a_suite_do(gopro: Path) -> None:
