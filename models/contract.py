@@ -12,12 +12,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import torch
 
 from bench.core.errors import BenchError
-from models.restorer import NOTHING_KNOWN, Hints, Restorer, as_floats
+from models.ensemble import Ensemble
+from models.restorer import NOTHING_KNOWN, Hints, Made, NetworkRestorer, Restorer, as_floats
 
 LOWEST, HIGHEST = -0.5, 1.5
 """Overshoot within these is clipped. A model all of whose images go beyond has another range."""
@@ -49,12 +51,27 @@ class Contained:
 
         What it draws at random depends on the image's id alone.
         """
+        return self.begin(degraded, hints)()
+
+    def begin(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> Made:
+        """See `NetworkRestorer.begin`; what the model makes is looked at in the end."""
         given = degraded.clone()
         with contained(self._remark, hints.image or ""):
-            restored = self.inner.restore(given, hints)
-        if not torch.equal(given, degraded):
-            self._remark("it writes into its input: every model is given a copy")
-        return self._checked(as_floats(self.name, restored).float(), degraded)
+            made = self._begun(given, hints)
+
+        def ended() -> torch.Tensor:
+            image = as_floats(self.name, made()).float()
+            if not torch.equal(given, degraded):
+                self._remark("it writes into its input: every model is given a copy")
+            return self._checked(image, degraded)
+
+        return ended
+
+    def _begun(self, given: torch.Tensor, hints: Hints) -> Made:
+        if isinstance(self.inner, NetworkRestorer):
+            return self.inner.begin(given, hints)
+        restored = self.inner.restore(given, hints)
+        return lambda: restored
 
     def _checked(self, restored: torch.Tensor, degraded: torch.Tensor) -> torch.Tensor:
         """Return float values of [0, 1] with some overshoot as they are, refuse all others.
@@ -87,6 +104,19 @@ class Contained:
     def _remark(self, text: str) -> None:
         if text not in self._met:
             self._met.append(text)
+
+
+def layers_of(restorer: Restorer) -> list[Restorer]:
+    """Return a restorer and what it is laid around, down to the one that works."""
+    found = [restorer]
+    while isinstance(found[-1], Contained | Ensemble):
+        found.append(found[-1].inner)
+    return found
+
+
+def may_begin(restorer: Restorer) -> TypeGuard[NetworkRestorer | Contained]:
+    """Say whether a restorer has `NetworkRestorer.begin`, with all that it is laid around."""
+    return all(isinstance(layer, NetworkRestorer | Contained) for layer in layers_of(restorer))
 
 
 @dataclass(frozen=True, slots=True)

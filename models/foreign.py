@@ -18,7 +18,7 @@ from bench.core.extras import extra
 from models.catalogue import NONCOMMERCIAL
 from models.checkpoints import kind_of, network_states, read_state
 from models.classical import noise_of
-from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer, Sides
+from models.restorer import NOTHING_KNOWN, Hints, Made, NetworkRestorer, Sides
 
 LICENCES = {
     "AdaCode": "CC BY-NC-SA 4.0",
@@ -83,12 +83,12 @@ class NoiseMapRestorer(NetworkRestorer):
 
     uses_noise = True
 
-    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
-        """See `Restorer.restore`; any batch size."""
+    def begin(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> Made:
+        """See `NetworkRestorer.begin`; any batch size."""
         assert self.network is not None
-        level = noise_of(degraded[0].permute(1, 2, 0).double().numpy(), hints)
+        level = noise_of(degraded[0].permute(1, 2, 0).double().cpu().numpy(), hints)
         self.network.level = level  # type: ignore[assignment]  # what the network looks at
-        return super().restore(degraded, hints)
+        return super().begin(degraded, hints)
 
 
 def load_spandrel(path: Path, name: str, device: str, tile: int | None) -> NetworkRestorer:

@@ -15,8 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from bench.core.limits import memory
-from models.contract import Contained
-from models.ensemble import Ensemble
+from models.contract import layers_of
 from models.restorer import OVERLAP, NetworkRestorer, Restorer
 
 PROBE = 64
@@ -90,7 +89,7 @@ def choose_tiles(restorer: Restorer) -> None:
     It chooses at the first image of each size and keeps to that: images of a size are done alike.
     After memory ran out nevertheless, it keeps to the smaller tiles of that.
     """
-    inner = _inside(restorer)
+    inner = layers_of(restorer)[-1]
     if not isinstance(inner, NetworkRestorer):
         return
     chosen: dict[tuple[int, int], int | None] = {}
@@ -109,12 +108,6 @@ def choose_tiles(restorer: Restorer) -> None:
     inner.fit = fit
 
 
-def _inside(restorer: Restorer) -> Restorer:
-    while isinstance(restorer, Contained | Ensemble):
-        restorer = restorer.inner
-    return restorer
-
-
 def cut_to_fit(
     restorer: Restorer, height: int, width: int, *, batch: int = 1, free: int | None = None
 ) -> int | None:
@@ -124,7 +117,7 @@ def cut_to_fit(
     side, None for the image as a whole and for what is no network or has tiles of its own. A tile
     has room for what is shared.
     """
-    inner = _inside(restorer)
+    inner = layers_of(restorer)[-1]
     if not isinstance(inner, NetworkRestorer) or inner.fixed:
         return None
     inner.cut(None)

@@ -24,6 +24,8 @@ Network = Callable[[torch.Tensor], Any]
 
 Of several outputs in a list, a tuple or a dict the only one of that size is taken.
 """
+Made = Callable[[], torch.Tensor]
+"""Waits for a restored image, and returns it."""
 AnyModule = TypeVar("AnyModule", bound=torch.nn.Module)
 
 Sides = int | tuple[int, int]
@@ -178,18 +180,27 @@ class NetworkRestorer:
         if self.network is not None:
             store(self.network.to(dtype=self.dtype), self._layout)
 
-    @torch.inference_mode()
     def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
         """See `Restorer.restore`; any batch size. Raises `ImageSizeError` for a wrong result."""
+        return self.begin(degraded, hints)()
+
+    @torch.inference_mode()
+    def begin(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> Made:
+        """Begin what `restore` does; what is returned waits for the image and returns it.
+
+        The degraded image may lie where the network works. Raises what can be told at once; the
+        rest is raised by what is returned, which another thread may call.
+        """
         if degraded.ndim != 4 or degraded.shape[1] != 3:
             raise ImageSizeError(f"expected (B,3,H,W), got {tuple(degraded.shape)}")
         image = degraded.to(self.device, self.dtype, non_blocking=True)  # where it is pinned
         if self.channels == 3:
-            return self._restore(image).float().cpu()
+            return self._restore(image).float().cpu
         if bool((image[:, :1] == image).all()):
-            return self._restore(image[:, :1]).expand(-1, 3, -1, -1).float().cpu().contiguous()
+            made = self._restore(image[:, :1]).expand(-1, 3, -1, -1).float()
+            return lambda: made.cpu().contiguous()
         restored = self._restore(image.flatten(0, 1)[:, None])  # (3B,1,H,W)
-        return restored.view(-1, 3, *restored.shape[2:]).float().cpu()
+        return restored.view(-1, 3, *restored.shape[2:]).float().cpu
 
     def _restore(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

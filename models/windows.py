@@ -18,7 +18,7 @@ import torch
 
 from bench.core.errors import BenchError
 from bench.image import ImageSizeError
-from models.restorer import NOTHING_KNOWN, Hints, NetworkRestorer
+from models.restorer import NOTHING_KNOWN, Hints, Made, NetworkRestorer
 
 Item = TypeVar("Item")
 
@@ -111,8 +111,8 @@ class WindowRestorer(NetworkRestorer):
         self.frames = reach_of(network).frames
 
     @torch.inference_mode()
-    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
-        """See `Restorer.restore`; any batch size."""
+    def begin(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> Made:
+        """See `NetworkRestorer.begin`; any batch size."""
         if degraded.ndim == 4:
             degraded = degraded[:, None].expand(-1, self.frames, -1, -1, -1)
         if degraded.ndim != 5 or degraded.shape[1:3] != (self.frames, 3):
@@ -120,7 +120,7 @@ class WindowRestorer(NetworkRestorer):
                 f"expected (B,{self.frames},3,H,W) or (B,3,H,W), got {tuple(degraded.shape)}"
             )
         image = degraded.flatten(1, 2).to(self.device, self.dtype)
-        return self._restore(image).float().cpu()
+        return self._restore(image).float().cpu
 
     def _given(self, image: torch.Tensor) -> torch.Tensor:
         batch, _, high, wide = image.shape
@@ -145,8 +145,8 @@ class RecurrentRestorer(NetworkRestorer):
         self._state: torch.Tensor | None = None
 
     @torch.inference_mode()
-    def restore(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> torch.Tensor:
-        """See `Restorer.restore`; any batch size."""
+    def begin(self, degraded: torch.Tensor, hints: Hints = NOTHING_KNOWN) -> Made:
+        """See `NetworkRestorer.begin`; any batch size."""
         if degraded.ndim != 4 or degraded.shape[1] != 3:
             raise ImageSizeError(f"expected (B,3,H,W), got {tuple(degraded.shape)}")
         batch, _, high, wide = degraded.shape
@@ -161,4 +161,4 @@ class RecurrentRestorer(NetworkRestorer):
             )
         made = self._restore(torch.cat([image, self._state.to(image)], dim=1))
         self._state = made[:, 3:]
-        return made[:, :3].float().cpu()
+        return made[:, :3].float().cpu

@@ -7,19 +7,19 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from threading import Lock
 
 import torch
 
 from bench.core.errors import BenchError, NotApplicable
-from bench.image import Pixels, to_pixels, to_tensor
+from bench.image import to_tensor
 from bench.metrics.scorer import Prepared, Scorer
 from bench.records import Clip, Pair
 from bench.suites.frames import no_frame_before, window_of
 from bench.suites.opening import Views, open_pair
 from bench.suites.outputs import names_of
-from models.restorer import Hints, Restorer
+from models.contract import layers_of
+from models.restorer import Hints, NetworkRestorer, Restorer
 from models.windows import ALONE, Reach, reach_of, stacked
 
 KEPT = 8
@@ -42,8 +42,10 @@ class Frame:
     uploaded: torch.Tensor | None = None
 
     def given(self, restorer: Restorer) -> torch.Tensor:
-        """Return the image where a restorer's network works, or for all others on the CPU."""
-        if self.uploaded is None or restorer.network is None:
+        """Return the image where a network works that takes it so, for all others on the CPU."""
+        works = layers_of(restorer)[-1]
+        takes = isinstance(works, NetworkRestorer) and works.network is not None
+        if self.uploaded is None or not takes or works.uses_noise:  # which it looks for on the CPU
             return self.tensor
         there, asked = self.uploaded.device, restorer.device
         same = there.type == asked.type and asked.index in (
@@ -141,33 +143,6 @@ class Upload:
         return there
 
 
-def fetched(image: torch.Tensor, made: torch.cuda.Event | None) -> Pixels:
-    """Return an image as pixels, once a GPU has ``made`` it; None: it is not on a GPU.
-
-    It comes on a stream of its own: what the GPU was given since goes on.
-    """
-    if made is None:
-        return to_pixels(image)
-    stream = _way_back(image.device)
-    stream.wait_event(made)
-    with torch.cuda.stream(stream):
-        return to_pixels(image)  # which waits until it is here
-
-
-@cache
-def _way_back(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
-def when_made(image: torch.Tensor) -> torch.cuda.Event | None:
-    """Return what tells that a GPU has made an image, and all before it; None: not on a GPU."""
-    if image.device.type != "cuda":
-        return None
-    made = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    made.record(torch.cuda.current_stream(image.device))
-    return made
-
-
 def _opened(pair: Pair) -> Frame:
     views = open_pair(pair)
     hints = Hints(
@@ -195,8 +170,13 @@ class Player:
         self._at = -1
         self._last: tuple[Clip, int, torch.Tensor] | None = None
 
+    @property
+    def looks_alone(self) -> bool:
+        """Whether the restorer needs nothing of a sequence but the frame itself."""
+        return self._reach == ALONE
+
     def restored(self, pair: Pair) -> torch.Tensor:
-        """Return the restored image, (1,3,H,W) where the model works: `fetched` waits for that.
+        """Return the restored image, (1,3,H,W).
 
         Raises what the model raises.
         """

@@ -21,12 +21,13 @@ from bench.core.limits import cores
 from bench.core.parallel import ahead, keep_to_one_core
 from bench.core.progress import Progress
 from bench.degrade.resample import upsample
-from bench.image import quantise, write_png
+from bench.image import quantise, to_pixels, write_png
 from bench.metrics.scorer import NO_FRAMES, Prepared, Scorer
 from bench.records import Failure, Pair, Score
 from bench.runs.cells import Cell, CellWriter, Inputs, Strata
 from bench.runs.executors.abreast import Abreast
-from bench.runs.executors.frames import Frame, Frames, Player, fetched, reference_of, when_made
+from bench.runs.executors.frames import Frame, Frames, Player, reference_of
+from bench.runs.executors.under_way import UnderWay
 from bench.runs.store import RunFolder
 from bench.suites import strata
 from bench.suites.identity import pair_digest
@@ -98,6 +99,8 @@ def restore_and_score(
         reader = stack.enter_context(ThreadPoolExecutor(readers, "decode", keep_to_one_core))
         behind = stack.enter_context(ThreadPoolExecutor(crew, "score", keep_to_one_core))
         beside = stack.enter_context(ThreadPoolExecutor(abreast.count, "restore", _on_one_core))
+        back = stack.enter_context(ThreadPoolExecutor(1, "return", keep_to_one_core))
+        under_way = UnderWay(back)
         try:
             for (pair, names), opened in ahead(
                 reader, lambda w: _open(w[0], scorer, folder, frames), waiting, room=readers
@@ -108,12 +111,12 @@ def restore_and_score(
                     frame: Frame | None = None
                     with suppress(Exception):  # told by whoever needs it
                         opened.result()
-                        found = frames.open(pair)
-                        frame = found if abreast.takes(name, found.tensor) else None
-                    if frame is not None:
+                        if players[name].looks_alone and not scorer.compares_frames:
+                            frame = frames.open(pair)
+                    if frame is not None and abreast.takes(name, frame.tensor):
                         cell = beside.submit(_whole_cell, work, frame, opened, scorer, folder)
                     else:
-                        cell = _cell(work, opened, scorer, folder, behind)
+                        cell = _cell(work, frame, opened, scorer, folder, under_way, behind)
                     queue.put(name, pair.id, cell)
             queue.settle_all()
         except BaseException:  # interrupted: what has not begun is left, what was finished kept
@@ -181,15 +184,17 @@ def inputs_of(restorer: Restorer, digest: str, pair: Pair, scorer: Scorer) -> In
 
 def _cell(
     work: Work,
+    frame: Frame | None,
     opening: Future[Opened],
     scorer: Scorer,
     folder: RunFolder,
+    under_way: UnderWay,
     behind: ThreadPoolExecutor,
 ) -> Future[Cell]:
-    """Restore now; return the cell to come, or what went wrong, as a future."""
+    """Restore now, or begin to; return the cell to come, or what went wrong, as a future."""
     settled: Future[Cell] = Future()
     try:
-        made = _restored(work, opening, scorer)
+        made = _restored(work, opening, scorer, frame, under_way)
     except Exception as error:  # noqa: BLE001  isolated, listed and counted by the queue
         settled.set_exception(error)
         return settled
@@ -212,38 +217,52 @@ class Made:
     """What came of a work: the restored image, and the frame before it, or why there is none."""
 
     work: Work
-    restored: torch.Tensor
+    restored: torch.Tensor | Future[torch.Tensor]
     before: torch.Tensor | str
-    when: torch.cuda.Event | None
 
 
 def _restored(
-    work: Work, opening: Future[Opened], scorer: Scorer, frame: Frame | None = None
+    work: Work,
+    opening: Future[Opened],
+    scorer: Scorer,
+    frame: Frame | None,
+    under_way: UnderWay | None = None,
 ) -> Made | Cell:
     """Restore; where that does not apply, return the cell that says why. Raises as the model.
 
     A ``frame`` that is given needs neither its neighbours nor those before it.
     """
+    restorer = work.player.restorer
+    restored: torch.Tensor | Future[torch.Tensor]
+    before: torch.Tensor | str = NO_FRAMES
     try:
         opening.result()
-        before = work.player.before(work.pair) if scorer.compares_frames else NO_FRAMES
         if frame is None:
+            if scorer.compares_frames:
+                before = work.player.before(work.pair)
             restored = work.player.restored(work.pair)
+        elif under_way and under_way.takes(restorer):
+            restored = under_way.restore(restorer, frame.given(restorer), frame.hints)
         else:
-            restored = work.player.restorer.restore(frame.given(work.player.restorer), frame.hints)
+            restored = restorer.restore(frame.given(restorer), frame.hints)
     except NotApplicable as reason:
         missing = dict.fromkeys(scorer.names, Score.missing(str(reason)))
         measured = {} if opening.exception() else opening.result().measured
         return Cell(work.image, missing, measured, work.inputs)
-    high, wide = (length // work.pair.scale for length in restored.shape[-2:])
-    tiles = tiles_for_memory(work.player.restorer, high, wide)
-    return Made(replace(work, tiles=tiles), restored, before, when_made(restored))
+    if isinstance(restored, torch.Tensor):
+        high, wide = (length // work.pair.scale for length in restored.shape[-2:])
+    else:
+        assert frame is not None
+        high, wide = frame.tensor.shape[-2:]
+    tiles = tiles_for_memory(restorer, high, wide)
+    return Made(replace(work, tiles=tiles), restored, before)
 
 
 def _finish(folder: RunFolder, made: Made, scorer: Scorer, opened: Opened) -> Cell:
     work = made.work
-    pixels = fetched(made.restored, made.when)
-    before = made.before if isinstance(made.before, str) else fetched(made.before, made.when)
+    restored = made.restored.result() if isinstance(made.restored, Future) else made.restored
+    pixels = to_pixels(restored)
+    before = made.before if isinstance(made.before, str) else to_pixels(made.before)
     scores = scorer.score(pixels, opened.prepared, before)
     try:
         write_png(folder.image_path(work.label, work.image), pixels)

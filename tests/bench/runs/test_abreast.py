@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,21 +13,18 @@ import torch
 from torch import nn
 
 from bench.image import read
-from bench.metrics.scorer import Scorer
-from bench.records import Failure, Pair, RunSpec
+from bench.records import Failure, Pair
 from bench.runs.executors import abreast
 from bench.runs.executors.abreast import Abreast, safe
-from bench.runs.executors.restoring import restore_and_score
 from bench.runs.store import RunFolder
 from bench.suites.opening import Views, open_pair
 from models.architectures.unet import UNet
 from models.execution import autocast
-from models.restorer import NetworkRestorer, Restorer
+from models.restorer import NetworkRestorer
 from models.training.timing import threads
 from tests.support.progress import Told
+from tests.support.restoring import restored, restorer
 from tests.support.training import pairs_in
-
-Fault = Callable[[torch.Tensor], None]
 
 
 @pytest.fixture
@@ -40,31 +36,6 @@ def pairs(folder_suite: Path) -> list[Pair]:
 def two_threads() -> Iterator[None]:
     with threads(2):
         yield
-
-
-def restorer(at_work: Fault | None = None) -> NetworkRestorer:
-    """A small network; ``at_work`` is called with each image in the thread that restores it."""
-    torch.manual_seed(0)
-    network = UNet(widths=(8, 12), blocks=(1, 1))
-    for parameter in network.parameters():
-        nn.init.normal_(parameter, std=0.05)
-
-    def look(module: nn.Module, given: tuple[torch.Tensor]) -> None:
-        if at_work is not None and threading.current_thread() is not threading.main_thread():
-            at_work(given[0])
-
-    network.register_forward_pre_hook(look)
-    return NetworkRestorer("small", network, multiple=4)
-
-
-def restored(
-    pairs: list[Pair], folder: Path, made: Restorer, progress: Any = None
-) -> tuple[RunFolder, list[Failure]]:
-    metrics = ("psnr", "ssim", "st-lpips-alex")
-    spec = RunSpec(suite="folder", data=str(folder), models=("small",), metrics=metrics)
-    run = RunFolder(folder) if folder.exists() else RunFolder.create(folder, spec)
-    scorer, progress = Scorer(metrics), progress or Told()
-    return run, restore_and_score(pairs, {"small": made}, scorer, run, progress, {"small": "0"})
 
 
 def test_two_images_at_once_on_a_thread_each_come_to_the_cells_of_one_by_one(
