@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+import threading
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import Unscorable
 from bench.core.identity import digest_of
 from bench.image import Frame, Picture, Pixels, same_size
 from bench.metrics.table import metric_card, resolve
 from bench.records import Score
+
+if TYPE_CHECKING:
+    import torch
 
 NO_REFERENCE = "no reference image"
 NO_FRAMES = "compares a frame with the one before it: here images are looked at one by one"
@@ -47,7 +51,7 @@ class Scorer:
         self.border, self._no_reference = border, no_reference
         self._cards = {name: metric_card(name) for name in self.names}
         self._metrics = {name: card.make(device) for name, card in self._cards.items()}
-        self._beside = _beside(device)
+        self._beside = _Beside(device)
         self.compares_frames = any(card.consecutive for card in self._cards.values())
         """Whether any metric asks for the frame before each image, too."""
 
@@ -131,14 +135,23 @@ class Scorer:
         return Score(value)
 
 
-def _beside(device: str) -> Callable[[], AbstractContextManager[Any]]:
-    """Return what metrics compute within: on a GPU a stream of their own, beside restoring.
+class _Beside:
+    """What metrics compute within: on a GPU a stream of their own, beside restoring.
 
     All threads share it: what one has put there (weights, a reference's features) is ready for the
-    next.
+    next. It is made when it is first needed, for who only asks for names needs no GPU.
     """
-    if not device.startswith("cuda"):
-        return nullcontext
-    import torch
 
-    return partial(torch.cuda.stream, torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+    def __init__(self, device: str) -> None:
+        self._device, self._lock = device, threading.Lock()
+        self._stream: torch.cuda.Stream | None = None
+
+    def __call__(self) -> AbstractContextManager[Any]:
+        """Return it, to be entered by this thread."""
+        if not self._device.startswith("cuda"):
+            return nullcontext()
+        import torch
+
+        with self._lock:
+            self._stream = self._stream or torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._stream)
