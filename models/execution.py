@@ -115,7 +115,8 @@ class GraphedNetwork:
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """See the class."""
         key = tuple(image.shape)
-        replay = self._graphs.pop(key, None) or self._recorded(image)
+        with torch.cuda.device(image.device):  # streams are of the current one
+            replay = self._graphs.pop(key, None) or self._recorded(image)
         self._graphs[key] = replay
         while len(self._graphs) > self.KEPT:
             del self._graphs[next(iter(self._graphs))]

@@ -77,9 +77,10 @@ def bytes_per_pixel(restorer: NetworkRestorer) -> float:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Return the memory that is free on a device now."""
+    """Return the memory that is free on a device now; what torch keeps on a GPU for later is."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     return memory().available
 
 

@@ -189,3 +189,13 @@ def test_what_tiles_are_asked_for_is_read_alike_everywhere(tmp_path: Path) -> No
 def test_a_run_without_tiles_is_named_as_before_there_was_auto() -> None:
     spec = RunSpec(suite="s", data="d", models=("input",), metrics=("psnr",))
     assert spec.digest() == "05472235"
+
+
+@pytest.mark.gpu
+def test_what_torch_keeps_of_a_gpu_for_later_is_free() -> None:
+    device = torch.device("cuda")
+    before = memory.free_bytes(device)
+    held = torch.empty(1_000_000_000, dtype=torch.uint8, device=device)
+    assert before - memory.free_bytes(device) == pytest.approx(1e9, rel=0.05)
+    del held
+    assert memory.free_bytes(device) == pytest.approx(before, abs=5e7)
