@@ -188,9 +188,17 @@ def onnx_session(path: Path, device: torch.device, provider: str | None = None) 
             f"onnxruntime has no {provider} here: install onnxruntime-gpu, or give --device cpu"
         )
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Specified provider")  # said below
+            session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:
         raise BenchError(f"'{path}' is no ONNX model that runs here: {kind_of(path)}") from error
+    if session.get_providers()[0] != provider:  # it would work on the CPU without a word
+        raise BenchError(
+            f"onnxruntime cannot start {provider} here: are the libraries there that its version "
+            "needs? See https://onnxruntime.ai/docs/execution-providers/"
+        )
+    return session
 
 
 class OnnxNetwork:

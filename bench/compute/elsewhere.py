@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ SCRIPT = Path(__file__).with_name("measure_onnx.py")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostFile:
     """What `measure_onnx.py` writes: one model on one machine; ``reports`` are lines that
-    `ProfileReport` reads, one for each process."""
+    `ProfileReport` reads, one for each process. ``device`` may be one that nothing here works on,
+    as a telephone's ``coreml``."""
 
     model: str
     device: str
@@ -39,16 +40,20 @@ class CostFile:
 
         Counts, which are of the network and of no machine, are left out where they are not told.
         """
+        kind = self.device.partition(":")[0]
         reports = tuple(ProfileReport().with_line(line) for line in self.reports)
         asked = Conditions(
             self.height,
             self.width,
             batch=self.batch,
-            device=self.device,
+            device=self.device if kind in ("cpu", "cuda") else "cuda",  # measured as a GPU is
             threads=self.threads,
             dtype=self.dtype,
         )
-        rows = Measurement(self.model, self.model, asked, reports).profiles()
+        rows = [
+            replace(row, device=self.device)
+            for row in Measurement(self.model, self.model, asked, reports).profiles()
+        ]
         return [
             r for r in rows if r.value is not None or row_of(r.quantity).depends == "conditions"
         ]

@@ -74,7 +74,7 @@ def main() -> None:
     found = {
         "schema": 1,
         "model": asked.model,
-        "device": about.get("device", "cpu"),
+        "device": device_of(asked.provider),
         "dtype": about.get("dtype", "float32"),
         "height": asked.height,
         "width": asked.width,
@@ -171,7 +171,6 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "about": {
             "threads": threads,
             "dtype": kind,
-            "device": "cpu" if asked.provider == "CPUExecutionProvider" else "cuda",
             "versions": {"onnxruntime": onnxruntime.__version__, "numpy": numpy.__version__},
         },
     }
@@ -185,6 +184,12 @@ def shape_of(asked: argparse.Namespace, session: Any, entry: Any) -> tuple[int, 
     sides = [-(-asked.height // steps[0]) * steps[0], -(-asked.width // steps[1]) * steps[1]]
     channels = entry.shape[1] if isinstance(entry.shape[1], int) else 3
     return (asked.batch * (3 if channels == 1 else 1), channels, *sides)
+
+
+def device_of(provider: str) -> str:
+    """Return what a provider of onnxruntime works on: cpu, cuda, or another in its own word."""
+    word = provider.removesuffix("ExecutionProvider").lower()
+    return {"xnnpack": "cpu", "tensorrt": "cuda", "nvtensorrtrtx": "cuda"}.get(word, word)
 
 
 def spread(times: list[float]) -> float:

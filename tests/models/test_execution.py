@@ -18,6 +18,7 @@ from bench.core.errors import BenchError
 from bench.runs.executors.frames import Upload
 from models.execution import Autocast, GraphedNetwork
 from models.export import ExportedNetwork, bound, difference, export_onnx
+from models.foreign import onnx_session
 from models.loading import load_restorer
 from models.restorer import NetworkRestorer, Restorer
 from models.variants import VARIANTS, parted
@@ -246,3 +247,19 @@ def test_an_image_in_pinned_memory_is_restored_as_any_other(own: str) -> None:
 def test_mixed_precision_is_a_module_that_others_can_run() -> None:
     made = Autocast(nn.Conv2d(3, 3, 1), torch.device("cpu"))(WIDE)
     assert made.dtype == torch.bfloat16
+
+
+def test_a_provider_that_is_listed_and_does_not_start_is_refused(
+    own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    path = tmp_path / "own.onnx"
+    network = worker(load_restorer(f"{own}:seeded")).network
+    assert network is not None
+    export_onnx(network, path, WIDE)
+    listed = ["CUDAExecutionProvider", *onnxruntime.get_available_providers()]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
+    with pytest.raises(BenchError, match="cannot start CUDAExecutionProvider here"):
+        onnx_session(path, torch.device("cuda"))
+    assert onnx_session(path, torch.device("cpu")).get_providers() == ["CPUExecutionProvider"]

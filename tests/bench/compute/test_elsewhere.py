@@ -14,6 +14,7 @@ import numpy
 import pytest
 
 from bench.compute.elsewhere import read_cost_file
+from bench.compute.measure_onnx import device_of
 from bench.core.errors import BenchError
 from bench.report import write_report
 from bench.report.reading.gather import gather
@@ -93,6 +94,23 @@ def test_a_report_shows_them_apart_and_ranks_them_with_no_others(
     assert {row["model"]: float(row["value"]) for row in here} == {"unet": 50.0, "input": 0.1}
     with (run.path / "report" / "tables" / "costs-2.csv").open(newline="") as lines:
         assert {row["model"] for row in csv.DictReader(lines)} == {"unet"}
+
+
+def test_figures_are_of_what_the_provider_works_on(folder: Path, tmp_path: Path) -> None:
+    providers = ("CPU", "XNNPACK", "CUDA", "Tensorrt", "CoreML", "Nnapi", "QNN")
+    words = [device_of(f"{name}ExecutionProvider") for name in providers]
+    assert words == ["cpu", "cpu", "cuda", "cuda", "coreml", "nnapi", "qnn"]
+    of_telephone = json.loads((folder / "edge.json").read_text()) | {"device": "coreml"}
+    (tmp_path / "phone.json").write_text(json.dumps(of_telephone))
+    rows = read_cost_file(tmp_path / "phone.json").profiles()
+    assert {row.device for row in rows} == {"coreml"}
+    run = run_of(tmp_path / "run")
+    called("report", run.path, "--costs", tmp_path / "phone.json")
+    page = Page((run.path / "report" / "index.html").read_text(encoding="utf-8"))
+    assert "Costs on coreml, float32, 60×64, batch 1" in page.text
+    said = bare(folder, "--provider", "CoreMLExecutionProvider", "--out", "no.json", status=1)
+    assert "onnxruntime has no CoreMLExecutionProvider here" in said
+    assert json.loads((folder / "no.json").read_text())["device"] == "coreml"
 
 
 def test_equal_environments_are_one_machine(folder: Path, tmp_path: Path) -> None:
