@@ -112,7 +112,7 @@ READ = {
     "bench compress rescnn-prune40.safetensors --method quantise --suite demo": "test_compress.py",
     "bench rate new --language de": "test_rate_texts.py",
     "bench rate new --texts texts.toml": "test_rate_texts.py",
-    "bench run --suite gopro --executor processes:devices=cuda:0+cuda:1": "needs two GPUs",
+    "bench run --suite gopro --devices 0,1": "needs two GPUs",
     "bench run --suite gopro:frames=5 --models input,rescnn,video-cnn,video-rnn "
     "--metrics psnr,ssim,tof,warp-error": "9 GB; test_sequences.py",
     "bench train video-rnn --suite reds:frames=5 --budget 1h": "27,000 pairs; test_windows.py",

@@ -34,6 +34,7 @@ from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
 from bench.records import profile_size, tile_of
+from bench.runs.executors.table import executor_on
 from bench.suites.table import suite_cards
 from models.recipe_files import changes_of
 
@@ -120,6 +121,13 @@ def run(
         int,
         typer.Option(help="Seed of training; but for 0, kept weights of others are passed over."),
     ] = 0,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            help="GPUs that share the images out, a process each, as 0,1: short for --executor "
+            "processes:devices=cuda:0+cuda:1."
+        ),
+    ] = None,
     executor: Annotated[str, typer.Option(help=EXECUTOR_HELP)] = "local",
     keep: Annotated[
         bool,
@@ -158,6 +166,10 @@ def run(
     changes = changes_of(recipe, set_ or ())
     if changes and train == "never":
         raise BenchError("--recipe and --set say how to train, and --train never trains nothing")
+    if devices is not None:
+        if executor != "local":
+            raise BenchError("--devices is itself an --executor; give one of them")
+        executor = executor_on(split(devices))
     if keep and fresh:
         raise BenchError("--keep and --fresh contradict each other; give one of them")
 

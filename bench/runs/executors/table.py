@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
@@ -67,6 +67,16 @@ def _devices(text: str) -> tuple[str, ...]:
     if wrong := [one for one in devices if one.partition(":")[0] not in ("cpu", "cuda")]:
         raise BenchError(f"device '{wrong[0]}': expected devices such as cuda:0+cuda:1, or cpu+cpu")
     return tuple(pick_device(one) for one in devices)
+
+
+def executor_on(devices: Sequence[str]) -> str:
+    """Return the spec of the executor with a process on each device; a number means a GPU.
+
+    >>> executor_on(["0", "1"])
+    'processes:devices=cuda:0+cuda:1'
+    """
+    named = (f"cuda:{one}" if one.isdecimal() else one for one in devices)
+    return f"processes:devices={'+'.join(named)}"
 
 
 EXECUTORS: dict[str, Executor] = {

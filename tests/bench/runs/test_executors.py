@@ -20,7 +20,7 @@ from bench.runs.executors.shard import Shard, ShardModel
 from bench.runs.executors.table import executor_named, executors
 from tests.bench.runs.test_run import digests, wait_for
 from tests.conftest import Bench
-from tests.support.commands import typed
+from tests.support.commands import called, typed
 
 ODD = """
 import os, time
@@ -215,3 +215,22 @@ def test_ctrl_c_ends_the_processes_and_the_run_taken_up_is_the_same(
     assert last.returncode == 0, last.stderr
     assert cells.read_bytes().startswith(kept)
     assert digests(broken) == digests(tmp_path / "whole")
+
+
+def test_devices_are_a_word_for_the_executor_on_them(
+    folder_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_RESULTS", str(tmp_path / "results"))
+    words = ("run", "--suite", "folder", "--data", folder_suite, "--models", "input,unsharp")
+    words += ("--metrics", "psnr", "--profile", "none")
+    called(*words, "--out", tmp_path / "shared", "--devices", "cpu,cpu")
+    called(*words, "--out", tmp_path / "alone")
+    scores = [(tmp_path / name / "scores.csv").read_text() for name in ("shared", "alone")]
+    assert scores[0] == scores[1]
+    record = json.loads((tmp_path / "shared" / "run.json").read_text())
+    assert record["options"]["devices"] == "cpu,cpu"
+    both = called(*words, "--devices", "0,1", "--executor", "ray", status=2)
+    assert "--devices is itself an --executor; give one of them" in both
+    wrong = called(*words, "--devices", "cpu,phone", status=2)
+    assert "device 'phone': expected devices such as cuda:0+cuda:1, or cpu+cpu" in wrong
+    assert "torch finds" in called(*words, "--devices", "97", status=2)
