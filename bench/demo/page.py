@@ -17,6 +17,7 @@ from bench.viewer.parts import css, frame, script
 
 MOST_BYTES = 64_000_000
 """Of an upload."""
+LOST = "this page lost its connection to the server for a while"
 STALE = 3600
 """Seconds after which an upload goes that no visit is known to have left."""
 
@@ -125,19 +126,21 @@ def tried(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield what is shown after each model: a line, the viewer's scenes, the table.
 
-    It ends when the visitor leaves. Raises `BenchError` for what cannot be tried.
+    Raises `BenchError` for what cannot be tried, and when the visitor has left.
     """
     if path is None:
         raise BenchError("there is no photograph yet: upload, paste or take one")
     if not chosen:
         raise BenchError("no model is chosen: choose one or more")
+    if not Path(path).exists():
+        raise BenchError(f"the photograph is here no more: {LOST}; upload it again")
     photograph = workshop.read(Path(path))
     done: list[Version] = []
     with visits.working(visit) as folder:
         yield _saying(done, chosen), "[]", ""
         for version in workshop.versions(photograph, chosen, worse, folder):
-            if not visits.is_here(visit):
-                return  # others wait for their turn
+            if not visits.is_here(visit):  # others wait for their turn
+                raise BenchError(f"nothing was kept: {LOST}; load it again")
             done.append(version)
             yield _saying(done, chosen), scenes(done, folder), table(done, workshop.metrics)
 

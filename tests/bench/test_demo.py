@@ -106,10 +106,14 @@ def test_models_do_not_work_on_for_somebody_who_has_left(
     upload = visits.uploads / "a.png"
     write_png(upload, np.full((48, 48, 3), 90, np.uint8))
     with visits.present("me"):
+        visits.uploaded("me", str(upload))
         shown = tried(workshop, visits, "me", str(upload), ["unsharp", "tv"], Worse())
         lines = [next(shown)[0] for _ in range(2)]
     assert lines == ["Model 1 of 2: unsharp is at work …"] * 2
-    assert list(shown) == []
+    with pytest.raises(BenchError, match="nothing was kept: this page lost its connection"):
+        next(shown)
+    with visits.present("me"), pytest.raises(BenchError, match=r"here no more: .*; upload it"):
+        next(tried(workshop, visits, "me", str(upload), ["unsharp"], Worse()))
     visits.close()
 
 
