@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -111,8 +112,8 @@ def _refuse_huge(data: bytes, path: Path) -> None:
                 pixels = image.width * image.height
     except Image.DecompressionBombError:
         pixels = MOST_PIXELS + 1
-    except (OSError, SyntaxError, ValueError):
-        return  # decoding says what it is
+    except Exception:  # noqa: BLE001  of a damaged file; decoding says what it is
+        return
     if pixels > MOST_PIXELS:
         raise ImageError(too_large(path))
 
@@ -171,15 +172,18 @@ def _decode_deep(data: bytes, path: Path) -> NDArray[Any] | None:
             if _is_white_zero(tags):
                 decoded[:, :, 0] = 65535 - decoded[:, :, 0]
             return _turn(decoded, tags.get(_ORIENTATION, 1))
-    except (OSError, SyntaxError, ValueError) as error:
+    except BenchError:
+        raise
+    except Exception as error:  # Pillow raises what it likes over a damaged file
         raise ImageError(f"'{path}' is not a readable image ({error})") from error
     return None
 
 
 def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
     """Return the samples as stored, or None where Pillow has to read the file."""
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    is_png = data.startswith(_PNG)
+    is_png, decoded = data.startswith(_PNG), None
+    with suppress(cv2.error):  # of a header that promises more than it will read
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
         if is_png:  # no second opinion: Pillow does not verify all of a PNG's checksums
             raise ImageError(f"'{path}' is a damaged or truncated PNG; get or make it again")
@@ -202,15 +206,18 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
 
 
 def peek(data: bytes, question: Callable[[Image], Any]) -> Any:
-    """Return what Pillow finds in the header, or None if it cannot read that."""
-    from PIL import Image, UnidentifiedImageError
+    """Return what Pillow finds in the header, or None if it cannot read that.
+
+    Of a damaged file OpenCV may decode what Pillow will not.
+    """
+    from PIL import Image
 
     _knows_heif(data)
     try:
         with Image.open(io.BytesIO(data)) as image:
             return question(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError):
-        return None  # whoever reads it says so
+    except Exception:  # noqa: BLE001  Pillow raises what it likes; whoever reads the file says so
+        return None
 
 
 def _frames_in(data: bytes) -> int:
@@ -224,10 +231,7 @@ def _frames_in(data: bytes) -> int:
         still = not data.startswith((b"GIF8", b"II", b"MM", b"RIFF"))
     if still:
         return 1
-    try:
-        return peek(data, _pages) or 1
-    except (OSError, ValueError, SyntaxError, EOFError):
-        return 1
+    return peek(data, _pages) or 1
 
 
 def _pages(image: Image) -> int:
@@ -301,7 +305,9 @@ def _decode_pillow(data: bytes, path: Path) -> NDArray[Any]:
     except UnidentifiedImageError as error:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
         raise ImageError(f"'{path}' is not an image of a kind read here ({kinds})") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except BenchError:
+        raise
+    except Exception as error:  # Pillow raises what it likes over a damaged file
         raise ImageError(f"'{path}' is not a readable image ({error})") from error
 
 

@@ -130,6 +130,28 @@ def test_the_unused_byte_of_a_32_bit_bmp_is_not_transparency(tmp_path: Path, rgb
     np.testing.assert_array_equal(read(tmp_path / "a.bmp"), rgb)
 
 
+def test_what_opencv_reads_of_a_damaged_file_needs_no_pillow(tmp_path: Path, rgb: Pixels) -> None:
+    done, encoded = cv2.imencode(".bmp", rgb[:, :, ::-1])
+    assert done
+    damaged = bytearray(encoded.tobytes())
+    damaged[14:18] = struct.pack("<I", 1 << 20)  # the size of a header that is not there
+    (tmp_path / "a.bmp").write_bytes(damaged)
+    with pytest.raises(OSError, match="Truncated"):
+        Image.open(tmp_path / "a.bmp")
+    assert read(tmp_path / "a.bmp").shape[2] == 3
+
+
+def test_a_header_that_promises_too_much_for_opencv_is_told(tmp_path: Path, rgb: Pixels) -> None:
+    done, encoded = cv2.imencode(".bmp", rgb[:, :, ::-1])
+    assert done
+    damaged = bytearray(encoded.tobytes())
+    damaged[18:22] = struct.pack("<I", (1 << 20) + 1)  # the width
+    damaged[22:26] = struct.pack("<I", 7)
+    (tmp_path / "a.bmp").write_bytes(damaged)
+    with pytest.raises(ImageError, match="is not a readable image"):
+        read(tmp_path / "a.bmp")
+
+
 # --- sixteen bits ------------------------------------------------------------------------------
 
 
