@@ -206,7 +206,7 @@ def _decode_opencv(data: bytes, path: Path) -> NDArray[Any] | None:
 
 
 def peek(data: bytes, question: Callable[[Image], Any]) -> Any:
-    """Return what Pillow finds in the header, or None if it cannot read that.
+    """Return what Pillow finds in the header, or None where it cannot open the file.
 
     Of a damaged file OpenCV may decode what Pillow will not.
     """
@@ -214,10 +214,11 @@ def peek(data: bytes, question: Callable[[Image], Any]) -> Any:
 
     _knows_heif(data)
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return question(image)
+        image = Image.open(io.BytesIO(data))
     except Exception:  # noqa: BLE001  Pillow raises what it likes; whoever reads the file says so
         return None
+    with image:
+        return question(image)
 
 
 def _frames_in(data: bytes) -> int:
@@ -231,7 +232,10 @@ def _frames_in(data: bytes) -> int:
         still = not data.startswith((b"GIF8", b"II", b"MM", b"RIFF"))
     if still:
         return 1
-    return peek(data, _pages) or 1
+    try:
+        return peek(data, _pages) or 1
+    except Exception:  # noqa: BLE001  as of a second page that has no size
+        return 1
 
 
 def _pages(image: Image) -> int:

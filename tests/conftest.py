@@ -23,6 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 from bench.core.layout import VARIABLE
 from bench.image import Pixels, read, write_png
+from bench.records import Pair
 from bench.runs.store import RunFolder
 from tests.support.once import made_once
 from tests.support.runs import photograph_run
@@ -77,6 +78,14 @@ def folder_suite(tmp_path: Path, photograph: Pixels) -> Path:
         blurred = cv2.GaussianBlur(sharp, (0, 0), 1.5 + 0.2 * index)
         write_png(root / "input" / f"scene{index}.png", np.asarray(blurred, np.uint8))
     return root
+
+
+@pytest.fixture
+def pairs(folder_suite: Path) -> list[Pair]:
+    """The pairs of that folder, each a scene of its own."""
+    from tests.support.training import pairs_in  # and torch
+
+    return pairs_in(folder_suite)
 
 
 @pytest.fixture

@@ -152,6 +152,24 @@ def test_a_header_that_promises_too_much_for_opencv_is_told(tmp_path: Path, rgb:
         read(tmp_path / "a.bmp")
 
 
+def test_a_tiff_whose_second_page_has_no_size_is_read_as_one_picture(
+    tmp_path: Path, rgb: Pixels
+) -> None:
+    Image.fromarray(rgb).save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    struct.pack_into("<I", data, first + 2 + 12 * count, len(data) + len(data) % 2)
+    data += b"\0" * (len(data) % 2) + struct.pack("<HHHIII", 1, 259, 3, 1, 1, 0)  # no width
+    (tmp_path / "a.tif").write_bytes(data)
+    with (
+        pytest.raises(TypeError, match="Missing dimensions"),
+        Image.open(tmp_path / "a.tif") as tif,
+    ):
+        assert tif.n_frames
+    np.testing.assert_array_equal(read(tmp_path / "a.tif"), rgb)
+
+
 # --- sixteen bits ------------------------------------------------------------------------------
 
 

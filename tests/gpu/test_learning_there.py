@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from bench.records import Pair
 from models.catalogue import MODELS, Card
@@ -19,8 +18,7 @@ from models.loading import build_network
 from models.recipes import Adversary, Recipe
 from models.restorer import NetworkRestorer
 from models.training.train import Job, train
-from models.weights import save_weights
-from tests.support.training import DISCRIMINATOR, curves, header_of, job_of, pairs_in
+from tests.support.training import DISCRIMINATOR, curves, job_of, teacher_in
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"widths": (8, 12), "blocks": (1, 1)},
@@ -50,16 +48,8 @@ def card_of(model: str) -> Card:
 
 
 @pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return pairs_in(folder_suite)
-
-
-@pytest.fixture
 def teacher(tmp_path: Path) -> Path:
-    network = build_network(MODELS["rescnn"], 0)
-    nn.init.normal_(network.get_submodule("tail").weight, std=0.01)  # type: ignore[arg-type]
-    save_weights(tmp_path / "large.safetensors", network, header_of("rescnn"))
-    return tmp_path / "large.safetensors"
+    return teacher_in(tmp_path)
 
 
 @pytest.fixture

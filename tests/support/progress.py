@@ -20,6 +20,18 @@ class Told:
         pass
 
 
+class Impatient(Told):
+    """A progress that somebody interrupts once so much is ``done``."""
+
+    def __init__(self, done: float) -> None:
+        super().__init__()
+        self._enough = done
+
+    def update(self, stage: str, done: float, total: float, text: str = "", /) -> None:
+        if done == self._enough:
+            raise KeyboardInterrupt
+
+
 def steps(heard: Callable[[float, float], object]) -> Update:
     """Return a progress that hears of a training's steps alone: how many are done, of how many."""
 

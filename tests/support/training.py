@@ -20,10 +20,17 @@ from safetensors.torch import load_file
 from bench.core.identity import digest_of
 from bench.records import Pair
 from models.architectures.patchgan import PatchGAN
-from models.catalogue import Card
+from models.catalogue import MODELS, Card
+from models.loading import build_network
 from models.recipes import Recipe
 from models.training.train import Job, train
-from models.weights import PairDigests, ValidationFigures, WeightsHeader, header_as_found
+from models.weights import (
+    PairDigests,
+    ValidationFigures,
+    WeightsHeader,
+    header_as_found,
+    save_weights,
+)
 
 DISCRIMINATOR = "tests.support.training:discriminator"
 NORMALISING_DISCRIMINATOR = "tests.support.training:normalising_discriminator"
@@ -86,6 +93,14 @@ def header_of(model: str, **changed: Any) -> WeightsHeader:
         torch_version="2.10.0",
     )
     return replace(made_up, **changed)
+
+
+def teacher_in(folder: Path) -> Path:
+    """Write weights of a large network that does something, and return their file."""
+    network = build_network(MODELS["rescnn"], 0)
+    torch.nn.init.normal_(network.get_submodule("tail").weight, std=0.01)  # type: ignore[arg-type]
+    save_weights(folder / "large.safetensors", network, header_of("rescnn"))
+    return folder / "large.safetensors"
 
 
 def content_of(weights: Path) -> str:

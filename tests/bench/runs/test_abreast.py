@@ -22,14 +22,8 @@ from models.architectures.unet import UNet
 from models.execution import autocast
 from models.restorer import NetworkRestorer
 from models.training.timing import threads
-from tests.support.progress import Told
+from tests.support.progress import Impatient
 from tests.support.restoring import restored, restorer
-from tests.support.training import pairs_in
-
-
-@pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return pairs_in(folder_suite)
 
 
 @pytest.fixture
@@ -101,13 +95,8 @@ def test_what_fails_on_an_image_loses_that_image_alone_and_is_tried_again(
 def test_interrupted_it_keeps_what_was_finished_and_goes_on(
     pairs: list[Pair], tmp_path: Path, two_threads: None
 ) -> None:
-    class Impatient(Told):
-        def update(self, stage: str, done: float, total: float, text: str = "") -> None:
-            if done == 2:
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        restored(pairs, tmp_path / "run", restorer(), Impatient())
+        restored(pairs, tmp_path / "run", restorer(), Impatient(2))
     run = RunFolder(tmp_path / "run")
     kept = [cell.image for cell in run.cells("small")]
     assert 2 <= len(kept) <= 5

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from bench.records import Pair
 from models.training.timing import threads
-from tests.support.training import pairs_in
-
-
-@pytest.fixture
-def pairs(folder_suite: Path) -> list[Pair]:
-    return pairs_in(folder_suite)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from bench.core.errors import BenchError
 from bench.core.files import sha256_of
@@ -16,16 +15,13 @@ from models.catalogue import MODELS
 from models.loading import build_network
 from models.training.distil import LastFeatures, looks_apart
 from models.training.train import Job, train
-from models.weights import Teacher, save_weights
-from tests.support.training import curves, header_of
+from models.weights import Teacher
+from tests.support.training import curves, teacher_in
 
 
 @pytest.fixture
 def teacher(tmp_path: Path) -> Path:
-    network = build_network(MODELS["rescnn"], 0)
-    nn.init.normal_(network.get_submodule("tail").weight, std=0.01)  # type: ignore[arg-type]
-    save_weights(tmp_path / "large.safetensors", network, header_of("rescnn"))
-    return tmp_path / "large.safetensors"
+    return teacher_in(tmp_path)
 
 
 def test_features_are_those_that_enter_the_last_convolution() -> None:
