@@ -31,8 +31,11 @@ def busy_percent(measured: Measurement) -> float | str:
     if measured.conditions.device == "cpu":
         return measured.reason("latency", "the model ran on the CPU, which launches nothing")
     timed = [r for r in measured.reports if r.latency is not None]
-    if not timed or all(r.latency and r.latency.passes_ms == r.latency.wall_ms for r in timed):
-        return measured.reason("latency", "no network runs on the GPU")
+    without = "no network runs on the GPU"
+    if not timed:
+        return measured.reason("latency", without)
+    if all(r.latency and r.latency.passes_ms == r.latency.wall_ms for r in timed):
+        return measured.reason("busy", without)
     own = next((report for report in timed if report.busy_ms is not None), timed[0])
     assert own.latency
     worked = median(own.latency.passes_ms) if own.busy_ms is None else own.busy_ms

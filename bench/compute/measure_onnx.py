@@ -166,7 +166,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             "switches": switches() - switched,
             "load": load,
         },
-        "missing": dict.fromkeys(("counts", "energy", "peak", "files"), NOT_HERE),
+        "missing": dict.fromkeys(not_known(device_of(asked.provider)), NOT_HERE),
         "done": True,
         "about": {
             "threads": threads,
@@ -190,6 +190,12 @@ def device_of(provider: str) -> str:
     """Return what a provider of onnxruntime works on: cpu, cuda, or another in its own word."""
     word = provider.removesuffix("ExecutionProvider").lower()
     return {"xnnpack": "cpu", "tensorrt": "cuda", "nvtensorrtrtx": "cuda"}.get(word, word)
+
+
+def not_known(device: str) -> list[str]:
+    """Return the parts of a measurement that this script has nothing of."""
+    of_gpu = [] if device == "cpu" else ["busy", "device_memory"]
+    return ["counts", "energy", "peak", "files", *of_gpu]
 
 
 def spread(times: list[float]) -> float:

@@ -14,7 +14,7 @@ import numpy
 import pytest
 
 from bench.compute.elsewhere import read_cost_file
-from bench.compute.measure_onnx import device_of
+from bench.compute.measure_onnx import NOT_HERE, device_of, not_known
 from bench.core.errors import BenchError
 from bench.report import write_report
 from bench.report.reading.gather import gather
@@ -101,13 +101,21 @@ def test_figures_are_of_what_the_provider_works_on(folder: Path, tmp_path: Path)
     words = [device_of(f"{name}ExecutionProvider") for name in providers]
     assert words == ["cpu", "cpu", "cuda", "cuda", "coreml", "nnapi", "qnn"]
     of_telephone = json.loads((folder / "edge.json").read_text()) | {"device": "coreml"}
+    reports = [json.loads(line) for line in of_telephone["reports"]]
+    for report in reports:
+        assert report["missing"] == dict.fromkeys(not_known("cpu"), NOT_HERE)
+        report["missing"] = dict.fromkeys(not_known("coreml"), NOT_HERE)
+    of_telephone["reports"] = [json.dumps(report) for report in reports]
     (tmp_path / "phone.json").write_text(json.dumps(of_telephone))
     rows = read_cost_file(tmp_path / "phone.json").profiles()
     assert {row.device for row in rows} == {"coreml"}
+    missing = {row.quantity: row.missing for row in rows}
+    assert missing["gpu_busy_percent"] == missing["device_memory_mb"] == NOT_HERE
     run = run_of(tmp_path / "run")
     called("report", run.path, "--costs", tmp_path / "phone.json")
     page = Page((run.path / "report" / "index.html").read_text(encoding="utf-8"))
     assert "Costs on coreml, float32, 60×64, batch 1" in page.text
+    assert "no network runs on the GPU" not in page.text
     said = bare(folder, "--provider", "CoreMLExecutionProvider", "--out", "no.json", status=1)
     assert "onnxruntime has no CoreMLExecutionProvider here" in said
     assert json.loads((folder / "no.json").read_text())["device"] == "coreml"
