@@ -15,6 +15,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -29,6 +30,9 @@ from tests.support.once import made_once
 from tests.support.runs import photograph_run
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine fails no example
+settings.load_profile("unhurried")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -35,7 +35,6 @@ from raters.texts.own import read_texts
 
 quick = settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

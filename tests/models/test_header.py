@@ -71,7 +71,7 @@ def weights_of(path: Path, header: str) -> Path:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(HEADERS)
 def test_a_header_comes_back_equal_from_what_was_written(header: WeightsHeader) -> None:
     text = json.dumps(HEADER.to_json(header), allow_nan=False, sort_keys=True)

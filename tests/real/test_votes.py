@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +41,7 @@ def votes(real_data: Path) -> Votes:
 
 
 def test_the_votes_give_the_known_scale_with_intervals_and_groups(votes: Votes) -> None:
-    start = time.process_time()
     found = analyse(votes, samples=1000)
-    assert time.process_time() - start < 10
     assert {m.method: m.value for m in found.methods} == pytest.approx(SCALE, abs=0.002)
     assert [m.method for m in found.methods] == list(SCALE)
     assert found.agreement.u == pytest.approx(0.2626, abs=5e-5)

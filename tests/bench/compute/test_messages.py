@@ -38,7 +38,7 @@ REPORTS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.builds(ProfileJob, seconds=NUMBER, started=NUMBER))
 def test_a_job_comes_back_equal_from_its_line(job: ProfileJob) -> None:
     line = job.to_line()
@@ -46,7 +46,7 @@ def test_a_job_comes_back_equal_from_its_line(job: ProfileJob) -> None:
     assert ProfileJob.from_line(line) == job
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(REPORTS)
 def test_a_report_comes_back_equal_from_its_line(report: ProfileReport) -> None:
     assert ProfileReport().with_line(report.to_line()) == report

@@ -33,7 +33,7 @@ def _step(left: float, right: float) -> Nearness:
     return np.where(np.arange(SIZE[1]) < SIZE[1] // 2, left, right) * np.ones(SIZE)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 99), radius=st.floats(0, 12), focus=st.floats(0, 1), plane=st.booleans())
 def test_a_flat_scene_stays_flat(seed: int, radius: float, focus: float, plane: bool) -> None:
     nearness = (plane_nearness if plane else smooth_nearness)(_rng(seed), (40, 48))

@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import convolve, gaussian_filter
 from scipy.signal import fftconvolve
@@ -51,19 +51,16 @@ def _assert_is_psf(psf: Psf) -> None:
     assert column == pytest.approx(0, abs=1e-8)
 
 
-@settings(deadline=None)
 @given(length=st.floats(0, 40), angle=st.floats(-360, 360))
 def test_a_motion_psf_sums_to_1_and_moves_nothing(length: float, angle: float) -> None:
     _assert_is_psf(motion_psf(length, angle))
 
 
-@settings(deadline=None)
 @given(radius=st.floats(0, 12))
 def test_a_defocus_psf_sums_to_1_and_moves_nothing(radius: float) -> None:
     _assert_is_psf(defocus_psf(radius))
 
 
-@settings(deadline=None)
 @given(sigma=st.floats(0, 8))
 def test_a_gaussian_psf_sums_to_1_and_moves_nothing(sigma: float) -> None:
     _assert_is_psf(gaussian_psf(sigma))

@@ -82,7 +82,7 @@ def test_an_axis_worked_out_by_hand() -> None:
     assert resize(step, (2, 8))[0].tolist() == [0, 0, 0, 9, 120, 130, 128, 128]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(1, 12),
     width=st.integers(1, 12),

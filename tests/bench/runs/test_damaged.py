@@ -84,7 +84,7 @@ def test_a_record_that_is_another_file_or_edited_is_named_or_read(records: Path)
             assert said is None or (str(path) in said and "\n" not in said), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_record_with_any_bytes_changed_is_named_or_read(
     records: Path, data: st.DataObject

@@ -66,7 +66,7 @@ def old(path: Path) -> dict[str, Any]:
     return found
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(RECORDS)
 def test_a_record_comes_back_equal_from_what_was_written(record: RunRecord) -> None:
     text = json.dumps(FORMAT.to_json(record), allow_nan=False)  # plain JSON: no bare Infinity

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import BenchError
@@ -25,7 +25,6 @@ def _pairs(sizes: list[int]) -> list[Pair]:
 SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=9)
 
 
-@settings(deadline=None)
 @given(sizes=SIZES, limit=st.integers(1, 120))
 def test_spread_takes_as_many_as_asked_in_the_suites_order(sizes: list[int], limit: int) -> None:
     pairs = _pairs(sizes)
@@ -35,7 +34,6 @@ def test_spread_takes_as_many_as_asked_in_the_suites_order(sizes: list[int], lim
     assert chosen_ids == [pair.id for pair in pairs if pair.id in set(chosen_ids)]
 
 
-@settings(deadline=None)
 @given(sizes=SIZES, limit=st.integers(1, 120))
 def test_spread_is_even_over_the_clusters(sizes: list[int], limit: int) -> None:
     chosen = Counter(pair.cluster for pair in spread(_pairs(sizes), limit))

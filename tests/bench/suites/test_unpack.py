@@ -151,7 +151,7 @@ def test_unpacking_killed_while_moving_is_finished_by_the_next_call(
     assert notes["unpacked"] == ["README", "test", "train"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     names=st.lists(
         st.one_of(

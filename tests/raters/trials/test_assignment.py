@@ -370,9 +370,7 @@ def test_quotas_hold_with_three_processes(store: Store, run_folder: Path, addres
         assert connection.execute(select(func.sum(schema.comparison.c.done))).scalar() == 36
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.sampled_from("jjjrtw"), st.integers(0, 15)),

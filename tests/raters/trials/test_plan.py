@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raters.database.schema import GOLDEN, MAIN, REPEAT
 from raters.trials.plan import REPEAT_GAP, plan, spacing
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 99),
     st.integers(2, 120),

@@ -52,7 +52,6 @@ def test_no_request_of_the_schema_or_beside_it_is_a_fault_of_the_server(
 
     @settings(
         max_examples=100,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
