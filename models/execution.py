@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from bench.core import allocator
 from bench.core.errors import BenchError, message_of
 from models.export import ExportedNetwork
 from models.restorer import NetworkRestorer, Restorer
@@ -24,6 +25,19 @@ def channels_last(restorer: Restorer) -> Restorer:
         raise BenchError(f"'{found.name}': on a CPU every network has its channels last already")
     found.compute(layout=torch.channels_last)
     return found
+
+
+def keep_memory(restorer: Restorer) -> Restorer:
+    """Keep what layers free for the layers to come, in the whole process. Raises `BenchError` on a
+    GPU, where torch does so already, and where malloc cannot be told."""
+    if restorer.device.type != "cpu":
+        raise BenchError(f"'{restorer.name}': on a GPU torch keeps memory already")
+    if not allocator.keep_memory():
+        variables = ", ".join(allocator.ENVIRONMENT)
+        raise BenchError(
+            f"'{restorer.name}' needs glibc's malloc (Linux), and none of {variables} set"
+        )
+    return restorer
 
 
 def float16(restorer: Restorer) -> Restorer:

@@ -14,6 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from bench.core.allocator import give_back
 from bench.core.limits import memory
 from models.contract import layers_of
 from models.restorer import OVERLAP, NetworkRestorer, Restorer
@@ -77,10 +78,11 @@ def bytes_per_pixel(restorer: NetworkRestorer) -> float:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Return the memory that is free on a device now; what torch keeps on a GPU for later is."""
+    """Return the memory that is free on a device now; what is kept for later use is."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + kept
+    give_back()
     return memory().available
 
 

@@ -50,6 +50,13 @@ VARIANTS: dict[str, Variant] = {
             citation="torch.channels_last",
         ),
         Variant(
+            name="keep_memory",
+            title="memory that a layer frees is kept for the next on a CPU, as on every GPU",
+            apply="models.execution:keep_memory",
+            citation="mallopt(3) of glibc; the same by MALLOC_MMAP_MAX_=0 and "
+            "MALLOC_TRIM_THRESHOLD_=1000000000000 in the environment",
+        ),
+        Variant(
             name="float16",
             title="weights and features in half precision",
             apply="models.execution:float16",

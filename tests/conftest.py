@@ -51,6 +51,13 @@ def one_secret() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def usual_memory() -> Iterator[None]:
+    """A command that keeps memory, run in this process, keeps it for no later test."""
+    with patch("bench.core.allocator._tell"):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def usual_results(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that moves the root of results, run in this process, moves it for no later test."""

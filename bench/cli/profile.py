@@ -21,9 +21,9 @@ from bench.cli.console import (
 )
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial
 from bench.compute import roofline
-from bench.compute.launches import limited
 from bench.compute.noise import MARK, is_load, seen
 from bench.compute.quantities import quantities, row_of
+from bench.compute.waiting import lengthened
 from bench.core.errors import BenchError
 from bench.core.files import number_to_json
 from bench.core.names import counted
@@ -195,8 +195,8 @@ def profile(
     for note in _notes(measured):
         say(f"note: {note}")
     for found in measured:
-        if why := limited({row.quantity: row for row in found.profiles()}):
-            at = found.conditions
+        at, figures = found.conditions, {row.quantity: row for row in found.profiles()}
+        if why := lengthened(figures):
             say(f"{at.height}x{at.width}, batch {at.batch}: {why}")
         if len(measured) == 1 and (near := roofline.said({r.quantity: r for r in rows})):
             say(near)

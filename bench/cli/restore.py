@@ -10,6 +10,7 @@ import typer
 from bench.checks import check_restoring
 from bench.cli.console import ShownProgress, complain, print_json, say
 from bench.cli.options import MODEL_FORMS, Device, Json, Noncommercial, OwnWeights, Tile, weights_of
+from bench.core.allocator import keep_memory
 from bench.records import tile_of
 
 
@@ -47,6 +48,7 @@ def restore(
     EXIF, colour profile, 16 bits, transparency and grey are kept, and a film's rate and sound.
     """
     side = tile_of(tile)
+    keep_memory()
     card = check_restoring(model, weights=weights, images=images)
 
     from bench.photographs.work import as_row, plan, restore_all

@@ -30,6 +30,7 @@ from bench.cli.options import (
     Tile,
 )
 from bench.cli.train import BUDGET_HELP, PresetName, RecipeFile, SetFields
+from bench.core.allocator import keep_memory
 from bench.core.errors import BenchError
 from bench.core.names import choose
 from bench.prepare import STEPS
@@ -188,6 +189,7 @@ def run(
         recipe=changes,
     )
 
+    keep_memory()
     from bench import api
 
     with ShownProgress() as progress:

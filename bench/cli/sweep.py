@@ -10,6 +10,7 @@ import typer
 from bench.cli.console import ShownProgress, complain, print_json, say
 from bench.cli.options import EXECUTOR_HELP, Json, Noncommercial
 from bench.cli.report import show_across
+from bench.core.allocator import keep_memory
 
 
 def sweep(
@@ -42,6 +43,7 @@ def sweep(
         for run in planned:
             say(run.command())
         return
+    keep_memory()
     with ShownProgress() as progress:
         try:
             swept = run_sweep(planned, progress)

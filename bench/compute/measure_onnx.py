@@ -146,12 +146,15 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         if len(last) == 3 and max(last) <= min(last) * (1 + STABLE):
             break
     number = max(FEWEST, min(asked.passes, int(asked.seconds / max(warm[-1], 1e-6))))
-    switched = switches()
+    switched, begun = switches(), os.times()
     gc.disable()
     times = [1000 * one_pass() for _ in range(number)]
     repeated = spread(times) > NOISY and sum(times) < 2000 * asked.seconds
     if repeated:
         times = min(times, [1000 * one_pass() for _ in range(number)], key=spread)
+    ended = os.times()
+    user, system = ended.user - begun.user, ended.system - begun.system
+    counted = device_of(asked.provider) == "cpu" and user + system > 0
     return {
         "threads": threads,
         "imports_s": imports_s,
@@ -165,6 +168,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             "repeated": repeated,
             "switches": switches() - switched,
             "load": load,
+            "system": system / (user + system) if counted else None,
         },
         "missing": dict.fromkeys(not_known(device_of(asked.provider)), NOT_HERE),
         "done": True,

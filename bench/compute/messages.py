@@ -61,7 +61,8 @@ class Timing:
 
     ``passes_ms`` are GPU times between events on CUDA, wall times elsewhere; ``wall_ms`` are wall
     times with a synchronisation after each pass. ``switches`` are the involuntary context switches
-    while timing, ``load`` the machine's load average of the last minute before it.
+    while timing, ``load`` the machine's load average of the last minute before it. ``system`` is
+    the part of the process's processor time that the system took, None where none was counted.
     """
 
     warm_up: int
@@ -70,6 +71,7 @@ class Timing:
     repeated: bool
     switches: int
     load: float
+    system: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,8 @@ from statistics import quantiles
 import psutil
 import torch
 
-from bench.compute.launches import union
 from bench.compute.messages import Timing
+from bench.compute.waiting import union
 from bench.core.errors import BenchError
 
 Pass = Callable[[torch.Tensor], object]
@@ -43,6 +44,7 @@ def time_passes(
     number = max(FEWEST, min(passes, int(seconds / max(warm[-1], 1e-6))))
     process = psutil.Process()
     before = process.num_ctx_switches().involuntary
+    begun = os.times()
     measure = _event_passes if events else _wall_passes
     with _no_garbage_collection():
         times = measure(run, inputs, number)
@@ -51,6 +53,8 @@ def time_passes(
             times = min(times, measure(run, inputs, number), key=spread)
         wall = _wall_passes(run, inputs, number) if events else times
     switches = process.num_ctx_switches().involuntary - before
+    ended = os.times()
+    user, system = ended.user - begun.user, ended.system - begun.system
     return Timing(
         warm_up=len(warm),
         passes_ms=tuple(times),
@@ -58,6 +62,7 @@ def time_passes(
         repeated=repeated,
         switches=switches,
         load=load,
+        system=system / (user + system) if user + system > 0 else None,
     )
 
 

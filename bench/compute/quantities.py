@@ -173,7 +173,17 @@ QUANTITIES: dict[str, Quantity] = {
             heading="GPU at work",
             higher_is_better=True,
             timed=True,
-            measure="bench.compute.launches:busy_percent",
+            measure="bench.compute.waiting:busy_percent",
+        ),
+        Quantity(
+            name="system_percent",
+            unit="%",
+            meaning="of the processor time of the timed passes on a CPU, what the system takes: "
+            "most often to hand out anew the memory that layers gave back; MODEL@keep_memory keeps "
+            "it",
+            heading="System's share",
+            timed=True,
+            measure="bench.compute.waiting:system_percent",
         ),
         Quantity(
             name="device_memory_mb",

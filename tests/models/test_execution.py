@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -14,9 +15,10 @@ from torch import nn
 
 from bench.compute.calls import count_calls, observe_calls
 from bench.compute.operations import weight_bytes
+from bench.core import allocator
 from bench.core.errors import BenchError
 from bench.runs.executors.frames import Upload
-from models.execution import Autocast, GraphedNetwork
+from models.execution import Autocast, GraphedNetwork, keep_memory
 from models.export import ExportedNetwork, bound, difference, export_onnx
 from models.foreign import onnx_session
 from models.loading import load_restorer
@@ -127,6 +129,26 @@ def test_operations_are_those_of_the_network_whatever_runs_it(own: str) -> None:
     assert macs == [2 * 8 * 3 * 9 * 40 * 56] * 3
 
 
+def test_memory_is_kept_from_loading_on_for_the_same_picture(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Mapping[int, int]] = []
+    monkeypatch.setattr(allocator, "_tell", told.append)
+    kept = load_restorer(f"{own}:seeded@keep_memory")
+    assert told == [allocator._KEPT]
+    assert torch.equal(kept.restore(WIDE), load_restorer(f"{own}:seeded").restore(WIDE))
+    assert load_restorer("nlm@keep_memory").network is None  # for what is no network, too
+    assert told == 2 * [allocator._KEPT]
+    with pytest.raises(BenchError, match="'it': on a GPU torch keeps memory already"):
+        keep_memory(NetworkRestorer("it", nn.Identity(), device="meta"))
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    with pytest.raises(
+        BenchError, match=r"needs glibc's malloc \(Linux\), and none of MALLOC_TRIM"
+    ):
+        load_restorer("unet@keep_memory", random_weights=True)
+    assert len(told) == 2
+
+
 def test_what_cannot_run_says_why(own: str, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="one precision at a time, not float16 and bfloat16"):
         parted("unet@bfloat16+float16")
@@ -158,6 +180,7 @@ def test_every_way_is_one_row_of_the_table() -> None:
     kinds = {name: row.kind for name, row in VARIANTS.items() if row.apply.startswith("models.exe")}
     assert kinds == {
         "channels_last": "",
+        "keep_memory": "",
         "float16": "precision",
         "bfloat16": "precision",
         "autocast": "precision",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 
-from bench.compute.launches import LIMITED, limited
 from bench.compute.noise import MARK, summary
 from bench.compute.quantities import quantities, row_of
+from bench.compute.waiting import LIMITED, lengthened, limited
 from bench.framework.costs import (
     Cost,
     CostConditions,
@@ -81,7 +81,7 @@ def costs(analysis: Analysis, conditions: CostConditions) -> Table:
             "missing": f.missing,
             "single": f.single,
             **_noise(cost_of(figures, q)),
-            "limited": limited(figures) if row_of(q).passes is not None else "",
+            "limited": lengthened(figures) if row_of(q).passes is not None else "",
         }
         for name, at, figures in measured
         for q, f in figures.items()
@@ -148,19 +148,19 @@ def cost_cell(
     return TableCell(
         f"{text} {MARK}" if cost.noisy else text,
         detail,
-        notes=_launches(analysis, name, quantity, conditions),
+        notes=_waits(analysis, name, quantity, conditions),
         sort=cost.value,
     )
 
 
-def _launches(
+def _waits(
     analysis: Analysis, name: str, quantity: str, conditions: CostConditions
 ) -> tuple[str, ...]:
-    """Return the note on a time that is one of launches."""
+    """Return the note on a time that something else lengthens."""
     if row_of(quantity).passes is None:
         return ()
     found = measured_with(analysis.data.costs[name], quantity, conditions)
-    why = limited(found[1]) if found else ""
+    why = lengthened(found[1]) if found else ""
     return (why,) if why else ()
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from bench.core.allocator import give_back
 from bench.core.errors import BenchError, NotApplicable, message_of
 from bench.core.limits import cores
 from bench.core.parallel import ahead, keep_to_one_core
@@ -79,6 +80,7 @@ def restore_and_score(
     kept then.
     """
     with ExitStack() as stack:
+        stack.callback(give_back)
         writers = {name: stack.enter_context(folder.cell_writer(name)) for name in restorers}
         waiting = (
             (pair, names)

@@ -50,6 +50,7 @@ def test_what_takes_time_is_noisy_with_the_latency_and_counts_never_are() -> Non
     assert noisy == {
         "latency_ms",
         "latency_ms_p90",
+        "system_percent",
         "throughput_mpix_s",
         "cold_start_s",
         "energy_j",

@@ -1,7 +1,10 @@
-"""Whether a GPU waits for its launches: the one rule, for all that shows a time.
+"""What lengthens a time beyond the work that it is for: the one rule, for all that shows a time.
 
-A network of many small operations is as slow as the processor that starts them, whatever the GPU:
-its time says little of larger images, of other processors, and of the same network as one graph.
+A GPU may wait for its launches: a network of many small operations is as slow as the processor that
+starts them, whatever the GPU, and its time says little of larger images, of other processors, and
+of the same network as one graph. A processor may wait for memory: what a layer frees goes back to
+the system, which hands it out anew page by page (`bench.core.allocator`). How often, hangs on what
+else a process holds, so that such a time is one of a process that does nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 APART = 0.2
 """A wall clock that is longer than the GPU's own by more than this fraction waits for launches."""
 
-QUANTITY = "gpu_busy_percent"
+MUCH = 10.0
+"""% of a pass's processor time: from there on it is said that the system takes them."""
+
+BUSY, SYSTEM = "gpu_busy_percent", "system_percent"
 LIMITED = "limited by launches at this size"
 
 
@@ -42,15 +48,38 @@ def busy_percent(measured: Measurement) -> float | str:
     return 100 * min(1.0, worked / median(own.latency.wall_ms))
 
 
+def system_percent(measured: Measurement) -> float | str:
+    """Return which share of the processor time of the timed passes the system takes, in %, or why
+    that is unknown: the median of all processes."""
+    if measured.conditions.device != "cpu":
+        return measured.reason("latency", "the model ran on a GPU")
+    timed = [report.latency for report in measured.reports if report.latency is not None]
+    shares = [timing.system for timing in timed if timing.system is not None]
+    if not shares:
+        return measured.reason("latency", "the processor time was not counted")
+    return 100 * median(shares)
+
+
 def limited(figures: Mapping[str, Profile]) -> str:
     """Say that a time is one of launches, of a model's figures under one set of conditions.
 
     Nothing where it is not, or where that is not known.
     """
-    share = figures.get(QUANTITY)
+    share = figures.get(BUSY)
     if share is None or share.value is None or share.value * (1 + APART) >= 100:
         return ""
     return f"{LIMITED}: the GPU works {share.value:.0f} % of a pass"
+
+
+def lengthened(figures: Mapping[str, Profile]) -> str:
+    """Say what lengthens a time, launches or the system; nothing where none does, or none known."""
+    share = figures.get(SYSTEM)
+    if share is None or share.value is None or share.value < MUCH:
+        return limited(figures)
+    return (
+        f"the system takes {share.value:.0f} % of the processor time, most often to hand out what "
+        "layers gave back: @keep_memory keeps it"
+    )
 
 
 def union(spans: Iterable[tuple[float, float]]) -> float:

@@ -1,4 +1,4 @@
-"""Where a GPU waits for launches: on passes as GPUs recorded them."""
+"""What a pass waits for: on passes as GPUs and processors recorded them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.compute.launches import LIMITED, QUANTITY, limited, union
 from bench.compute.messages import ProfileReport, Timing
 from bench.compute.profile import Conditions, Measurement
+from bench.compute.waiting import BUSY, LIMITED, SYSTEM, lengthened, limited, union
 from bench.records import Profile
 from bench.report import summary_table, write_report
 from tests.bench.report.html import Page
@@ -18,9 +18,14 @@ from tests.support.runs import costs, simple_run
 
 
 def measured(
-    events: float, wall: float, busy: float | None = None, device: str = "cuda"
+    events: float,
+    wall: float,
+    busy: float | None = None,
+    device: str = "cuda",
+    system: float | None = None,
 ) -> Measurement:
-    """What a process told of nine passes of so many ms, by events, by the wall, by its kernels."""
+    """What a process told of nine passes of so many ms, by events, by the wall, by its kernels, and
+    of the system's part."""
     timing = Timing(
         warm_up=3,
         passes_ms=(events,) * 9,
@@ -28,6 +33,7 @@ def measured(
         repeated=False,
         switches=0,
         load=0.0,
+        system=system,
     )
     told = ProfileReport(threads=1, latency=timing, busy_ms=busy)
     return Measurement("m", "m", Conditions(256, 256, device=device), (told,))
@@ -52,23 +58,52 @@ def test_a_wall_clock_a_fifth_longer_than_the_gpu_worked_is_launches(
     events: float, wall: float, busy: float | None, percent: float, bound: bool
 ) -> None:
     found = figures(measured(events, wall, busy))
-    assert found[QUANTITY].value == pytest.approx(percent)
+    assert found[BUSY].value == pytest.approx(percent)
     assert limited(found).startswith(LIMITED) == bound
 
 
 def test_on_a_processor_it_is_missing_with_the_reason() -> None:
     found = figures(measured(10.0, 10.0, device="cpu"))
-    assert found[QUANTITY].value is None
-    assert found[QUANTITY].missing == "the model ran on the CPU, which launches nothing"
+    assert found[BUSY].value is None
+    assert found[BUSY].missing == "the model ran on the CPU, which launches nothing"
     assert limited(found) == ""
 
 
 def test_a_model_that_is_no_network_or_died_has_a_reason() -> None:
-    assert figures(measured(10.0, 10.0))[QUANTITY].missing == "no network runs on the GPU"
+    assert figures(measured(10.0, 10.0))[BUSY].missing == "no network runs on the GPU"
     died = (ProfileReport(failed="out of memory"),)
     found = Measurement("m", "m", Conditions(8, 8, device="cuda"), died)
-    assert figures(found)[QUANTITY].missing == "out of memory"
+    assert figures(found)[BUSY].missing == "out of memory"
     assert limited({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        (None, ""),
+        (0.099, ""),
+        (
+            0.2449,
+            "the system takes 24 % of the processor time, most often to hand out what layers gave "
+            "back: @keep_memory keeps it",
+        ),
+    ],
+)
+def test_on_a_processor_it_is_said_where_the_system_takes_much(
+    system: float | None, said: str
+) -> None:
+    found = figures(measured(10.0, 10.0, device="cpu", system=system))
+    assert lengthened(found) == said
+    if system is None:
+        assert found[SYSTEM].missing == "the processor time was not counted"
+    else:
+        assert found[SYSTEM].value == pytest.approx(100 * system)
+
+
+def test_on_a_gpu_launches_are_said_and_the_system_is_missing_with_the_reason() -> None:
+    found = figures(measured(17.8, 33.0, system=0.5))
+    assert found[SYSTEM].missing == "the model ran on a GPU"
+    assert lengthened(found) == limited(found) != ""
 
 
 def test_overlapping_kernels_are_counted_once() -> None:
@@ -79,7 +114,7 @@ def test_overlapping_kernels_are_counted_once() -> None:
 def test_table_verdict_and_terminal_say_so(tmp_path: Path) -> None:
     def on_gpu(model: str, percent: float) -> list[Profile]:
         rows = [replace(row, device="cuda") for row in costs(model, 18.0, 1e6)]
-        share = replace(rows[0], quantity=QUANTITY, unit="%", value=percent, missing=None)
+        share = replace(rows[0], quantity=BUSY, unit="%", value=percent, missing=None)
         return [*rows, share]
 
     values: dict[str, list[float | str]] = {"input": [20.0, 21.0], "small": [30.0, 31.0]}
