@@ -169,6 +169,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             "switches": switches() - switched,
             "load": load,
             "system": system / (user + system) if counted else None,
+            "handed_out": None,
         },
         "missing": dict.fromkeys(not_known(device_of(asked.provider)), NOT_HERE),
         "done": True,

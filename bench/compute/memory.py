@@ -41,6 +41,15 @@ def peak_resident() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def page_faults() -> int | None:
+    """Return how many pages the system has handed out to this process; None where nobody counts."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 Pages = list[tuple[int, int]]
 """Address and bytes of parts of this process's memory."""
 _PAGEMAP, _MEMORY = Path("/proc/self/pagemap"), Path("/proc/self/mem")

@@ -62,7 +62,8 @@ class Timing:
     ``passes_ms`` are GPU times between events on CUDA, wall times elsewhere; ``wall_ms`` are wall
     times with a synchronisation after each pass. ``switches`` are the involuntary context switches
     while timing, ``load`` the machine's load average of the last minute before it. ``system`` is
-    the part of the process's processor time that the system took, None where none was counted.
+    the part of the process's processor time that the system took, and ``handed_out`` are the bytes
+    of memory that it handed out in a pass, by page faults; None where that was not counted.
     """
 
     warm_up: int
@@ -72,6 +73,7 @@ class Timing:
     switches: int
     load: float
     system: float | None = None
+    handed_out: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from statistics import quantiles
 import psutil
 import torch
 
+from bench.compute.memory import page_faults
 from bench.compute.messages import Timing
 from bench.compute.waiting import union
 from bench.core.errors import BenchError
@@ -44,7 +46,7 @@ def time_passes(
     number = max(FEWEST, min(passes, int(seconds / max(warm[-1], 1e-6))))
     process = psutil.Process()
     before = process.num_ctx_switches().involuntary
-    begun = os.times()
+    begun, faults = os.times(), page_faults()
     measure = _event_passes if events else _wall_passes
     with _no_garbage_collection():
         times = measure(run, inputs, number)
@@ -55,6 +57,8 @@ def time_passes(
     switches = process.num_ctx_switches().involuntary - before
     ended = os.times()
     user, system = ended.user - begun.user, ended.system - begun.system
+    number *= (2 if repeated else 1) + (1 if events else 0)
+    pages = None if faults is None else (page_faults() or 0) - faults
     return Timing(
         warm_up=len(warm),
         passes_ms=tuple(times),
@@ -63,6 +67,7 @@ def time_passes(
         switches=switches,
         load=load,
         system=system / (user + system) if user + system > 0 else None,
+        handed_out=None if pages is None else pages * mmap.PAGESIZE / number,
     )
 
 

@@ -178,12 +178,19 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity(
             name="system_percent",
             unit="%",
-            meaning="of the processor time of the timed passes on a CPU, what the system takes: "
-            "most often to hand out anew the memory that layers gave back; MODEL@keep_memory keeps "
-            "it",
+            meaning="of the processor time of the timed passes on a CPU, what the system takes",
             heading="System's share",
             timed=True,
             measure="bench.compute.waiting:system_percent",
+        ),
+        Quantity(
+            name="handed_out_mb",
+            unit="MB",
+            meaning="memory that the system hands out in a pass on a CPU, 10^6 bytes: minor page "
+            "faults times the size of a page; what layers give back is handed out anew, and "
+            "MODEL@keep_memory keeps it",
+            heading="Memory handed out",
+            measure="bench.compute.waiting:handed_out_mb",
         ),
         Quantity(
             name="device_memory_mb",

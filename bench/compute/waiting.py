@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.records import Profile
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 APART = 0.2
 """A wall clock that is longer than the GPU's own by more than this fraction waits for launches."""
 
-MUCH = 10.0
-"""% of a pass's processor time: from there on it is said that the system takes them."""
+PERCENT, MEGABYTES = 10.0, 1.0
+"""From there on it is said what the system takes of a pass, and hands out in it."""
 
-BUSY, SYSTEM = "gpu_busy_percent", "system_percent"
+BUSY, SYSTEM, HANDED_OUT = "gpu_busy_percent", "system_percent", "handed_out_mb"
 LIMITED = "limited by launches at this size"
 
 
@@ -51,13 +51,23 @@ def busy_percent(measured: Measurement) -> float | str:
 def system_percent(measured: Measurement) -> float | str:
     """Return which share of the processor time of the timed passes the system takes, in %, or why
     that is unknown: the median of all processes."""
+    found = _median(measured, "system")
+    return found if isinstance(found, str) else 100 * found
+
+
+def handed_out_mb(measured: Measurement) -> float | str:
+    """Return the memory that the system hands out in a pass, in 10^6 bytes, or why that is unknown:
+    the median of all processes."""
+    found = _median(measured, "handed_out")
+    return found if isinstance(found, str) else found / 1e6
+
+
+def _median(measured: Measurement, name: Literal["system", "handed_out"]) -> float | str:
     if measured.conditions.device != "cpu":
         return measured.reason("latency", "the model ran on a GPU")
     timed = [report.latency for report in measured.reports if report.latency is not None]
-    shares = [timing.system for timing in timed if timing.system is not None]
-    if not shares:
-        return measured.reason("latency", "the processor time was not counted")
-    return 100 * median(shares)
+    told = [one for timing in timed if (one := getattr(timing, name)) is not None]
+    return median(told) if told else measured.reason("latency", "it is not counted there")
 
 
 def limited(figures: Mapping[str, Profile]) -> str:
@@ -73,12 +83,13 @@ def limited(figures: Mapping[str, Profile]) -> str:
 
 def lengthened(figures: Mapping[str, Profile]) -> str:
     """Say what lengthens a time, launches or the system; nothing where none does, or none known."""
-    share = figures.get(SYSTEM)
-    if share is None or share.value is None or share.value < MUCH:
+    found = [figures.get(name) for name in (SYSTEM, HANDED_OUT)]
+    percent, megabytes = (row.value or 0.0 if row else 0.0 for row in found)
+    if percent < PERCENT or megabytes < MEGABYTES:
         return limited(figures)
     return (
-        f"the system takes {share.value:.0f} % of the processor time, most often to hand out what "
-        "layers gave back: @keep_memory keeps it"
+        f"the system takes {percent:.0f} % of the processor time, and hands out {megabytes:,.0f} "
+        "MB of memory in each pass: @keep_memory keeps what layers give back"
     )
 
 

@@ -17,6 +17,7 @@ from bench.demo.trying import Workshop, Worse
 from bench.image import Pixels, read, to_pixels, to_tensor, write_png
 from models.loading import load_restorer
 from models.restorer import tiles_for_memory
+from models.variants import VARIANTS
 from tests.conftest import Bench
 from tests.support.commands import called
 
@@ -28,8 +29,11 @@ WHERE_INSTALLED = {
     "compile": "torch.compile cannot",
     "onnx": "onnxruntime ",
     "tensorrt": "onnxruntime |needs a CUDA device",
+    "keep_memory": "on a GPU torch keeps memory already",
 }
 """Variants that need something else, and what is said where that is not there."""
+NOT_OURS = "tlc"
+"""The variant that takes a network of others."""
 NEAR_DB = 0.05
 
 FACTORY = """
@@ -79,6 +83,10 @@ def means(found: product.Run) -> dict[str, dict[str, float]]:
 def test_every_variant_scores_as_on_a_cpu_or_says_why_it_cannot(
     run: Callable[..., product.Run], device: str
 ) -> None:
+    known = {
+        one for names in (*EVERYWHERE, *ON_A_GPU, *WHERE_INSTALLED) for one in names.split("+")
+    }
+    assert known | {NOT_OURS} == VARIANTS.keys()
     variants = [*EVERYWHERE, *ON_A_GPU * (device == "cuda"), *WHERE_INSTALLED]
     found = run(MODEL, *(f"{MODEL}@{one}" for one in variants), out="there", device=device)
     here = means(run(MODEL, out="here", device="cpu"))[MODEL]

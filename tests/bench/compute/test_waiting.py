@@ -10,7 +10,7 @@ import pytest
 
 from bench.compute.messages import ProfileReport, Timing
 from bench.compute.profile import Conditions, Measurement
-from bench.compute.waiting import BUSY, LIMITED, SYSTEM, lengthened, limited, union
+from bench.compute.waiting import BUSY, HANDED_OUT, LIMITED, SYSTEM, lengthened, limited, union
 from bench.records import Profile
 from bench.report import summary_table, write_report
 from tests.bench.report.html import Page
@@ -22,10 +22,10 @@ def measured(
     wall: float,
     busy: float | None = None,
     device: str = "cuda",
-    system: float | None = None,
+    system: tuple[float, float] | None = None,
 ) -> Measurement:
     """What a process told of nine passes of so many ms, by events, by the wall, by its kernels, and
-    of the system's part."""
+    of the system's part and the bytes that it handed out."""
     timing = Timing(
         warm_up=3,
         passes_ms=(events,) * 9,
@@ -33,7 +33,8 @@ def measured(
         repeated=False,
         switches=0,
         load=0.0,
-        system=system,
+        system=system and system[0],
+        handed_out=system and system[1],
     )
     told = ProfileReport(threads=1, latency=timing, busy_ms=busy)
     return Measurement("m", "m", Conditions(256, 256, device=device), (told,))
@@ -80,30 +81,31 @@ def test_a_model_that_is_no_network_or_died_has_a_reason() -> None:
 @pytest.mark.parametrize(
     ("system", "said"),
     [
-        (None, ""),
-        (0.099, ""),
+        ((0.099, 5e8), ""),
+        ((0.5, 9e5), ""),  # the system did something else
         (
-            0.2449,
-            "the system takes 24 % of the processor time, most often to hand out what layers gave "
-            "back: @keep_memory keeps it",
+            (0.2449, 1.2348e9),
+            "the system takes 24 % of the processor time, and hands out 1,235 MB of memory in each "
+            "pass: @keep_memory keeps what layers give back",
         ),
     ],
 )
-def test_on_a_processor_it_is_said_where_the_system_takes_much(
-    system: float | None, said: str
+def test_on_a_processor_it_is_said_where_the_system_takes_much_to_hand_out_memory(
+    system: tuple[float, float], said: str
 ) -> None:
     found = figures(measured(10.0, 10.0, device="cpu", system=system))
     assert lengthened(found) == said
-    if system is None:
-        assert found[SYSTEM].missing == "the processor time was not counted"
-    else:
-        assert found[SYSTEM].value == pytest.approx(100 * system)
+    assert found[SYSTEM].value == pytest.approx(100 * system[0])
+    assert found[HANDED_OUT].value == pytest.approx(system[1] / 1e6)
 
 
-def test_on_a_gpu_launches_are_said_and_the_system_is_missing_with_the_reason() -> None:
-    found = figures(measured(17.8, 33.0, system=0.5))
-    assert found[SYSTEM].missing == "the model ran on a GPU"
-    assert lengthened(found) == limited(found) != ""
+def test_what_was_not_counted_or_is_a_gpus_is_missing_with_the_reason() -> None:
+    here, there = (figures(measured(17.8, 33.0, device=device)) for device in ("cpu", "cuda"))
+    for name in (SYSTEM, HANDED_OUT):
+        assert here[name].missing == "it is not counted there"
+        assert there[name].missing == "the model ran on a GPU"
+    assert lengthened(here) == ""
+    assert lengthened(there) == limited(there) != ""
 
 
 def test_overlapping_kernels_are_counted_once() -> None:
