@@ -59,6 +59,7 @@ export class Viewport {
     this.width = first.width;
     this.height = first.height;
     this.centre = { x: this.width / 2, y: this.height / 2 };
+    if (this.fingers.size > 0) this.takeHold();
     this.zooms = this.beginsWhole ? [...this.whole(), ...ZOOMS] : ZOOMS;
     this.zoom = this.zooms[0];
     this.shown = 0;
@@ -193,13 +194,15 @@ export class Viewport {
     if (this.fingers.size > 1) {
       const [one, other] = this.fingers.values();
       this.gesture = { tap: false, spread: spread(one, other), zoom: this.zoom };
+      this.takeHold();
       return;
     }
-    this.gesture = { tap: true, from: place(event) };
+    this.gesture = { tap: true };
+    this.takeHold();
     const move = (moved) => this.moveTouch(moved);
     const end = ({ pointerId, type }) => {
       this.fingers.delete(pointerId);
-      if (this.fingers.size > 0) return;
+      if (this.fingers.size > 0) return void this.takeHold();
       this.room.removeEventListener("pointermove", move);
       for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, end);
       if (this.gesture.tap && type === "pointerup" && this.tapFlickers) this.flicker();
@@ -208,9 +211,14 @@ export class Viewport {
     for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, end);
   }
 
+  /** From here on the place that is looked at follows the middle of all fingers. Where it comes to
+   * follows from where they are, not from which of them the browser told of first. */
+  takeHold() {
+    Object.assign(this.gesture, { from: middle(this.fingers), centre: { ...this.centre } });
+  }
+
   moveTouch(event) {
-    const last = this.fingers.get(event.pointerId);
-    if (!last || !this.images) return;
+    if (!this.fingers.has(event.pointerId) || !this.images) return;
     const now = place(event);
     this.fingers.set(event.pointerId, now);
     const { gesture } = this;
@@ -223,15 +231,17 @@ export class Viewport {
     if (fingers.length === 1 && gesture.spread === undefined && this.mode === "split") {
       return void this.splitAt(now.x);
     }
-    const scale = window.devicePixelRatio / (this.zoom * fingers.length);
-    this.centre.x -= (now.x - last.x) * scale;
-    this.centre.y -= (now.y - last.y) * scale;
+    let { zoom } = this;
     if (fingers.length > 1) {
       const wanted = (gesture.zoom * spread(...fingers)) / gesture.spread;
-      const zoom = this.zooms.findLast((step) => step <= wanted * Math.SQRT2) ?? this.zooms[0];
-      if (zoom !== this.zoom) return void this.zoomTo(zoom);
+      zoom = this.zooms.findLast((step) => step <= wanted * Math.SQRT2) ?? this.zooms[0];
     }
-    this.draw();
+    const { x, y } = middle(this.fingers);
+    const scale = window.devicePixelRatio / zoom;
+    this.centre.x = gesture.centre.x - (x - gesture.from.x) * scale;
+    this.centre.y = gesture.centre.y - (y - gesture.from.y) * scale;
+    if (zoom === this.zoom) this.draw();
+    else this.zoomTo(zoom);
   }
 
   splitAt(x) {
@@ -390,6 +400,13 @@ function clamp(value, low, high) {
 
 function place({ clientX: x, clientY: y }) {
   return { x, y };
+}
+
+/** The mean of the places of all fingers. */
+function middle(fingers) {
+  const places = [...fingers.values()];
+  const mean = (axis) => places.reduce((sum, at) => sum + at[axis], 0) / places.length;
+  return { x: mean("x"), y: mean("y") };
 }
 
 function spread(one, other) {
