@@ -72,7 +72,7 @@ class Fingers:
         for _ in range(TAPS):
             heard = button.evaluate_handle(HEARD)
             button.tap()
-            for _ in range(20):
+            for _ in range(100):
                 if heard.evaluate("(heard) => heard.click"):
                     return
                 self.rater.page.wait_for_timeout(50)
